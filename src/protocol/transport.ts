@@ -1,0 +1,79 @@
+/**
+ * The port through which the brain reaches other tabs. Transports move bytes and know no rules: libp2p in a
+ * tab's Window (`src/transport`), a virtual network in the simulator (`src/simulation`). Thread: any.
+ */
+
+/** A libp2p peer id in its text form (base58btc), the key under which everything about a peer is kept. */
+export type PeerId = string & { readonly __brand: 'PeerId' }
+
+/** Gossip topics; on the wire `/opentab/<network id>/block` and `/opentab/<network id>/tx`. */
+export type Topic = 'block' | 'tx'
+
+/**
+ * What the brain answers about a gossiped message. `accept` forwards it, `ignore` drops it without blame,
+ * `reject` drops it and lowers the sender's gossip score.
+ */
+export type GossipVerdict = 'accept' | 'ignore' | 'reject'
+
+export interface PeerInfo {
+  readonly id: PeerId
+  /** `outbound`: we dialled. */
+  readonly direction: 'inbound' | 'outbound'
+  /** Multiaddr of the connection, for display only. */
+  readonly address: string
+}
+
+export interface RelayInfo {
+  /** Multiaddr as configured. */
+  readonly address: string
+  /** `reserved`: connected and able to introduce this tab to others. */
+  readonly state: 'connecting' | 'connected' | 'reserved' | 'unreachable'
+}
+
+export interface NetworkStatus {
+  readonly relays: readonly RelayInfo[]
+  /** Peers reached directly (not through a relay). Relayed connections never carry chain data. */
+  readonly directPeers: number
+  /** Peers that could be reached through a relay only: no direct path was found. */
+  readonly relayedOnlyPeers: number
+}
+
+/** What a transport delivers. The brain implements it. */
+export interface TransportHandler {
+  /** A direct connection is open and its stream can carry frames. Called once until `peerDisconnected`. */
+  peerConnected(peer: PeerInfo): void
+  peerDisconnected(id: PeerId): void
+  /**
+   * One whole frame from a connected peer. The transport counts it as in flight until the promise resolves, and
+   * bounds the frames and bytes in flight per peer. The handler owns the buffer.
+   */
+  frame(from: PeerId, frame: Uint8Array): Promise<void>
+  /** A gossiped message, asked once per distinct payload. Gossipsub drops what waits more than 5 s. */
+  gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict>
+  /** Round-trip time to a connected peer, milliseconds, measured about every 15 s. */
+  latency(id: PeerId, milliseconds: number): void
+  status(status: NetworkStatus): void
+}
+
+export interface Transport {
+  /** This tab's own peer id. */
+  readonly self: PeerId
+  /** Starts delivering to `handler`. */
+  start(handler: TransportHandler): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Queues a frame on the peer's stream, in order. Frames to a peer that is gone are dropped; a peer whose queue
+   * exceeds its byte bound is disconnected. The transport owns the buffer from here on.
+   */
+  send(to: PeerId, frame: Uint8Array): void
+  /** Gossips a payload of our own. */
+  publish(topic: Topic, payload: Uint8Array): void
+  /** Ends the connection; the peer is neither dialled nor accepted for `banSeconds` (0: until it comes back). */
+  disconnect(peer: PeerId, reason: string, banSeconds: number): void
+}
+
+/** Largest frame on a peer stream, bytes: a full block of 4,000,000 weight units and its envelope. */
+export const MAX_FRAME_BYTES = 4_100_000
+
+/** Largest gossiped payload, bytes. What is larger is announced by its header and fetched over a stream. */
+export const MAX_GOSSIP_BYTES = 524_288
