@@ -1,0 +1,164 @@
+/** Promise: a tab finds the other tabs of its own network through the relay, and no ask, however odd, harms the relay. */
+
+import '../../relay/polyfill.ts'
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import * as lp from 'it-length-prefixed'
+import { createLibp2p } from 'libp2p'
+import { WebSocket } from 'ws'
+import { MAX_PEERS_IN_ANSWER, PEERS_PROTOCOL, PeerDirectory } from '../../relay/discovery.ts'
+import { type Relay, startRelay } from '../../relay/relay.ts'
+
+// Node 20 has no WebSocket of its own, and libp2p dials with the global one.
+globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket
+
+const OPENTAB = '0f'.repeat(32)
+const REGTEST = 'ab'.repeat(32)
+
+/** A tab's share of the relay's protocols, on Node. Resolves once it holds a reservation. */
+async function startTab(relay: Relay): Promise<Libp2p> {
+  const tab = await createLibp2p({
+    addresses: { listen: ['/p2p-circuit'] },
+    transports: [webSockets(), circuitRelayTransport()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify() },
+  })
+  const reserved = new Promise<void>((resolve) => {
+    tab.addEventListener('self:peer:update', () => {
+      if (tab.getMultiaddrs().length > 0) resolve()
+    })
+  })
+  await tab.dial(multiaddr(relay.multiaddr))
+  await reserved
+  return tab
+}
+
+/** Sends bytes on a stream of their own and returns the answer, undefined if the relay reset it. */
+async function send(tab: Libp2p, relay: Relay, bytes: Uint8Array): Promise<string[] | undefined> {
+  const stream = await tab.dialProtocol(multiaddr(relay.multiaddr), PEERS_PROTOCOL)
+  try {
+    stream.send(bytes)
+    for await (const frame of lp.decode(stream)) return JSON.parse(new TextDecoder().decode(frame.subarray()))
+  } catch {
+    // A reset stream throws, on writing if the reset came first.
+  }
+  return undefined
+}
+
+const framed = (text: string): Uint8Array => lp.encode.single(new TextEncoder().encode(text)).subarray()
+
+const ask = (tab: Libp2p, relay: Relay, network: string): Promise<string[] | undefined> =>
+  send(tab, relay, framed(network))
+
+describe('the discovery protocol', () => {
+  let relay: Relay
+  const tabs: Libp2p[] = []
+  const tab = async (): Promise<Libp2p> => {
+    const started = await startTab(relay)
+    tabs.push(started)
+    return started
+  }
+
+  before(async () => {
+    relay = await startRelay({ keySeed: new Uint8Array(32).fill(1) })
+  })
+  after(async () => {
+    await Promise.all(tabs.map((started) => started.stop()))
+    await relay.stop()
+  })
+
+  test('two tabs on one network see each other, and none of another network', async () => {
+    const [a, b, other] = await Promise.all([tab(), tab(), tab()])
+    assert.deepEqual(await ask(a, relay, OPENTAB), [])
+    assert.deepEqual(await ask(other, relay, REGTEST), [])
+    assert.deepEqual(await ask(b, relay, OPENTAB), [a.peerId.toString()])
+    assert.deepEqual(await ask(a, relay, OPENTAB), [b.peerId.toString()])
+    assert.deepEqual(await ask(other, relay, REGTEST), [])
+  })
+
+  test('a tab that left is forgotten, its reservation with it', async () => {
+    const [stays, leaves] = await Promise.all([tab(), tab()])
+    await ask(stays, relay, 'c0')
+    await ask(leaves, relay, 'c0')
+    assert.deepEqual(await ask(stays, relay, 'c0'), [leaves.peerId.toString()])
+    await leaves.stop()
+    // The relay hears of it in its own time: ask again until it has.
+    let answer: string[] | undefined
+    do answer = await ask(stays, relay, 'c0')
+    while (answer?.length !== 0)
+    assert.deepEqual(answer, [])
+  })
+
+  const malformed: Record<string, Uint8Array> = {
+    'an empty name': lp.encode.single(new Uint8Array(0)).subarray(),
+    'upper case': framed('AB'),
+    'a name that is not hexadecimal': framed('main'),
+    'bytes that are not text': lp.encode.single(new Uint8Array([0xff, 0xfe])).subarray(),
+    'a name of 65 characters': framed('a'.repeat(65)),
+    'a frame that claims a gigabyte': new Uint8Array([0x80, 0x80, 0x80, 0x80, 0x04, 0x61]),
+    'a length that never ends': new Uint8Array(32).fill(0x80),
+  }
+  test('refuses malformed asks, and answers the next good one on the same connection', async () => {
+    const asker = await tab()
+    for (const [name, bytes] of Object.entries(malformed)) {
+      assert.equal(await send(asker, relay, bytes), undefined, name)
+    }
+    assert.deepEqual(await ask(asker, relay, 'd0'), [])
+  })
+
+  test('a tab that asks without end is refused in time', async () => {
+    const asker = await tab()
+    let refused = false
+    for (let i = 0; i < 200 && !refused; i++) refused = (await ask(asker, relay, 'e0')) === undefined
+    assert.ok(refused)
+  })
+})
+
+describe('the peer directory', () => {
+  /** Stands in for a stream, so that hundreds of tabs cost nothing. */
+  async function serve(directory: PeerDirectory, peer: string, network: string): Promise<void> {
+    const frame = lp.encode.single(new TextEncoder().encode(network))
+    const stream = Object.assign([frame], { send: () => true, close: async () => {}, abort: () => {} })
+    const connection = { remotePeer: { toString: () => peer } }
+    await directory.serve(...([stream, connection] as unknown as Parameters<PeerDirectory['serve']>))
+  }
+
+  test('names at most 50 of many peers, each once, and not always the same', async () => {
+    const directory = new PeerDirectory(() => true)
+    for (let i = 0; i < 500; i++) await serve(directory, `peer${i}`, 'aa')
+    const seen = new Set<string>()
+    for (let i = 0; i < 200; i++) {
+      const answer = directory.peersOf('aa', 'peer0')
+      assert.equal(answer.length, MAX_PEERS_IN_ANSWER)
+      assert.equal(new Set(answer).size, MAX_PEERS_IN_ANSWER)
+      assert.ok(!answer.includes('peer0'))
+      for (const peer of answer) seen.add(peer)
+    }
+    assert.equal(seen.size, 499)
+  })
+
+  test('names only peers that hold a reservation', async () => {
+    const reserved = new Set(['b'])
+    const directory = new PeerDirectory((peer) => reserved.has(peer))
+    for (const peer of ['a', 'b', 'c']) await serve(directory, peer, 'aa')
+    assert.deepEqual(directory.peersOf('aa', 'a'), ['b'])
+    directory.forget('b')
+    assert.deepEqual(directory.peersOf('aa', 'a'), [])
+  })
+
+  test('remembers the last few networks of a peer only', async () => {
+    const directory = new PeerDirectory(() => true)
+    for (const network of ['a0', 'a1', 'a2', 'a3', 'a4']) await serve(directory, 'p', network)
+    assert.deepEqual(directory.peersOf('a0', 'q'), [])
+    assert.deepEqual(directory.peersOf('a1', 'q'), ['p'])
+    assert.deepEqual(directory.peersOf('a4', 'q'), ['p'])
+  })
+})
