@@ -1,0 +1,33 @@
+/**
+ * Input verification as plain data, so that it can run on any thread: what `connectBlock` and the mempool ask of the
+ * check pool. One check covers all inputs of one transaction, which share the hashes of BIP341.
+ */
+
+export interface TransactionCheck {
+  /** BIP144 serialisation. */
+  readonly transaction: Uint8Array
+  /** The outputs spent, one an input and in their order, each as CTxOut: 8-byte value, script after its CompactSize. */
+  readonly spentOutputs: Uint8Array
+}
+
+export type CheckOutcome =
+  | { readonly ok: true }
+  | {
+      readonly ok: false
+      /** Position in the list of checks. */
+      readonly check: number
+      /** Position among that transaction's inputs. */
+      readonly input: number
+      /** Script error name in Bitcoin Core's words, such as `schnorr-sig`. */
+      readonly code: string
+      readonly detail: string
+    }
+
+/** Port: verifies signatures and scripts, on workers in a tab. */
+export interface CheckPool {
+  /**
+   * Verifies every input of every transaction. The outcome is that of verifying in list order: on failure the first failing
+   * check and its first failing input, however the work was spread. Rejects (throws) only when the pool was stopped.
+   */
+  verify(checks: readonly TransactionCheck[]): Promise<CheckOutcome>
+}

@@ -1,0 +1,61 @@
+/**
+ * What a transport is created with, and the numbers that shape its behaviour. Thread: Window.
+ */
+
+/** Numbers that tests change and nobody else needs to. Times in milliseconds. */
+export interface TransportTuning {
+  /** Peers the dialler tries to hold, counting those that dialled us. */
+  readonly targetPeers: number
+  /** Peers above which one is evicted. */
+  readonly maxPeers: number
+  /** Dials under way at a time: more starve each other of the relay and of the tab's one thread. */
+  readonly maxDialsInFlight: number
+  /** A dial, from the relay to the open data channel. */
+  readonly dialTimeout: number
+  /** How long the higher peer id leaves the first dial to the lower one. */
+  readonly yieldTime: number
+  /** First and longest pause after failing to reach a peer. */
+  readonly dialBackoff: readonly [first: number, longest: number]
+  /** First and longest pause after failing to reach a relay. */
+  readonly relayBackoff: readonly [first: number, longest: number]
+  /** First and longest pause between two rounds of asking who is there. */
+  readonly askInterval: readonly [first: number, longest: number]
+  /** Between two pings of a peer or relay, jittered by a quarter. */
+  readonly pingInterval: number
+  /** After which an unanswered ping counts as failed; two in a row end the connection. */
+  readonly pingTimeout: number
+  /** How long the relayed connection outlives the opening of the direct one. */
+  readonly relayedLinger: number
+}
+
+/** What `createLibp2pTransport` needs to know. */
+export interface TransportOptions extends Partial<TransportTuning> {
+  /** The network's name: lower-case hexadecimal, at most 64 characters. Tabs of another network are not met. */
+  readonly networkId: string
+  /** Seed of the tab's Ed25519 identity, 32 bytes. */
+  readonly identitySeed: Uint8Array
+  /** Multiaddrs of relays, each ending in `/p2p/<peer id>`. */
+  readonly relays: readonly string[]
+  /** STUN and TURN servers. With none, tabs still connect on one machine or local network. */
+  readonly iceServers: readonly { readonly urls: string }[]
+}
+
+/** The numbers in use unless told otherwise. */
+export const DEFAULT_TUNING: TransportTuning = {
+  targetPeers: 8,
+  maxPeers: 12,
+  maxDialsInFlight: 2,
+  dialTimeout: 15_000,
+  yieldTime: 1500,
+  dialBackoff: [2000, 300_000],
+  relayBackoff: [1000, 30_000],
+  askInterval: [1000, 60_000],
+  pingInterval: 15_000,
+  pingTimeout: 10_000,
+  relayedLinger: 1000,
+}
+
+/** `options` with every number filled in. */
+export function withDefaults(options: TransportOptions): TransportOptions & TransportTuning {
+  return { ...DEFAULT_TUNING, ...options }
+}

@@ -1,0 +1,59 @@
+/**
+ * Waiting in the Window: pauses that an AbortSignal ends, and how they grow. Thread: Window.
+ */
+
+/** Resolves after `milliseconds`, or as soon as `signal` aborts; it never rejects, so callers look at the signal. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve()
+      return
+    }
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    signal.addEventListener('abort', done)
+  })
+}
+
+/**
+ * The pause before attempt `failures + 1`: doubling from `first` to `longest`, of which the upper half is random, so
+ * that tabs which failed together don't try again together.
+ */
+export function backoff(failures: number, [first, longest]: readonly [number, number]): number {
+  const full = Math.min(longest, first * 2 ** failures)
+  return full / 2 + (full / 2) * Math.random()
+}
+
+/** `interval` give or take a quarter. */
+export function jittered(interval: number): number {
+  return interval * (0.75 + 0.5 * Math.random())
+}
+
+/** Resolves with the next `type` event of `target`; rejects with the signal's reason when it aborts first. */
+export function nextEvent(target: EventTargetLike, type: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      target.removeEventListener(type, onEvent)
+      signal.removeEventListener('abort', onAbort)
+      finish()
+    }
+    const onEvent = (): void => settle(resolve)
+    const onAbort = (): void => settle(() => reject(signal.reason))
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
+    target.addEventListener(type, onEvent)
+    signal.addEventListener('abort', onAbort)
+  })
+}
+
+/** The part of an event target, the browser's or libp2p's, that `nextEvent` uses. */
+interface EventTargetLike {
+  addEventListener(type: string, listener: () => void): void
+  removeEventListener(type: string, listener: () => void): void
+}
