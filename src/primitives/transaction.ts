@@ -133,6 +133,12 @@ export class Transaction implements TransactionFields {
     return this.hasWitness ? this.witnessOffset + 2 : this.bytes.length
   }
 
+  /** The outputs one after another as CTxOut, without their count: a view, exact where a value is no safe integer. */
+  get outputsBytes(): Uint8Array {
+    const size = this.outputs.reduce((sum, { scriptPubKey }) => sum + 8 + varBytesLength(scriptPubKey), 0)
+    return this.bytes.subarray(this.witnessOffset - size, this.witnessOffset)
+  }
+
   /** Weight units (BIP141): three times the stripped size plus the whole size. */
   get weight(): number {
     return this.strippedSize * 3 + this.bytes.length

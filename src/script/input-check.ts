@@ -2,12 +2,21 @@
  * Input verification as plain data, so that it can run on any thread: what `connectBlock` and the mempool ask of the
  * check pool. One check covers all inputs of one transaction, which share the hashes of BIP341.
  */
+import { Writer } from '../primitives/codec.ts'
+import { type TxOutput, writeOutput } from '../primitives/transaction.ts'
 
 export interface TransactionCheck {
   /** BIP144 serialisation. */
   readonly transaction: Uint8Array
   /** The outputs spent, one an input and in their order, each as CTxOut: 8-byte value, script after its CompactSize. */
   readonly spentOutputs: Uint8Array
+}
+
+/** The packed form of `TransactionCheck.spentOutputs`. */
+export function packOutputs(outputs: readonly TxOutput[]): Uint8Array {
+  const writer = new Writer()
+  for (const output of outputs) writeOutput(writer, output)
+  return writer.finish()
 }
 
 export type CheckOutcome =

@@ -1,0 +1,89 @@
+/**
+ * Output scripts and keys of BIP341. The only spendable output is P2TR; beside it stands OP_RETURN. Pure, any thread.
+ * Only `tweakSecretKey` touches a secret: it is for the signer.
+ */
+import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
+import { EMPTY } from '../primitives/bytes.ts'
+import { taggedHash } from '../primitives/hashes.ts'
+import { OP_1, OP_RETURN } from './opcodes.ts'
+
+const { Point } = secp256k1
+const { Fn } = Point
+
+/** Bytes of a P2TR scriptPubKey: OP_1, push of 32, the output key. */
+export const P2TR_SCRIPT_BYTES = 34
+
+/** Greatest length of an OP_RETURN script, opcode included. */
+export const MAX_NULL_DATA_BYTES = 83
+
+/** The scriptPubKey that pays to `outputKey`, 32 bytes x-only (BIP341, Script validation rules). */
+export function p2trScript(outputKey: Uint8Array): Uint8Array {
+  const script = new Uint8Array(P2TR_SCRIPT_BYTES)
+  script[0] = OP_1
+  script[1] = 32
+  script.set(outputKey, 2)
+  return script
+}
+
+/** The 32-byte output key, a view over the script; undefined where the script is not P2TR. */
+export function outputKeyOf(scriptPubKey: Uint8Array): Uint8Array | undefined {
+  return scriptPubKey.length === P2TR_SCRIPT_BYTES && scriptPubKey[0] === OP_1 && scriptPubKey[1] === 32
+    ? scriptPubKey.subarray(2)
+    : undefined
+}
+
+/** Whether this is a data output: OP_RETURN and at most 82 bytes of anything. It never becomes a coin. */
+export function isNullData(scriptPubKey: Uint8Array): boolean {
+  return scriptPubKey[0] === OP_RETURN && scriptPubKey.length <= MAX_NULL_DATA_BYTES
+}
+
+/** TapTweak hash of the internal key, and of the script tree's root where there is one (BIP341, 32 bytes each). */
+export function tapTweak(internalKey: Uint8Array, merkleRoot: Uint8Array = EMPTY): Uint8Array {
+  return taggedHash('TapTweak', internalKey, merkleRoot)
+}
+
+/** An output key, and whether its point has an odd y: the bit that a control block repeats. */
+export interface TweakedKey {
+  /** X-only, 32 bytes. */
+  readonly outputKey: Uint8Array
+  readonly oddY: boolean
+}
+
+/**
+ * The output key of an internal key (x-only, 32 bytes) and the root of its script tree, none for key path only (BIP341,
+ * `taproot_tweak_pubkey`). Undefined where the internal key is not the x of a point, or the tweak is not below the
+ * group order.
+ */
+export function taprootOutputKey(internalKey: Uint8Array, merkleRoot?: Uint8Array): TweakedKey | undefined {
+  const tweak = bytesToNumberBE(tapTweak(internalKey, merkleRoot))
+  if (tweak >= Fn.ORDER) return undefined
+  const internal = liftX(internalKey)
+  if (!internal) return undefined
+  const output = internal.add(Point.BASE.multiplyUnsafe(tweak))
+  if (output.is0()) return undefined
+  return { outputKey: schnorr.utils.pointToBytes(output), oddY: (output.y & 1n) === 1n }
+}
+
+/**
+ * The secret key that signs key-path spends of `taprootOutputKey(internal key, merkleRoot)` (BIP341,
+ * `taproot_tweak_seckey`): 32 bytes, fresh. Throws where `secretKey` is not a secret key.
+ */
+export function tweakSecretKey(secretKey: Uint8Array, merkleRoot?: Uint8Array): Uint8Array {
+  const scalar = Fn.fromBytes(secretKey)
+  const point = Point.BASE.multiply(scalar)
+  const even = (point.y & 1n) === 0n ? scalar : Fn.neg(scalar)
+  const tweak = bytesToNumberBE(tapTweak(schnorr.utils.pointToBytes(point), merkleRoot))
+  const tweaked = Fn.add(even, Fn.create(tweak))
+  if (tweak >= Fn.ORDER || Fn.is0(tweaked)) throw new Error('This key has no taproot tweak')
+  return numberToBytesBE(tweaked, 32)
+}
+
+/** The point of even y whose x these 32 bytes are (BIP340, `lift_x`); undefined where there is none. */
+function liftX(x: Uint8Array): InstanceType<typeof Point> | undefined {
+  try {
+    return schnorr.utils.lift_x(bytesToNumberBE(x))
+  } catch {
+    return undefined
+  }
+}
