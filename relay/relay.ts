@@ -36,6 +36,8 @@ export interface Relay {
   /** Where it listens, with its peer id: what a tab dials. */
   readonly multiaddr: string
   readonly peerId: string
+  /** TCP port it listens on. */
+  readonly port: number
   /** Closes every connection and the listener. */
   stop(): Promise<void>
 }
@@ -105,6 +107,7 @@ export async function startRelay({
   return {
     multiaddr: address.toString(),
     peerId,
+    port: Number(address.getComponents().find(({ name }) => name === 'tcp')?.value),
     stop: async () => {
       await node.stop()
     },

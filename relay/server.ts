@@ -1,0 +1,210 @@
+/**
+ * The page's server: the page, `network.json`, the relay and STUN behind one port number, so that one address (and
+ * with `--lan` one accepted certificate) covers all of it. Thread: Node's main.
+ */
+
+import { once } from 'node:events'
+import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { askedHost, contentSecurityPolicy, networkJson, relayAddress } from './network-json.ts'
+import type { PageHandler } from './page.ts'
+import { MAX_TABS, type Relay, startRelay } from './relay.ts'
+import { type StunServer, startStun } from './stun.ts'
+
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly cert: string
+  readonly key: string
+}
+
+/** What the server is started with. */
+export interface ServerOptions {
+  /** Address to bind; `::` binds all of both families. */
+  readonly host: string
+  /** TCP and UDP port; 0 picks one. */
+  readonly port: number
+  /** Seed of the relay's key, 32 bytes. */
+  readonly keySeed: Uint8Array
+  /** Makes the page's handler; the relay alone is served without it. Gets the HTTP server for Vite's hot reload. */
+  readonly page?: (server: HttpServer) => PageHandler | Promise<PageHandler>
+  /** Serve over TLS. */
+  readonly tls?: TlsIdentity
+  /** Names or addresses under which tabs reach this machine, for the addresses that the relay announces. */
+  readonly publicHosts?: readonly string[]
+  /** Multiaddrs of further relays for `network.json`. */
+  readonly otherRelays?: readonly string[]
+  /** Development: no Content-Security-Policy, which Vite's injected styles and scripts would break. */
+  readonly development?: boolean
+}
+
+/** A running server. */
+export interface Server {
+  readonly port: number
+  readonly relayPeerId: string
+  /** Why STUN isn't offered; undefined when it is. */
+  readonly stunError: Error | undefined
+  /** Stops introducing tabs while the page stays served; nothing happens if it is stopped. */
+  stopRelay(): Promise<void>
+  /** Starts the relay again under the same key; nothing happens if it runs. */
+  startRelay(): Promise<void>
+  /** Ends every connection and frees the port. */
+  stop(): Promise<void>
+}
+
+/** Starts everything. Rejects with the system's error (such as EADDRINUSE) when the port can't be had. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { host, tls, keySeed, otherRelays = [] } = options
+  const http = tls === undefined ? createHttpServer() : createHttpsServer({ ...tls })
+  const front = tls === undefined ? http : redirectPlainHttp(http)
+  const sockets = new Set<Socket>()
+  front.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  // A tab holds one WebSocket, and a few more connections while it loads.
+  front.maxConnections = MAX_TABS * 4
+  front.listen(options.port, host)
+  await once(front, 'listening')
+  const { port } = front.address() as AddressInfo
+
+  let relay: Relay | undefined
+  let stun: StunServer | undefined
+  let stunError: Error | undefined
+  const announce = (options.publicHosts ?? ['127.0.0.1']).map((name) =>
+    relayAddress({ name, port, secure: tls !== undefined }),
+  )
+  const beginRelay = async (): Promise<Relay> => {
+    relay ??= await startRelay({ keySeed, announce })
+    return relay
+  }
+  const endRelay = async (): Promise<void> => {
+    const running = relay
+    relay = undefined
+    await running?.stop()
+  }
+  const stop = async (): Promise<void> => {
+    const closed = once(front, 'close')
+    front.close()
+    for (const socket of sockets) socket.destroy()
+    await Promise.all([closed, endRelay(), stun?.stop()])
+  }
+
+  try {
+    const relayPeerId = (await beginRelay()).peerId
+    try {
+      stun = await startStun({ host, port })
+    } catch (error) {
+      // Without STUN tabs still meet by their local addresses: no reason to refuse service.
+      stunError = error as Error
+    }
+    const page = await options.page?.(http)
+
+    http.on('upgrade', (request, socket, head) => {
+      if (isHotReload(request)) return
+      if (relay === undefined) socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
+      else pipeToRelay(relay, request, socket, head)
+    })
+    http.on('request', (request, response) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        response.writeHead(405, { allow: 'GET, HEAD' }).end()
+        return
+      }
+      const asked = askedHost(request, tls !== undefined)
+      if (asked === undefined) {
+        response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8' })
+        response.end('The request does not say which host it is for.\n')
+        return
+      }
+      response.setHeader('x-content-type-options', 'nosniff')
+      response.setHeader('referrer-policy', 'no-referrer')
+      response.setHeader('cross-origin-opener-policy', 'same-origin')
+      if (options.development !== true) {
+        response.setHeader('content-security-policy', contentSecurityPolicy(asked, otherRelays))
+      }
+      const path = (request.url ?? '/').split('?', 1)[0]
+      if (path === '/network.json') {
+        const offer = { relayPeerId, stunPort: stun?.port, otherRelays }
+        response.writeHead(200, {
+          'content-type': 'application/json; charset=utf-8',
+          'cache-control': 'no-store',
+          // Public by nature, and a page on another host may use this relay.
+          'access-control-allow-origin': '*',
+        })
+        response.end(`${JSON.stringify(networkJson(asked, offer), undefined, 2)}\n`)
+      } else if (page !== undefined) {
+        page(request, response)
+      } else {
+        response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+        response.end('This is an Opentab relay. It serves no page; see /network.json for its address.\n')
+      }
+    })
+    return {
+      port,
+      relayPeerId,
+      stunError,
+      stopRelay: endRelay,
+      startRelay: async () => {
+        await beginRelay()
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/**
+ * Accepts TLS and plain HTTP on one port. Who types the address of a `--lan` page without "https://" is redirected
+ * rather than shown a protocol error.
+ */
+function redirectPlainHttp(https: HttpServer): ReturnType<typeof createNetServer> {
+  const plain = createHttpServer((request, response) => {
+    const asked = askedHost(request, false)
+    if (asked === undefined) response.writeHead(400).end()
+    else response.writeHead(307, { location: `https://${request.headers.host}${request.url ?? '/'}` }).end()
+  })
+  return createNetServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    // A connection that says nothing must not be kept for ever.
+    socket.setTimeout(30_000, () => socket.destroy())
+    socket.once('readable', () => {
+      const first: Buffer | null = socket.read(1)
+      if (first === null) return
+      socket.setTimeout(0)
+      socket.unshift(first)
+      // 22 is the TLS record type of a handshake (RFC 8446 section 5.1), and no letter.
+      const target = first[0] === 22 ? https : plain
+      target.emit('connection', socket)
+    })
+  })
+}
+
+/** Vite's own WebSocket, in development. */
+function isHotReload(request: IncomingMessage): boolean {
+  return request.headers['sec-websocket-protocol']?.startsWith('vite-') === true
+}
+
+/**
+ * Hands an upgraded connection to the relay byte for byte. @libp2p/websockets 10 insists on a server of its own (its
+ * `server` option is declared but not read), so its listener has a loopback port and we repeat the request there.
+ */
+function pipeToRelay(relay: Relay, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const upstream = connect({ port: relay.port, host: '127.0.0.1', noDelay: true })
+  const end = (): void => {
+    socket.destroy()
+    upstream.destroy()
+  }
+  for (const side of [socket, upstream]) side.on('error', end).on('close', end)
+  if ('setNoDelay' in socket) (socket as Socket).setNoDelay(true)
+  // Node's parser has refused line breaks in them, so the raw headers can be repeated as they came.
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+    lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
+  }
+  upstream.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  upstream.write(head)
+  socket.pipe(upstream).pipe(socket)
+}
