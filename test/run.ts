@@ -1,0 +1,180 @@
+/**
+ * `npm test`: runs the checks and every layer of tests, streams what they say, and ends with one plain line
+ * `N passed, N failed, N skipped`. `npm test -- unit browser` runs some layers alone. A layer without files is absent;
+ * one with files that runs no test has failed.
+ */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findChromium } from './support/chromium.ts'
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url))
+const MINUTE = 60_000
+
+/** What tests came to. */
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** How a layer's files are run. */
+interface Layer {
+  readonly name: string
+  /** Whether it drives a browser. */
+  readonly browser: boolean
+  run(files: readonly string[]): Promise<Counts>
+}
+
+const LAYERS: readonly Layer[] = [
+  { name: 'unit', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
+  { name: 'simulation', browser: false, run: (files) => runNode(files, 2, 15 * MINUTE) },
+  { name: 'browser', browser: true, run: runBrowser },
+  // One at a time: each fills the machine with tabs.
+  { name: 'journeys', browser: true, run: (files) => runNode(files, 1, 15 * MINUTE) },
+]
+
+async function main(asked: readonly string[]): Promise<number> {
+  const names = ['check', ...LAYERS.map(({ name }) => name)]
+  const unknown = asked.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    process.stderr.write(`There is no layer "${unknown}". The layers are ${names.join(', ')}.\n`)
+    return 2
+  }
+  const isAsked = (name: string): boolean => asked.length === 0 || asked.includes(name)
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const add = (counts: Counts): void => {
+    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
+  }
+
+  if (isAsked('check')) {
+    heading('check')
+    // Not a test: it counts only when it fails.
+    if (!(await succeeds('npm', ['run', '--silent', 'check']))) add(oneFailure('The check failed.'))
+  }
+  for (const layer of LAYERS) {
+    const files = isAsked(layer.name) ? await testFiles(layer.name) : []
+    if (files.length === 0) continue
+    heading(layer.name)
+    add(await runLayer(layer, files))
+  }
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
+  return total.failed === 0 ? 0 : 1
+}
+
+async function runLayer(layer: Layer, files: readonly string[]): Promise<Counts> {
+  try {
+    // The layers' own processes then find the same browser at once.
+    if (layer.browser) process.env.CHROME_PATH = await findChromium()
+    const counts = await layer.run(files)
+    const ran = counts.passed + counts.failed + counts.skipped
+    return ran === 0 ? oneFailure(`The layer ${layer.name} has files but ran no test.`) : counts
+  } catch (error) {
+    return oneFailure(`The layer ${layer.name} could not be run. ${(error as Error).message}`)
+  }
+}
+
+/** The test files of a layer, `*.test.ts` at any depth, relative to the project. */
+async function testFiles(layer: string): Promise<string[]> {
+  const entries = await readdir(join(PROJECT, 'test', layer), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  )
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(PROJECT, join(entry.parentPath, entry.name)))
+    .sort()
+}
+
+/** What each of the closing lines of node's TAP reporter adds to. */
+const ADDS_TO: Readonly<Record<string, keyof Counts>> = {
+  pass: 'passed',
+  fail: 'failed',
+  // Tests that a failed hook or a time limit kept from ending.
+  cancelled: 'failed',
+  skipped: 'skipped',
+  todo: 'skipped',
+}
+
+/**
+ * Runs files under node:test, each in a process of its own. `timeout`, milliseconds, only ends a test that hangs. A
+ * second reporter writes TAP to a file, whose closing lines are node's own counts (`# pass 12`).
+ */
+async function runNode(files: readonly string[], concurrency: number, timeout: number): Promise<Counts> {
+  const folder = await mkdtemp(join(tmpdir(), 'opentab-test-'))
+  const tapFile = join(folder, 'results.tap')
+  try {
+    const succeeded = await succeeds(process.execPath, [
+      ...['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeout}`],
+      ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+      ...['--test-reporter=tap', `--test-reporter-destination=${tapFile}`],
+      ...files,
+    ])
+    const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+    for (const line of (await readFile(tapFile, 'utf8')).trimEnd().split('\n').slice(-8)) {
+      const [, word = '', count] = /^# (\w+) (\d+)$/.exec(line) ?? []
+      const key = ADDS_TO[word]
+      if (key !== undefined) counts[key] += Number(count)
+    }
+    if (!succeeded && counts.failed === 0) return { ...counts, failed: 1 }
+    return counts
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs web-test-runner with the project's configuration, in this process so that the configuration may be TypeScript. */
+async function runBrowser(files: readonly string[]): Promise<Counts> {
+  const { startTestRunner } = await import('@web/test-runner')
+  const runner = await startTestRunner({
+    readCliArgs: false,
+    autoExitProcess: false,
+    config: { files: [...files], watch: false },
+  })
+  if (runner === undefined) throw new Error('web-test-runner did not start.')
+  const passed = await new Promise<boolean>((resolve) => runner.on('stopped', resolve))
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  for (const session of runner.sessions.all()) {
+    // A file that fails to load has errors and no results.
+    counts.failed += session.errors.length
+    if (session.testResults !== undefined) addSuite(session.testResults, counts)
+  }
+  if (!passed && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+interface Suite {
+  readonly suites: readonly Suite[]
+  readonly tests: readonly { readonly passed: boolean; readonly skipped: boolean }[]
+}
+
+function addSuite(suite: Suite, counts: Counts): void {
+  for (const test of suite.tests) counts[test.skipped ? 'skipped' : test.passed ? 'passed' : 'failed']++
+  for (const inner of suite.suites) addSuite(inner, counts)
+}
+
+/** Runs a command with our output; whether it ended with 0. */
+async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(command, args, {
+    stdio: 'inherit',
+    shell: process.platform === 'win32' && command === 'npm',
+  })
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code === 0))
+  })
+}
+
+function oneFailure(sentence: string): Counts {
+  process.stdout.write(`${sentence}\n`)
+  return { passed: 0, failed: 1, skipped: 0 }
+}
+
+function heading(name: string): void {
+  process.stdout.write(`\n=== ${name}\n`)
+}
+
+process.chdir(PROJECT)
+process.exitCode = await main(process.argv.slice(2))
