@@ -1,0 +1,189 @@
+/** Promises: addresses are BIP350's, for every prefix; a mistyped one is refused with a sentence that helps. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
+import {
+  addressOf,
+  decodeAddress,
+  decodeSegwitAddress,
+  encodeAddress,
+  encodeSegwitAddress,
+} from '../../src/script/address.ts'
+import { p2trScript } from '../../src/script/taproot.ts'
+import { vectors, vectorTest } from '../support/vectors.ts'
+
+interface Bip350 {
+  valid: { string: string }[]
+  invalid: { string: string; string_bytes_hex?: string; reason: string }[]
+  address_valid: { address: string; scriptPubKey: string }[]
+  address_invalid: { address: string; reason: string }[]
+}
+
+/** The codes that stand for each reason that BIP350 gives. */
+const codesOf: Record<string, string[]> = {
+  'Invalid checksum (Bech32 instead of Bech32m)': ['address-encoding'],
+  'Invalid checksum (Bech32m instead of Bech32)': ['address-encoding'],
+  'Invalid character in checksum': ['address-character'],
+  'Invalid witness version': ['address-version'],
+  'Mixed case': ['address-mixed-case'],
+  'Empty data section': ['address-format'],
+}
+
+const bip350 = vectors<Bip350>('bech32/bip350_bech32m.json')
+
+vectorTest('BIP350: valid addresses', bip350, ({ address_valid }, context) => {
+  for (const { address, scriptPubKey } of address_valid) {
+    const decoded = decodeSegwitAddress(address)
+    assert(decoded.ok, address)
+    const { version, program } = decoded.value
+    const opcode = version === 0 ? 0 : 0x50 + version
+    assert.equal(bytesToHex(Uint8Array.of(opcode, program.length, ...program)), scriptPubKey)
+    assert.equal(encodeSegwitAddress(decoded.value), address.toLowerCase())
+    const taproot = version === 1 && program.length === 32
+    const ours = decodeAddress(address, decoded.value.prefix)
+    assert.equal(ours.ok, taproot)
+    if (ours.ok) assert.equal(bytesToHex(ours.value), scriptPubKey)
+  }
+  context.diagnostic(`${address_valid.length} addresses`)
+})
+
+vectorTest('BIP350: invalid addresses', bip350, ({ address_invalid }, context) => {
+  for (const { address, reason } of address_invalid) {
+    if (reason === 'Invalid human-readable part') {
+      for (const prefix of ['bc', 'tb'])
+        assert.equal(codeOf(decodeAddress(address, prefix)), 'address-prefix')
+      continue
+    }
+    const expected = codesOf[reason] ?? ['address-length']
+    assert(expected.includes(codeOf(decodeSegwitAddress(address))), `${address}: ${reason}`)
+  }
+  context.diagnostic(`${address_invalid.length} addresses`)
+})
+
+vectorTest('BIP350: checksums and forms of bare strings', bip350, ({ valid, invalid }, context) => {
+  // The valid strings hold no witness program, but what is wrong with them as addresses is never their checksum.
+  for (const { string } of valid)
+    assert(!['address-checksum', 'address-character'].includes(codeOf(decodeSegwitAddress(string))), string)
+  for (const { string, string_bytes_hex } of invalid) {
+    const text = string_bytes_hex ? String.fromCharCode(...hexToBytes(string_bytes_hex)) : string
+    const code = codeOf(decodeSegwitAddress(text))
+    assert(
+      ['address-checksum', 'address-character', 'address-format', 'address-mixed-case'].includes(code),
+      text,
+    )
+  }
+  context.diagnostic(`${valid.length} valid, ${invalid.length} invalid`)
+})
+
+const outputKeys = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const prefixes = fc.stringMatching(/^[a-z]{1,16}$/)
+
+test('decoding is the inverse of encoding for every key and prefix', () => {
+  fc.assert(
+    fc.property(outputKeys, prefixes, (key, prefix) => {
+      const address = encodeAddress(key, prefix)
+      assert.equal(addressOf(p2trScript(key), prefix), address)
+      for (const text of [address, address.toUpperCase()])
+        assert.deepEqual(decodeAddress(text, prefix), { ok: true, value: p2trScript(key) })
+    }),
+  )
+})
+
+test('one wrong character is located, and the address suggested', () => {
+  fc.assert(
+    fc.property(
+      outputKeys,
+      fc.constantFrom('tab', 'tabrt'),
+      fc.nat(),
+      fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l', ...'1bio', '-', 'é'),
+      fc.boolean(),
+      (key, prefix, draw, character, capitals) => {
+        const address = encodeAddress(key, prefix)
+        const at = draw % address.length
+        fc.pre(address[at] !== character && character.toUpperCase().length === 1)
+        const wrong = address.slice(0, at) + character + address.slice(at + 1)
+        const decoded = decodeAddress(capitals ? wrong.toUpperCase() : wrong, prefix)
+        assert(!decoded.ok)
+        // A wrong separator leaves nothing to go by.
+        if (at === prefix.length) return
+        assert.deepEqual(decoded.errorLocations, [at])
+        assert.equal(decoded.suggestion, address)
+        assert(decoded.detail.includes(address))
+      },
+    ),
+  )
+})
+
+test('two swapped neighbours are located', () => {
+  fc.assert(
+    fc.property(outputKeys, fc.integer({ min: 4, max: 60 }), (key, at) => {
+      const address = encodeAddress(key, 'tab')
+      fc.pre(address[at] !== address[at + 1])
+      const swapped = `${address.slice(0, at)}${address[at + 1]}${address[at]}${address.slice(at + 2)}`
+      const decoded = decodeAddress(swapped, 'tab')
+      assert(!decoded.ok)
+      assert.deepEqual(decoded.errorLocations, [at, at + 1])
+      assert.equal(decoded.suggestion, address)
+    }),
+  )
+})
+
+test('a garbled address gets no suggestion', () => {
+  const address = encodeAddress(new Uint8Array(32).fill(7), 'tab')
+  const garbled = `${address.slice(0, 10)}qqqqqqqq${address.slice(18)}`
+  const decoded = decodeAddress(garbled, 'tab')
+  assert(!decoded.ok)
+  assert.equal(decoded.code, 'address-checksum')
+  assert.equal(decoded.suggestion, undefined)
+})
+
+test('refusals name what is wrong', () => {
+  const key = new Uint8Array(32).fill(7)
+  const address = encodeAddress(key, 'tab')
+  const cases: [text: string, code: string, words: string][] = [
+    [encodeAddress(key, 'bc'), 'address-prefix', '"bc1"'],
+    ['1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa', 'address-prefix', '"tab1"'],
+    ['', 'address-prefix', '"tab1"'],
+    [address.slice(0, -1), 'address-checksum', 'checksum'],
+    ['tab1', 'address-format', 'copied whole'],
+    [`${address} `, 'address-character', 'Character 64, " "'],
+    [`${address.slice(0, -1)}B`, 'address-character', '"B"'],
+    [address.slice(0, 20) + address.slice(20).toUpperCase(), 'address-mixed-case', address],
+    [encodeSegwitAddress({ prefix: 'tab', version: 0, program: key }), 'address-version', 'version 0'],
+    [encodeSegwitAddress({ prefix: 'tab', version: 2, program: key }), 'address-version', 'version 2'],
+    [
+      encodeSegwitAddress({ prefix: 'tab', version: 1, program: key.subarray(1) }),
+      'address-length',
+      '31 bytes',
+    ],
+  ]
+  for (const [text, code, words] of cases) {
+    const decoded = decodeAddress(text, 'tab')
+    assert(!decoded.ok)
+    assert.equal(decoded.code, code, text)
+    assert(decoded.detail.includes(words), decoded.detail)
+  }
+})
+
+test('letters beyond ASCII never stand for those they resemble', () => {
+  const address = encodeAddress(Uint8Array.of(...hexToBytes('b6'.repeat(32))), 'tab').toUpperCase()
+  assert(address.includes('K'))
+  assert.equal(codeOf(decodeAddress(address.replace('K', '\u212a'), 'tab')), 'address-character')
+})
+
+test('any text is refused with a sentence, however long', () => {
+  const long = `tab1${'q'.repeat(1_000_000)}`
+  assert.equal(codeOf(decodeAddress(long, 'tab')), 'address-format')
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (text, prefixed) => {
+      const decoded = decodeAddress(prefixed ? `tab1${text}` : text, 'tab')
+      assert(!decoded.ok)
+      assert.match(decoded.detail, /[.?]$/)
+    }),
+  )
+})
+
+function codeOf(result: { ok: true } | { ok: false; code: string }): string {
+  return result.ok ? 'ok' : result.code
+}
