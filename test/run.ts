@@ -68,12 +68,25 @@ async function main(asked: readonly string[]): Promise<number> {
 async function runLayer(layer: Layer, files: readonly string[]): Promise<Counts> {
   try {
     // The layers' own processes then find the same browser at once.
-    if (layer.browser) process.env.CHROME_PATH = await findChromium()
+    if (layer.browser) process.env.CHROME_PATH = await chromium()
     const counts = await layer.run(files)
     const ran = counts.passed + counts.failed + counts.skipped
     return ran === 0 ? oneFailure(`The layer ${layer.name} has files but ran no test.`) : counts
   } catch (error) {
     return oneFailure(`The layer ${layer.name} could not be run. ${(error as Error).message}`)
+  }
+}
+
+/** A browser that is there, else one that an npm package ships, installed for this time only: it weighs 70 MB. */
+async function chromium(): Promise<string> {
+  try {
+    return await findChromium()
+  } catch {
+    process.stdout.write(
+      'No Chromium is installed: fetching the one in the npm package @sparticuz/chromium.\n',
+    )
+    await succeeds('npm', ['install', '--no-save', '--no-audit', '--no-fund', '@sparticuz/chromium'])
+    return await findChromium()
   }
 }
 
