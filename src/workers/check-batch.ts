@@ -1,0 +1,42 @@
+/** Batches of input checks as one buffer that is transferred to a check worker. Both threads. */
+import { Reader, Writer } from '../primitives/codec.ts'
+import type { TransactionCheck } from '../script/input-check.ts'
+
+/** Brain to check worker. */
+export interface CheckRequest {
+  readonly id: number
+  /** `encodeChecks` of the batch. */
+  readonly checks: Uint8Array
+}
+
+/** Check worker to brain: the first failure of the batch, `check` counted within it. */
+export interface CheckAnswer {
+  readonly id: number
+  readonly failure?: {
+    readonly check: number
+    readonly input: number
+    readonly code: string
+    readonly detail: string
+  }
+}
+
+/** Count, then for each check its transaction and its spent outputs, each after its length; all CompactSize. */
+export function encodeChecks(checks: readonly TransactionCheck[]): Uint8Array {
+  const size = checks.reduce(
+    (sum, check) => sum + check.transaction.length + check.spentOutputs.length + 18,
+    9,
+  )
+  const writer = new Writer(size).compactSize(checks.length)
+  for (const { transaction, spentOutputs } of checks) writer.varBytes(transaction).varBytes(spentOutputs)
+  return writer.finish()
+}
+
+/** Inverse of `encodeChecks`: views over `bytes`. */
+export function decodeChecks(bytes: Uint8Array): TransactionCheck[] {
+  const reader = new Reader(bytes)
+  const checks = new Array<TransactionCheck>(reader.compactSize())
+  for (let i = 0; i < checks.length; i++)
+    checks[i] = { transaction: reader.varBytes(), spentOutputs: reader.varBytes() }
+  reader.end()
+  return checks
+}
