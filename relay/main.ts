@@ -4,6 +4,7 @@ import './polyfill.ts'
 import { readFile } from 'node:fs/promises'
 import type { Server as HttpServer } from 'node:http'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { renderUnicodeCompact } from 'uqr'
 import { buildPage, DIST, isStale, PROJECT } from './build.ts'
 import { lanAddresses, loadLanIdentity } from './lan.ts'
@@ -91,7 +92,16 @@ async function tlsIdentity(
         `The file ${file} could not be read (${error.message}). Check the path after --cert and --key.`,
       )
     })
-  return { cert: await read(certificate.cert), key: await read(certificate.key) }
+  const identity = { cert: await read(certificate.cert), key: await read(certificate.key) }
+  try {
+    createSecureContext(identity)
+  } catch (error) {
+    throw new StartError(
+      `${certificate.cert} and ${certificate.key} are not a certificate and its private key in PEM form ` +
+        `(${(error as Error).message}). Nothing was started.`,
+    )
+  }
+  return identity
 }
 
 /** Prepares the page: built and read, or from its sources for development. */
