@@ -1,41 +1,146 @@
-/** Connecting and disconnecting blocks: pure, synchronous, on an overlay. */
-import type { Sats } from '../primitives/amount.ts'
+/** Connecting and disconnecting blocks: pure, synchronous, on an overlay. Each is the other's exact inverse. */
+import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
-import type { Result } from '../primitives/result.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import { accept, invalid, type Result } from '../primitives/result.ts'
+import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import type { TransactionCheck } from '../script/input-check.ts'
-import type { CoinsOverlay } from './coin-table.ts'
-import type { NetworkParams } from './params.ts'
-
-/** What the headers say about a block's place. */
-export interface BlockContext {
-  readonly params: NetworkParams
-  /** Hash of the genesis block, 32 bytes, internal order. */
-  readonly genesisHash: Uint8Array
-  readonly height: number
-  /** Median time past of the parent, seconds. */
-  readonly medianTimePast: number
-  /** Median time past of the ancestor at a height below this block's (BIP68), seconds. */
-  medianTimePastAt(height: number): number
-}
+import { outputKeyOf } from '../script/taproot.ts'
+import type { BlockContext } from './block-context.ts'
+import { COIN_BYTES, type CoinsOverlay, readCoin, writeCoin } from './coin-table.ts'
+import type { Coin } from './coins.ts'
+import { MAX_MONEY } from './params.ts'
+import { subsidy } from './subsidy.ts'
+import { checkTxInputs, missingOrSpent, transactionCheck } from './tx-inputs.ts'
 
 export interface ConnectedBlock {
-  /** The coins that the block spent, in input order, packed; the argument of `disconnectBlock`. */
+  /** The coins that the block spent, in input order, packed (`COIN_BYTES` each); the argument of `disconnectBlock`. */
   readonly undo: Uint8Array
-  /** Input checks per transaction after the coinbase, in order. Nothing may be committed before they pass. */
+  /** Input checks of the transactions that weren't verified before, in block order. Nothing may be committed before they pass. */
   readonly checks: readonly TransactionCheck[]
   readonly fees: Sats
 }
 
-export declare function connectBlock(
+/**
+ * Applies to `coins` a block that passed `checkBlock` and `contextualCheckBlock`. On rejection the overlay is left halfway: drop
+ * it. `isVerified` says of which transactions all inputs were verified before, witness included (by wtxid): no check is made.
+ *
+ * Every rejection is `invalid`: the header commits to the whole body, and the coins follow from the chain behind it.
+ *
+ * BIP30 (no txid may come again while its coins are unspent) needs no check: a coinbase holds its height, so that no two are
+ * equal (BIP34, from genesis on), and any other transaction spends coins that can't be spent twice.
+ */
+export function connectBlock(
   block: Block,
   coins: CoinsOverlay,
   context: BlockContext,
-): Result<ConnectedBlock>
+  isVerified: (tx: Transaction) => boolean = () => false,
+): Result<ConnectedBlock> {
+  const [coinbase, ...payments] = block.transactions
+  const checks: TransactionCheck[] = []
+  const undo = new UndoWriter(payments.reduce((sum, tx) => sum + tx.inputs.length, 0))
+  let fees = 0
 
-/** Inverse of `connectBlock` on the overlay. Throws when block, undo and coins do not belong together: storage corruption. */
-export declare function disconnectBlock(
-  block: Block,
-  undo: Uint8Array,
-  coins: CoinsOverlay,
-  height: number,
-): void
+  addOutputs(coinbase, coins, context.height)
+  for (const tx of payments) {
+    const spent: Coin[] = []
+    for (const { prevout } of tx.inputs) {
+      const coin = coins.spend(prevout)
+      if (!coin) return missingOrSpent(tx, outpointKey(prevout))
+      spent.push(coin)
+      undo.put(coin)
+    }
+    const fee = checkTxInputs(tx, spent, context)
+    if (!fee.ok) return fee
+    fees += fee.value
+    if (fees > MAX_MONEY)
+      return invalid('bad-txns-accumulated-fee-outofrange', 'The fees exceed all the money there can be.')
+    if (!isVerified(tx)) checks.push(transactionCheck(tx, spent))
+    addOutputs(tx, coins, context.height)
+  }
+
+  const allowed = subsidy(context.height, context.params) + fees
+  const claimed = coinbase.outputs.reduce((sum, { value }) => sum + value, 0)
+  if (claimed > allowed)
+    return invalid(
+      'bad-cb-amount',
+      `The coinbase claims ${formatCoins(sats(claimed))} coins; subsidy and fees are ${formatCoins(sats(allowed))}.`,
+    )
+  return accept({ undo: undo.bytes, checks, fees: sats(fees) })
+}
+
+/**
+ * Inverse of `connectBlock` on the overlay; `height` is the block's. Throws when block, undo and coins do not belong
+ * together: storage corruption.
+ */
+export function disconnectBlock(block: Block, undo: Uint8Array, coins: CoinsOverlay, height: number): void {
+  const restored = new UndoReader(undo)
+  for (const tx of block.transactions.toReversed()) {
+    removeOutputs(tx, coins, height)
+    if (!tx.isCoinbase)
+      for (const { prevout } of tx.inputs.toReversed()) coins.add(prevout, restored.takeLast())
+  }
+  if (restored.remaining !== 0) throw new Error(`Undo of block ${block.hash} has coins too many`)
+}
+
+/** The coins that a transaction at `height` makes: its P2TR outputs. OP_RETURN outputs can't be spent and are no coins. */
+function* coinsOf(tx: Transaction, height: number): Generator<readonly [index: number, Coin]> {
+  const coinbase = tx.isCoinbase
+  for (let index = 0; index < tx.outputs.length; index++) {
+    const { value, scriptPubKey } = tx.outputs[index]
+    const outputKey = outputKeyOf(scriptPubKey)
+    if (outputKey) yield [index, { value, height, coinbase, outputKey }]
+  }
+}
+
+function addOutputs(tx: Transaction, coins: CoinsOverlay, height: number): void {
+  for (const [index, coin] of coinsOf(tx, height)) coins.add({ txid: tx.txidBytes, index }, coin)
+}
+
+function removeOutputs(tx: Transaction, coins: CoinsOverlay, height: number): void {
+  for (const [index, made] of coinsOf(tx, height)) {
+    const coin = coins.spend({ txid: tx.txidBytes, index })
+    if (
+      !coin ||
+      coin.height !== height ||
+      coin.value !== made.value ||
+      !equalBytes(coin.outputKey, made.outputKey)
+    )
+      throw new Error(`Coin ${tx.txid}:${index} of a connected block is missing or differs`)
+  }
+}
+
+class UndoWriter {
+  readonly bytes: Uint8Array
+  private readonly view: DataView
+  private offset = 0
+
+  constructor(coins: number) {
+    this.bytes = new Uint8Array(coins * COIN_BYTES)
+    this.view = new DataView(this.bytes.buffer)
+  }
+
+  put(coin: Coin): void {
+    writeCoin(this.bytes, this.view, this.offset, coin)
+    this.offset += COIN_BYTES
+  }
+}
+
+/** Reads coins in reverse: blocks are undone from their end. */
+class UndoReader {
+  remaining: number
+  private readonly bytes: Uint8Array
+  private readonly view: DataView
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.remaining = bytes.length
+  }
+
+  takeLast(): Coin {
+    this.remaining -= COIN_BYTES
+    if (this.remaining < 0) throw new Error('Undo data has too few coins')
+    return readCoin(this.bytes, this.view, this.remaining)
+  }
+}

@@ -2,7 +2,7 @@
 import { equalBytes } from './bytes.ts'
 import { compactSizeLength, decodeWith, Reader, Writer } from './codec.ts'
 import { type BlockHash, sha256d, toDisplay } from './hashes.ts'
-import type { Result } from './result.ts'
+import { mutated, type Result } from './result.ts'
 import { Transaction } from './transaction.ts'
 
 export const HEADER_BYTES = 80
@@ -128,9 +128,10 @@ export class Block {
 /** Bytes of the smallest transaction that decodes: version, marker-less empty lists, lock time. */
 const MIN_TRANSACTION_BYTES = 10
 
-/** Decodes a block that fills `bytes`; rejects with `block-decode-failed`. */
+/** Decodes a block that fills `bytes`; rejects with `block-decode-failed`, as mutated: its header may have a good body. */
 export function decodeBlock(bytes: Uint8Array): Result<Block> {
-  return decodeWith(bytes, 'block-decode-failed', Block.read)
+  const decoded = decodeWith(bytes, 'block-decode-failed', Block.read)
+  return decoded.ok ? decoded : mutated(decoded.code, decoded.detail)
 }
 
 /** Decodes an 80-byte header; rejects with `header-decode-failed`. */
