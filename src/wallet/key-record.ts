@@ -1,28 +1,10 @@
 /**
- * The encrypted seed as it lies in storage: plain data whose decoder bounds every field, and the port that keeps it.
- * Thread: the signer worker only.
+ * The encrypted seed as it lies in storage, and the port that keeps it. Thread: the signer worker only.
  */
+import { isHex } from '../primitives/bytes.ts'
+import { isBox, type PassphraseBox } from './passphrase-box.ts'
 
-/**
- * Something sealed under a passphrase: scrypt (RFC 7914) makes the key, AES-256-GCM the ciphertext. Byte strings are lower-case hex, so that
- * the same value goes into IndexedDB and into a backup file.
- */
-export interface PassphraseBox {
-  readonly kdf: 'scrypt'
-  /** Binary logarithm of scrypt's N. */
-  readonly logN: number
-  readonly r: number
-  readonly p: number
-  /** 16 bytes. */
-  readonly salt: string
-  readonly cipher: 'aes-256-gcm'
-  /** 12 bytes. */
-  readonly nonce: string
-  /** Ends with the 16-byte tag. */
-  readonly ciphertext: string
-}
-
-/** The one record of a key store. Everything but `box` is public; the box authenticates it. */
+/** The one record of a key store: plain data. Everything but `box` is public, and the box authenticates it. */
 export interface KeyRecord {
   readonly version: 1
   /** Genesis hash of the network, display order. */
@@ -31,7 +13,7 @@ export interface KeyRecord {
   readonly descriptor: string
   /** Seconds since 1970, see `Account`. */
   readonly birthday: number
-  /** Holds the BIP39 entropy, 16 to 32 bytes. */
+  /** Holds the BIP39 entropy, 16 to 32 bytes, in the context that `recordContext` names. */
   readonly box: PassphraseBox
 }
 
@@ -41,4 +23,22 @@ export interface KeyStore {
   load(): Promise<unknown>
   /** Replaces the record. A failed save leaves the former one. */
   save(record: KeyRecord): Promise<void>
+}
+
+/** Whether a stored value is a key record that may be opened. */
+export function isKeyRecord(value: unknown): value is KeyRecord {
+  const { version, network, descriptor, birthday, box } = (value ?? {}) as Partial<Record<string, unknown>>
+  return (
+    version === 1 &&
+    typeof network === 'string' &&
+    isHex(network, 32) &&
+    typeof descriptor === 'string' &&
+    Number.isSafeInteger(birthday) &&
+    isBox(box)
+  )
+}
+
+/** The public fields as the box authenticates them: who exchanges the descriptor to receive the coins is found out at unlocking. */
+export function recordContext(record: Omit<KeyRecord, 'box'>): string {
+  return JSON.stringify(['opentab/keys', record.version, record.network, record.descriptor, record.birthday])
 }

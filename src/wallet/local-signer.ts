@@ -1,0 +1,320 @@
+/**
+ * The signer that holds the keys: seed words in, signatures out. Runs in the signer worker, where nothing else runs; the brain reaches it
+ * through the `Signer` port, the page reaches the rest. Invariants: the seed is on disk only under a passphrase; the account's private
+ * key is in memory only while unlocked; no command destroys a stored seed; nothing is logged.
+ */
+import { schnorr } from '@noble/curves/secp256k1.js'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Clock, Random } from '../primitives/ports.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
+import type { TxOutput } from '../primitives/transaction.ts'
+import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
+import { outputKeyOf, tweakSecretKey } from '../script/taproot.ts'
+import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
+import { type DerivedKey, HARDENED } from './descriptor.ts'
+import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'
+import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
+import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
+import { Psbt, type PsbtInput, type PsbtKey } from './psbt.ts'
+import type { Account, Signer, SignerStatus } from './signer.ts'
+
+export interface LocalSignerOptions {
+  readonly network: BackupNetwork
+  /** See `coinType`. */
+  readonly coinType: number
+  readonly store: KeyStore
+  readonly clock: Clock
+  readonly random: Random
+  /** Cost of a passphrase guess, see `DEFAULT_LOG_N`: lower in tests alone. */
+  readonly logN?: number
+}
+
+/** A timer of a browser counts to 2^31 ms. */
+const MAX_UNLOCK_SECONDS = 2_000_000
+
+export class LocalSigner implements Signer {
+  private readonly options: LocalSignerOptions
+  private record: KeyRecord | undefined
+  private unlocked: { readonly keys: AccountKeys; readonly until: number | undefined } | undefined
+  private cancelTimeout: () => void = () => {}
+  /** The last command: they run one after another. */
+  private last: Promise<unknown> = Promise.resolve()
+  private readonly listeners = new Set<(status: SignerStatus) => void>()
+
+  private constructor(options: LocalSignerOptions, record: KeyRecord | undefined) {
+    this.options = options
+    this.record = record
+  }
+
+  /** Opens locked, or without keys. Throws when the stored record is damaged or belongs to another network: nothing overwrites it. */
+  static async open(options: LocalSignerOptions): Promise<LocalSigner> {
+    const stored = await options.store.load()
+    if (stored !== undefined && !isKeyRecord(stored))
+      throw new Error(
+        'The stored wallet keys are damaged. Open another profile and restore your backup there.',
+      )
+    if (stored && stored.network !== options.network.id)
+      throw new Error('The stored wallet keys belong to another network.')
+    return new LocalSigner(options, stored)
+  }
+
+  status(): SignerStatus {
+    if (!this.record) return { state: 'none' }
+    const account: Account = { descriptor: this.record.descriptor, birthday: this.record.birthday }
+    return this.unlocked
+      ? { state: 'unlocked', account, until: this.unlocked.until }
+      : { state: 'locked', account }
+  }
+
+  onChange(listener: (status: SignerStatus) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Makes a new seed and stores it; the wallet is locked after it. Returns the words: to be shown once, for the paper copy. */
+  create(passphrase: string, words: 12 | 24 = 12): Promise<Result<string>> {
+    return this.exclusively(async () => {
+      const entropy = createEntropy(this.options.random, words)
+      const stored = await this.storeSeed(entropy, this.seconds(), passphrase)
+      const text = entropyToWords(entropy)
+      entropy.fill(0)
+      return stored.ok ? accept(text) : stored
+    })
+  }
+
+  /** Restores a wallet from its words; every block has to be searched for its coins. Codes of `wordsToEntropy`. */
+  restoreWords(words: string, passphrase: string, birthday = 0): Promise<Result<void>> {
+    return this.exclusively(async () => {
+      const entropy = wordsToEntropy(words)
+      if (!entropy.ok) return entropy
+      const stored = await this.storeSeed(entropy.value, birthday, passphrase)
+      entropy.value.fill(0)
+      return stored
+    })
+  }
+
+  /**
+   * Restores a wallet from a backup file, under the passphrase it was made with. Returns the metadata, for `Wallet.importMetadata`.
+   * Codes of `readBackup`.
+   */
+  restoreBackup(file: string, passphrase: string): Promise<Result<string>> {
+    return this.exclusively(async () => {
+      if (this.record) return walletExists()
+      const backup = readBackup(file, this.options.network, passphrase)
+      if (!backup.ok) return backup
+      const entropy = wordsToEntropy(backup.value.words)
+      if (!entropy.ok) return entropy
+      const stored = await this.storeSeed(entropy.value, backup.value.birthday, passphrase)
+      entropy.value.fill(0)
+      return stored.ok ? accept(backup.value.metadata) : stored
+    })
+  }
+
+  /** A backup file: the seed and `metadata` under the passphrase, which is checked first, so that nobody keeps a file they can't open. */
+  exportBackup(passphrase: string, metadata: string): Promise<Result<string>> {
+    return this.withSeed(passphrase, async (entropy, { birthday }) => {
+      const { network, random, logN = DEFAULT_LOG_N } = this.options
+      const content = { words: entropyToWords(entropy), birthday, metadata }
+      return accept(writeBackup(content, network, this.seconds(), passphrase, random, logN))
+    })
+  }
+
+  /** The seed words. */
+  revealWords(passphrase: string): Promise<Result<string>> {
+    return this.withSeed(passphrase, async (entropy) => accept(entropyToWords(entropy)))
+  }
+
+  changePassphrase(passphrase: string, next: string): Promise<Result<void>> {
+    return this.withSeed(passphrase, (entropy, { birthday }) => this.saveSeed(entropy, birthday, next))
+  }
+
+  /** Unlocks for `seconds`, or until `lock`. Unlocking again sets the time anew. Rejects with `wallet-passphrase-incorrect`. */
+  unlock(passphrase: string, seconds?: number): Promise<Result<void>> {
+    return this.withSeed(passphrase, async (entropy, record) => {
+      const keys = deriveAccount(entropy, this.options.coinType)
+      if (keys.descriptor.text !== record.descriptor) {
+        keys.key.wipePrivateData()
+        throw new Error('The stored seed does not belong to the stored account')
+      }
+      this.wipe()
+      const { clock } = this.options
+      const milliseconds = seconds === undefined ? undefined : Math.min(seconds, MAX_UNLOCK_SECONDS) * 1000
+      if (milliseconds !== undefined) this.cancelTimeout = clock.after(milliseconds, () => this.lock())
+      this.unlocked = { keys, until: milliseconds === undefined ? undefined : clock.now() + milliseconds }
+      this.changed()
+      return OK
+    })
+  }
+
+  /** Overwrites the private key in memory. */
+  lock(): void {
+    if (!this.unlocked) return
+    this.wipe()
+    this.changed()
+  }
+
+  async signPsbt(bytes: Uint8Array): Promise<Result<Uint8Array>> {
+    if (!this.record) return walletMissing()
+    if (!this.unlocked)
+      return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
+    const parsed = Psbt.parse(bytes)
+    return parsed.ok ? this.sign(parsed.value, this.unlocked.keys) : parsed
+  }
+
+  /** Signs what is ours of a PSBT, after a look at the whole of it. */
+  private sign(psbt: Psbt, account: AccountKeys): Result<Uint8Array> {
+    const { spentOutputs } = psbt
+    if (!spentOutputs)
+      return invalid(
+        'psbt-invalid',
+        'This PSBT leaves out which coins it spends: its fee could be anything. It was not signed.',
+      )
+    const ours = new Map<number, Position>()
+    for (const [index, input] of psbt.inputs.entries()) {
+      const position = positionOf(account, input.key)
+      if (!position) continue
+      ours.set(index, position)
+      const refusal = checkInput(index, input, account.descriptor.derive(position.branch, position.index))
+      if (refusal) return refusal
+    }
+    if (ours.size === 0)
+      return invalid('psbt-not-ours', 'No coin that this PSBT spends belongs to this wallet.')
+    for (const [index, output] of psbt.outputs.entries()) {
+      const position = positionOf(account, output.key)
+      if (position && !paysTo(output, account.descriptor.derive(position.branch, position.index)))
+        return mismatch(`Output ${index} says that it comes back to this wallet, but it does not.`)
+    }
+    const spent = psbt.inputs.reduce((sum, input) => sum + (input.spent?.value ?? 0), 0)
+    const paid = psbt.outputs.reduce((sum, output) => sum + output.value, 0)
+    if (!Number.isSafeInteger(spent) || paid > spent)
+      return mismatch('It pays more than the coins it spends hold.')
+
+    const sighashes = new SighashCache(psbt.unsigned, spentOutputs)
+    for (const [index, { branch, index: child }] of ours) {
+      const message = sighashes.sighash(index, SIGHASH_DEFAULT)
+      if (!message) throw new Error('SIGHASH_DEFAULT always has a message')
+      const parent = account.key.deriveChild(branch)
+      const key = parent.deriveChild(child)
+      const untweaked = key.privateKey!
+      const secretKey = tweakSecretKey(untweaked)
+      psbt.addSignature(index, schnorr.sign(message, secretKey, this.options.random.bytes(32)))
+      for (const secret of [secretKey, untweaked]) secret.fill(0)
+      for (const extended of [key, parent]) extended.wipePrivateData()
+    }
+    return accept(psbt.bytes)
+  }
+
+  /** Seals and stores a seed where there is none yet. */
+  private async storeSeed(entropy: Uint8Array, birthday: number, passphrase: string): Promise<Result<void>> {
+    return this.record ? walletExists() : this.saveSeed(entropy, birthday, passphrase)
+  }
+
+  private async saveSeed(entropy: Uint8Array, birthday: number, passphrase: string): Promise<Result<void>> {
+    if (passphrase === '')
+      return invalid(
+        'passphrase-empty',
+        'Choose a passphrase: it encrypts the wallet on this device and in its backups.',
+      )
+    const { network, coinType, random, store, logN = DEFAULT_LOG_N } = this.options
+    const { key, descriptor } = deriveAccount(entropy, coinType)
+    key.wipePrivateData()
+    const open = { version: 1, network: network.id, descriptor: descriptor.text, birthday } as const
+    const record = { ...open, box: sealBox(entropy, passphrase, recordContext(open), random, logN) }
+    await store.save(record)
+    this.record = record
+    this.changed()
+    return OK
+  }
+
+  /** Runs with the decrypted seed, which is overwritten afterwards. */
+  private withSeed<T>(
+    passphrase: string,
+    run: (entropy: Uint8Array, record: KeyRecord) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    return this.exclusively(async () => {
+      const { record } = this
+      if (!record) return walletMissing()
+      const entropy = openBox(record.box, passphrase, recordContext(record))
+      if (!entropy.ok) return entropy
+      try {
+        return await run(entropy.value, record)
+      } finally {
+        entropy.value.fill(0)
+      }
+    })
+  }
+
+  private exclusively<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.last.then(run)
+    this.last = result.catch(() => {})
+    return result
+  }
+
+  private wipe(): void {
+    this.cancelTimeout()
+    this.cancelTimeout = () => {}
+    this.unlocked?.keys.key.wipePrivateData()
+    this.unlocked = undefined
+  }
+
+  private seconds(): number {
+    return Math.floor(this.options.clock.now() / 1000)
+  }
+
+  private changed(): void {
+    const status = this.status()
+    for (const listener of this.listeners) listener(status)
+  }
+}
+
+/** Where a key lies in the account. */
+interface Position {
+  readonly branch: number
+  readonly index: number
+}
+
+/** The place that a PSBT gives a key by its origin, where that is in the account. Whether the key is the one there is not yet known. */
+function positionOf(account: AccountKeys, named: PsbtKey | undefined): Position | undefined {
+  if (named?.origin.fingerprint !== account.fingerprint) return undefined
+  const { path } = named.origin
+  const depth = account.path.length
+  const [branch, index] = path.slice(depth)
+  const inside = path.length === depth + 2 && account.path.every((step, i) => step === path[i])
+  return inside && branch < account.descriptor.branches && index < HARDENED ? { branch, index } : undefined
+}
+
+function checkInput(index: number, input: PsbtInput, own: DerivedKey): Rejection | undefined {
+  if (input.sighashType !== undefined && input.sighashType !== SIGHASH_DEFAULT)
+    return invalid(
+      'psbt-sighash',
+      `Input ${index} asks for signature hash type ${input.sighashType}: this wallet signs whole transactions only (SIGHASH_DEFAULT).`,
+    )
+  if (!input.key || !equalBytes(input.key.internalKey, own.internalKey))
+    return mismatch(`The key of input ${index} is not the one at its path.`)
+  if (!input.spent || !paysTo(input.spent, own))
+    return mismatch(`Input ${index} spends a coin that its key does not hold.`)
+  return undefined
+}
+
+function paysTo({ scriptPubKey }: TxOutput, own: DerivedKey): boolean {
+  const outputKey = outputKeyOf(scriptPubKey)
+  return outputKey !== undefined && equalBytes(outputKey, own.outputKey)
+}
+
+function mismatch(sentence: string): Rejection {
+  return invalid('psbt-mismatch', `${sentence} It was not signed.`)
+}
+
+function walletExists(): Rejection {
+  return notNow(
+    'wallet-exists',
+    'This profile has a wallet already, and it is never overwritten. Open another profile for another wallet.',
+  )
+}
+
+function walletMissing(): Rejection {
+  return notNow(
+    'wallet-missing',
+    'There is no wallet yet. Create one, or restore one from its words or backup file.',
+  )
+}
