@@ -1,0 +1,102 @@
+/** What a node tells the page: plain data that crosses threads. The names are those of `opentab.on(name, listener)`. */
+import type { Sats } from '../primitives/amount.ts'
+import type { BlockHash, Txid } from '../primitives/hashes.ts'
+import type { NetworkStatus, PeerId } from '../protocol/transport.ts'
+
+/** The active chain has a new tip; all of it is durable. */
+export interface TipEvent {
+  readonly hash: BlockHash
+  readonly height: number
+  /** Header time, seconds since 1970. */
+  readonly time: number
+  /** Blocks that left the active chain; more than 0 is a reorganisation. */
+  readonly disconnected: number
+  readonly connected: number
+}
+
+/** A transaction came into the mempool or left it. */
+export interface TransactionEvent {
+  readonly txid: Txid
+  /** `added`, or why it left. */
+  readonly change: 'added' | 'block' | 'conflict' | 'replaced' | 'size-limit' | 'expired' | 'reorg'
+  /** Virtual bytes. */
+  readonly vsize: number
+  /** Known while it is in the mempool. */
+  readonly fee: Sats | undefined
+}
+
+export interface PeerEvent {
+  readonly id: PeerId
+  readonly change: 'connected' | 'disconnected' | 'updated'
+}
+
+/** Relays and direct connections, whenever one of them changes. */
+export type NetworkEvent = NetworkStatus
+
+/** The wallet's coins, history or addresses changed, or it was created, locked or unlocked. */
+export interface WalletEvent {
+  readonly state: 'none' | 'locked' | 'unlocked'
+  /** Own transactions that are new or changed. */
+  readonly txids: readonly Txid[]
+}
+
+/** About once a second while mining, and at every change. */
+export interface MiningEvent {
+  readonly active: boolean
+  readonly threads: number
+  /** Share of the time that a thread works, above 0 to 1. */
+  readonly throttle: number
+  /** Hashes a second, smoothed; 0 while resting. */
+  readonly hashRate: number
+  readonly blocksFound: number
+  /** Why mining stopped by itself. */
+  readonly problem: string | undefined
+}
+
+/** A block that this tab mined and that its chain accepted. */
+export interface MinedEvent {
+  readonly hash: BlockHash
+  readonly height: number
+}
+
+/** How far the chain is behind the best header; told while it changes. */
+export interface SyncEvent {
+  readonly headers: number
+  readonly blocks: number
+  /** No peer is known to have more. */
+  readonly synced: boolean
+}
+
+export interface LogEvent {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly level: 'info' | 'warning' | 'error'
+  readonly source: 'chain' | 'network' | 'wallet' | 'mining' | 'storage' | 'node'
+  readonly message: string
+}
+
+/** Something that the person must know: what happened, what was kept, what to do. Stays until the tab is reloaded. */
+export interface FaultEvent {
+  readonly kind: 'storage' | 'wallet' | 'network' | 'internal'
+  readonly message: string
+}
+
+export interface NodeEvents {
+  readonly tip: TipEvent
+  readonly transaction: TransactionEvent
+  readonly peer: PeerEvent
+  readonly network: NetworkEvent
+  readonly wallet: WalletEvent
+  readonly mining: MiningEvent
+  readonly mined: MinedEvent
+  readonly sync: SyncEvent
+  readonly log: LogEvent
+  readonly fault: FaultEvent
+}
+
+export type NodeEventName = keyof NodeEvents
+
+/** One event with its name. */
+export type NodeEvent = {
+  [Name in NodeEventName]: { readonly name: Name; readonly detail: NodeEvents[Name] }
+}[NodeEventName]

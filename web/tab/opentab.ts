@@ -1,0 +1,35 @@
+/**
+ * The page's own interface to its node, and the one that developers use from the console or a script. Thread: Window.
+ */
+import type { NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import type { SignerStatus } from '../../src/wallet/signer.ts'
+
+/** What runs in this tab. */
+export interface TabIdentity {
+  /** Name of the profile: chain, peer identity and wallet belong to it. */
+  readonly profile: string
+  /** Genesis hash, display order. */
+  readonly networkId: string
+  /** `NetworkParams.name`, such as `public`. */
+  readonly networkName: string
+  /** Prefix of addresses. */
+  readonly addressPrefix: string
+  /** Whether blocks can be made on demand (`generatetoaddress`). */
+  readonly testControls: boolean
+  /** This tab's libp2p peer id. */
+  readonly peerId: string
+}
+
+/** `window.opentab`. */
+export interface Opentab {
+  readonly identity: TabIdentity
+  /**
+   * Calls a method by Bitcoin Core's name. Rejects with an `RpcError` (`code`, `message`). Calls that carry a passphrase or seed words go
+   * straight to the signer. `opentab.rpc('help')` lists the methods.
+   */
+  rpc(method: string, ...params: unknown[]): Promise<unknown>
+  /** Calls `listener` at every event of this name. Returns the function that unsubscribes. */
+  on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
+  /** State of the wallet's keys; follows `wallet` events. */
+  signerStatus(): SignerStatus
+}
