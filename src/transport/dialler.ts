@@ -1,0 +1,212 @@
+/**
+ * Dials the tabs that discovery finds, until there are enough peers. Thread: Window.
+ *
+ * It is sparing: Chrome grants about 500 RTCPeerConnections in the life of a tab's process, and each dial that gets
+ * past the relay takes one.
+ */
+
+import { multiaddr } from '@multiformats/multiaddr'
+import type { PeerId } from '../protocol/transport.ts'
+import type { TabNode } from './libp2p-node.ts'
+import type { TransportTuning } from './options.ts'
+import { backoff } from './timing.ts'
+
+/** Most tabs remembered; the one heard of longest ago makes room. */
+const MAX_CANDIDATES = 500
+
+/** Failures after which a tab is forgotten until discovery names it again. */
+const MAX_FAILURES = 8
+
+/** Dials in a row that met the peer but found no direct path, after which it counts as reachable by relay only. */
+const RELAYED_ONLY_AFTER = 2
+
+/** The step of a WebRTC dial at which the peer has answered: it lives, and the relay reaches it. */
+const PEER_ANSWERED: string = 'webrtc:read-ice-candidates'
+
+/** A dial that is given up because the peer's own dial to us goes first. */
+class Yielded extends Error {}
+
+interface Candidate {
+  readonly id: PeerId
+  /** Address prefixes of those who named it, newest last: `<relay's address>` or `/p2p/<tab>`. */
+  readonly introducers: Set<string>
+  /** Not to be dialled before this instant, milliseconds of `performance.now()`. */
+  notBefore: number
+  failures: number
+  /** Dials in a row that met the peer but became no direct connection. */
+  pathless: number
+}
+
+/** What the dialler needs to know of the rest. */
+export interface DiallerPorts {
+  readonly self: PeerId
+  /** Direct connections there are, by either side's dial. */
+  connections(): number
+  isConnected(peer: PeerId): boolean
+  /** A peer never to dial: a banned one, or a relay. */
+  isExcluded(peer: PeerId): boolean
+  /** Whether an introducer's address prefix can be used now. */
+  canIntroduce(prefix: string): boolean
+  /** The number of relayed-only peers may have changed. */
+  changed(): void
+  readonly stopped: AbortSignal
+}
+
+/** The dialler. */
+export class Dialler {
+  readonly #node: TabNode
+  readonly #tuning: TransportTuning
+  readonly #ports: DiallerPorts
+  readonly #candidates = new Map<PeerId, Candidate>()
+  readonly #inFlight = new Map<PeerId, AbortController>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(node: TabNode, tuning: TransportTuning, ports: DiallerPorts) {
+    this.#node = node
+    this.#tuning = tuning
+    this.#ports = ports
+    ports.stopped.addEventListener('abort', () => clearTimeout(this.#timer))
+  }
+
+  /** Whether a dial to this peer is under way. */
+  isDialling(peer: PeerId): boolean {
+    return this.#inFlight.has(peer)
+  }
+
+  /** Peers that were met through a relay but to which no direct path was found. */
+  get relayedOnly(): number {
+    let count = 0
+    for (const { id, pathless } of this.#candidates.values()) {
+      if (pathless >= RELAYED_ONLY_AFTER && !this.#ports.isConnected(id)) count++
+    }
+    return count
+  }
+
+  /** Takes in peers that an introducer, named by its address prefix, can put us in touch with. */
+  add(peers: readonly PeerId[], introducer: string): void {
+    for (const id of peers) {
+      if (id === this.#ports.self) continue
+      const candidate = this.#candidates.get(id) ?? this.#newCandidate(id)
+      candidate.introducers.delete(introducer)
+      candidate.introducers.add(introducer)
+      this.#candidates.delete(id)
+      this.#candidates.set(id, candidate)
+    }
+    while (this.#candidates.size > MAX_CANDIDATES) {
+      const [oldest] = this.#candidates.keys()
+      this.#candidates.delete(oldest!)
+    }
+    this.dial()
+  }
+
+  /** A peer was lost or sent away: dialled again only after a pause. */
+  postpone(peer: PeerId): void {
+    const candidate = this.#candidates.get(peer)
+    if (candidate === undefined) return
+    candidate.notBefore = performance.now() + backoff(candidate.failures, this.#tuning.dialBackoff)
+    this.dial()
+  }
+
+  /** The peer's own dial to us goes first: ours, if it is under way, is given up. */
+  yieldTo(peer: PeerId): void {
+    this.#inFlight.get(peer)?.abort(new Yielded('the peer dials us'))
+  }
+
+  /** A direct connection to the peer is open, whoever dialled. */
+  reached(peer: PeerId): void {
+    const candidate = this.#candidates.get(peer)
+    if (candidate === undefined) return
+    candidate.failures = 0
+    candidate.pathless = 0
+  }
+
+  /** Starts as many dials as are due, and sees to it that the next one due is started in its time. */
+  readonly dial = (): void => {
+    clearTimeout(this.#timer)
+    if (this.#ports.stopped.aborted) return
+    while (this.#wanted() > 0) {
+      const now = performance.now()
+      const waiting = [...this.#candidates.values()].filter((candidate) => this.#isEligible(candidate))
+      const due = waiting.filter(({ notBefore }) => notBefore <= now)
+      if (due.length === 0) {
+        const next = Math.min(...waiting.map(({ notBefore }) => notBefore))
+        if (Number.isFinite(next)) this.#timer = setTimeout(this.dial, next - now)
+        return
+      }
+      // At random among those that failed least, so that the network's graph is random.
+      const fewest = Math.min(...due.map(({ failures }) => failures))
+      const best = due.filter(({ failures }) => failures === fewest)
+      void this.#attempt(best[Math.floor(Math.random() * best.length)]!)
+    }
+  }
+
+  #newCandidate(id: PeerId): Candidate {
+    // The lower peer id dials first, so that two tabs that learn of each other at once don't both dial. A tab without
+    // any peer doesn't wait: it may be the only one of the two that knows of the other.
+    const yields = this.#ports.self > id && this.#ports.connections() > 0
+    const wait = yields ? backoff(0, [this.#tuning.yieldTime, this.#tuning.yieldTime]) : 0
+    const candidate: Candidate = {
+      id,
+      introducers: new Set(),
+      notBefore: performance.now() + wait,
+      failures: 0,
+      pathless: 0,
+    }
+    return candidate
+  }
+
+  /** How many more dials to start now. */
+  #wanted(): number {
+    const { targetPeers, maxDialsInFlight } = this.#tuning
+    const { size } = this.#inFlight
+    return Math.min(maxDialsInFlight - size, targetPeers - this.#ports.connections() - size)
+  }
+
+  #isEligible({ id, introducers }: Candidate): boolean {
+    return (
+      !this.#inFlight.has(id) &&
+      !this.#ports.isConnected(id) &&
+      !this.#ports.isExcluded(id) &&
+      [...introducers].some((prefix) => this.#ports.canIntroduce(prefix))
+    )
+  }
+
+  async #attempt(candidate: Candidate): Promise<void> {
+    const { id } = candidate
+    const usable = [...candidate.introducers].filter((prefix) => this.#ports.canIntroduce(prefix))
+    // Each failure tries the next introducer, the one that named the peer last going first.
+    const prefix = usable[usable.length - 1 - (candidate.failures % usable.length)]!
+    const controller = new AbortController()
+    this.#inFlight.set(id, controller)
+    let answered = false
+    try {
+      await this.#node.dial(multiaddr(`${prefix}/p2p-circuit/webrtc/p2p/${id}`), {
+        // An old relayed connection doesn't count as being connected.
+        force: true,
+        signal: AbortSignal.any([
+          controller.signal,
+          this.#ports.stopped,
+          AbortSignal.timeout(this.#tuning.dialTimeout),
+        ]),
+        onProgress: ({ type }) => {
+          answered ||= type === PEER_ANSWERED
+        },
+      })
+    } catch {
+      if (!(controller.signal.reason instanceof Yielded)) this.#failed(candidate, answered)
+      else candidate.notBefore = performance.now() + this.#tuning.dialTimeout
+    } finally {
+      this.#inFlight.delete(id)
+      this.#ports.changed()
+      this.dial()
+    }
+  }
+
+  #failed(candidate: Candidate, answered: boolean): void {
+    if (this.#ports.stopped.aborted || this.#ports.isConnected(candidate.id)) return
+    candidate.pathless = answered ? candidate.pathless + 1 : 0
+    candidate.notBefore = performance.now() + backoff(candidate.failures, this.#tuning.dialBackoff)
+    candidate.failures++
+    if (candidate.failures >= MAX_FAILURES && candidate.pathless === 0) this.#candidates.delete(candidate.id)
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The libp2p node inside a tab: which transports and services it has, and which connections it refuses. It decides
+ * nothing by itself: nobody is dialled and nobody let in but by the `Gate`. Thread: Window.
+ */
+
+import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { type GossipSub, type GossipSubComponents, gossipsub } from '@libp2p/gossipsub'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Connection, Libp2p, PrivateKey } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { type Ping, ping } from '@libp2p/ping'
+import { webRTC } from '@libp2p/webrtc'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import type { PeerId } from '../protocol/transport.ts'
+import { gossipOptions } from './gossip.ts'
+import type { TransportOptions, TransportTuning } from './options.ts'
+import { installInitChannelFix } from './webrtc-init-channel.ts'
+
+/** Reservations: the addresses that relays, real ones and tabs, lend this tab. */
+export interface Listening {
+  /** Reserves a slot on one relay, at `<its address>/p2p-circuit`. Rejects when there is none to have. */
+  reserve(address: string): Promise<void>
+  /** Whether a slot on the relay with this peer id is held now. */
+  hasReservation(relay: string): boolean
+}
+
+/** libp2p with the services a tab runs. */
+export type TabNode = Libp2p<{
+  identify: Identify
+  ping: Ping
+  pubsub: GossipSub
+  relayServer: CircuitRelayService
+  listening: Listening
+}>
+
+/** Who may connect. Asked by libp2p at the points where refusing is cheapest. */
+export interface Gate {
+  /** Whether libp2p may dial this peer. */
+  mayDial(peer: PeerId): boolean
+  /** Whether a WebRTC connection or the signalling for one may come in from this peer. */
+  mayEnter(peer: PeerId): boolean
+  /** Whether this peer may use this tab as a relay. */
+  mayRelay(peer: PeerId): boolean
+}
+
+/** The parts of libp2p's inside that `listening` works with. */
+interface ListeningComponents {
+  readonly transportManager: { listen(addresses: Multiaddr[]): Promise<void>; getAddrs(): Multiaddr[] }
+  readonly addressManager: {
+    confirmObservedAddr(address: Multiaddr): void
+    removeObservedAddr(address: Multiaddr): void
+  }
+}
+
+/** Creates the node, stopped. */
+export function createTabNode(
+  options: TransportOptions & TransportTuning,
+  privateKey: PrivateKey,
+  gate: Gate,
+): Promise<TabNode> {
+  installInitChannelFix()
+  return createLibp2p({
+    start: false,
+    privateKey,
+    addresses: {
+      // A bare `/p2p-circuit` lets libp2p reserve a slot on whichever peer offers one. There is one for every peer a
+      // tab can have, so that each of them can introduce this tab to its other peers, and one for every configured
+      // relay, so that tabs that are relays never take the last.
+      listen: [...Array<string>(options.maxPeers + options.relays.length).fill('/p2p-circuit'), '/webrtc'],
+      // Nothing is announced: tabs build each other's addresses from peer ids. Announced ones would nest, tab behind
+      // tab, and would let libp2p dial past our dialler.
+      announceFilter: () => [],
+    },
+    transports: [
+      webSockets(),
+      webRTC({ rtcConfiguration: { iceServers: options.iceServers.map(({ urls }) => ({ urls })) } }),
+      circuitRelayTransport(),
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: {
+      // The browser's default refuses ws:// and private addresses, on which a class or a test network runs.
+      denyDialMultiaddr: () => false,
+      denyDialPeer: (peer) => !gate.mayDial(peer.toString() as PeerId),
+      denyInboundEncryptedConnection: (peer) => !gate.mayEnter(peer.toString() as PeerId),
+      denyInboundRelayedConnection: (_relay, peer) => !gate.mayEnter(peer.toString() as PeerId),
+      denyInboundRelayReservation: (peer) => !gate.mayRelay(peer.toString() as PeerId),
+      denyOutboundRelayedConnection: (source, destination) =>
+        !gate.mayRelay(source.toString() as PeerId) || !gate.mayRelay(destination.toString() as PeerId),
+    },
+    connectionManager: {
+      // All that comes through one relay counts as one host: the default of 5 a second starves a class.
+      inboundConnectionThreshold: 1000,
+      maxIncomingPendingConnections: 100,
+      dialTimeout: options.dialTimeout,
+      addressDialTimeout: options.dialTimeout,
+      // Lost relays are dialled again by our relay client, and peers by our dialler.
+      reconnectRetries: 0,
+    },
+    // It ends connections whose ping is late, judging by earlier pings; a tab that is mining or hidden is late.
+    // Our own pings are more patient.
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify(),
+      ping: ping({ maxInboundStreams: 4 }),
+      pubsub: (components: GossipSubComponents): GossipSub =>
+        gossipsub(gossipOptions(options.networkId))(components),
+      relayServer: circuitRelayServer({ reservations: { maxReservations: 2 * options.maxPeers } }),
+      listening,
+    },
+  })
+}
+
+function listening({ transportManager, addressManager }: ListeningComponents): Listening {
+  // A slot on a tab that dialled us has an address that begins with /webrtc, at which libp2p 3.3's address manager
+  // throws into nowhere ("Multiaddr /webrtc/... was not an IPv4"). Observed addresses are for announcing, and we
+  // announce none.
+  addressManager.confirmObservedAddr = () => {}
+  addressManager.removeObservedAddr = () => {}
+  return {
+    reserve: (address) => transportManager.listen([multiaddr(`${address}/p2p-circuit`)]),
+    hasReservation: (relay) =>
+      transportManager.getAddrs().some((held) => held.toString().endsWith(`/p2p/${relay}/p2p-circuit`)),
+  }
+}
+
+/**
+ * Whether a connection is a tab's own, with no relay in between. Not `limits`: a relay of somebody else's may set
+ * none, and what it carries isn't direct for that.
+ */
+export function isDirect(connection: Connection): boolean {
+  return (
+    connection.limits === undefined &&
+    connection.remoteAddr.getComponents().some(({ name }) => name === 'webrtc')
+  )
+}

@@ -1,0 +1,159 @@
+/**
+ * A tab as the brain sees it: a transport and a record of what it delivered, which tests wait on.
+ */
+
+import { executeServerCommand } from '@web/test-runner-commands'
+import type {
+  GossipVerdict,
+  NetworkStatus,
+  PeerId,
+  PeerInfo,
+  Topic,
+  Transport,
+  TransportHandler,
+} from '../../../src/protocol/transport.ts'
+import { createLibp2pTransport } from '../../../src/transport/libp2p-transport.ts'
+import type { TransportOptions } from '../../../src/transport/options.ts'
+
+/** How long a test waits for a condition before it fails, milliseconds: far more than any of them takes. */
+const PATIENCE = 20_000
+
+/** Starts a relay; the same seed and port make the same address. */
+export function startRelay(seed: number, port = 0): Promise<string> {
+  return executeServerCommand<string, { seed: number; port: number }>('start-relay', { seed, port })
+}
+
+/** Stops a relay by its address. */
+export async function stopRelay(address: string): Promise<void> {
+  await executeServerCommand('stop-relay', address)
+}
+
+/** The port in a relay's address. */
+export function portOf(address: string): number {
+  return Number(/\/tcp\/(\d+)\//.exec(address)![1])
+}
+
+/** A random network, so that tests which share a relay don't meet. */
+export function randomNetworkId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('')
+}
+
+/** A tab under test. */
+export class Tab implements TransportHandler {
+  readonly transport: Transport
+  readonly peers = new Map<PeerId, PeerInfo>()
+  /** All that was delivered about peers, in order. */
+  readonly history: string[] = []
+  readonly frames: { from: PeerId; frame: Uint8Array }[] = []
+  readonly gossiped: { topic: Topic; payload: Uint8Array; from: PeerId }[] = []
+  readonly latencies = new Map<PeerId, number>()
+  lastStatus: NetworkStatus | undefined
+  /** What the tab answers to gossip. */
+  verdict: (payload: Uint8Array) => GossipVerdict | Promise<GossipVerdict> = () => 'accept'
+  /** What the tab does with a frame before it counts as handled. */
+  onFrame: (from: PeerId, frame: Uint8Array) => void | Promise<void> = () => {}
+  readonly #changed = new EventTarget()
+
+  constructor(options: Omit<TransportOptions, 'identitySeed' | 'iceServers'> & { seed?: Uint8Array }) {
+    const { seed = crypto.getRandomValues(new Uint8Array(32)), ...rest } = options
+    this.transport = createLibp2pTransport({ ...FAST, ...rest, identitySeed: seed, iceServers: [] })
+  }
+
+  get id(): PeerId {
+    return this.transport.self
+  }
+
+  /** Starts the tab; `using` ends it with the test. */
+  async start(): Promise<this> {
+    running.add(this)
+    await this.transport.start(this)
+    return this
+  }
+
+  async stop(): Promise<void> {
+    running.delete(this)
+    await this.transport.stop()
+  }
+
+  /** Waits until `condition` holds, looking again after everything that is delivered. */
+  until(what: string, condition: (tab: this) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        if (condition(this)) settle(resolve)
+      }
+      const settle = (finish: () => void): void => {
+        clearTimeout(timer)
+        this.#changed.removeEventListener('changed', check)
+        finish()
+      }
+      const timer = setTimeout(() => {
+        const state = JSON.stringify({ status: this.lastStatus, history: this.history })
+        settle(() => reject(new Error(`waited in vain until ${what}; ${state}`)))
+      }, PATIENCE)
+      this.#changed.addEventListener('changed', check)
+      check()
+    })
+  }
+
+  untilConnectedTo(other: Tab): Promise<void> {
+    return this.until('connected', ({ peers }) => peers.has(other.id))
+  }
+
+  untilReserved(): Promise<void> {
+    return this.until(
+      'every relay has a slot for it',
+      ({ lastStatus }) =>
+        (lastStatus?.relays ?? []).every(({ state }) => state === 'reserved') && lastStatus !== undefined,
+    )
+  }
+
+  peerConnected(peer: PeerInfo): void {
+    this.peers.set(peer.id, peer)
+    this.history.push(`connected ${peer.id}`)
+    this.#notify()
+  }
+
+  peerDisconnected(id: PeerId): void {
+    this.peers.delete(id)
+    this.history.push(`disconnected ${id}`)
+    this.#notify()
+  }
+
+  async frame(from: PeerId, frame: Uint8Array): Promise<void> {
+    this.frames.push({ from, frame })
+    this.#notify()
+    await this.onFrame(from, frame)
+  }
+
+  async gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict> {
+    this.gossiped.push(message)
+    this.#notify()
+    return this.verdict(message.payload)
+  }
+
+  latency(id: PeerId, milliseconds: number): void {
+    this.latencies.set(id, milliseconds)
+    this.#notify()
+  }
+
+  status(status: NetworkStatus): void {
+    this.lastStatus = status
+    this.#notify()
+  }
+
+  #notify(): void {
+    this.#changed.dispatchEvent(new Event('changed'))
+  }
+}
+
+/** Shorter pauses than a network of people needs. */
+const FAST = { relayBackoff: [100, 500], dialBackoff: [100, 1000], askInterval: [200, 1000] } as const
+
+const running = new Set<Tab>()
+
+/** Stops every tab that a test left running. */
+export async function stopTabs(): Promise<void> {
+  await Promise.all([...running].map((tab) => tab.stop()))
+}
