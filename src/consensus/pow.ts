@@ -107,8 +107,8 @@ export function asertTarget(input: AsertInput): bigint {
       (1n << 47n)) >>
       48n)
   const target = shiftLeft(anchorTarget * factor, shifts - 16n)
-  if (target === 0n) return 1n
-  return target < limit ? target : limit
+  if (target > limit) return limit
+  return target === 0n ? 1n : target
 }
 
 function shiftLeft(value: bigint, count: bigint): bigint {

@@ -1,17 +1,13 @@
 /** What a transaction must satisfy towards the coins it spends, scripts aside. The mempool and `connectBlock` share it. Pure. */
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
-import { compactSizeLength, Writer } from '../primitives/codec.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
-import { outpointKey, type Transaction, writeOutput } from '../primitives/transaction.ts'
-import type { TransactionCheck } from '../script/input-check.ts'
-import { P2TR_SCRIPT_BYTES, p2trScript } from '../script/taproot.ts'
+import { outpointKey, type Transaction } from '../primitives/transaction.ts'
+import { packOutputs, type TransactionCheck } from '../script/input-check.ts'
+import { p2trScript } from '../script/taproot.ts'
 import type { BlockContext } from './block-context.ts'
 import type { Coin, CoinsView } from './coins.ts'
 import { sequenceLocksMet } from './locks.ts'
 import { MAX_MONEY } from './params.ts'
-
-/** Bytes of a spent P2TR output in a `TransactionCheck`. */
-const SPENT_OUTPUT_BYTES = 8 + compactSizeLength(P2TR_SCRIPT_BYTES) + P2TR_SCRIPT_BYTES
 
 /** The coins that a transaction spends, in the order of its inputs; `bad-txns-inputs-missingorspent` where one isn't there. */
 export function spentCoins(tx: Transaction, view: CoinsView): Result<Coin[]> {
@@ -67,8 +63,6 @@ export function checkTxInputs(tx: Transaction, spent: readonly Coin[], context: 
 
 /** What the check pool needs to verify the scripts and signatures of all inputs. `spent` as for `checkTxInputs`. */
 export function transactionCheck(tx: Transaction, spent: readonly Coin[]): TransactionCheck {
-  const writer = new Writer(spent.length * SPENT_OUTPUT_BYTES)
-  for (const { value, outputKey } of spent)
-    writeOutput(writer, { value, scriptPubKey: p2trScript(outputKey) })
-  return { transaction: tx.bytes, spentOutputs: writer.finish() }
+  const outputs = spent.map(({ value, outputKey }) => ({ value, scriptPubKey: p2trScript(outputKey) }))
+  return { transaction: tx.bytes, spentOutputs: packOutputs(outputs) }
 }

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  COIN_RECORD_BYTES,
+  CoinsOverlay,
+  CoinTable,
+  readCoinRecord,
+  readOutpoint,
+  writeCoinRecord,
+} from '../../src/consensus/coin-table.ts'
+import type { Coin } from '../../src/consensus/coins.ts'
+import { MAX_MONEY } from '../../src/consensus/params.ts'
+import { sats } from '../../src/primitives/amount.ts'
+import { sha256 } from '../../src/primitives/hashes.ts'
+import { type Outpoint, outpointKey } from '../../src/primitives/transaction.ts'
+
+const salt = Uint8Array.of(9, 8, 7, 6, 5, 4, 3, 2)
+
+function outpoint(n: number): Outpoint {
+  return { txid: sha256(Uint8Array.of(n >> 10, n >> 2)), index: n & 3 }
+}
+
+const anyCoin: fc.Arbitrary<Coin> = fc.record(
+  {
+    value: fc.integer({ min: 0, max: MAX_MONEY }).map(sats),
+    height: fc.integer({ min: 0, max: 0x7fffffff }),
+    coinbase: fc.boolean(),
+    outputKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  },
+  { noNullPrototype: true },
+)
+
+/** A small range, so that the same outpoints come again. */
+const anyOutpoint = fc.integer({ min: 0, max: 60 }).map(outpoint)
+
+type Model = Map<string, Coin>
+
+function assertSame(table: CoinTable, model: Model): void {
+  assert.equal(table.size, model.size)
+  const seen: Model = new Map()
+  table.forEach((prevout, coin) => {
+    seen.set(outpointKey(prevout), coin)
+    assert.deepEqual(table.get(prevout), coin)
+  })
+  assert.deepEqual(new Map([...seen].sort()), new Map([...model].sort()))
+}
+
+class Add implements fc.Command<Model, CoinTable> {
+  constructor(prevout: Outpoint, coin: Coin) {
+    this.prevout = prevout
+    this.coin = coin
+  }
+  readonly prevout: Outpoint
+  readonly coin: Coin
+  check(): boolean {
+    return true
+  }
+  run(model: Model, table: CoinTable): void {
+    const key = outpointKey(this.prevout)
+    if (model.has(key)) assert.throws(() => table.add(this.prevout, this.coin), /already/)
+    else {
+      table.add(this.prevout, this.coin)
+      model.set(key, this.coin)
+    }
+    assertSame(table, model)
+  }
+  toString(): string {
+    return `add ${outpointKey(this.prevout)}`
+  }
+}
+
+class Remove implements fc.Command<Model, CoinTable> {
+  constructor(prevout: Outpoint) {
+    this.prevout = prevout
+  }
+  readonly prevout: Outpoint
+  check(): boolean {
+    return true
+  }
+  run(model: Model, table: CoinTable): void {
+    const key = outpointKey(this.prevout)
+    assert.equal(table.has(this.prevout), model.has(key))
+    assert.equal(table.remove(this.prevout), model.delete(key))
+    assert.equal(table.get(this.prevout), undefined)
+    assertSame(table, model)
+  }
+  toString(): string {
+    return `remove ${outpointKey(this.prevout)}`
+  }
+}
+
+test('a coin table behaves as a map', () => {
+  const commands = fc.commands(
+    [
+      fc.tuple(anyOutpoint, anyCoin).map(([prevout, coin]) => new Add(prevout, coin)),
+      anyOutpoint.map((prevout) => new Remove(prevout)),
+    ],
+    { maxCommands: 200, size: 'max' },
+  )
+  fc.assert(
+    fc.property(commands, (list) => {
+      fc.modelRun(() => ({ model: new Map(), real: new CoinTable(salt) }), list)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a coin table keeps every coin over several segments, and gives their memory back', () => {
+  const table = new CoinTable(salt)
+  const coinOf = (n: number): Coin => ({
+    value: sats(n * 1_000_003),
+    height: n,
+    coinbase: n % 7 === 0,
+    outputKey: outpoint(n).txid,
+  })
+  const many = 50_000
+  for (let n = 0; n < many; n++) table.add(outpoint(n), coinOf(n))
+  const full = table.bytes
+  // 80 bytes of record and at most 10.7 of index a coin, and a segment that isn't full.
+  assert.ok(full < many * 91 + 16_384 * 80, `${full / many} bytes a coin`)
+  for (let n = 0; n < many; n += 2) assert.ok(table.remove(outpoint(n)))
+  assert.equal(table.size, many / 2)
+  for (let n = 0; n < many; n++) assert.deepEqual(table.get(outpoint(n)), n % 2 === 0 ? undefined : coinOf(n))
+  for (let n = 1; n < many; n += 2) assert.ok(table.remove(outpoint(n)))
+  assert.equal(table.size, 0)
+  assert.ok(table.bytes < full * 0.75)
+})
+
+test('records written and read elsewhere are those of the table', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.nat(500), { minLength: 1 }),
+      fc.infiniteStream(anyCoin),
+      (numbers, coins) => {
+        const records = new Uint8Array(numbers.length * COIN_RECORD_BYTES)
+        const model: Model = new Map()
+        numbers.forEach((n, position) => {
+          const coin = coins.next().value as Coin
+          writeCoinRecord(records, position * COIN_RECORD_BYTES, outpoint(n), coin)
+          model.set(outpointKey(outpoint(n)), coin)
+        })
+        const table = new CoinTable(salt)
+        table.addRecords(records)
+        assertSame(table, model)
+        assert.deepEqual(table.records(), records)
+        assert.deepEqual(table.records(1), records.slice(COIN_RECORD_BYTES))
+        numbers.forEach((n, position) => {
+          assert.deepEqual(readOutpoint(records, position * COIN_RECORD_BYTES), outpoint(n))
+          const coin = readCoinRecord(records, position * COIN_RECORD_BYTES)
+          assert.deepEqual(coin, model.get(outpointKey(outpoint(n))))
+        })
+      },
+    ),
+  )
+})
+
+test('a coin that was read stays as it was when the table changes', () => {
+  const table = new CoinTable(salt)
+  const coin = { value: sats(1), height: 2, coinbase: false, outputKey: new Uint8Array(32).fill(3) }
+  table.add(outpoint(0), coin)
+  table.add(outpoint(4), { ...coin, outputKey: new Uint8Array(32).fill(4) })
+  const read = table.get(outpoint(0))
+  table.remove(outpoint(0))
+  assert.deepEqual(read, coin)
+})
+
+test('the salt must have 8 bytes', () => {
+  assert.throws(() => new CoinTable(new Uint8Array(4)), /salt/)
+})
+
+/** What is done to a stack of overlays. */
+type Step =
+  | { readonly do: 'add'; readonly prevout: Outpoint; readonly coin: Coin }
+  | { readonly do: 'spend'; readonly prevout: Outpoint }
+  | { readonly do: 'push' | 'drop' | 'merge' }
+
+/** Few outpoints and two coins: coins come back as they were, or changed. */
+const fewOutpoints = fc.integer({ min: 0, max: 12 }).map(outpoint)
+const twoCoins = fc.constantFrom<Coin>(
+  { value: sats(5), height: 1, coinbase: false, outputKey: new Uint8Array(32).fill(1) },
+  { value: sats(5), height: 2, coinbase: false, outputKey: new Uint8Array(32).fill(1) },
+)
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('add' as const), prevout: fewOutpoints, coin: twoCoins }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('spend' as const), prevout: fewOutpoints }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('push' as const, 'drop' as const, 'merge' as const) }),
+  },
+)
+
+test('a stack of overlays behaves as a stack of maps, and merges into what it stands on', () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
+      const table = new CoinTable(salt)
+      const overlays = [new CoinsOverlay(table, salt)]
+      const models: Model[] = [new Map(), new Map()]
+      for (const step of steps) {
+        const top = overlays[overlays.length - 1]
+        const model = models[models.length - 1]
+        if (step.do === 'add') {
+          const key = outpointKey(step.prevout)
+          if (model.has(key)) assert.throws(() => top.add(step.prevout, step.coin))
+          else {
+            top.add(step.prevout, step.coin)
+            model.set(key, step.coin)
+          }
+        } else if (step.do === 'spend') {
+          const key = outpointKey(step.prevout)
+          assert.deepEqual(top.spend(step.prevout), model.get(key))
+          model.delete(key)
+        } else if (step.do === 'push') {
+          overlays.push(new CoinsOverlay(top, salt))
+          models.push(new Map(model))
+        } else {
+          overlays.pop()
+          models.pop()
+          if (step.do === 'merge') {
+            top.applyTo(overlays.at(-1) ?? table)
+            models[models.length - 1] = model
+          }
+          if (overlays.length === 0) {
+            overlays.push(new CoinsOverlay(table, salt))
+            models.push(new Map(models[0]))
+          }
+        }
+        const shown = overlays[overlays.length - 1]
+        for (let n = 0; n <= 12; n++)
+          assert.deepEqual(shown.get(outpoint(n)), models[models.length - 1].get(outpointKey(outpoint(n))))
+      }
+      // Merged one by one, and standing on the table, the overlays leave what the topmost showed.
+      while (overlays.length > 0) overlays.pop()?.applyTo(overlays.at(-1) ?? table)
+      assertSame(table, models[models.length - 1])
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('the changes of an overlay are net', () => {
+  const table = new CoinTable(salt)
+  const old = { value: sats(1), height: 1, coinbase: true, outputKey: new Uint8Array(32) }
+  table.add(outpoint(0), old)
+  const overlay = new CoinsOverlay(table, salt)
+
+  overlay.add(outpoint(4), old)
+  overlay.spend(outpoint(4))
+  assert.equal(overlay.changes().added.length, 0)
+  assert.equal(overlay.changes().spent.length, 0)
+
+  overlay.spend(outpoint(0))
+  overlay.add(outpoint(0), old)
+  assert.equal(overlay.changes().added.length, 0)
+  assert.equal(overlay.changes().spent.length, 0)
+
+  overlay.spend(outpoint(0))
+  overlay.add(outpoint(0), { ...old, height: 2 })
+  assert.deepEqual(readOutpoint(overlay.changes().spent, 0), outpoint(0))
+  assert.equal(readCoinRecord(overlay.changes().added, 0).height, 2)
+  overlay.applyTo(table)
+  assert.equal(table.get(outpoint(0))?.height, 2)
+})
+
+test('an overlay shows the same after the one below is applied and it stands on the table', () => {
+  const table = new CoinTable(salt)
+  const coin = { value: sats(1), height: 1, coinbase: true, outputKey: new Uint8Array(32) }
+  table.add(outpoint(0), coin)
+  const below = new CoinsOverlay(table, salt)
+  const above = new CoinsOverlay(below, salt)
+  below.spend(outpoint(0))
+  below.add(outpoint(4), coin)
+  above.spend(outpoint(4))
+  above.add(outpoint(8), coin)
+  below.applyTo(table)
+  above.rebase(table)
+  assert.equal(above.get(outpoint(0)), undefined)
+  assert.equal(above.get(outpoint(4)), undefined)
+  above.applyTo(table)
+  assert.equal(table.size, 1)
+  assert.deepEqual(table.get(outpoint(8)), coin)
+})

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { PUBLIC, REGTEST } from '../../src/consensus/params.ts'
+import {
+  asertTarget,
+  blockWork,
+  checkProofOfWork,
+  decodeCompact,
+  encodeCompact,
+  hashToNumber,
+  meetsTarget,
+  nextBits,
+  targetOf,
+} from '../../src/consensus/pow.ts'
+import { decodeHeader } from '../../src/primitives/block.ts'
+import { hexToBytes, reversed } from '../../src/primitives/bytes.ts'
+import { vectors, vectorTest, vectorText } from '../support/vectors.ts'
+
+const MAINNET_LIMIT = 0xffffn << 208n
+
+const asertRuns = Array.from({ length: 12 }, (_, i) => `asert/run${String(i + 1).padStart(2, '0')}.txt`)
+  .map(vectorText)
+  .filter((run) => run !== undefined)
+
+vectorTest(
+  'ASERT gives the targets of the published runs',
+  asertRuns.length > 0 ? asertRuns : undefined,
+  (runs, t) => {
+    let cases = 0
+    for (const run of runs) {
+      const setting = (name: string): string => {
+        const match = new RegExp(`##   ${name}: (\\S+)`).exec(run)
+        assert.ok(match, name)
+        return match[1]
+      }
+      const anchorHeight = BigInt(setting('anchor height'))
+      for (const line of run.split('\n')) {
+        if (line === '' || line.startsWith('#')) continue
+        const [iteration, height, time, bits] = line.trim().split(/\s+/)
+        const target = asertTarget({
+          anchorTarget: targetOf(Number(setting('anchor nBits'))),
+          timeDiff: BigInt(time) - BigInt(setting('anchor parent time')),
+          heightDiff: BigInt(height) - anchorHeight,
+          spacing: 600n,
+          halfLife: 172_800n,
+          limit: MAINNET_LIMIT,
+        })
+        assert.equal(encodeCompact(target), Number(bits), `${setting('anchor nBits')} row ${iteration}`)
+        cases++
+      }
+    }
+    t.diagnostic(`${cases} rows of ${runs.length} runs`)
+  },
+)
+
+test('ASERT stays between 1 and the limit however far the clocks are off', () => {
+  const bounded = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n })
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: 1n, max: MAINNET_LIMIT }),
+      bounded,
+      bounded,
+      (anchorTarget, timeDiff, heightDiff) => {
+        const setting = { spacing: 30n, halfLife: 600n, limit: MAINNET_LIMIT }
+        const target = asertTarget({ anchorTarget, timeDiff, heightDiff, ...setting })
+        assert.ok(target >= 1n && target <= MAINNET_LIMIT)
+      },
+    ),
+  )
+})
+
+interface CompactVectors {
+  readonly set_compact: readonly {
+    readonly compact: string
+    readonly target: string
+    readonly recompact: string
+    readonly negative: boolean
+    readonly overflow: boolean
+  }[]
+  readonly get_compact: readonly { readonly target: string; readonly compact: string }[]
+  readonly check_proof_of_work_mainnet_must_fail: readonly {
+    readonly name: string
+    readonly bits: string
+    readonly hash: string
+  }[]
+}
+
+vectorTest(
+  'compact targets are those of Bitcoin Core',
+  vectors<CompactVectors>('pow/compact_target.json'),
+  (found, t) => {
+    for (const { compact, target, recompact, negative, overflow } of found.set_compact) {
+      const decoded = decodeCompact(Number(compact))
+      assert.equal(decoded.negative, negative, compact)
+      assert.equal(decoded.overflow, overflow, compact)
+      if (overflow) continue
+      assert.equal(decoded.target, BigInt(`0x${target}`), compact)
+      assert.equal(encodeCompact(decoded.target, decoded.negative), Number(recompact), compact)
+    }
+    for (const { target, compact } of found.get_compact)
+      assert.equal(encodeCompact(BigInt(`0x${target}`)), Number(compact))
+    const mustFail = found.check_proof_of_work_mainnet_must_fail
+    for (const { name, bits, hash } of mustFail) {
+      const bytes = reversed(hexToBytes(hash.padStart(64, '0')))
+      assert.equal(meetsTarget(bytes, Number(bits), 2n ** 224n - 1n), false, name)
+    }
+    t.diagnostic(`${found.set_compact.length + found.get_compact.length + mustFail.length} cases`)
+  },
+)
+
+vectorTest(
+  'the first mainnet headers link up and have their work',
+  vectorText('blocks/blockheaders-mainnet-1-11.txt'),
+  (text, t) => {
+    // Bitcoin's genesis block, to which the first header points.
+    let previous = '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f'
+    const mainnet = { ...PUBLIC, powLimitBits: 0x1d00ffff }
+    const lines = text.trim().split(/\s+/)
+    for (const line of lines) {
+      const decoded = decodeHeader(hexToBytes(line))
+      assert.ok(decoded.ok)
+      assert.equal(decoded.value.previous, previous)
+      assert.ok(checkProofOfWork(decoded.value, mainnet))
+      assert.ok(!checkProofOfWork(decoded.value, { ...mainnet, powLimitBits: 0x1c00ffff }))
+      previous = decoded.value.hash
+    }
+    t.diagnostic(`${lines.length} headers`)
+  },
+)
+
+test('a compact target survives decoding and encoding, and rounds any number down by less than 2^-15', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }), (number) => {
+      const bits = encodeCompact(number)
+      const { target, negative, overflow } = decodeCompact(bits)
+      assert.ok(!negative && !overflow)
+      assert.ok(target <= number && number - target <= number >> 15n)
+      assert.equal(encodeCompact(target), bits)
+    }),
+  )
+})
+
+test('work is the expected number of hashes', () => {
+  assert.equal(blockWork(2n ** 255n - 1n), 2n)
+  assert.equal(blockWork(0n), 2n ** 256n)
+  assert.equal(blockWork(targetOf(0x1d00ffff)), 0x100010001n)
+  assert.equal(Math.round(Math.log2(Number(blockWork(targetOf(PUBLIC.powLimitBits))))), 26)
+})
+
+test('a hash meets a target when it is at or below it, as a little-endian number', () => {
+  const target = targetOf(0x1d400000)
+  const limit = target
+  const atTarget = new Uint8Array(32)
+  atTarget[28] = 0x40
+  assert.equal(hashToNumber(atTarget), target)
+  assert.ok(meetsTarget(atTarget, 0x1d400000, limit))
+  assert.ok(!meetsTarget(atTarget, 0x1d400000, limit - 1n))
+  const above = atTarget.slice()
+  above[0] = 1
+  assert.ok(!meetsTarget(above, 0x1d400000, limit))
+})
+
+test('bits that name no target throw where they should have been checked', () => {
+  for (const bits of [0, 0x01fedcba, 0xff123456]) assert.throws(() => targetOf(bits))
+})
+
+const hard = { bits: 0x1b00ffff, time: 1_000_000 }
+
+test('the next target follows the time between parent and grandparent', () => {
+  const { targetSpacing, halfLife } = PUBLIC
+  const after = (seconds: number): bigint => targetOf(nextBits(hard, hard.time - seconds, PUBLIC))
+  assert.equal(nextBits(hard, hard.time - targetSpacing, PUBLIC), hard.bits)
+  // One half-life late doubles the target, one early halves it.
+  assert.equal(after(targetSpacing + halfLife), targetOf(hard.bits) * 2n)
+  assert.equal(after(targetSpacing - halfLife), targetOf(0x1a7fff80))
+  assert.ok(after(targetSpacing + 1) > targetOf(hard.bits))
+  assert.ok(after(0) < targetOf(hard.bits))
+})
+
+test('the next target is clamped to the limit, however long the network slept', () => {
+  assert.equal(nextBits(hard, hard.time - 3_000_000_000, PUBLIC), PUBLIC.powLimitBits)
+  const easiest = { bits: PUBLIC.powLimitBits, time: hard.time }
+  assert.equal(nextBits(easiest, hard.time - 31, PUBLIC), PUBLIC.powLimitBits)
+  assert.notEqual(nextBits(easiest, hard.time - 29, PUBLIC), PUBLIC.powLimitBits)
+})
+
+test('block 1 counts its grandparent one spacing before genesis: it is at the limit', () => {
+  const genesis = { bits: PUBLIC.powLimitBits, time: PUBLIC.genesisTime }
+  assert.equal(nextBits(genesis, undefined, PUBLIC), PUBLIC.powLimitBits)
+})
+
+test('without retargeting every block is at the limit', () => {
+  assert.equal(nextBits({ bits: REGTEST.powLimitBits, time: 5000 }, 4999, REGTEST), REGTEST.powLimitBits)
+})
