@@ -2,7 +2,7 @@
  * Published test vectors, read where they are: the folder that OPENTAB_VECTORS names, by default `../shared/vectors` beside the
  * project. A clone without them skips the tests that need them.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,13 @@ const folder = resolve(project, process.env.OPENTAB_VECTORS ?? '../shared/vector
 export function vectorBytes(path: string): Uint8Array | undefined {
   const file = resolve(folder, path)
   return existsSync(file) ? Uint8Array.from(readFileSync(file)) : undefined
+}
+
+/** The files of a vector folder whose names match, sorted; undefined where there are none. */
+export function vectorFiles(path: string, name: RegExp): string[] | undefined {
+  const directory = resolve(folder, path)
+  const names = existsSync(directory) ? readdirSync(directory).filter((file) => name.test(file)) : []
+  return names.length === 0 ? undefined : names.sort().map((file) => `${path}/${file}`)
 }
 
 /** The text of a vector file; undefined where it is absent. */

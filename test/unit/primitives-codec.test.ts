@@ -1,0 +1,118 @@
+/** Promises: CompactSize and integers are Bitcoin's; a decoder takes canonical bytes only and fails as a `Rejection` only. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
+import { compactSizeLength, DecodeError, decodeWith, Reader, Writer } from '../../src/primitives/codec.ts'
+import type { Result } from '../../src/primitives/result.ts'
+import { vectors, vectorTest } from '../support/vectors.ts'
+
+interface CompactSizes {
+  decode: { hex: string; value?: string; error?: string }[]
+  roundtrip: { value: string; hex: string }[]
+}
+
+function decodeCompactSize(bytes: Uint8Array): Result<number> {
+  return decodeWith(bytes, 'compact-size', (reader) => reader.compactSize())
+}
+
+vectorTest(
+  'CompactSize vectors of Bitcoin Core',
+  vectors<CompactSizes>('serialization/compact_size.json'),
+  ({ decode, roundtrip }, context) => {
+    for (const { hex, value, error } of decode) {
+      const decoded = decodeCompactSize(hexToBytes(hex))
+      if (error !== undefined) assert.equal(decoded.ok, false, hex)
+      else assert.deepEqual(decoded, { ok: true, value: Number(value) }, hex)
+    }
+    // No list or string is longer than 2^53 - 1, so values beyond are refused whatever their encoding.
+    const ours = roundtrip.filter(({ value }) => Number.isSafeInteger(Number(value)))
+    for (const { value, hex } of ours) {
+      const number = Number(value)
+      assert.equal(bytesToHex(new Writer().compactSize(number).finish()), hex)
+      assert.deepEqual(decodeCompactSize(hexToBytes(hex)), { ok: true, value: number }, hex)
+    }
+    for (const { value, hex } of roundtrip)
+      if (!ours.some((row) => row.value === value)) assert.equal(decodeCompactSize(hexToBytes(hex)).ok, false)
+    context.diagnostic(`${decode.length} decoded, ${roundtrip.length} both ways`)
+  },
+)
+
+test('a CompactSize has one encoding', () => {
+  const starts = fc.oneof(fc.nat(), fc.maxSafeInteger().map(Math.abs), fc.constantFrom(0xfc, 0xfd, 0xffff))
+  fc.assert(
+    fc.property(starts, (value) => {
+      const bytes = new Writer().compactSize(value).finish()
+      assert.equal(bytes.length, compactSizeLength(value))
+      assert.deepEqual(decodeCompactSize(bytes), { ok: true, value })
+      for (const [marker, width] of [
+        [0xfd, 2],
+        [0xfe, 4],
+        [0xff, 8],
+      ] as const) {
+        if (width + 1 <= bytes.length || value >= 2 ** (width * 8)) continue
+        const longer = new Uint8Array(9)
+        new DataView(longer.buffer).setBigUint64(1, BigInt(value), true)
+        longer[0] = marker
+        assert.equal(decodeCompactSize(longer.subarray(0, width + 1)).ok, false)
+      }
+    }),
+  )
+})
+
+test('integers and byte strings come back as they were written', () => {
+  const u = (bits: number) => fc.nat({ max: 2 ** bits - 1 })
+  const u32 = fc.integer({ min: 0, max: 0xffffffff })
+  fc.assert(
+    fc.property(
+      u(8),
+      u(16),
+      u32,
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      fc.maxSafeInteger(),
+      fc.uint8Array({ maxLength: 300 }),
+      fc.nat({ max: 40 }),
+      (a, b, c, d, e, f, capacity) => {
+        const bytes = new Writer(capacity).u8(a).u16(b).u32(c).u64(d).i64FromNumber(e).varBytes(f).finish()
+        // The data view must respect where the bytes lie in their buffer.
+        const shifted = new Uint8Array(bytes.length + 3)
+        shifted.set(bytes, 3)
+        const reader = new Reader(shifted.subarray(3))
+        assert.deepEqual([reader.u8(), reader.u16(), reader.u32(), reader.u64()], [a, b, c, d])
+        assert.equal(reader.i64AsNumber(), e === 0 ? 0 : e)
+        assert.deepEqual(reader.varBytes(), f)
+        reader.end()
+      },
+    ),
+  )
+})
+
+test('64-bit integers beyond 2^53 become the nearest number, never a safe one', () => {
+  for (const value of [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n, -(2n ** 53n)]) {
+    const read = new Reader(new Writer().u64(BigInt.asUintN(64, value)).finish()).i64AsNumber()
+    assert.equal(read, Number(value))
+    assert.equal(Number.isSafeInteger(read), false)
+  }
+})
+
+test('a count is bounded by the bytes that are left', () => {
+  const announced = new Writer().compactSize(4).put(new Uint8Array(39)).finish()
+  assert.throws(() => new Reader(announced).count(10), DecodeError)
+  assert.equal(new Reader(announced).count(9), 4)
+  const huge = new Writer().compactSize(Number.MAX_SAFE_INTEGER).finish()
+  assert.throws(() => new Reader(huge).count(1), DecodeError)
+  assert.throws(() => new Reader(huge).varBytes(), DecodeError)
+})
+
+test('what is short or long is a rejection, and a bug stays an exception', () => {
+  const read = (reader: Reader) => reader.u32()
+  for (const length of [0, 3, 5]) {
+    const decoded = decodeWith(new Uint8Array(length), 'some-code', read)
+    assert(!decoded.ok)
+    assert.deepEqual([decoded.kind, decoded.code], ['invalid', 'some-code'])
+  }
+  const bug = () => {
+    throw new RangeError('bug')
+  }
+  assert.throws(() => decodeWith(new Uint8Array(4), 'some-code', bug), RangeError)
+})

@@ -1,0 +1,245 @@
+/** Promises: signature messages are BIP341's and BIP342's, and what the inputs share is hashed once. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { schnorr } from '@noble/curves/secp256k1.js'
+import * as scure from '@scure/btc-signer'
+import { tapLeafHash } from '@scure/btc-signer/payment.js'
+import fc from 'fast-check'
+import { sats } from '../../src/primitives/amount.ts'
+import { bytesToHex, concatBytes, hexToBytes } from '../../src/primitives/bytes.ts'
+import { sha256, sha256d } from '../../src/primitives/hashes.ts'
+import { decodeTransaction, Transaction } from '../../src/primitives/transaction.ts'
+import { packOutputs } from '../../src/script/input-check.ts'
+import { annexHash, SighashCache } from '../../src/script/sighash.ts'
+import { p2trScript, tapTweak, tweakSecretKey } from '../../src/script/taproot.ts'
+import { verifyChecks } from '../../src/script/verify-input.ts'
+import { vectors, vectorTest } from '../support/vectors.ts'
+
+const HASH_TYPES = [0x00, 0x01, 0x02, 0x03, 0x81, 0x82, 0x83]
+
+interface WalletVectors {
+  keyPathSpending: {
+    given: { rawUnsignedTx: string; utxosSpent: { scriptPubKey: string; amountSats: number }[] }
+    intermediary: Record<string, string>
+    inputSpending: {
+      given: { txinIndex: number; internalPrivkey: string; merkleRoot: string | null; hashType: number }
+      intermediary: {
+        internalPubkey: string
+        tweak: string
+        tweakedPrivkey: string
+        sigMsg: string
+        sigHash: string
+      }
+      expected: { witness: string[] }
+    }[]
+    auxiliary: { fullySignedTx: string }
+  }[]
+}
+
+function decoded(hex: string): Transaction {
+  const result = decodeTransaction(hexToBytes(hex))
+  assert(result.ok)
+  return result.value
+}
+
+vectorTest(
+  'BIP341 wallet vectors: keyPathSpending',
+  vectors<WalletVectors>('bip341/wallet-test-vectors.json'),
+  ({ keyPathSpending }, context) => {
+    for (const { given, intermediary, inputSpending, auxiliary } of keyPathSpending) {
+      const spentOutputs = packOutputs(
+        given.utxosSpent.map(({ scriptPubKey, amountSats }) => ({
+          value: sats(amountSats),
+          scriptPubKey: hexToBytes(scriptPubKey),
+        })),
+      )
+      const sighashes = new SighashCache(decoded(given.rawUnsignedTx), spentOutputs)
+      assert.deepEqual(
+        {
+          hashAmounts: bytesToHex(sighashes.shaAmounts),
+          hashOutputs: bytesToHex(sighashes.shaOutputs),
+          hashPrevouts: bytesToHex(sighashes.shaPrevouts),
+          hashScriptPubkeys: bytesToHex(sighashes.shaScriptPubKeys),
+          hashSequences: bytesToHex(sighashes.shaSequences),
+        },
+        intermediary,
+      )
+      const signed = decoded(auxiliary.fullySignedTx)
+      for (const { given, intermediary, expected } of inputSpending) {
+        const root = given.merkleRoot === null ? undefined : hexToBytes(given.merkleRoot)
+        const secretKey = hexToBytes(given.internalPrivkey)
+        const internalKey = schnorr.getPublicKey(secretKey)
+        assert.equal(bytesToHex(internalKey), intermediary.internalPubkey)
+        assert.equal(bytesToHex(tapTweak(internalKey, root)), intermediary.tweak)
+        const tweaked = tweakSecretKey(secretKey, root)
+        assert.equal(bytesToHex(tweaked), intermediary.tweakedPrivkey)
+        const message = sighashes.message(given.txinIndex, given.hashType)
+        const sighash = sighashes.sighash(given.txinIndex, given.hashType)
+        assert(message && sighash)
+        assert.equal(bytesToHex(message), intermediary.sigMsg)
+        assert.equal(bytesToHex(sighash), intermediary.sigHash)
+        const signature = schnorr.sign(sighash, tweaked, new Uint8Array(32))
+        const suffix = given.hashType === 0 ? [] : [given.hashType]
+        assert.deepEqual([bytesToHex(Uint8Array.of(...signature, ...suffix))], expected.witness)
+        assert.deepEqual(signed.inputs[given.txinIndex].witness.map(bytesToHex), expected.witness)
+      }
+      // Inputs that are not P2TR stand in this transaction: the first of them is where verification ends.
+      const outcome = verifyChecks([{ transaction: signed.bytes, spentOutputs }])
+      assert(!outcome.ok)
+      assert.equal(outcome.code, 'bad-txns-nonstandard-inputs')
+      context.diagnostic(`${inputSpending.length} inputs`)
+    }
+  },
+)
+
+interface Fixtures {
+  taprootSigning: {
+    utxos: { scriptHex: string; value: number }[]
+    txHex: string
+    cases: { vin: number; typeHex: string; hash: string }[]
+  }[]
+}
+
+vectorTest(
+  'bitcoinjs fixtures: taproot signature hashes',
+  vectors<Fixtures>('serialization/bitcoinjs_transaction.json'),
+  ({ taprootSigning }, context) => {
+    for (const { utxos, txHex, cases } of taprootSigning) {
+      const spent = utxos.map(({ scriptHex, value }) => ({
+        value: sats(value),
+        scriptPubKey: hexToBytes(scriptHex),
+      }))
+      const sighashes = new SighashCache(decoded(txHex), packOutputs(spent))
+      for (const { vin, typeHex, hash } of cases) {
+        const sighash = sighashes.sighash(vin, Number.parseInt(typeHex, 16))
+        assert.equal(sighash && bytesToHex(sighash), hash)
+      }
+      context.diagnostic(`${cases.length} hashes`)
+    }
+  },
+)
+
+const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const u32 = fc.integer({ min: 0, max: 0xffffffff })
+const money = fc.maxSafeNat().map((value) => sats(value % 21e14))
+const p2tr = fc.record({ value: money, scriptPubKey: bytes32.map(p2trScript) })
+const nullData = fc.uint8Array({ maxLength: 60 }).map((data) => ({
+  value: sats(0),
+  scriptPubKey: Uint8Array.of(0x6a, data.length, ...data),
+}))
+const spends = fc.record({
+  version: fc.integer({ min: 0, max: 0x7fffffff }),
+  lockTime: u32,
+  inputs: fc.array(
+    fc.record({ txid: bytes32, index: u32, sequence: u32, spent: p2tr, signature: fc.boolean() }),
+    { minLength: 1, maxLength: 4 },
+  ),
+  outputs: fc.array(fc.oneof(p2tr, nullData), { minLength: 1, maxLength: 4 }),
+  annex: fc.option(
+    fc.uint8Array({ maxLength: 300 }).map((rest) => Uint8Array.of(0x50, ...rest)),
+    { nil: undefined },
+  ),
+  leaf: fc.option(fc.uint8Array({ minLength: 1, maxLength: 300 }), { nil: undefined }),
+  codeSeparatorPosition: fc.oneof(fc.constant(0xffffffff), fc.nat({ max: 1000 })),
+})
+
+test('agrees with scure-btc-signer on every hash type, ids and weight', () => {
+  const options = { allowUnknownOutputs: true, allowUnknownInputs: true, allowUnknownVersion: true }
+  let compared = 0
+  fc.assert(
+    fc.property(spends, ({ inputs, annex, leaf, codeSeparatorPosition, ...fields }) => {
+      const tx = Transaction.of({
+        ...fields,
+        inputs: inputs.map(({ txid, index, sequence, signature }) => ({
+          prevout: { txid, index },
+          scriptSig: new Uint8Array(),
+          sequence,
+          witness: [new Uint8Array(signature ? 64 : 65)],
+        })),
+      })
+      const theirs = scure.Transaction.fromRaw(tx.bytes, options)
+      assert.equal(theirs.id, tx.txid)
+      assert.deepEqual(sha256d(theirs.toBytes(true, true)), tx.wtxidBytes)
+      assert.equal(theirs.weight, tx.weight)
+      assert.equal(theirs.vsize, tx.vsize)
+
+      const spent = inputs.map((input) => input.spent)
+      const sighashes = new SighashCache(tx, packOutputs(spent))
+      for (let index = 0; index < inputs.length; index++)
+        for (const hashType of HASH_TYPES) {
+          const ours = sighashes.sighash(
+            index,
+            hashType,
+            annex && annexHash(annex),
+            leaf && { leafHash: tapLeafHash(leaf), codeSeparatorPosition },
+          )
+          if ((hashType & 3) === 3 && index >= tx.outputs.length) {
+            assert.equal(ours, undefined)
+            continue
+          }
+          const expected = theirs.preimageWitnessV1(
+            index,
+            spent.map(({ scriptPubKey }) => scriptPubKey),
+            hashType,
+            spent.map(({ value }) => BigInt(value)),
+            codeSeparatorPosition | 0,
+            leaf,
+            undefined,
+            annex,
+          )
+          assert.deepEqual(ours, expected, `input ${index}, hash type ${hashType}`)
+          compared++
+        }
+    }),
+    { seed: 341, numRuns: 300 },
+  )
+  assert(compared > 2000)
+})
+
+const simple = Transaction.of({
+  version: 2,
+  inputs: [0, 1].map((index) => ({
+    prevout: { txid: new Uint8Array(32), index },
+    scriptSig: new Uint8Array(),
+    sequence: 0,
+    witness: [],
+  })),
+  outputs: [{ value: sats(1), scriptPubKey: p2trScript(new Uint8Array(32)) }],
+  lockTime: 0,
+})
+const coins = [5, 6].map((value) => ({
+  value: sats(value),
+  scriptPubKey: p2trScript(new Uint8Array(32)),
+}))
+
+test('there are seven hash types, and SINGLE wants its output', () => {
+  const sighashes = new SighashCache(simple, packOutputs(coins))
+  for (let hashType = 0; hashType < 256; hashType++) {
+    const known = HASH_TYPES.includes(hashType)
+    assert.equal(sighashes.sighash(0, hashType) !== undefined, known, `${hashType}`)
+    assert.equal(sighashes.sighash(1, hashType) !== undefined, known && (hashType & 3) !== 3, `${hashType}`)
+  }
+})
+
+test('the hashes that inputs share are made once', () => {
+  const sighashes = new SighashCache(simple, packOutputs(coins))
+  for (const name of ['shaPrevouts', 'shaAmounts', 'shaScriptPubKeys', 'shaSequences', 'shaOutputs'] as const)
+    assert.equal(sighashes[name], sighashes[name], name)
+})
+
+test('amounts that are no safe integers are hashed as they stand', () => {
+  const huge = hexToBytes('0100000000000080')
+  const output = concatBytes(huge, Uint8Array.of(1, 0x51))
+  const bytes = concatBytes(hexToBytes(`0200000001${'00'.repeat(36)}00ffffffff01`), output, new Uint8Array(4))
+  const result = decodeTransaction(bytes)
+  assert(result.ok)
+  const sighashes = new SighashCache(result.value, output)
+  assert.deepEqual(sighashes.shaOutputs, sha256(output))
+  assert.deepEqual(sighashes.shaAmounts, sha256(huge))
+  assert(bytesToHex(sighashes.message(0, 0x83)!).includes(bytesToHex(output)))
+})
+
+test('a cache needs one spent output an input', () => {
+  assert.throws(() => new SighashCache(simple, packOutputs(coins.slice(1))), /1 spent outputs given for 2/)
+  assert.throws(() => new SighashCache(simple, packOutputs(coins).subarray(1)))
+})
