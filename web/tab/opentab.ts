@@ -1,6 +1,7 @@
 /**
  * The page's own interface to its node, and the one that developers use from the console or a script. Thread: Window.
  */
+import type { NetworkParams } from '../../src/consensus/params.ts'
 import type { NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 
@@ -16,6 +17,8 @@ export interface TabIdentity {
   readonly addressPrefix: string
   /** Whether blocks can be made on demand (`generatetoaddress`). */
   readonly testControls: boolean
+  /** The network's rules: block spacing, maturity and limits, from which the page explains waiting times. */
+  readonly params: NetworkParams
   /** This tab's libp2p peer id. */
   readonly peerId: string
 }
