@@ -1,71 +1,458 @@
-/** Transactions that wait for a block. */
-import type { Chain } from '../chain/chain.ts'
+/**
+ * Transactions that wait for a block. Runs wherever NodeCore runs.
+ *
+ * What is in here is valid on the chain's tip at every instant, taken together and in order: any selection of it makes a valid
+ * block. That holds because all changes happen in two synchronous places: `insert`, straight after the checks against the
+ * state it changes, and `follow`, within the chain's own change of tip. What awaits in between, reading coins and verifying
+ * inputs, holds no state: when the tip moved meanwhile, the coins are read again, and all checks are made again anyway.
+ */
+import type { Chain, TipChange } from '../chain/chain.ts'
+import { checkTransaction } from '../consensus/checks.ts'
+import type { Coin } from '../consensus/coins.ts'
+import { transactionCheck } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
 import type { Txid, Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import type { Result } from '../primitives/result.ts'
-import type { Outpoint, Transaction } from '../primitives/transaction.ts'
+import { type Accepted, accept, invalid, notNow, type Rejection } from '../primitives/result.ts'
+import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
+import {
+  type Acceptance,
+  type AcceptanceRejection,
+  type AcceptanceState,
+  checkAcceptance,
+  nextBlockContext,
+} from './acceptance.ts'
+import type { MempoolEntry } from './entry.ts'
+import { FeeFloor } from './fee-floor.ts'
+import { ancestorsOf, descendantsOf, type Entry, MempoolGraph, parentsFirst } from './graph.ts'
+import { OrphanPool } from './orphan-pool.ts'
+import { selectPackages } from './package-selection.ts'
+import { BLOCK_RESERVED_WEIGHT, checkStandard, feeRate } from './policy.ts'
+import { VerifiedSet } from './verified-set.ts'
 
-export interface MempoolEntry {
-  readonly transaction: Transaction
-  readonly fee: Sats
-  /** Seconds since 1970 at which it was accepted. */
-  readonly time: number
-  /** Height of the tip at which it was accepted. */
-  readonly height: number
-  /** Fees and weight of it and all its unconfirmed ancestors. */
-  readonly ancestorFees: Sats
-  readonly ancestorWeight: number
-  readonly ancestorCount: number
-  readonly descendantCount: number
-}
+export type { AcceptanceRejection } from './acceptance.ts'
+export type { MempoolEntry } from './entry.ts'
 
 export type RemovalReason = 'block' | 'conflict' | 'replaced' | 'size-limit' | 'expired' | 'reorg'
 
+/** Called when the mempool is as told. A listener may read it, and must not throw. */
 export interface MempoolListener {
   added?(entry: MempoolEntry): void
   removed?(transaction: Transaction, reason: RemovalReason): void
+  /** Work that nobody awaits, such as taking back what a reorganisation left, failed: storage, or a bug. */
+  failed?(error: unknown): void
 }
 
 export interface MempoolOptions {
   readonly chain: Chain
   readonly checks: CheckPool
   readonly clock: Clock
-  /** Bytes of transactions held, about; the lowest fee rates leave first. */
+  /** Bytes of memory, about; the lowest fee rates leave first. 50,000,000 by default. */
   readonly maxBytes?: number
-  /** Satoshis per 1,000 virtual bytes. */
+  /** Satoshis per 1,000 virtual bytes. 1,000 by default. */
   readonly minFeeRate?: number
-  /** Seconds after which a transaction leaves. */
+  /** Seconds after which a transaction leaves. 14 days by default. */
   readonly expirySeconds?: number
 }
 
-export declare class Mempool {
-  constructor(options: MempoolOptions)
-  readonly size: number
-  /** Bytes of memory counted against the cap. */
-  readonly bytes: number
-  /** Satoshis per 1,000 virtual bytes that a transaction must pay now: the floor, raised while the cap binds. */
-  readonly minFeeRate: number
+/** A transaction that comes back: it was valid before, in a block or in here. */
+interface Returning {
+  readonly transaction: Transaction
+  /** Since when it was in here; undefined when it comes from a block. */
+  readonly formerTime: number | undefined
+}
 
-  /** Checks by consensus and policy, verifies the inputs, and adds. Rejections carry Core's codes. */
-  accept(transaction: Transaction): Promise<Result<MempoolEntry>>
+/** Share of the cap that eviction leaves in use, so that it sorts all entries once in a while only. */
+const EVICTION_TARGET = 0.95
+
+/** Transactions whose coins are read in one batch on their way back. */
+const RETURN_BATCH = 500
+
+export class Mempool {
+  private readonly chain: Chain
+  private readonly checks: CheckPool
+  private readonly clock: Clock
+  private readonly maxBytes: number
+  private readonly relayRate: number
+  private readonly expirySeconds: number
+  private readonly graph = new MempoolGraph()
+  private readonly orphans = new OrphanPool()
+  private readonly verified = new VerifiedSet()
+  private readonly floor: FeeFloor
+  private readonly listeners: MempoolListener[] = []
+  private readonly unsubscribe: () => void
+  /** Counts changes of tip: coins read before the last one are stale. */
+  private generation = 0
+  /** What waits to be checked again after a reorganisation, parents first. */
+  private returning: Map<Txid, Returning> = new Map()
+  /** The work that nobody awaits, one piece after another. */
+  private background: Promise<void> = Promise.resolve()
+  private closed = false
+
+  constructor(options: MempoolOptions) {
+    this.chain = options.chain
+    this.checks = options.checks
+    this.clock = options.clock
+    this.maxBytes = options.maxBytes ?? 50_000_000
+    this.relayRate = options.minFeeRate ?? 1_000
+    this.expirySeconds = options.expirySeconds ?? 14 * 86_400
+    this.floor = new FeeFloor(options.clock, this.relayRate, options.chain.params.targetSpacing)
+    this.unsubscribe = options.chain.subscribe({ tipChanged: (change) => this.follow(change) })
+  }
+
+  /** Transactions. */
+  get size(): number {
+    return this.graph.size
+  }
+
+  /** Bytes of memory counted against the cap. */
+  get bytes(): number {
+    return this.graph.bytes
+  }
+
+  /** Satoshis per 1,000 virtual bytes that a transaction must pay now: the floor, raised while the cap binds. */
+  get minFeeRate(): number {
+    return this.floor.rate(this.graph.bytes / this.maxBytes)
+  }
+
+  /**
+   * Checks by consensus and policy, verifies the inputs, and adds. Rejections carry Core's codes. `retry` with
+   * `missingParents` when coins are unknown: the transaction is kept a while, and tried again when a parent comes.
+   *
+   * A rejection for a faulty witness says nothing about the txid: another witness may be good. Remember it by wtxid only.
+   */
+  async accept(transaction: Transaction): Promise<Accepted<MempoolEntry> | AcceptanceRejection> {
+    const tx = withOwnBytes(transaction)
+    const examined = await this.examine(tx, (acceptance) => this.insert(tx, acceptance))
+    if (examined.ok) return examined.value
+    if (examined.missingParents) this.orphans.add(tx, examined.missingParents, this.now())
+    return examined
+  }
+
   /** What `accept` would say, without adding. */
-  test(transaction: Transaction): Promise<Result<{ readonly fee: Sats }>>
-  has(txid: Txid): boolean
-  get(txid: Txid): MempoolEntry | undefined
-  getByWtxid(wtxid: Wtxid): MempoolEntry | undefined
+  test(transaction: Transaction): Promise<Accepted<{ readonly fee: Sats }> | AcceptanceRejection> {
+    return this.examine(transaction, ({ fee }) => ({ fee }))
+  }
+
+  has(txid: Txid): boolean {
+    return this.graph.get(txid) !== undefined
+  }
+
+  get(txid: Txid): MempoolEntry | undefined {
+    return this.graph.get(txid)
+  }
+
+  getByWtxid(wtxid: Wtxid): MempoolEntry | undefined {
+    return this.graph.getByWtxid(wtxid)
+  }
+
+  /** Whether the transaction waits for a parent that has not arrived. */
+  isOrphan(wtxid: Wtxid): boolean {
+    return this.orphans.has(wtxid)
+  }
+
   /** The transaction that spends `prevout`, if one waits here. */
-  spender(prevout: Outpoint): MempoolEntry | undefined
-  entries(): IterableIterator<MempoolEntry>
+  spender(prevout: Outpoint): MempoolEntry | undefined {
+    return this.graph.spender(prevout)
+  }
+
+  /** In order of arrival, parents before children. */
+  entries(): IterableIterator<MempoolEntry> {
+    return this.graph.entries()
+  }
+
+  /** All unconfirmed transactions that `txid` spends, directly or not; parents before children. Empty when it isn't here. */
+  ancestors(txid: Txid): MempoolEntry[] {
+    const entry = this.graph.get(txid)
+    return entry ? parentsFirst(ancestorsOf(entry)) : []
+  }
+
+  /** All unconfirmed transactions that spend `txid`, directly or not; parents before children. Empty when it isn't here. */
+  descendants(txid: Txid): MempoolEntry[] {
+    const entry = this.graph.get(txid)
+    return entry ? parentsFirst(descendantsOf(entry)) : []
+  }
+
   /** Transactions for a block of at most `maxWeight` weight units, best ancestor fee rate first, parents before children. */
-  select(maxWeight: number): MempoolEntry[]
-  /** Fee rate, satoshis per 1,000 virtual bytes, that should confirm within `blocks` blocks. */
-  estimateFeeRate(blocks: number): number
+  select(maxWeight: number): MempoolEntry[] {
+    return [...selectPackages(this.graph.entries(), maxWeight).entries]
+  }
+
+  /**
+   * Fee rate, satoshis per 1,000 virtual bytes, that gets a transaction into one of the next `blocks` blocks if nothing
+   * else arrives: just above the least that these blocks would take now, or the floor while they have room for all. It looks at
+   * this mempool alone and at no history: what arrives in the meantime can outbid it.
+   */
+  estimateFeeRate(blocks: number): number {
+    const room = blocks * (this.chain.params.weightLimit - BLOCK_RESERVED_WEIGHT)
+    const { lastRate, complete } = selectPackages(this.graph.entries(), room)
+    if (complete || lastRate === undefined) return this.minFeeRate
+    return Math.max(this.minFeeRate, Math.floor(feeRate(lastRate, 1)) + 1)
+  }
+
   /** Whether this node verified the inputs of exactly this transaction (by wtxid) before. */
-  wasVerified(transaction: Transaction): boolean
-  subscribe(listener: MempoolListener): () => void
-  /** Resolves when the last change of tip has been taken in, returned transactions included. */
-  settled(): Promise<void>
-  close(): void
+  wasVerified(transaction: Transaction): boolean {
+    const { wtxid } = transaction
+    return this.graph.getByWtxid(wtxid) !== undefined || this.verified.has(wtxid)
+  }
+
+  /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
+  subscribe(listener: MempoolListener): () => void {
+    this.listeners.push(listener)
+    return () => {
+      const at = this.listeners.indexOf(listener)
+      if (at >= 0) this.listeners.splice(at, 1)
+    }
+  }
+
+  /** Resolves when the last change of tip has been taken in, returned transactions and freed orphans included. */
+  async settled(): Promise<void> {
+    for (let seen: Promise<void> | undefined; seen !== this.background; ) {
+      seen = this.background
+      await seen
+    }
+  }
+
+  close(): void {
+    this.closed = true
+    this.unsubscribe()
+  }
+
+  /**
+   * Takes `tx` through every check, then calls `conclude` in the same instant as the last of them. Loops because reading
+   * coins and verifying take time: whatever changed meanwhile, the state is checked again before anything is concluded.
+   */
+  private async examine<T>(
+    tx: Transaction,
+    conclude: (acceptance: Acceptance) => T,
+  ): Promise<Accepted<T> | AcceptanceRejection> {
+    const checked = checkTransaction(tx, this.chain.params)
+    if (!checked.ok) return checked
+    if (tx.isCoinbase) return invalid('coinbase', 'A coinbase is valid in its block only.')
+    const standard = checkStandard(tx, this.chain.params)
+    if (!standard.ok) return standard
+    let coins: (Coin | undefined)[] | undefined
+    let generation = -1
+    let inputsVerified = this.wasVerified(tx)
+    for (;;) {
+      while (!coins || generation !== this.generation) {
+        generation = this.generation
+        coins = await this.chain.coins(prevoutsOf(tx))
+      }
+      const checked = checkAcceptance(tx, coins, this.state({ checkFees: true }))
+      if (!checked.ok) return this.explain(tx, checked)
+      if (inputsVerified) return accept(conclude(checked.value))
+      const outcome = await this.checks.verify([transactionCheck(tx, checked.value.spent)])
+      if (!outcome.ok)
+        return invalid(
+          'mempool-script-verify-flag-failed',
+          `Input ${outcome.input} fails (${outcome.code}): ${outcome.detail}`,
+        )
+      inputsVerified = true
+      this.verified.add(tx.wtxid)
+    }
+  }
+
+  private state({ checkFees }: { checkFees: boolean }): AcceptanceState {
+    const rates = { relay: this.relayRate, mempool: this.minFeeRate }
+    return { graph: this.graph, context: nextBlockContext(this.chain), rates, checkFees }
+  }
+
+  /** The coins of what is confirmed are often spent: its own outputs tell it from what waits for parents. */
+  private async explain(tx: Transaction, rejection: AcceptanceRejection): Promise<AcceptanceRejection> {
+    if (!rejection.missingParents) return rejection
+    const outputs = tx.outputs.slice(0, MAX_OUTPUTS_LOOKED_UP)
+    const made = await this.chain.coins(outputs.map((_, index) => ({ txid: tx.txidBytes, index })))
+    return made.some((coin) => coin !== undefined)
+      ? notNow('txn-already-known', `Transaction ${tx.txid} is confirmed.`)
+      : rejection
+  }
+
+  /** Adds what was just checked, and makes room for it. `mempool full` when it is itself what has to leave. */
+  private insert(tx: Transaction, acceptance: Acceptance): Accepted<Entry> | Rejection {
+    const former = this.returning.get(tx.txid)
+    this.returning.delete(tx.txid)
+    const replaced = this.graph.removeWithDescendants(acceptance.replaced)
+    const entry = this.graph.add({
+      transaction: tx,
+      fee: acceptance.fee,
+      time: former?.formerTime ?? this.now(),
+      height: this.chain.headers.height(this.chain.tip),
+      anchorHeight: acceptance.anchorHeight,
+    })
+    const evicted = this.trim()
+    const wasEvicted = evicted.includes(entry)
+    this.tellRemoved(replaced, 'replaced')
+    if (!wasEvicted && former?.formerTime === undefined)
+      for (const listener of [...this.listeners]) listener.added?.(entry)
+    this.tellRemoved(wasEvicted ? evicted.filter((other) => other !== entry) : evicted, 'size-limit')
+    if (wasEvicted)
+      return notNow('mempool full', `The mempool is full of transactions that pay more than ${tx.txid}.`)
+    this.orphans.delete(tx)
+    this.wakeOrphans([tx.txid])
+    return accept(entry)
+  }
+
+  /**
+   * While the cap is exceeded, drives out what pays least together with its descendants, or by itself where that is more: a
+   * transaction that a rich child spends is not poor. Raises the floor to what left.
+   */
+  private trim(): Entry[] {
+    if (this.graph.bytes <= this.maxBytes) return []
+    const ranked = [...this.graph.entries()]
+      .map((entry) => ({ entry, rate: Math.max(feeRate(entry.fee, entry.weight), packageRate(entry)) }))
+      .sort((a, b) => a.rate - b.rate || b.entry.order - a.entry.order)
+    const evicted: Entry[] = []
+    for (const { entry } of ranked) {
+      if (this.graph.bytes <= this.maxBytes * EVICTION_TARGET) break
+      if (this.graph.get(entry.transaction.txid) !== entry) continue
+      this.floor.raise(packageRate(entry))
+      evicted.push(...this.graph.removeWithDescendants([entry]))
+    }
+    return evicted
+  }
+
+  /** Follows the chain to another tip. Synchronous: from here on everything is valid on the new tip. */
+  private follow(change: TipChange): void {
+    this.generation++
+    const removed: (readonly [readonly Pick<Entry, 'transaction'>[], RemovalReason])[] = []
+    if (change.disconnected.length > 0) this.leaveBlocks(change)
+    let height = this.chain.headers.height(change.fork)
+    for (const block of change.connected) {
+      height++
+      for (const tx of block.transactions) {
+        const entry = this.graph.get(tx.txid)
+        const waiting = this.returning.get(tx.txid)
+        this.returning.delete(tx.txid)
+        if (entry) {
+          this.graph.removeConfirmed(entry, height)
+          removed.push([[entry], 'block'])
+        } else if (waiting?.formerTime !== undefined) removed.push([[waiting], 'block'])
+        else removed.push([this.graph.removeWithDescendants(this.spendersOf(tx)), 'conflict'])
+        this.orphans.delete(tx)
+      }
+      this.wakeOrphans(block.transactions.map((tx) => tx.txid))
+      this.floor.blockConnected()
+    }
+    const expired = [...this.graph.entries()].filter(({ time }) => time <= this.now() - this.expirySeconds)
+    removed.push([this.graph.removeWithDescendants(expired), 'expired'])
+    this.orphans.expire(this.now())
+    if (this.returning.size > 0) this.enqueue(() => this.takeBack())
+    for (const [entries, reason] of removed) this.tellRemoved(entries, reason)
+  }
+
+  /** Sets aside what a reorganisation calls into question: the transactions of the blocks left, and the entries anchored there. */
+  private leaveBlocks({ fork, disconnected }: TipChange): void {
+    const forkHeight = this.chain.headers.height(fork)
+    const displaced = [...this.graph.entries()].filter((entry) => entry.anchorHeight > forkHeight)
+    const returning: Returning[] = [
+      ...disconnected
+        .toReversed()
+        .flatMap((block) =>
+          block.transactions.slice(1).map((transaction) => ({ transaction, formerTime: undefined })),
+        ),
+      ...this.graph
+        .removeWithDescendants(displaced)
+        .map(({ transaction, time }) => ({ transaction, formerTime: time })),
+      // What waits from the reorganisation before may spend either.
+      ...this.returning.values(),
+    ]
+    this.returning = new Map(returning.map((each) => [each.transaction.txid, each]))
+  }
+
+  /**
+   * Takes back what reorganisations set aside, as far as it is valid on the tip. Verified it was, in here or in a block; and
+   * what a miner took for less than the floor may wait for the next one.
+   */
+  private async takeBack(): Promise<void> {
+    while (this.returning.size > 0) {
+      const batch = [...this.returning.values()].slice(0, RETURN_BATCH)
+      const generation = this.generation
+      const coins = await this.chain.coins(batch.flatMap(({ transaction }) => prevoutsOf(transaction)))
+      if (generation !== this.generation) continue
+      let at = 0
+      for (const { transaction } of batch) {
+        const spent = coins.slice(at, at + transaction.inputs.length)
+        at += transaction.inputs.length
+        this.takeBackOne(transaction, spent)
+      }
+    }
+  }
+
+  private takeBackOne(transaction: Transaction, coins: readonly (Coin | undefined)[]): void {
+    // Accepted from a peer, or confirmed, while the coins were read.
+    const former = this.returning.get(transaction.txid)
+    if (!former) return
+    const tx = withOwnBytes(transaction)
+    const standard = checkStandard(tx, this.chain.params)
+    const checked = standard.ok ? checkAcceptance(tx, coins, this.state({ checkFees: false })) : standard
+    if (checked.ok) {
+      this.verified.add(tx.wtxid)
+      this.insert(tx, checked.value)
+      return
+    }
+    this.returning.delete(tx.txid)
+    if (former.formerTime !== undefined) this.tellRemoved([former], 'reorg')
+  }
+
+  private spendersOf(tx: Transaction): Set<Entry> {
+    const spenders = new Set<Entry>()
+    if (this.graph.size === 0) return spenders
+    for (const prevout of prevoutsOf(tx)) {
+      const spender = this.graph.spender(prevout)
+      if (spender) spenders.add(spender)
+    }
+    return spenders
+  }
+
+  /** Tries again the orphans that wait for one of `parents`. */
+  private wakeOrphans(parents: readonly Txid[]): void {
+    if (this.orphans.size === 0) return
+    for (const child of parents.flatMap((parent) => this.orphans.takeChildrenOf(parent)))
+      this.enqueue(() => this.accept(child))
+  }
+
+  private enqueue(work: () => Promise<unknown>): void {
+    this.background = this.background
+      .then(async () => {
+        if (!this.closed) await work()
+      })
+      .catch((error) => {
+        if (!this.closed) for (const listener of [...this.listeners]) listener.failed?.(error)
+      })
+  }
+
+  private tellRemoved(
+    entries: readonly { readonly transaction: Transaction }[],
+    reason: RemovalReason,
+  ): void {
+    for (const { transaction } of entries)
+      for (const listener of [...this.listeners]) listener.removed?.(transaction, reason)
+  }
+
+  /** Seconds since 1970. */
+  private now(): number {
+    return Math.floor(this.clock.now() / 1_000)
+  }
+}
+
+/** Outputs of a transaction looked up to see whether it is confirmed. */
+const MAX_OUTPUTS_LOOKED_UP = 16
+
+function prevoutsOf(tx: Transaction): Outpoint[] {
+  return tx.inputs.map(({ prevout }) => prevout)
+}
+
+/** Satoshis per 1,000 virtual bytes of an entry with its descendants. */
+function packageRate(entry: Entry): number {
+  return feeRate(entry.descendantFees, entry.descendantWeight)
+}
+
+/** The transaction on a buffer of its own: as a view it would keep the whole message or block in memory. */
+function withOwnBytes(tx: Transaction): Transaction {
+  if (tx.bytes.buffer.byteLength === tx.bytes.length) return tx
+  const decoded = decodeTransaction(tx.bytes.slice())
+  if (!decoded.ok) throw new Error(`A decoded transaction does not decode: ${decoded.detail}`)
+  return decoded.value
 }

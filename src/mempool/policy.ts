@@ -1,0 +1,69 @@
+/**
+ * What this node relays and mines beyond what consensus allows: Bitcoin Core's standardness and limits, as far as they apply to
+ * a chain of P2TR outputs. Everything here may differ between nodes. Pure.
+ */
+import type { NetworkParams } from '../consensus/params.ts'
+import { notNow, OK, type Result } from '../primitives/result.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { isNullData } from '../script/taproot.ts'
+
+/** Weight units of a block that transactions leave free: header, count and coinbase with its commitments. */
+export const BLOCK_RESERVED_WEIGHT = 4_000
+
+/** A transaction and its unconfirmed ancestors, or its descendants: at most so many, itself included, */
+export const MAX_RELATIVES = 25
+/** and of so much weight together: 101,000 virtual bytes. */
+export const MAX_RELATIVES_WEIGHT = 404_000
+
+/** Most transactions that one replacement may drive out (BIP125, rule 5). */
+export const MAX_REPLACED = 100
+
+/** Least amount of a P2TR output, satoshis: below, it costs more to spend at 3,000 sat/kvB than it holds (Core's dust threshold). */
+export const DUST_THRESHOLD = 330
+
+/** Greatest weight of a transaction, weight units: Core's limit, or what a block of this network has room for. */
+export function maxStandardWeight(params: NetworkParams): number {
+  return Math.min(400_000, params.weightLimit - BLOCK_RESERVED_WEIGHT)
+}
+
+/** Stripped bytes below which nothing is relayed (Core's `MIN_STANDARD_TX_NONWITNESS_SIZE`, CVE-2017-12842). */
+const MIN_STANDARD_SIZE = 65
+
+/** First byte of an annex (BIP341). */
+const ANNEX_TAG = 0x50
+
+/**
+ * Checks the form of a transaction that passed `checkTransaction` (Core's `IsStandardTx`). Rejects, as `not-now`: `version` other
+ * than 1 or 2 (3 asks for rules of relay, BIP431, that this node doesn't follow), `tx-size`, `tx-size-small`, `dust`,
+ * `multi-op-return`, and as `bad-witness-nonstandard` an annex, which has no meaning yet.
+ */
+export function checkStandard(tx: Transaction, params: NetworkParams): Result<void> {
+  if (tx.version !== 1 && tx.version !== 2)
+    return notNow('version', `Transactions of version ${tx.version} are not relayed, only 1 and 2.`)
+  const limit = maxStandardWeight(params)
+  if (tx.weight > limit)
+    return notNow('tx-size', `The transaction weighs ${tx.weight} weight units, over the limit of ${limit}.`)
+  if (tx.strippedSize < MIN_STANDARD_SIZE)
+    return notNow('tx-size-small', `The transaction has ${tx.strippedSize} bytes without its witness.`)
+  let nullData = 0
+  for (const { value, scriptPubKey } of tx.outputs) {
+    if (isNullData(scriptPubKey)) nullData++
+    else if (value < DUST_THRESHOLD)
+      return notNow('dust', `An output of ${value} satoshis costs more to spend than it holds.`)
+  }
+  if (nullData > 1) return notNow('multi-op-return', 'The transaction has more than one OP_RETURN output.')
+  for (const { witness } of tx.inputs)
+    if (witness.length >= 2 && witness[witness.length - 1][0] === ANNEX_TAG)
+      return notNow('bad-witness-nonstandard', 'An input has an annex, which has no meaning yet.')
+  return OK
+}
+
+/** Satoshis that `vsize` virtual bytes cost at `rate` satoshis per 1,000, rounded up. */
+export function feeAt(rate: number, vsize: number): number {
+  return Math.ceil((rate * vsize) / 1_000)
+}
+
+/** Satoshis per 1,000 virtual bytes. */
+export function feeRate(fees: number, weight: number): number {
+  return (fees * 4_000) / weight
+}

@@ -1,0 +1,116 @@
+/** Promise: blocks take the packages that pay best, as large as they may be, with every parent before its child. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { type Entry, MempoolGraph, withAncestors } from '../../src/mempool/graph.ts'
+import { selectPackages } from '../../src/mempool/package-selection.ts'
+import { addGenerated, type EntryShape } from '../support/mempool-graphs.ts'
+
+function graphOf(shapes: readonly EntryShape[]): { graph: MempoolGraph; entries: Entry[] } {
+  const graph = new MempoolGraph()
+  return { graph, entries: shapes.map((shape) => addGenerated(graph, shape)) }
+}
+
+const weightOf = (entries: readonly Entry[]) => entries.reduce((sum, entry) => sum + entry.weight, 0)
+const feesOf = (entries: readonly Entry[]) => entries.reduce((sum, entry) => sum + entry.fee, 0)
+
+/** The rule as it reads: again and again the best package among those that fit, counted from scratch. */
+function plainSelection(entries: readonly Entry[], maxWeight: number): Entry[] {
+  const selected: Entry[] = []
+  for (;;) {
+    let best: { package_: Entry[]; rate: number } | undefined
+    for (const entry of entries) {
+      if (selected.includes(entry)) continue
+      const package_ = [...withAncestors([entry])].filter((member) => !selected.includes(member))
+      if (weightOf(selected) + weightOf(package_) > maxWeight) continue
+      const rate = feesOf(package_) / weightOf(package_)
+      if (!best || rate > best.rate) best = { package_, rate }
+    }
+    if (!best) return selected
+    selected.push(...best.package_.sort((a, b) => a.ancestorCount - b.ancestorCount || a.order - b.order))
+  }
+}
+
+/** Greatest sum of fees of any set that holds its members' ancestors and weighs at most `maxWeight`. */
+function bestFees(entries: readonly Entry[], maxWeight: number): number {
+  const parents = entries.map((entry) =>
+    [...entry.parents].reduce((mask, parent) => mask | (1 << entries.indexOf(parent as Entry)), 0),
+  )
+  let best = 0
+  for (let set = 0; set < 1 << entries.length; set++) {
+    const members = entries.filter((_, i) => set & (1 << i))
+    const closed = parents.every((mask, i) => !(set & (1 << i)) || (mask & ~set) === 0)
+    if (closed && weightOf(members) <= maxWeight) best = Math.max(best, feesOf(members))
+  }
+  return best
+}
+
+const shape = (outputs: fc.Arbitrary<number>): fc.Arbitrary<EntryShape> =>
+  fc.record({
+    parents: fc.array(fc.nat(), { maxLength: 3 }),
+    fee: fc.integer({ min: 0, max: 5_000 }),
+    outputs,
+  })
+const anyShape = shape(fc.integer({ min: 1, max: 5 }))
+
+describe('package selection', () => {
+  test('is the rule applied from scratch at every step', () => {
+    fc.assert(
+      fc.property(fc.array(anyShape, { maxLength: 25 }), fc.nat({ max: 12_000 }), (shapes, maxWeight) => {
+        const { entries } = graphOf(shapes)
+        const { entries: selected, complete } = selectPackages(entries, maxWeight)
+        assert.deepEqual(selected, plainSelection(entries, maxWeight))
+        assert.ok(weightOf(selected) <= maxWeight)
+        assert.equal(complete, selected.length === entries.length)
+        const seen = new Set<Entry>()
+        for (const entry of selected) {
+          for (const parent of entry.parents) assert.ok(seen.has(parent))
+          seen.add(entry)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('where no transaction has two children, full blocks hold the most fees there are', () => {
+    // One output each: the best-paying set is then always one transaction with its ancestors, and choosing it is exact.
+    const shapes = fc.array(shape(fc.constant(1)), { minLength: 1, maxLength: 10 })
+    fc.assert(
+      fc.property(shapes, (shapes) => {
+        const { entries } = graphOf(shapes)
+        const everything = selectPackages(entries, Number.MAX_SAFE_INTEGER).entries
+        // The end of a package is where a smaller limit changes what fits: compare at every weight that selection fills.
+        for (let count = 1; count <= everything.length; count++) {
+          const limit = weightOf(everything.slice(0, count))
+          const { entries: selected } = selectPackages(entries, limit)
+          if (selected.length !== count || selected.some((entry, i) => entry !== everything[i])) continue
+          if (!isPackageEnd(everything, count)) continue
+          assert.equal(feesOf(selected), bestFees(entries, limit))
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('a child pays for its parent, and a rich parent does not wait for a poor child', () => {
+    const { entries } = graphOf([
+      { parents: [], fee: 0, outputs: 1 },
+      { parents: [0], fee: 9_000, outputs: 1 },
+      { parents: [], fee: 2_000, outputs: 1 },
+      { parents: [2], fee: 1, outputs: 1 },
+    ])
+    const [poor, child, rich, poorChild] = entries
+    const room = weightOf([poor, child, rich])
+    assert.deepEqual(selectPackages(entries, room).entries, [poor, child, rich])
+    assert.deepEqual(selectPackages(entries, room + poorChild.weight).entries, [poor, child, rich, poorChild])
+  })
+})
+
+/** Whether the first `count` of a selection end where a package ends: the next one's fee rate is no higher. */
+function isPackageEnd(selection: readonly Entry[], count: number): boolean {
+  const before = selection.slice(0, count)
+  const next = selection[count]
+  return (
+    !next || ![...withAncestors([next])].some((ancestor) => ancestor !== next && before.at(-1) === ancestor)
+  )
+}
