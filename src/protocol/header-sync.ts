@@ -1,0 +1,302 @@
+/**
+ * Headers first: learns each peer's best chain by block locators and announcements, and bounds what headers without work
+ * can cost.
+ *
+ * Low-work rule. Headers whose chain leads to more work than our best header are always taken: they cost their maker more than
+ * all the chain has. Any others are charged, one token each, to an allowance of the peer and one of the tab; beyond it
+ * they are dropped without blame. A fork with more work that is longer than the allowance is followed as tokens come back.
+ *
+ * Long stretches are fetched a batch at a time, from the peers in turn, so that one slow peer costs one turn.
+ */
+import type { Chain } from '../chain/chain.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
+import { blockWork, decodeCompact } from '../consensus/pow.ts'
+import type { BlockHeader } from '../primitives/block.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Clock } from '../primitives/ports.ts'
+import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import type { Peer } from './peer.ts'
+import type { PeerSet } from './peer-set.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { unrequested } from './verdict.ts'
+import { type GetHeadersMessage, type HeadersMessage, MAX_HEADERS } from './wire.ts'
+
+/** Milliseconds a peer may take to answer `getheaders`. */
+const ANSWER_TIMEOUT = 10_000
+/** Milliseconds after which headers that were too new, or over the allowance, are asked for again. */
+const RETRY_DELAY = 15_000
+/** Milliseconds between two questions to some peer whether there is news, should announcements get lost. */
+const POLL_INTERVAL = 60_000
+/** Most headers in an announcement; longer news are asked for. */
+export const MAX_ANNOUNCED_HEADERS = 8
+/** Low-work headers one peer may send: at once, and back a second (as many again a day). */
+const LOW_WORK_PER_PEER = [20_000, 20_000 / 86_400] as const
+/** Low-work headers from all peers together: at most 50,000 records, some 12 MB, a day. */
+const LOW_WORK_IN_ALL = [50_000, 50_000 / 86_400] as const
+
+interface State {
+  /** The question under way. */
+  request: { readonly id: number; readonly deadline: number } | undefined
+  /** Ask once more after the answer: something arrived meanwhile that it may not hold. */
+  again: boolean
+  /** It may have headers for us; it waits for its turn. */
+  wanted: boolean
+  /** Last header of its last full batch: where the next one goes on. */
+  reached: HeaderIndex
+  retryAt: number
+  readonly lowWork: TokenBucket
+}
+
+export interface HeaderSyncOptions {
+  readonly chain: Chain
+  readonly peers: PeerSet
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  /** A peer's best known header changed. */
+  readonly learnt: (peer: Peer) => void
+  /** A new header at the tip was announced; its body may be on its way by gossip. */
+  readonly announced: (index: HeaderIndex) => void
+}
+
+export class HeaderSync {
+  private readonly options: HeaderSyncOptions
+  private readonly states = new Map<Peer, State>()
+  private readonly lowWork: TokenBucket
+  private nextPoll: number
+  /** Peer that had the last turn, by its place in the order of connection. */
+  private lastTurn: Peer | undefined
+
+  constructor(options: HeaderSyncOptions) {
+    this.options = options
+    this.lowWork = new TokenBucket(options.clock, ...LOW_WORK_IN_ALL)
+    this.nextPoll = options.clock.now() + POLL_INTERVAL
+  }
+
+  /** A peer said hello. */
+  add(peer: Peer): void {
+    const { chain, clock } = this.options
+    const { chainWork, tipHash } = peer.hello!
+    const known = chain.headers.findBytes(tipHash)
+    this.states.set(peer, {
+      request: undefined,
+      again: false,
+      wanted: known === NO_HEADER && chainWork > chain.headers.chainWork(chain.tip),
+      reached: NO_HEADER,
+      retryAt: Infinity,
+      lowWork: new TokenBucket(clock, ...LOW_WORK_PER_PEER),
+    })
+    if (known !== NO_HEADER) this.learn(peer, known)
+    this.takeTurns()
+  }
+
+  forget(peer: Peer): void {
+    if (this.lastTurn === peer) this.lastTurn = undefined
+    if (this.states.delete(peer)) this.takeTurns()
+  }
+
+  /** Whether more headers are on their way or wanted. */
+  get active(): boolean {
+    return [...this.states.values()].some((state) => state.request !== undefined || state.wanted)
+  }
+
+  /** Asks what `peer` has beyond our best chain: it named a block whose parent we lack, say. */
+  ask(peer: Peer): void {
+    const state = this.states.get(peer)
+    if (!state) return
+    if (state.request) {
+      state.again = true
+      return
+    }
+    const { chain, clock, peers } = this.options
+    const { headers, bestHeader } = chain
+    const goesOn =
+      state.reached !== NO_HEADER &&
+      !headers.isInvalid(state.reached) &&
+      headers.ancestor(bestHeader, headers.height(state.reached)) !== state.reached
+    // From the parent, so that a peer with the same best header answers it and we learn that it has it.
+    const from = goesOn ? state.reached : Math.max(0, headers.parent(bestHeader))
+    const id = peers.nextRequestId()
+    state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT }
+    state.retryAt = Infinity
+    peers.send(peer, { type: 'getheaders', id, locator: locatorOf(chain, from), stop: new Uint8Array(32) })
+  }
+
+  /** An answer to `ask`, or an announcement (id 0). */
+  handleHeaders(peer: Peer, message: HeadersMessage): void {
+    const { peers } = this.options
+    const state = this.states.get(peer)
+    if (!state) return
+    const { headers, id } = message
+    const announcement = id === 0
+    if (announcement ? headers.length > MAX_ANNOUNCED_HEADERS : state.request?.id !== id) {
+      peers.punish(peer, unrequested(`${headers.length} headers`))
+      return
+    }
+    if (!announcement) state.request = undefined
+    const { chain } = this.options
+    const before = chain.headers.size
+    const result = headers.length > 0 ? this.accept(peer, headers) : accept(NO_HEADER)
+    if (!result.ok) {
+      state.wanted = false
+      this.refused(peer, result)
+      peers.punish(peer, result)
+    } else if (announcement) {
+      if (chain.headers.size > before) this.options.announced(result.value)
+    } else {
+      // A full batch says that there is more, as long as it leads higher.
+      state.wanted =
+        headers.length === MAX_HEADERS &&
+        (state.reached === NO_HEADER ||
+          chain.headers.height(result.value) > chain.headers.height(state.reached))
+      state.reached = state.wanted ? result.value : NO_HEADER
+    }
+    if (state.again && !state.request && this.states.has(peer)) {
+      state.again = false
+      this.ask(peer)
+    }
+    this.takeTurns()
+  }
+
+  /**
+   * Takes headers of a peer into the tree, within the low-work rule, and notes the best that it has. Beyond the chain's own
+   * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` (not now).
+   */
+  accept(peer: Peer, batch: readonly BlockHeader[]): Result<HeaderIndex> {
+    const { chain } = this.options
+    for (let i = 1; i < batch.length; i++)
+      if (!equalBytes(batch[i].previousHash, batch[i - 1].hashBytes))
+        return invalid('non-continuous-headers', `Header ${i} of a batch does not follow the one before.`)
+    const known = batch.findIndex((header) => chain.headers.findBytes(header.hashBytes) === NO_HEADER)
+    const fresh = known < 0 ? [] : batch.slice(known)
+    let result: Result<HeaderIndex> = accept(NO_HEADER)
+    if (fresh.length > 0) {
+      const parent = chain.headers.findBytes(fresh[0].previousHash)
+      if (parent === NO_HEADER)
+        return retry('prev-blk-not-found', `The parent of header ${fresh[0].hash} is not known here.`)
+      if (!this.affordable(peer, parent, fresh))
+        return notNow(
+          'low-work-headers',
+          `${fresh.length} headers lead to less work than the best chain has.`,
+        )
+      result = chain.acceptHeaders(fresh)
+    }
+    for (let i = batch.length - 1; i >= 0; i--) {
+      const index = chain.headers.findBytes(batch[i].hashBytes)
+      if (index === NO_HEADER || chain.headers.isInvalid(index)) continue
+      this.learn(peer, index)
+      if (fresh.length === 0) result = accept(index)
+      break
+    }
+    if (result.ok && result.value === NO_HEADER)
+      return invalid('duplicate-invalid', `Header ${batch[batch.length - 1].hash} is known to be invalid.`)
+    return result
+  }
+
+  /** What becomes of headers that could not be taken: their parents are asked for, or they themselves later. */
+  refused(peer: Peer, { code }: Rejection): void {
+    const state = this.states.get(peer)
+    if (!state) return
+    if (code === 'prev-blk-not-found') this.ask(peer)
+    if (code === 'time-too-new' || code === 'low-work-headers')
+      state.retryAt = this.options.clock.now() + RETRY_DELAY
+  }
+
+  /** Timeouts, retries and polls. */
+  tick(): void {
+    const { clock, peers } = this.options
+    const now = clock.now()
+    for (const [peer, state] of [...this.states]) {
+      if (state.request && state.request.deadline <= now) peers.drop(peer, 'It did not answer for headers.')
+      else if (state.retryAt <= now) this.ask(peer)
+    }
+    if (this.nextPoll > now) return
+    this.nextPoll = now + POLL_INTERVAL
+    const peer = this.nextInTurn(() => true)
+    if (peer) this.ask(peer)
+  }
+
+  private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
+    const { chain, log } = this.options
+    let work = chain.headers.chainWork(parent)
+    for (const { bits } of fresh) work += claimedWork(bits)
+    if (work > chain.headers.chainWork(chain.bestHeader)) return true
+    const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
+    if (own && this.lowWork.take(fresh.length)) return true
+    log(`Peer ${peer.id}: ${fresh.length} headers with little work were left aside`)
+    return false
+  }
+
+  private learn(peer: Peer, index: HeaderIndex): void {
+    const { headers } = this.options.chain
+    const { bestKnown } = peer
+    const better =
+      bestKnown === NO_HEADER ||
+      headers.isInvalid(bestKnown) ||
+      headers.chainWork(index) > headers.chainWork(bestKnown)
+    if (!better || headers.isInvalid(index)) return
+    peer.bestKnown = index
+    this.options.learnt(peer)
+  }
+
+  /** Lets the next peer that may have headers answer, unless another is at it. */
+  private takeTurns(): void {
+    for (const state of this.states.values()) if (state.request && state.wanted) return
+    const peer = this.nextInTurn((state) => state.wanted && !state.request)
+    if (peer) this.ask(peer)
+  }
+
+  private nextInTurn(suits: (state: State) => boolean): Peer | undefined {
+    const order = [...this.states.keys()]
+    const start = this.lastTurn ? order.indexOf(this.lastTurn) + 1 : 0
+    const turned = [...order.slice(start), ...order.slice(0, start)]
+    const peer = turned.find((candidate) => suits(this.states.get(candidate)!))
+    if (peer) this.lastTurn = peer
+    return peer
+  }
+}
+
+/**
+ * Block locator from `from` down to genesis: the last ten, then at doubling distances (Bitcoin Core's `LocatorEntries`). 32 bytes
+ * each, internal order; at most 43 for 2^32 blocks.
+ */
+export function locatorOf(chain: Chain, from: HeaderIndex): Uint8Array[] {
+  const { headers } = chain
+  const locator: Uint8Array[] = []
+  let step = 1
+  for (let height = headers.height(from); height > 0; height -= step) {
+    locator.push(headers.hashBytes(headers.ancestor(from, height)))
+    if (locator.length >= 10) step *= 2
+  }
+  locator.push(headers.hashBytes(0))
+  return locator
+}
+
+/** The headers of the active chain that answer a `getheaders`: after the first hash of the locator that it holds. */
+export function headersAfter(chain: Chain, request: GetHeadersMessage): BlockHeader[] {
+  const { headers } = chain
+  const known = request.locator
+    .map((hash) => headers.findBytes(hash))
+    .find((index) => index !== NO_HEADER && (chain.isActive(index) || isAbove(chain, index)))
+  const answer: BlockHeader[] = []
+  // Above our tip we know nothing that we have validated ourselves.
+  if (known !== undefined && !chain.isActive(known)) return answer
+  for (let height = headers.height(known ?? 0) + 1; answer.length < MAX_HEADERS; height++) {
+    const index = chain.activeAt(height)
+    if (index === NO_HEADER) break
+    const header = headers.header(index)
+    answer.push(header)
+    if (equalBytes(header.hashBytes, request.stop)) break
+  }
+  return answer
+}
+
+/** Whether a header descends from our tip. */
+function isAbove(chain: Chain, index: HeaderIndex): boolean {
+  return chain.headers.ancestor(index, chain.headers.height(chain.tip)) === chain.tip
+}
+
+/** Work that unchecked bits ask for; 0 where they name no target. */
+function claimedWork(bits: number): bigint {
+  const { target, negative, overflow } = decodeCompact(bits)
+  return negative || overflow || target === 0n ? 0n : blockWork(target)
+}

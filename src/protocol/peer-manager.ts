@@ -1,0 +1,398 @@
+/**
+ * The brain's side of the network: greets peers, hands each message to the part that knows it, and tells others what
+ * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
+ */
+import type { Chain, TipChange } from '../chain/chain.ts'
+import { NO_HEADER } from '../chain/header-tree.ts'
+import { StorageError } from '../chain/store.ts'
+import type { Mempool } from '../mempool/mempool.ts'
+import type { Block } from '../primitives/block.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Clock, Random } from '../primitives/ports.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { BlockDownload } from './block-download.ts'
+import { BlockRelay } from './block-relay.ts'
+import { BlockServer } from './block-server.ts'
+import { HeaderSync } from './header-sync.ts'
+import type { Peer, PeerSnapshot } from './peer.ts'
+import { PeerSet } from './peer-set.ts'
+import type { PeerStore } from './peer-store.ts'
+import { TransactionRelay } from './transaction-relay.ts'
+import type {
+  GossipVerdict,
+  NetworkStatus,
+  PeerId,
+  PeerInfo,
+  Topic,
+  Transport,
+  TransportHandler,
+} from './transport.ts'
+import { rateLimited, unrequested } from './verdict.ts'
+import {
+  decodeMessage,
+  type HelloMessage,
+  type Message,
+  type MessageType,
+  PROTOCOL_VERSION,
+  SERVICE_FULL_CHAIN,
+} from './wire.ts'
+
+/** What this tab calls itself. */
+const USER_AGENT = '/opentab:0.1.0/'
+/** Milliseconds between two looks at timeouts. */
+const TICK = 1000
+/** Milliseconds a peer may take to say hello. */
+const HELLO_TIMEOUT = 20_000
+/** Seconds for which a peer of another network or version is left alone. */
+const STRANGER_SECONDS = 300
+/** Blocks behind the best header up to which this tab's view of the mempool is worth having. */
+const NEAR_TIP = 6
+
+/** Messages that nobody asked for: they are charged to the peer's rate. */
+const UNASKED: ReadonlySet<MessageType> = new Set([
+  'getheaders',
+  'getdata',
+  'getblocktxn',
+  'gettx',
+  'mempool',
+  'inv',
+])
+
+export interface SyncState {
+  /** Height of the best header. */
+  readonly headers: number
+  /** Height of the tip. */
+  readonly blocks: number
+  /** No peer is known to have more. */
+  readonly synced: boolean
+}
+
+export interface PeerManagerListener {
+  /** The handshake is done. */
+  peerConnected?(peer: PeerSnapshot): void
+  /** `reason` is a sentence for people. */
+  peerDisconnected?(id: PeerId, reason: string): void
+  peerChanged?(peer: PeerSnapshot): void
+  networkChanged?(status: NetworkStatus): void
+  /** At most once a second, and whenever `synced` changes. */
+  syncChanged?(state: SyncState): void
+  log?(line: string): void
+}
+
+export interface PeerManagerOptions {
+  readonly chain: Chain
+  readonly mempool: Mempool
+  readonly transport: Transport
+  readonly store: PeerStore
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export class PeerManager implements TransportHandler {
+  private readonly options: PeerManagerOptions
+  private readonly connected: PeerSet
+  private readonly headerSync: HeaderSync
+  private readonly download: BlockDownload
+  private readonly server: BlockServer
+  private readonly blocks: BlockRelay
+  private readonly transactions: TransactionRelay
+  private readonly listeners = new Set<PeerManagerListener>()
+  private unsubscribe: (() => void)[] = []
+  private cancelTick: (() => void) | undefined
+  private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
+  private lastSync: SyncState | undefined
+  private nearTip = false
+
+  constructor(options: PeerManagerOptions) {
+    this.options = options
+    const { chain, clock, transport, store } = options
+    const log = (line: string): void => this.tell((listener) => listener.log?.(line))
+    const peers = new PeerSet({
+      transport,
+      store,
+      clock,
+      log,
+      gone: (peer, reason) => this.gone(peer, reason),
+    })
+    this.connected = peers
+    this.download = new BlockDownload({ chain, peers, clock, log })
+    this.headerSync = new HeaderSync({
+      chain,
+      peers,
+      clock,
+      log,
+      learnt: (peer) => {
+        this.download.schedule()
+        this.changed(peer)
+      },
+      announced: (index) => this.download.announced(index),
+    })
+    this.server = new BlockServer({ chain, peers, clock })
+    const { headerSync, download } = this
+    this.blocks = new BlockRelay({ ...options, peers, headerSync, download })
+    this.transactions = new TransactionRelay({ ...options, peers })
+  }
+
+  /** Reads the bans and joins the network. */
+  async start(): Promise<void> {
+    const { chain, mempool, transport } = this.options
+    await this.connected.loadBans()
+    this.unsubscribe = [
+      chain.subscribe({
+        tipChanged: (change) => this.tipChanged(change),
+        headersChanged: () => this.tellSync(false),
+        blockInvalid: (hash, rejection) => this.download.blockInvalid(chain.headers.find(hash), rejection),
+        storageFailed: () => this.download.stop(),
+      }),
+      mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
+    ]
+    this.scheduleTick()
+    await transport.start(this)
+  }
+
+  /** Leaves the network. */
+  async stop(): Promise<void> {
+    this.cancelTick?.()
+    for (const end of this.unsubscribe) end()
+    for (const peer of this.connected.all()) this.connected.leave(peer.id, 'This tab left the network.')
+    await this.options.transport.stop()
+  }
+
+  /** The peers that finished the handshake, in order of connection. */
+  peers(): PeerSnapshot[] {
+    return this.connected.ready().map((peer) => this.snapshot(peer))
+  }
+
+  /** Relays and connections, as the transport last told. */
+  networkStatus(): NetworkStatus {
+    return this.network
+  }
+
+  syncState(): SyncState {
+    const { headers, tip, bestHeader } = this.options.chain
+    return {
+      headers: headers.height(bestHeader),
+      blocks: headers.height(tip),
+      synced: !this.headerSync.active && headers.chainWork(tip) >= headers.chainWork(bestHeader),
+    }
+  }
+
+  /** Gossips a block that this tab made and its chain accepted. */
+  broadcastBlock(block: Block): void {
+    this.blocks.broadcast(block)
+  }
+
+  /** Gossips a transaction that this tab's mempool accepted, and repeats it at growing intervals while it waits there. */
+  broadcastTransaction(transaction: Transaction): void {
+    this.transactions.broadcast(transaction)
+  }
+
+  /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
+  subscribe(listener: PeerManagerListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  peerConnected(info: PeerInfo): void {
+    const peer = this.connected.connect(info)
+    if (peer) this.connected.send(peer, this.hello())
+  }
+
+  peerDisconnected(id: PeerId): void {
+    this.connected.leave(id, 'The connection ended.')
+  }
+
+  async frame(from: PeerId, frame: Uint8Array): Promise<void> {
+    const peer = this.connected.get(from)
+    if (!peer) return
+    peer.received(frame.length)
+    const decoded = decodeMessage(frame)
+    if (!decoded.ok) this.connected.punish(peer, decoded)
+    else await this.unlessStorageFails(this.handle(peer, decoded.value), undefined)
+  }
+
+  async gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict> {
+    const { topic, payload, from } = message
+    const relay = topic === 'block' ? this.blocks : this.transactions
+    return this.unlessStorageFails(relay.handleGossip(payload, from), 'ignore')
+  }
+
+  latency(id: PeerId, milliseconds: number): void {
+    const peer = this.connected.get(id)
+    if (!peer) return
+    peer.latency = milliseconds
+    this.changed(peer)
+  }
+
+  status(status: NetworkStatus): void {
+    this.network = status
+    this.tell((listener) => listener.networkChanged?.(status))
+  }
+
+  private async handle(peer: Peer, message: Message | undefined): Promise<void> {
+    if (message?.type === 'hello') this.greeted(peer, message)
+    else if (!peer.hello) this.connected.drop(peer, 'It did not say hello first.')
+    else if ((!message || UNASKED.has(message.type) || isAnnouncement(message)) && !peer.messages.take(1))
+      this.connected.punish(peer, rateLimited('messages'))
+    else if (message) await this.dispatch(peer, message)
+  }
+
+  private async dispatch(peer: Peer, message: Exclude<Message, HelloMessage>): Promise<void> {
+    switch (message.type) {
+      case 'getheaders':
+        return this.server.handleGetHeaders(peer, message)
+      case 'headers':
+        return this.headerSync.handleHeaders(peer, message)
+      case 'getdata':
+        return this.server.handleGetData(peer, message)
+      case 'block':
+        return this.download.handleBlock(peer, message)
+      case 'notfound':
+        if (!this.blocks.handleNotFound(peer, message)) this.download.handleNotFound(peer, message)
+        return
+      case 'getblocktxn':
+        return this.server.handleGetBlockTxn(peer, message)
+      case 'blocktxn':
+        return this.blocks.handleBlockTxn(peer, message)
+      case 'mempool':
+        return this.transactions.handleMempool(peer)
+      case 'inv':
+        return this.transactions.handleInv(peer, message)
+      case 'gettx':
+        return this.transactions.handleGetTx(peer, message)
+      case 'tx':
+        return this.transactions.handleTx(peer, message)
+    }
+  }
+
+  private hello(): HelloMessage {
+    const { headers, tip, genesis } = this.options.chain
+    return {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      networkId: genesis.header.hashBytes,
+      services: SERVICE_FULL_CHAIN,
+      height: headers.height(tip),
+      tipHash: headers.hashBytes(tip),
+      chainWork: headers.chainWork(tip),
+      userAgent: USER_AGENT,
+    }
+  }
+
+  private greeted(peer: Peer, hello: HelloMessage): void {
+    const { chain } = this.options
+    if (peer.hello) {
+      this.connected.punish(peer, unrequested('a second hello'))
+      return
+    }
+    if (!equalBytes(hello.networkId, chain.genesis.header.hashBytes)) {
+      this.connected.drop(peer, 'It belongs to another network.', STRANGER_SECONDS)
+      return
+    }
+    if (hello.version !== PROTOCOL_VERSION) {
+      const reason = `It speaks version ${hello.version} of the protocol and this tab version ${PROTOCOL_VERSION}: reload the older one.`
+      this.connected.drop(peer, reason, STRANGER_SECONDS)
+      return
+    }
+    peer.hello = hello
+    this.download.add(peer)
+    this.server.add(peer)
+    this.blocks.add(peer)
+    this.transactions.add(peer)
+    this.headerSync.add(peer)
+    if (this.nearTip) this.transactions.compareWith(peer)
+    this.tell((listener) => listener.peerConnected?.(this.snapshot(peer)))
+    this.tellSync(false)
+  }
+
+  private gone(peer: Peer, reason: string): void {
+    for (const part of [this.headerSync, this.download, this.server, this.blocks, this.transactions])
+      part.forget(peer)
+    if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
+  }
+
+  private tipChanged(change: TipChange): void {
+    this.download.tipChanged(change)
+    this.transactions.tipChanged()
+    this.blocks.announceTip()
+    this.tellSync(false)
+  }
+
+  private scheduleTick(): void {
+    this.cancelTick = this.options.clock.after(TICK, () => {
+      this.tick()
+      this.scheduleTick()
+    })
+  }
+
+  private tick(): void {
+    const now = this.options.clock.now()
+    for (const peer of this.connected.all())
+      if (!peer.hello && now - peer.connectedAt > HELLO_TIMEOUT)
+        this.connected.drop(peer, 'It did not say hello.')
+    this.headerSync.tick()
+    this.download.tick()
+    this.transactions.tick()
+    this.tellSync(true)
+  }
+
+  /** Tells of progress: all of it where `regular`, else only when `synced` changed. Compares mempools on catching up. */
+  private tellSync(regular: boolean): void {
+    const state = this.syncState()
+    const { lastSync } = this
+    const nearTip = !this.headerSync.active && state.headers - state.blocks <= NEAR_TIP
+    if (nearTip && !this.nearTip)
+      for (const peer of this.connected.ready()) this.transactions.compareWith(peer)
+    this.nearTip = nearTip
+    const changed = state.headers !== lastSync?.headers || state.blocks !== lastSync.blocks
+    if (state.synced === lastSync?.synced && !(regular && changed)) return
+    this.lastSync = state
+    this.tell((listener) => listener.syncChanged?.(state))
+  }
+
+  private changed(peer: Peer): void {
+    if (peer.hello) this.tell((listener) => listener.peerChanged?.(this.snapshot(peer)))
+  }
+
+  private snapshot(peer: Peer): PeerSnapshot {
+    const { headers } = this.options.chain
+    const { hello, bestKnown } = peer
+    return {
+      ...peer.info,
+      connectedAt: peer.connectedAt,
+      latency: peer.latency,
+      bytesReceived: peer.bytesReceived,
+      bytesSent: peer.bytesSent,
+      lastReceivedAt: peer.lastReceivedAt,
+      lastSentAt: peer.lastSentAt,
+      lastBlockAt: peer.lastBlockAt,
+      lastTransactionAt: peer.lastTransactionAt,
+      version: hello!.version,
+      services: hello!.services,
+      userAgent: hello!.userAgent,
+      startingHeight: hello!.height,
+      headerHeight: bestKnown === NO_HEADER ? undefined : headers.height(bestKnown),
+      blocksInFlight: peer.blocksInFlight,
+      score: peer.score,
+    }
+  }
+
+  private tell(what: (listener: PeerManagerListener) => void): void {
+    for (const listener of this.listeners) what(listener)
+  }
+
+  /** Failing storage is told by the chain; here it only means that nothing came of a message. */
+  private async unlessStorageFails<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      return otherwise
+    }
+  }
+}
+
+/** Headers that answer no question. */
+function isAnnouncement(message: Message): boolean {
+  return message.type === 'headers' && message.id === 0
+}

@@ -1,0 +1,129 @@
+/**
+ * The connected peers: handshake state, sending, scores and bans. Iterates in order of connection, so that a run depends
+ * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
+ */
+import type { Clock } from '../primitives/ports.ts'
+import type { Rejection } from '../primitives/result.ts'
+import { Peer } from './peer.ts'
+import { type BanRecord, MAX_BANS, type PeerStore } from './peer-store.ts'
+import type { PeerId, PeerInfo, Transport } from './transport.ts'
+import { BAN_SCORE, BAN_SECONDS, verdictOn } from './verdict.ts'
+import { encodeMessage, type Message } from './wire.ts'
+
+/** Most peers held at a time. The transport aims lower; this is the brain's own bound. */
+export const MAX_PEERS = 64
+
+export interface PeerSetOptions {
+  readonly transport: Transport
+  readonly store: PeerStore
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  /** Called once for every peer that leaves, whoever ended it. */
+  readonly gone: (peer: Peer, reason: string) => void
+}
+
+export class PeerSet {
+  private readonly options: PeerSetOptions
+  private readonly peers = new Map<PeerId, Peer>()
+  private bans = new Map<PeerId, BanRecord>()
+  private lastRequestId = 0
+
+  constructor(options: PeerSetOptions) {
+    this.options = options
+  }
+
+  async loadBans(): Promise<void> {
+    const bans = await this.options.store.loadBans()
+    this.bans = new Map(bans.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
+  }
+
+  /** A new connection; undefined when the peer is refused. */
+  connect(info: PeerInfo): Peer | undefined {
+    const { clock, transport } = this.options
+    this.leave(info.id, 'connected again')
+    const ban = this.bans.get(info.id)
+    if (ban && ban.until > clock.now()) {
+      transport.disconnect(info.id, ban.reason, Math.ceil((ban.until - clock.now()) / 1000))
+      return undefined
+    }
+    if (this.peers.size >= MAX_PEERS) {
+      transport.disconnect(info.id, `this tab holds ${MAX_PEERS} peers already`, 0)
+      return undefined
+    }
+    const peer = new Peer(info, clock)
+    this.peers.set(info.id, peer)
+    return peer
+  }
+
+  /** The connection is gone. */
+  leave(id: PeerId, reason: string): void {
+    const peer = this.peers.get(id)
+    if (!peer) return
+    this.peers.delete(id)
+    this.options.gone(peer, reason)
+  }
+
+  get(id: PeerId): Peer | undefined {
+    return this.peers.get(id)
+  }
+
+  /** Whether `peer` is this very connection, still open. */
+  has(peer: Peer): boolean {
+    return this.peers.get(peer.id) === peer
+  }
+
+  /** All connections, in their order. */
+  all(): Peer[] {
+    return [...this.peers.values()]
+  }
+
+  /** Those that finished the handshake, in order of connection. */
+  ready(): Peer[] {
+    return this.all().filter((peer) => peer.hello !== undefined)
+  }
+
+  /** An id for the next request: 32 bits, never 0. */
+  nextRequestId(): number {
+    this.lastRequestId = (this.lastRequestId % 0xffffffff) + 1
+    return this.lastRequestId
+  }
+
+  send(peer: Peer, message: Message): void {
+    if (!this.has(peer)) return
+    const frame = encodeMessage(message)
+    peer.sent(frame.length)
+    this.options.transport.send(peer.id, frame)
+  }
+
+  /** Adds what the verdict table asks for, and bans at `BAN_SCORE`. */
+  punish(peer: Peer, rejection: Rejection): void {
+    const { points } = verdictOn(rejection)
+    if (points === 0 || !this.has(peer)) return
+    peer.addPoints(points)
+    this.options.log(
+      `Peer ${peer.id}: ${rejection.detail} (${rejection.code}, score ${peer.score.toFixed(0)})`,
+    )
+    if (peer.score >= BAN_SCORE) this.drop(peer, `${rejection.detail} (${rejection.code})`, BAN_SECONDS)
+  }
+
+  /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */
+  drop(peer: Peer, reason: string, banSeconds = 0): void {
+    if (!this.has(peer)) return
+    if (banSeconds > 0) this.ban(peer.id, reason, banSeconds)
+    this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
+    this.options.transport.disconnect(peer.id, reason, banSeconds)
+    this.leave(peer.id, reason)
+  }
+
+  private ban(id: PeerId, reason: string, seconds: number): void {
+    const now = this.options.clock.now()
+    this.bans.set(id, { id, until: now + seconds * 1000, reason })
+    const current = [...this.bans.values()].filter(({ until }) => until > now)
+    current.sort((a, b) => b.until - a.until)
+    this.bans = new Map(current.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
+    // A ban that can't be written holds until the tab ends; the chain tells of failing storage.
+    this.options.store.saveBans([...this.bans.values()]).catch((error: Error) => {
+      this.options.log(`The ban of ${id} could not be stored: ${error.message}`)
+    })
+  }
+}

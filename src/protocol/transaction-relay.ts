@@ -1,0 +1,287 @@
+/**
+ * Transactions by gossip, and what gossip misses: mempools are compared when peers meet, when this tab has caught up, and
+ * now and then; our own transactions are repeated at growing intervals until they leave the mempool.
+ *
+ * Bounds: `MAX_REJECTED` and `MAX_WAITING` wtxids, `MAX_OWN` transactions of our own, `MAX_VALIDATING` being checked, and per peer
+ * `MAX_INV` wtxids that it announced.
+ */
+import type { Chain } from '../chain/chain.ts'
+import type { Mempool } from '../mempool/mempool.ts'
+import { type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
+import type { Clock } from '../primitives/ports.ts'
+import { notNow, type Result, retry } from '../primitives/result.ts'
+import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
+import type { Peer } from './peer.ts'
+import type { PeerSet } from './peer-set.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from './transport.ts'
+import { rateLimited, unrequested, verdictOn } from './verdict.ts'
+import {
+  type GetTxMessage,
+  type InvMessage,
+  MAX_INV,
+  MAX_TRANSACTIONS_BYTES,
+  MAX_TRANSACTIONS_PER_REQUEST,
+  type TxMessage,
+} from './wire.ts'
+
+/** Gossiped transactions of one peer: at once, and a second. Beyond it they are ignored. */
+const TRANSACTIONS = [2000, 200] as const
+/** Transactions being checked at a time, from all peers. */
+const MAX_VALIDATING = 256
+/** Rejected transactions that aren't checked again until the tip changes. */
+const MAX_REJECTED = 4096
+/** Transactions remembered that the mempool may yet take, when their parents arrive. */
+const MAX_WAITING = 256
+/** Our own transactions that are repeated. */
+const MAX_OWN = 1000
+/** First and longest pause before an own transaction is repeated, milliseconds; longer than gossipsub remembers (2 min). */
+const REPEAT_INTERVAL = [150_000, 3_600_000] as const
+/** Milliseconds between two comparisons of mempools with some peer. */
+const COMPARE_INTERVAL = 300_000
+/** Milliseconds a peer may take to answer `gettx`. */
+const ANSWER_TIMEOUT = 20_000
+/** Weight of the transactions announced to a peer that asks for the mempool: the best fee rates, ten public blocks. */
+const MEMPOOL_WEIGHT = 4_000_000
+/** Answers to `mempool` per peer: at once, and a second. */
+const MEMPOOL_ANSWERS = [4, 1 / 30] as const
+/** Bytes of transactions served to one peer: at once, and a second. */
+const BYTES = [8_000_000, 1_000_000] as const
+
+/** Wtxids that a peer may announce: at once, and a second. */
+const ANNOUNCED = [20_000, 1000] as const
+
+interface State {
+  /** Announced by it and not yet asked for, in its order. */
+  announced: Uint8Array[]
+  request: { readonly id: number; readonly deadline: number; readonly count: number } | undefined
+  readonly gossip: TokenBucket
+  readonly announcements: TokenBucket
+  readonly mempoolAnswers: TokenBucket
+  readonly bytes: TokenBucket
+}
+
+interface Own {
+  readonly transaction: Transaction
+  repeatAt: number
+  interval: number
+}
+
+export interface TransactionRelayOptions {
+  readonly chain: Chain
+  readonly mempool: Mempool
+  readonly peers: PeerSet
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+export class TransactionRelay {
+  private readonly options: TransactionRelayOptions
+  private readonly states = new Map<Peer, State>()
+  private readonly rejected = new Set<Wtxid>()
+  /** Rejected for now: gossiped on should the mempool take them after all, as it does when a parent arrives. */
+  private readonly waiting = new Set<Wtxid>()
+  private readonly own = new Map<Txid, Own>()
+  private validating = 0
+  private nextCompare: number
+  /** Peer with which mempools were compared last. */
+  private lastCompared: Peer | undefined
+
+  constructor(options: TransactionRelayOptions) {
+    this.options = options
+    this.nextCompare = options.clock.now() + COMPARE_INTERVAL
+  }
+
+  add(peer: Peer): void {
+    const { clock } = this.options
+    this.states.set(peer, {
+      announced: [],
+      request: undefined,
+      gossip: new TokenBucket(clock, ...TRANSACTIONS),
+      announcements: new TokenBucket(clock, ...ANNOUNCED),
+      mempoolAnswers: new TokenBucket(clock, ...MEMPOOL_ANSWERS),
+      bytes: new TokenBucket(clock, ...BYTES),
+    })
+  }
+
+  forget(peer: Peer): void {
+    this.states.delete(peer)
+  }
+
+  /** Gossips a transaction of this tab that its mempool accepted, and repeats it while it waits there. */
+  broadcast(transaction: Transaction): void {
+    const [interval] = REPEAT_INTERVAL
+    const oldest = this.own.keys().next()
+    if (this.own.size >= MAX_OWN && !oldest.done) this.own.delete(oldest.value)
+    this.own.set(transaction.txid, {
+      transaction,
+      interval,
+      repeatAt: this.options.clock.now() + interval,
+    })
+    this.publish(transaction)
+  }
+
+  /** Asks for what `peer` has in its mempool. */
+  compareWith(peer: Peer): void {
+    this.options.peers.send(peer, { type: 'mempool' })
+  }
+
+  /** The verdict on a gossiped transaction. */
+  async handleGossip(payload: Uint8Array, from: PeerId): Promise<GossipVerdict> {
+    const { peers } = this.options
+    const peer = peers.get(from)
+    const state = peer && this.states.get(peer)
+    if (!state?.gossip.take(1)) return 'ignore'
+    const decoded = decodeTransaction(payload)
+    const result = decoded.ok ? await this.take(peer!, decoded.value) : decoded
+    if (result.ok) return 'accept'
+    peers.punish(peer!, result)
+    return verdictOn(result).gossip
+  }
+
+  handleMempool(peer: Peer): void {
+    const { mempool, peers } = this.options
+    if (!this.states.get(peer)?.mempoolAnswers.take(1)) {
+      peers.punish(peer, rateLimited('requests for the mempool'))
+      return
+    }
+    const entries = mempool.select(MEMPOOL_WEIGHT).slice(0, MAX_INV)
+    peers.send(peer, { type: 'inv', wtxids: entries.map((entry) => entry.transaction.wtxidBytes) })
+  }
+
+  handleInv(peer: Peer, message: InvMessage): void {
+    const { peers } = this.options
+    const state = this.states.get(peer)
+    if (!state?.announcements.take(message.wtxids.length)) {
+      peers.punish(peer, rateLimited('announcements'))
+      return
+    }
+    state.announced = [...state.announced, ...message.wtxids].slice(-MAX_INV)
+    this.request(peer, state)
+  }
+
+  handleGetTx(peer: Peer, message: GetTxMessage): void {
+    const { mempool, peers } = this.options
+    const state = this.states.get(peer)
+    const transactions: Transaction[] = []
+    let bytes = 0
+    for (const wtxid of message.wtxids) {
+      const entry = mempool.getByWtxid(toDisplay<Wtxid>(wtxid))
+      if (!entry || bytes + entry.transaction.bytes.length > MAX_TRANSACTIONS_BYTES - 3) continue
+      bytes += entry.transaction.bytes.length
+      transactions.push(entry.transaction)
+    }
+    if (!state?.bytes.take(bytes)) peers.punish(peer, rateLimited('requests for transactions'))
+    else peers.send(peer, { type: 'tx', id: message.id, transactions })
+  }
+
+  async handleTx(peer: Peer, message: TxMessage): Promise<void> {
+    const { peers } = this.options
+    const state = this.states.get(peer)
+    if (!state) return
+    if (state.request?.id !== message.id || message.transactions.length > state.request.count) {
+      peers.punish(peer, unrequested('transactions'))
+      return
+    }
+    state.request = undefined
+    const news: Uint8Array[] = []
+    for (const transaction of message.transactions) {
+      const result = await this.take(peer, transaction)
+      if (result.ok) news.push(transaction.wtxidBytes)
+      else peers.punish(peer, result)
+    }
+    // What came this way gossip has missed: others may lack it too.
+    if (news.length > 0)
+      for (const other of peers.ready()) if (other !== peer) peers.send(other, { type: 'inv', wtxids: news })
+    this.request(peer, state)
+  }
+
+  /** The mempool took a transaction: if it had to wait for its parent, it is gossiped on now. */
+  added(transaction: Transaction): void {
+    if (this.waiting.delete(transaction.wtxid)) this.publish(transaction)
+  }
+
+  /** Rejections may not hold on another tip. */
+  tipChanged(): void {
+    this.rejected.clear()
+  }
+
+  tick(): void {
+    const { clock, mempool, peers } = this.options
+    const now = clock.now()
+    for (const [peer, state] of [...this.states])
+      if (state.request && state.request.deadline <= now) {
+        state.request = undefined
+        this.request(peer, state)
+      }
+    for (const [txid, own] of this.own) {
+      if (own.repeatAt > now) continue
+      if (!mempool.has(txid)) this.own.delete(txid)
+      else {
+        own.interval = Math.min(own.interval * 2, REPEAT_INTERVAL[1])
+        own.repeatAt = now + own.interval
+        this.publish(own.transaction)
+      }
+    }
+    if (this.nextCompare > now) return
+    this.nextCompare = now + COMPARE_INTERVAL
+    const order = peers.ready()
+    const next = order[(this.lastCompared ? order.indexOf(this.lastCompared) + 1 : 0) % order.length]
+    this.lastCompared = next
+    if (next) this.compareWith(next)
+  }
+
+  /** Without peers nothing is sent: they will ask for the mempool when they come. */
+  private publish(transaction: Transaction): void {
+    const { peers, transport } = this.options
+    if (peers.ready().length > 0 && transaction.bytes.length <= MAX_GOSSIP_BYTES)
+      transport.publish('tx', transaction.bytes.slice())
+  }
+
+  /** Offers a peer's transaction to the mempool. */
+  private async take(peer: Peer, transaction: Transaction): Promise<Result<unknown>> {
+    const { clock, mempool } = this.options
+    const { wtxid } = transaction
+    if (mempool.getByWtxid(wtxid)) return notNow('txn-already-in-mempool', 'The transaction is known.')
+    if (this.rejected.has(wtxid))
+      return notNow('recently-rejected', 'The transaction was rejected on this tip before.')
+    if (this.validating >= MAX_VALIDATING) return retry('busy', 'Too many transactions arrive at once.')
+    peer.lastTransactionAt = clock.now()
+    this.validating++
+    try {
+      const result = await mempool.accept(transaction)
+      if (!result.ok)
+        if (result.kind === 'retry') insertBounded(this.waiting, wtxid, MAX_WAITING)
+        else insertBounded(this.rejected, wtxid, MAX_REJECTED)
+      return result
+    } finally {
+      this.validating--
+    }
+  }
+
+  /** Asks a peer for the next transactions that it announced and we lack, one question at a time. */
+  private request(peer: Peer, state: State): void {
+    const { clock, mempool, peers } = this.options
+    if (state.request) return
+    const wtxids: Uint8Array[] = []
+    let taken = 0
+    for (const wtxid of state.announced) {
+      if (wtxids.length >= MAX_TRANSACTIONS_PER_REQUEST) break
+      taken++
+      const text = toDisplay<Wtxid>(wtxid)
+      if (!mempool.getByWtxid(text) && !this.rejected.has(text)) wtxids.push(wtxid)
+    }
+    state.announced = state.announced.slice(taken)
+    if (wtxids.length === 0) return
+    const id = peers.nextRequestId()
+    state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT, count: wtxids.length }
+    peers.send(peer, { type: 'gettx', id, wtxids })
+  }
+}
+
+/** Adds to a set that holds at most `max`; the oldest gives way. */
+function insertBounded<T>(set: Set<T>, value: T, max: number): void {
+  const oldest = set.values().next()
+  if (set.size >= max && !oldest.done) set.delete(oldest.value)
+  set.add(value)
+}
