@@ -1,17 +1,25 @@
 /**
  * The chain of one node: header tree, bodies, coins, the most-work rule and reorganisations. The single writer of
- * its store. Runs wherever NodeCore runs.
+ * its store: durable first, memory second, events last. Runs wherever NodeCore runs.
  */
+import type { BlockContext } from '../consensus/block-context.ts'
+import { checkBlock, contextualCheckBlock } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
+import { genesisOf } from '../consensus/genesis.ts'
+import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
-import type { Block, BlockHeader } from '../primitives/block.ts'
+import { type Block, type BlockHeader, decodeBlock } from '../primitives/block.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import type { Rejection, Result } from '../primitives/result.ts'
+import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
-import type { HeaderIndex, HeaderTree } from './header-tree.ts'
-import type { ChainStore } from './store.ts'
+import { Candidates } from './candidates.ts'
+import { CoinsCache } from './coins-cache.ts'
+import { HEADERS_PER_PAGE, type HeaderIndex, type HeaderMark, HeaderTree, NO_HEADER } from './header-tree.ts'
+import { type BadBlock, Move, type PlacedBlock } from './move.ts'
+import { RecentBlocks } from './recent-blocks.ts'
+import { type ChainStore, StorageError } from './store.ts'
 
 /** The active chain went from one tip to another; durable and in memory when told. */
 export interface TipChange {
@@ -27,7 +35,7 @@ export interface TipChange {
 export interface ChainListener {
   tipChanged?(change: TipChange): void
   /** New headers were added; the last of them. */
-  headersChanged?(best: HeaderIndex): void
+  headersChanged?(last: HeaderIndex): void
   /** A stored block was found bad when its turn came to connect. */
   blockInvalid?(hash: BlockHash, rejection: Rejection): void
   /** The store failed (disk full, eviction): the chain stopped writing and stays readable. */
@@ -45,55 +53,525 @@ export interface ChainOptions {
   readonly alreadyVerified?: (transaction: Transaction) => boolean
 }
 
-export declare class Chain {
-  /** Opens at the stored tip, or at genesis in an empty store. */
-  static open(options: ChainOptions): Promise<Chain>
+const DEFAULT_COIN_CACHE_BYTES = 256 * 1024 * 1024
+/** Bounds of what is connected between two waits for a port, so that the brain answers others meanwhile. At least one block. */
+const MAX_BATCH_BYTES = 1024 * 1024
+const MAX_BATCH_BLOCKS = 64
+/** Bytes of blocks kept in memory after they were stored: most are connected, or asked for by a peer, at once. */
+const RECENT_BLOCK_BYTES = 16 * 1024 * 1024
 
+/** A block that passed its checks and waits to be stored. */
+interface UnstoredBlock extends PlacedBlock {
+  readonly answer: (result: Result<HeaderIndex>) => void
+}
+
+export class Chain {
   readonly params: NetworkParams
   readonly genesis: Block
   readonly headers: HeaderTree
+  private readonly store: ChainStore
+  private readonly pool: CheckPool
+  private readonly clock: Clock
+  private readonly alreadyVerified: (transaction: Transaction) => boolean
+  private readonly coinsCache: CoinsCache
+  private readonly candidates: Candidates
+  /** The active chain by height. */
+  private readonly active: HeaderIndex[]
+  private best: HeaderIndex
+  private readonly recent = new RecentBlocks(RECENT_BLOCK_BYTES)
+  private readonly listeners = new Set<ChainListener>()
+
+  /** Blocks on their way to the store, by index. */
+  private readonly unstored = new Map<HeaderIndex, UnstoredBlock>()
+  private bodiesStored: number
+  private headersSaved: number
+  /** Writes that hold header pages take turns, so that each builds on the pages of the one before. */
+  private writing: Promise<void> = Promise.resolve()
+  /** Moves of the tip, one after another; undefined while nothing is to be done. */
+  private moving: Promise<void> | undefined
+  /** What runs between two moves. */
+  private readonly requests: (() => Promise<void>)[] = []
+  private failure: Error | undefined
+  private closing = false
+
+  /**
+   * Opens at the stored tip, or at genesis in an empty store. Throws a `StorageError`, also when the store holds
+   * another network's chain.
+   */
+  static async open(options: ChainOptions): Promise<Chain> {
+    const stored = await options.store.load()
+    const genesis = genesisOf(options.params)
+    const headers = HeaderTree.restore(stored.headerPages)
+    if (headers.size === 0)
+      headers.apply([{ index: headers.add(genesis.header, NO_HEADER), ...GENESIS_MARK }])
+    if (headers.hash(0) !== genesis.hash)
+      throw new StorageError('corrupt', 'The stored chain belongs to another network.')
+    const tip = stored.state?.tip ?? 0
+    if (tip >= headers.size) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
+    const coins = new CoinsCache(options.store, stored, options.coinCacheBytes ?? DEFAULT_COIN_CACHE_BYTES)
+    const chain = new Chain(options, genesis, headers, coins, tip)
+    // What was stored but not connected before.
+    chain.wake()
+    return chain
+  }
+
+  private constructor(
+    options: ChainOptions,
+    genesis: Block,
+    headers: HeaderTree,
+    coins: CoinsCache,
+    tip: HeaderIndex,
+  ) {
+    this.params = options.params
+    this.store = options.store
+    this.pool = options.checks
+    this.clock = options.clock
+    this.alreadyVerified = options.alreadyVerified ?? (() => false)
+    this.genesis = genesis
+    this.headers = headers
+    this.coinsCache = coins
+    this.candidates = new Candidates(headers)
+    this.active = []
+    for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
+    this.active.reverse()
+    this.best = tip
+    this.findBestHeader()
+    this.headersSaved = headers.size
+    this.bodiesStored = 0
+    for (let index = 0; index < headers.size; index++)
+      this.bodiesStored = Math.max(this.bodiesStored, headers.bodyOrder(index))
+  }
+
   /** Tip of the active chain: all of it connected. */
-  readonly tip: HeaderIndex
+  get tip(): HeaderIndex {
+    return this.active[this.active.length - 1]
+  }
+
   /** Header with the most work whose chain isn't known to be bad; at or ahead of `tip`. */
-  readonly bestHeader: HeaderIndex
+  get bestHeader(): HeaderIndex {
+    return this.best
+  }
 
   /** Header of the active chain at `height`, `NO_HEADER` above the tip. */
-  activeAt(height: number): HeaderIndex
-  isActive(index: HeaderIndex): boolean
+  activeAt(height: number): HeaderIndex {
+    return this.active[height] ?? NO_HEADER
+  }
+
+  isActive(index: HeaderIndex): boolean {
+    return this.active[this.headers.height(index)] === index
+  }
+
+  /** The place of a block on `parent`, for rules and templates. */
+  contextOn(parent: HeaderIndex): BlockContext {
+    const { headers } = this
+    return {
+      params: this.params,
+      genesisHash: this.genesis.header.hashBytes,
+      height: headers.height(parent) + 1,
+      medianTimePast: headers.medianTimePast(parent),
+      medianTimePastAt: (height) => headers.medianTimePast(headers.ancestor(parent, height)),
+    }
+  }
 
   /**
    * Checks headers in order (work on their 80 bytes first, then context) and adds the new ones; known ones are skipped. On
-   * success the last one's index. `retry`/`prev-blk-not-found` when the first one's parent is unknown, `retry`/`time-too-new`
-   * when more than 2 min ahead; what came before the failing header was added.
+   * success the last one's index, `NO_HEADER` where there were none. `retry`/`prev-blk-not-found` when the first one's parent is
+   * unknown, `retry`/`time-too-new` when more than 2 min ahead, `bad-prevblk` and `duplicate-invalid` on a chain known to be bad;
+   * what came before the failing header was added.
    */
-  acceptHeaders(headers: readonly BlockHeader[]): Result<HeaderIndex>
+  acceptHeaders(headers: readonly BlockHeader[]): Result<HeaderIndex> {
+    const before = this.headers.size
+    let result: Result<HeaderIndex> = accept(NO_HEADER)
+    for (const header of headers) {
+      result = this.acceptHeader(header)
+      if (!result.ok) break
+    }
+    const { size } = this.headers
+    if (size > before) {
+      // Fewer go with the next commit: to lose them costs a question to a peer.
+      if (size - this.headersSaved >= HEADERS_PER_PAGE) this.saveHeaders()
+      this.tell((listener) => listener.headersChanged?.(size - 1))
+    }
+    return result
+  }
 
   /**
    * Checks a block's header, structure and context, and stores it: the answer that gossip waits for. Connecting follows by
-   * itself when it leads to more work; its outcome is told to listeners. `not-now`/`duplicate` when the body is held already.
+   * itself when it leads to more work; its outcome is told to listeners. `not-now`/`duplicate` when the body is held already,
+   * `retry`/`storage-busy` when storage failed.
    */
-  acceptBlock(block: Block): Promise<Result<HeaderIndex>>
+  async acceptBlock(block: Block): Promise<Result<HeaderIndex>> {
+    const header = this.acceptHeaders([block.header])
+    if (!header.ok) return header
+    const index = header.value
+    if (this.headers.hasBody(index) || this.unstored.has(index))
+      return notNow('duplicate', `Block ${block.hash} is held already.`)
+    const checked = this.checkBody(block, index)
+    if (!checked.ok) {
+      if (checked.kind === 'invalid') this.markInvalid(index)
+      return checked
+    }
+    if (this.failure || this.closing) return storageBusy()
+    return new Promise((answer) => {
+      this.unstored.set(index, { index, block, answer })
+      this.inTurn(() => this.storeBodies())
+    })
+  }
 
   /** Resolves when no accepted block waits to be connected. */
-  settled(): Promise<void>
+  async settled(): Promise<void> {
+    while (this.moving || this.unstored.size > 0) await (this.moving ?? this.writing)
+  }
 
   /** Undefined when the body isn't held. */
-  readBlock(index: HeaderIndex): Promise<Block | undefined>
+  async readBlock(index: HeaderIndex): Promise<Block | undefined> {
+    if (index === 0) return this.genesis
+    const recent = this.recent.get(index)
+    if (recent || !this.headers.hasBody(index)) return recent
+    const [bytes] = await this.store.readBodies([index])
+    return bytes && this.decodeStored(index, bytes)
+  }
 
   /** The coins of the active chain at these outpoints, in order; undefined where spent or unknown. One batched read. */
-  coins(prevouts: readonly Outpoint[]): Promise<(Coin | undefined)[]>
-  /** Number of unspent coins, their total, and the bytes they take in memory. */
-  coinStatistics(): { readonly coins: number; readonly total: bigint; readonly memoryBytes: number }
-  /** All unspent coins, in no set order. */
-  forEachCoin(visit: (prevout: Outpoint, coin: Coin) => void): Promise<void>
+  async coins(prevouts: readonly Outpoint[]): Promise<(Coin | undefined)[]> {
+    const found = await this.coinsCache.load(prevouts)
+    return prevouts.map((prevout) => found.get(prevout))
+  }
 
-  /** Marks a block and its descendants invalid and moves to the best other chain (`invalidateblock`). */
-  invalidate(index: HeaderIndex): Promise<void>
-  /** Takes back `invalidate` and verdicts on its descendants (`reconsiderblock`). */
-  reconsider(index: HeaderIndex): Promise<void>
+  /** Number of unspent coins, their total, and the bytes they take in memory. */
+  coinStatistics(): { readonly coins: number; readonly total: bigint; readonly memoryBytes: number } {
+    const { coins, total } = this.coinsCache.state
+    return { coins, total, memoryBytes: this.coinsCache.memoryBytes }
+  }
+
+  /** All unspent coins, in no set order. Blocks wait to be connected meanwhile. */
+  forEachCoin(visit: (prevout: Outpoint, coin: Coin) => void): Promise<void> {
+    return this.request(() => this.coinsCache.forEach(visit))
+  }
+
+  /** Marks a block and its descendants invalid and moves to the best other chain (`invalidateblock`). Throws on genesis. */
+  invalidate(index: HeaderIndex): Promise<void> {
+    if (index === 0) throw new Error('The genesis block is valid by definition')
+    return this.request(async () => {
+      this.markInvalid(index)
+      while (this.headers.isInvalid(this.tip)) await this.moveOnce()
+      await this.saveHeaders()
+    })
+  }
+
+  /** Takes back `invalidate` and verdicts on its descendants (`reconsiderblock`). The move that may follow is awaited by `settled`. */
+  reconsider(index: HeaderIndex): Promise<void> {
+    return this.request(async () => {
+      this.headers.clearInvalid(index)
+      this.candidates.rebuild()
+      this.findBestHeader()
+      await this.saveHeaders()
+    })
+  }
 
   /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
-  subscribe(listener: ChainListener): () => void
+  subscribe(listener: ChainListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
   /** Finishes the write under way and closes the store. */
-  close(): Promise<void>
+  async close(): Promise<void> {
+    this.closing = true
+    await this.settled()
+    if (!this.failure) await this.saveHeaders()
+    await this.store.close()
+  }
+
+  private acceptHeader(header: BlockHeader): Result<HeaderIndex> {
+    const { headers, params } = this
+    const known = headers.findBytes(header.hashBytes)
+    if (known !== NO_HEADER)
+      return headers.isInvalid(known)
+        ? invalid('duplicate-invalid', `Block ${header.hash} is known to be invalid.`)
+        : accept(known)
+    const work = checkHeader(header, params)
+    if (!work.ok) return work
+    const parent = headers.findBytes(header.previousHash)
+    if (parent === NO_HEADER)
+      return retry('prev-blk-not-found', `Block ${header.previous}, which comes before, is not known.`)
+    if (headers.isInvalid(parent))
+      return invalid('bad-prevblk', `Block ${header.hash} is built on an invalid block.`)
+    const grandparent = headers.parent(parent)
+    const context = contextualCheckHeader(header, {
+      params,
+      parent: { bits: headers.bits(parent), time: headers.time(parent) },
+      grandparentTime: grandparent === NO_HEADER ? undefined : headers.time(grandparent),
+      medianTimePast: headers.medianTimePast(parent),
+      now: Math.floor(this.clock.now() / 1000),
+    })
+    if (!context.ok) return context
+    const index = headers.add(header, parent)
+    if (headers.chainWork(index) > headers.chainWork(this.best)) this.best = index
+    return accept(index)
+  }
+
+  private checkBody(block: Block, index: HeaderIndex): Result<void> {
+    const checked = checkBlock(block, this.params)
+    return checked.ok ? contextualCheckBlock(block, this.contextOn(this.headers.parent(index))) : checked
+  }
+
+  /** Stores all blocks that wait, in one write. */
+  private async storeBodies(): Promise<void> {
+    const waiting = [...this.unstored.values()]
+    if (waiting.length === 0) return
+    const marks = waiting.map(({ index }, i) => ({ index, bodyOrder: this.bodiesStored + 1 + i }))
+    const bodies = waiting.map(({ index, block }) => ({ index, bytes: block.bytes }))
+    try {
+      if (!this.failure) await this.store.write({ bodies, headerPages: this.takeHeaderPages(marks) })
+    } catch (error) {
+      this.fail(error)
+    }
+    for (const { index } of waiting) this.unstored.delete(index)
+    if (this.failure) {
+      for (const { answer } of waiting) answer(storageBusy())
+      return
+    }
+    this.bodiesStored += waiting.length
+    this.headers.apply(marks)
+    for (const { index, block, answer } of waiting) {
+      this.recent.add(index, block)
+      this.candidates.add(index)
+      answer(accept(index))
+    }
+    this.wake()
+  }
+
+  /** Starts moving the tip unless that is under way. */
+  private wake(): void {
+    this.moving ??= Promise.resolve().then(() => this.advance())
+  }
+
+  /** Serves requests and moves the tip until neither is left. */
+  private async advance(): Promise<void> {
+    try {
+      for (;;) {
+        const request = this.requests.shift()
+        if (request) await request()
+        else if (this.failure || this.closing || !(await this.moveOnce())) return
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      // At once, not when the promise settles: who wakes the chain in between must start it again.
+      this.moving = undefined
+    }
+  }
+
+  private request(run: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.requests.push(async () => {
+        try {
+          resolve(await run())
+        } catch (error) {
+          reject(error)
+          throw error
+        }
+      })
+      this.wake()
+    })
+  }
+
+  /** One move of the tip, or an attempt at it. False when the tip is where it belongs. */
+  private async moveOnce(): Promise<boolean> {
+    // A tip that was marked invalid is left for the best of the others, however little work that has.
+    const { tip } = this
+    const retreats = this.headers.isInvalid(tip)
+    const target = this.candidates.best(retreats ? -1n : this.work(tip))
+    if (target === NO_HEADER) return false
+    await this.moveTo(target, retreats ? this.work(target) - 1n : this.work(tip))
+    return true
+  }
+
+  /**
+   * Moves the tip towards `target` until its work exceeds `floor`, or to `target` itself, in one commit. Does nothing when a block
+   * on the way is bad, which is then marked, or when a better branch turns up: the caller looks again.
+   */
+  private async moveTo(target: HeaderIndex, floor: bigint): Promise<void> {
+    const { headers } = this
+    const fork = headers.forkPoint(this.tip, target)
+    const move = new Move(this.coinsCache, this.pool)
+    let at = this.tip
+    let bad: BadBlock | undefined
+    while (at !== target && !bad && (!this.isOn(at, target) || this.work(at) <= floor)) {
+      if (this.isOutrun(target)) return
+      if (this.isOn(at, target)) {
+        const blocks = await this.blocksUp(at, target)
+        bad = await move.connect(blocks)
+        at = blocks[blocks.length - 1].index
+      } else {
+        const blocks = await this.blocksDown(at, fork)
+        await move.disconnect(blocks)
+        at = headers.parent(blocks[blocks.length - 1].index)
+      }
+    }
+    bad ??= await move.verdict()
+    if (bad) {
+      this.markInvalid(bad.index)
+      const { index, rejection } = bad
+      this.tell((listener) => listener.blockInvalid?.(headers.hash(index), rejection))
+    } else if (!this.isOutrun(target)) await this.commit(move, fork)
+  }
+
+  /** Whether a branch with more work than `target`'s is complete, and not just more blocks on `target`. */
+  private isOutrun(target: HeaderIndex): boolean {
+    const best = this.candidates.best(this.work(target))
+    return best !== NO_HEADER && !this.isOn(target, best)
+  }
+
+  /** Whether `index` is on the chain that ends in `end`. */
+  private isOn(index: HeaderIndex, end: HeaderIndex): boolean {
+    return this.headers.ancestor(end, this.headers.height(index)) === index
+  }
+
+  private async blocksUp(from: HeaderIndex, target: HeaderIndex): Promise<Parameters<Move['connect']>[0]> {
+    const { headers } = this
+    const height = headers.height(from)
+    const count = Math.min(headers.height(target) - height, MAX_BATCH_BLOCKS)
+    const path = Array.from({ length: count }, (_, i) => headers.ancestor(target, height + 1 + i))
+    return (await this.readBatch(path)).map(({ index, block }) => ({
+      index,
+      block,
+      context: this.contextOn(headers.parent(index)),
+      isVerified: headers.wasConnected(index) ? () => true : this.alreadyVerified,
+    }))
+  }
+
+  private async blocksDown(from: HeaderIndex, fork: HeaderIndex): Promise<Parameters<Move['disconnect']>[0]> {
+    const { headers } = this
+    const height = headers.height(from)
+    const count = Math.min(height - headers.height(fork), MAX_BATCH_BLOCKS)
+    const path = this.active.slice(height + 1 - count, height + 1).reverse()
+    const blocks = await this.readBatch(path)
+    const undo = await this.store.readUndo(blocks.map(({ index }) => index))
+    return blocks.map(({ index, block }, i) => ({
+      index,
+      block,
+      height: headers.height(index),
+      undo: undo[i] ?? missing(`undo data of block ${block.hash}`),
+    }))
+  }
+
+  /** The bodies at the beginning of `path` that make a batch. */
+  private async readBatch(path: readonly HeaderIndex[]): Promise<PlacedBlock[]> {
+    const batch: PlacedBlock[] = []
+    let bytes = 0
+    for (const index of path) {
+      const block = (await this.readBlock(index)) ?? missing(`body of block ${this.headers.hash(index)}`)
+      bytes += block.bytes.length
+      if (batch.length > 0 && bytes > MAX_BATCH_BYTES) break
+      batch.push({ index, block })
+    }
+    return batch
+  }
+
+  private async commit(move: Move, fork: HeaderIndex): Promise<void> {
+    const height = this.headers.height(fork)
+    const { changes, before } = move.changes()
+    const tip = move.connected.at(-1)?.index ?? fork
+    await this.inTurn(async () => {
+      if (this.failure) throw this.failure
+      const staged = this.coinsCache.stage(changes, before)
+      const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
+      await this.store.write({
+        undo: move.undo,
+        delta: staged.delta,
+        headerPages: this.takeHeaderPages(marks),
+        state: { ...staged.state, tip },
+      })
+      this.headers.apply(marks)
+      this.coinsCache.commit(staged)
+      this.active.length = height + 1
+      for (const { index } of move.connected) this.active.push(index)
+    })
+    if (this.work(tip) >= this.work(this.best)) this.best = tip
+    this.candidates.prune(this.work(tip))
+    const { disconnected } = move
+    const connected = move.connected.map(({ block }) => block)
+    this.tell((listener) => listener.tipChanged?.({ fork, disconnected, connected, tip }))
+    await this.coinsCache.advanceCheckpoint(tip)
+  }
+
+  private markInvalid(index: HeaderIndex): void {
+    this.headers.markInvalid(index)
+    this.candidates.rebuild()
+    this.findBestHeader()
+  }
+
+  /** After marks of failure changed. The first one seen wins among equals, the tip above all. */
+  private findBestHeader(): void {
+    const { headers } = this
+    this.best = headers.isInvalid(this.tip) ? 0 : this.tip
+    let most = this.work(this.best)
+    for (let index = 0; index < headers.size; index++) {
+      if (headers.isInvalid(index) || this.work(index) <= most) continue
+      this.best = index
+      most = this.work(index)
+    }
+  }
+
+  private work(index: HeaderIndex): bigint {
+    return this.headers.chainWork(index)
+  }
+
+  private decodeStored(index: HeaderIndex, bytes: Uint8Array): Block {
+    const decoded = decodeBlock(bytes)
+    if (!decoded.ok || decoded.value.hash !== this.headers.hash(index))
+      throw new StorageError('corrupt', `The stored body of block ${this.headers.hash(index)} is damaged.`)
+    return decoded.value
+  }
+
+  private takeHeaderPages(marks: readonly HeaderMark[]) {
+    this.headersSaved = this.headers.size
+    return this.headers.takeChangedPages(marks)
+  }
+
+  private saveHeaders(): Promise<void> {
+    return this.write(async () => {
+      const headerPages = this.takeHeaderPages([])
+      if (headerPages.length > 0) await this.store.write({ headerPages })
+    })
+  }
+
+  /** `inTurn` for writes whose failure the chain itself looks after. */
+  private write(run: () => Promise<void>): Promise<void> {
+    return this.inTurn(async () => {
+      if (!this.failure) await run()
+    }).catch((error: unknown) => this.fail(error))
+  }
+
+  private inTurn(run: () => Promise<void>): Promise<void> {
+    const result = this.writing.then(run)
+    this.writing = result.catch(() => undefined)
+    return result
+  }
+
+  /** Stops writing. What isn't a failure of storage is a bug, and thrown on. */
+  private fail(error: unknown): void {
+    if (!this.failure) {
+      this.failure = error as Error
+      if (error instanceof StorageError) this.tell((listener) => listener.storageFailed?.(error))
+    }
+    if (!(error instanceof StorageError)) throw error
+  }
+
+  private tell(event: (listener: ChainListener) => void): void {
+    for (const listener of [...this.listeners]) event(listener)
+  }
+}
+
+/** The genesis block is connected from the beginning, and never read from the store. */
+const GENESIS_MARK = { bodyOrder: 1, connected: true } as const
+
+function storageBusy(): Rejection {
+  return retry('storage-busy', 'The block could not be stored.')
+}
+
+function missing(what: string): never {
+  throw new StorageError('corrupt', `The ${what} is missing from storage.`)
 }

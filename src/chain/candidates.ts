@@ -1,0 +1,89 @@
+/**
+ * The branches that could become the active chain: every body from genesis on is stored and none is known to be bad. Most work
+ * first; on equal work the branch whose bodies were complete first, in this life of the tab or an earlier one. Thread: the brain.
+ */
+import { type HeaderIndex, type HeaderTree, NO_HEADER } from './header-tree.ts'
+
+export class Candidates {
+  private readonly headers: HeaderTree
+  /** Ends of complete branches, in the order in which they were complete; their ancestors are left out. */
+  private readonly ends = new Set<HeaderIndex>()
+  /** Stored bodies by their parent, where bodies are missing before them. */
+  private readonly waiting = new Map<HeaderIndex, HeaderIndex[]>()
+  private readonly incomplete = new Set<HeaderIndex>()
+
+  constructor(headers: HeaderTree) {
+    this.headers = headers
+    for (let index = 1; index < headers.size; index++)
+      if (headers.hasBody(index) && !this.isComplete(headers.parent(index))) this.wait(index)
+    this.rebuild()
+  }
+
+  /** Every body from genesis to this one is stored. */
+  isComplete(index: HeaderIndex): boolean {
+    return this.headers.hasBody(index) && !this.incomplete.has(index)
+  }
+
+  /** Takes in a body that was just stored. */
+  add(index: HeaderIndex): void {
+    if (!this.isComplete(this.headers.parent(index))) {
+      this.wait(index)
+      return
+    }
+    const linked = [index]
+    for (const next of linked) {
+      this.incomplete.delete(next)
+      if (!this.headers.isInvalid(next)) {
+        this.ends.add(next)
+        this.ends.delete(this.headers.parent(next))
+      }
+      linked.push(...(this.waiting.get(next) ?? []))
+      this.waiting.delete(next)
+    }
+  }
+
+  /** The end of the best branch with more work than `floor`, `NO_HEADER` when there is none. */
+  best(floor: bigint): HeaderIndex {
+    let best = NO_HEADER
+    let most = floor
+    for (const end of this.ends) {
+      const work = this.headers.chainWork(end)
+      if (work <= most) continue
+      best = end
+      most = work
+    }
+    return best
+  }
+
+  /** Forgets the ends with at most `floor` work: they matter again only after `rebuild`. */
+  prune(floor: bigint): void {
+    for (const end of this.ends) if (this.headers.chainWork(end) <= floor) this.ends.delete(end)
+  }
+
+  /** Finds all ends anew: after opening, and after marks of failure were set or taken back. */
+  rebuild(): void {
+    const { headers } = this
+    // Bodies arrive in any order: a branch is complete with the last of them.
+    const completedAt = new Float64Array(headers.size)
+    const ends = new Set<HeaderIndex>()
+    for (let index = 0; index < headers.size; index++) {
+      if (!this.isComplete(index) || headers.isInvalid(index)) continue
+      const parent = headers.parent(index)
+      completedAt[index] = Math.max(headers.bodyOrder(index), parent === NO_HEADER ? 0 : completedAt[parent])
+      ends.delete(parent)
+      ends.add(index)
+    }
+    this.ends.clear()
+    const inOrder = (a: HeaderIndex, b: HeaderIndex): number =>
+      completedAt[a] - completedAt[b] || headers.bodyOrder(a) - headers.bodyOrder(b)
+    for (const end of [...ends].sort(inOrder)) this.ends.add(end)
+  }
+
+  private wait(index: HeaderIndex): void {
+    this.incomplete.add(index)
+    const parent = this.headers.parent(index)
+    const siblings = this.waiting.get(parent)
+    if (siblings) siblings.push(index)
+    else this.waiting.set(parent, [index])
+  }
+}

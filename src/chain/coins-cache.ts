@@ -1,0 +1,358 @@
+/**
+ * The coins of the active chain: buckets read on demand under a byte cap, and above them the changes since the last checkpoint.
+ * A checkpoint merges those into the stored buckets in small steps; buckets in memory are always clean, so that any can be
+ * dropped. At any instant the stored buckets and the stored deltas after the checkpoint show the committed coins. Thread: the brain.
+ */
+import {
+  COIN_RECORD_BYTES,
+  type CoinChanges,
+  CoinTable,
+  readCoinRecord,
+  readOutpoint,
+} from '../consensus/coin-table.ts'
+import type { Coin } from '../consensus/coins.ts'
+import { OUTPOINT_BYTES } from '../consensus/outpoint-table.ts'
+import { concatBytes } from '../primitives/bytes.ts'
+import type { Outpoint } from '../primitives/transaction.ts'
+import {
+  BucketHash,
+  CoinLayer,
+  MAX_BUCKET_BITS,
+  type Partition,
+  packChanges,
+  partOf,
+  unpackChanges,
+} from './coin-layer.ts'
+import type { HeaderIndex } from './header-tree.ts'
+import {
+  type ChainState,
+  type ChainStore,
+  type CoinBucket,
+  type CoinDelta,
+  StorageError,
+  type StoredChain,
+} from './store.ts'
+
+/** Coins of a bucket when the cap is no matter: records of 64 to 128 KiB. */
+const BUCKET_COINS = 1600
+/** Changes after which a checkpoint begins, at least; an eighth of all coins in a large set. */
+const CHECKPOINT_CHANGES = 16_384
+/** Commits after which a checkpoint begins, so that reopening reads few deltas. */
+const CHECKPOINT_COMMITS = 1024
+/** Buckets that one read or one step of a checkpoint touches. */
+const BUCKETS_AT_ONCE = 8
+/** About what a coin takes in memory. */
+const COIN_MEMORY_BYTES = 100
+
+/** The part of the state record that tells of coins. */
+export type CoinsState = Omit<ChainState, 'tip'>
+
+/** A commit before it is durable. */
+export interface StagedCoins {
+  readonly changes: CoinChanges
+  readonly delta: CoinDelta
+  readonly state: CoinsState
+}
+
+interface ResidentBucket {
+  readonly table: CoinTable
+  /** `table.bytes` as counted. */
+  bytes: number
+  /** Since eviction last came by. */
+  used: boolean
+}
+
+/** A checkpoint under way. */
+interface Checkpoint {
+  /** The changes up to `sequence`. */
+  readonly layer: CoinLayer
+  readonly sequence: number
+  /** Bits of the bucket number afterwards; the stored buckets keep theirs until all are merged. */
+  readonly bits: number
+  readonly added: Partition
+  readonly spent: Partition
+  /** Buckets merged. */
+  done: number
+}
+
+export class CoinsCache {
+  /** Keys the hash tables of coins; peers don't know it. */
+  readonly salt: Uint8Array
+  private readonly store: ChainStore
+  private readonly cacheBytes: number
+  private readonly hash: BucketHash
+  private readonly buckets = new Map<number, ResidentBucket>()
+  private bucketBytes = 0
+  private current: CoinsState
+  private recent: CoinLayer
+  private checkpoint: Checkpoint | undefined
+  /** Reads of buckets and steps of checkpoints take turns. */
+  private turn: Promise<unknown> = Promise.resolve()
+
+  /** `cacheBytes`: memory that coins may take, about. */
+  constructor(store: ChainStore, stored: StoredChain, cacheBytes: number) {
+    this.store = store
+    this.cacheBytes = cacheBytes
+    this.salt = stored.salt
+    this.hash = new BucketHash(stored.salt)
+    this.current = stored.state ?? { sequence: 0, checkpoint: 0, bucketBits: 0, coins: 0, total: 0n }
+    this.recent = new CoinLayer(stored.salt)
+    if (stored.deltas.length !== this.current.sequence - this.current.checkpoint)
+      throw new StorageError('corrupt', 'Some of the stored changes of coins are missing.')
+    for (const delta of stored.deltas) this.recent.apply(unpackChanges(delta))
+  }
+
+  get state(): CoinsState {
+    return this.current
+  }
+
+  get memoryBytes(): number {
+    return this.bucketBytes + this.recent.bytes + (this.checkpoint?.layer.bytes ?? 0)
+  }
+
+  /**
+   * The committed coins at these outpoints, as they are when the promise resolves; absent where spent or unknown. Outpoints that
+   * `except` holds for may be left out: it is asked only where it spares a read.
+   */
+  async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean): Promise<CoinTable> {
+    return (
+      this.resolve(prevouts, (prevout) => this.resident(prevout)?.table) ??
+      this.inTurn(async () => {
+        const read = await this.readBuckets(prevouts, except)
+        return this.resolve(prevouts, () => read) as CoinTable
+      })
+    )
+  }
+
+  /** What a commit of `changes` writes; `before` holds the coins that it spends. */
+  stage(changes: CoinChanges, before: CoinTable): StagedCoins {
+    const { added, spent } = changes
+    let gain = 0
+    for (let at = 0; at < added.length; at += COIN_RECORD_BYTES) gain += readCoinRecord(added, at).value
+    for (let at = 0; at < spent.length; at += OUTPOINT_BYTES)
+      gain -= (before.get(readOutpoint(spent, at)) as Coin).value
+    const sequence = this.current.sequence + 1
+    const coins = this.current.coins + added.length / COIN_RECORD_BYTES - spent.length / OUTPOINT_BYTES
+    const state = { ...this.current, sequence, coins, total: this.current.total + BigInt(gain) }
+    return { changes, delta: { sequence, bytes: packChanges(changes) }, state }
+  }
+
+  /** Takes in a commit that is durable. */
+  commit(staged: StagedCoins): void {
+    this.current = staged.state
+    this.recent.apply(staged.changes)
+    this.evict()
+  }
+
+  /**
+   * Does the share of checkpointing that a commit has earned: nothing for most, else steps of a few buckets, so many that the
+   * checkpoint ends before the next is due. No commit may run meanwhile. `tip` is the committed one.
+   */
+  async advanceCheckpoint(tip: HeaderIndex): Promise<void> {
+    if (!this.checkpoint && this.fill() >= 1) this.beginCheckpoint()
+    while (this.checkpoint) {
+      await this.inTurn(() => this.stepCheckpoint(tip))
+      if (this.checkpoint && this.checkpoint.done / this.bucketCount > this.fill()) return
+    }
+  }
+
+  /** Calls `visit` for every committed coin, in no set order. No commit may run meanwhile. */
+  async forEach(visit: (prevout: Outpoint, coin: Coin) => void): Promise<void> {
+    const unlessChanged = (prevout: Outpoint, coin: Coin): void => {
+      if (this.inLayers(prevout) === undefined) visit(prevout, coin)
+    }
+    await this.inTurn(async () => {
+      for (let first = 0; first < this.bucketCount; first += BUCKETS_AT_ONCE) {
+        const count = Math.min(BUCKETS_AT_ONCE, this.bucketCount - first)
+        for (const table of await this.tablesOf(Array.from({ length: count }, (_, i) => first + i)))
+          table.forEach(unlessChanged)
+      }
+      this.checkpoint?.layer.forEachAdded((prevout, coin) => {
+        if (this.recent.find(prevout) === undefined) visit(prevout, coin)
+      })
+      this.recent.forEachAdded(visit)
+    })
+  }
+
+  private get bucketCount(): number {
+    return 2 ** this.current.bucketBits
+  }
+
+  /** The coins at `prevouts`, below the layers from `tableOf`; undefined where that is once undefined. */
+  private resolve(
+    prevouts: readonly Outpoint[],
+    tableOf: (prevout: Outpoint) => CoinTable | undefined,
+  ): CoinTable | undefined {
+    const found = new CoinTable(this.salt)
+    for (const prevout of prevouts) {
+      let coin = this.inLayers(prevout)
+      if (coin === undefined) {
+        const table = tableOf(prevout)
+        if (!table) return undefined
+        coin = table.get(prevout)
+      }
+      if (coin && !found.has(prevout)) found.add(prevout, coin)
+    }
+    return found
+  }
+
+  private inLayers(prevout: Outpoint): Coin | null | undefined {
+    const coin = this.recent.find(prevout)
+    return coin === undefined ? this.checkpoint?.layer.find(prevout) : coin
+  }
+
+  private resident(prevout: Outpoint): ResidentBucket | undefined {
+    const bucket = this.buckets.get(this.hash.bucketOf(prevout, this.current.bucketBits))
+    if (bucket) bucket.used = true
+    return bucket
+  }
+
+  /** What the buckets say of `prevouts`, kept apart since the buckets may be evicted at once. */
+  private async readBuckets(
+    prevouts: readonly Outpoint[],
+    except: (prevout: Outpoint) => boolean = () => false,
+  ): Promise<CoinTable> {
+    const found = new CoinTable(this.salt)
+    const take = (prevout: Outpoint, table: CoinTable): void => {
+      const coin = table.get(prevout)
+      if (coin && !found.has(prevout)) found.add(prevout, coin)
+    }
+    const missing = new Map<number, Outpoint[]>()
+    for (const prevout of prevouts) {
+      const table = this.resident(prevout)?.table
+      if (table) take(prevout, table)
+      else if (this.inLayers(prevout) === undefined && !except(prevout)) {
+        const bucket = this.hash.bucketOf(prevout, this.current.bucketBits)
+        const others = missing.get(bucket)
+        if (others) others.push(prevout)
+        else missing.set(bucket, [prevout])
+      }
+    }
+    const wanted = [...missing.keys()]
+    for (let first = 0; first < wanted.length; first += BUCKETS_AT_ONCE) {
+      const buckets = wanted.slice(first, first + BUCKETS_AT_ONCE)
+      const tables = await this.tablesOf(buckets)
+      tables.forEach((table, i) => {
+        for (const prevout of missing.get(buckets[i]) as Outpoint[]) take(prevout, table)
+        this.buckets.set(buckets[i], { table, bytes: table.bytes, used: true })
+        this.bucketBytes += table.bytes
+      })
+      this.evict()
+    }
+    return found
+  }
+
+  /** The stored coins of some buckets. */
+  private async tablesOf(buckets: readonly number[]): Promise<CoinTable[]> {
+    const absent = buckets.filter((bucket) => !this.buckets.has(bucket))
+    const read = absent.length > 0 ? await this.store.readBuckets(this.current.bucketBits, absent) : []
+    return buckets.map((bucket) => {
+      const resident = this.buckets.get(bucket)
+      if (resident) return resident.table
+      const table = new CoinTable(this.salt)
+      const bytes = read[absent.indexOf(bucket)]
+      if (bytes && bytes.length % COIN_RECORD_BYTES !== 0)
+        throw new StorageError('corrupt', `Stored bucket ${bucket} of coins has ${bytes.length} bytes.`)
+      if (bytes) table.addRecords(bytes)
+      return table
+    })
+  }
+
+  /** Drops buckets that weren't used of late (second chance) until the cap holds. */
+  private evict(): void {
+    for (const [number, bucket] of this.buckets) {
+      if (this.memoryBytes <= this.cacheBytes) return
+      this.buckets.delete(number)
+      if (bucket.used) {
+        // Goes to the end of the queue; the loop meets it again only after all others.
+        bucket.used = false
+        this.buckets.set(number, bucket)
+      } else this.bucketBytes -= bucket.bytes
+    }
+  }
+
+  /** How far the recent changes are on the way to the next checkpoint, 1 when it is due. */
+  private fill(): number {
+    const limit = Math.min(
+      Math.max(CHECKPOINT_CHANGES, this.current.coins / 8),
+      this.cacheBytes / 4 / COIN_MEMORY_BYTES,
+    )
+    const commits = this.current.sequence - (this.checkpoint?.sequence ?? this.current.checkpoint)
+    return Math.max(this.recent.size / limit, commits / CHECKPOINT_COMMITS)
+  }
+
+  private beginCheckpoint(): void {
+    const layer = this.recent
+    const { sequence, bucketBits, coins } = this.current
+    const { added, spent } = layer.changes()
+    const perBucket = Math.min(BUCKET_COINS, Math.max(4, this.cacheBytes / 16 / COIN_MEMORY_BYTES))
+    const bits = Math.ceil(Math.log2(Math.max(1, coins / perBucket)))
+    this.recent = new CoinLayer(this.salt)
+    this.checkpoint = {
+      layer,
+      sequence,
+      bits: Math.min(Math.max(bits, bucketBits), MAX_BUCKET_BITS),
+      added: this.hash.partition(added, COIN_RECORD_BYTES, bucketBits, 0, this.bucketCount),
+      spent: this.hash.partition(spent, OUTPOINT_BYTES, bucketBits, 0, this.bucketCount),
+      done: 0,
+    }
+  }
+
+  /** Merges the next few buckets; with the last of them the checkpoint takes effect. */
+  private async stepCheckpoint(tip: HeaderIndex): Promise<void> {
+    const checkpoint = this.checkpoint as Checkpoint
+    const splits = checkpoint.bits > this.current.bucketBits
+    const todo: number[] = []
+    let done = checkpoint.done
+    for (; done < this.bucketCount && todo.length < BUCKETS_AT_ONCE; done++)
+      if (splits || partOf(checkpoint.added, done).length > 0 || partOf(checkpoint.spent, done).length > 0)
+        todo.push(done)
+    const tables = await this.tablesOf(todo)
+    const buckets = todo.flatMap((bucket, i) => this.merge(checkpoint, bucket, tables[i]))
+    const ends = done === this.bucketCount
+    const state = { ...this.current, checkpoint: checkpoint.sequence, bucketBits: checkpoint.bits }
+    await this.store.write(
+      ends
+        ? { buckets, state: { ...state, tip }, dropDeltas: checkpoint.sequence, keepBuckets: checkpoint.bits }
+        : { buckets },
+    )
+    checkpoint.done = done
+    if (!ends) return
+    this.current = state
+    this.checkpoint = undefined
+    if (splits) {
+      this.buckets.clear()
+      this.bucketBytes = 0
+    }
+  }
+
+  /** Brings a bucket's table up to the checkpoint; its records, divided where buckets split. */
+  private merge(checkpoint: Checkpoint, bucket: number, table: CoinTable): CoinBucket[] {
+    const added = partOf(checkpoint.added, bucket)
+    // A step that was cut short by the tab's death may have added them before.
+    const removed = [partOf(checkpoint.spent, bucket)]
+    for (let at = 0; at < added.length; at += COIN_RECORD_BYTES)
+      removed.push(added.subarray(at, at + OUTPOINT_BYTES))
+    table.apply({ spent: concatBytes(...removed), added })
+    const resident = this.buckets.get(bucket)
+    if (resident) {
+      this.bucketBytes += table.bytes - resident.bytes
+      resident.bytes = table.bytes
+    }
+    const { bits } = checkpoint
+    const parts = 2 ** (bits - this.current.bucketBits)
+    const first = bucket * parts
+    const partition = this.hash.partition(table.records(), COIN_RECORD_BYTES, bits, first, parts)
+    return Array.from({ length: parts }, (_, i) => ({
+      bits,
+      bucket: first + i,
+      bytes: partOf(partition, i),
+    }))
+  }
+
+  private inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(run)
+    this.turn = result.catch(() => undefined)
+    return result
+  }
+}

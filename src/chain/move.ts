@@ -1,0 +1,134 @@
+/**
+ * A move of the tip in preparation: blocks disconnected and connected on an overlay above the committed coins, with their input
+ * checks running meanwhile. Dropped, or committed whole once every check has passed. Thread: the brain.
+ */
+import type { BlockContext } from '../consensus/block-context.ts'
+import { type CoinChanges, CoinsOverlay, CoinTable } from '../consensus/coin-table.ts'
+import { connectBlock, disconnectBlock } from '../consensus/connect-block.ts'
+import type { Block } from '../primitives/block.ts'
+import { type Txid, toDisplay } from '../primitives/hashes.ts'
+import { invalid, type Rejection } from '../primitives/result.ts'
+import type { Outpoint, Transaction } from '../primitives/transaction.ts'
+import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
+import { outputKeyOf } from '../script/taproot.ts'
+import type { CoinsCache } from './coins-cache.ts'
+import type { HeaderIndex } from './header-tree.ts'
+import { type BlockRecord, StorageError } from './store.ts'
+
+export interface PlacedBlock {
+  readonly index: HeaderIndex
+  readonly block: Block
+}
+
+/** A block of the move that breaks a rule. */
+export interface BadBlock {
+  readonly index: HeaderIndex
+  readonly rejection: Rejection
+}
+
+export class Move {
+  /** The former tip first. */
+  readonly disconnected: Block[] = []
+  /** Lowest first. */
+  readonly connected: PlacedBlock[] = []
+  /** Undo data of the blocks connected. */
+  readonly undo: BlockRecord[] = []
+  private readonly coins: CoinsCache
+  private readonly pool: CheckPool
+  /** The committed coins that the move touches, and no others. */
+  private readonly base: CoinTable
+  private readonly overlay: CoinsOverlay
+  private readonly checks: { readonly index: HeaderIndex; readonly outcome: Promise<CheckOutcome> }[] = []
+
+  constructor(coins: CoinsCache, pool: CheckPool) {
+    this.coins = coins
+    this.pool = pool
+    this.base = new CoinTable(coins.salt)
+    this.overlay = new CoinsOverlay(this.base, coins.salt)
+  }
+
+  /** Takes blocks away, the tip first. Throws a `StorageError` when block, undo and coins don't belong together. */
+  async disconnect(
+    blocks: readonly (PlacedBlock & { readonly undo: Uint8Array; readonly height: number })[],
+  ): Promise<void> {
+    await this.load(blocks.flatMap(({ block }) => block.transactions.flatMap(outpointsOf)))
+    for (const { block, undo, height } of blocks) {
+      try {
+        disconnectBlock(block, undo, this.overlay, height)
+      } catch (cause) {
+        throw new StorageError('corrupt', `Block ${block.hash} can't be disconnected.`, { cause })
+      }
+      this.disconnected.push(block)
+    }
+  }
+
+  /**
+   * Adds blocks, lowest first, and starts their checks, `isVerified` left out. Returns the first that is bad, as far as is known
+   * without those checks.
+   */
+  async connect(
+    blocks: readonly (PlacedBlock & {
+      readonly context: BlockContext
+      readonly isVerified: (tx: Transaction) => boolean
+    })[],
+  ): Promise<BadBlock | undefined> {
+    let own: Set<Txid> | undefined
+    const isOwn = (prevout: Outpoint): boolean => {
+      own ??= new Set(
+        [...this.connected, ...blocks].flatMap(({ block }) => block.transactions.map((tx) => tx.txid)),
+      )
+      return own.has(toDisplay<Txid>(prevout.txid))
+    }
+    const prevouts = blocks.flatMap(({ block }) =>
+      block.transactions.slice(1).flatMap((tx) => tx.inputs.map(({ prevout }) => prevout)),
+    )
+    await this.load(prevouts, isOwn)
+    for (const { index, block, context, isVerified } of blocks) {
+      const result = connectBlock(block, this.overlay, context, isVerified)
+      if (!result.ok) return (await this.verdict()) ?? { index, rejection: result }
+      this.connected.push({ index, block })
+      this.undo.push({ index, bytes: result.value.undo })
+      this.startChecks(index, result.value.checks)
+    }
+    return undefined
+  }
+
+  /** Waits for the checks of the blocks connected so far; the first bad block. */
+  async verdict(): Promise<BadBlock | undefined> {
+    for (const { index, outcome } of this.checks) {
+      const result = await outcome
+      if (result.ok) continue
+      const detail = `Input ${result.input} of a transaction fails with ${result.code}: ${result.detail}`
+      return { index, rejection: invalid('block-script-verify-flag-failed', detail) }
+    }
+    this.checks.length = 0
+    return undefined
+  }
+
+  /** The net change of the coins, and those that it takes away as they were. */
+  changes(): { readonly changes: CoinChanges; readonly before: CoinTable } {
+    return { changes: this.overlay.changes(), before: this.base }
+  }
+
+  private startChecks(index: HeaderIndex, checks: readonly TransactionCheck[]): void {
+    if (checks.length === 0) return
+    const outcome = this.pool.verify(checks)
+    // The move may be dropped before anyone waits for it.
+    outcome.catch(() => undefined)
+    this.checks.push({ index, outcome })
+  }
+
+  private async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean): Promise<void> {
+    const loaded = await this.coins.load(prevouts, except)
+    loaded.forEach((prevout, coin) => {
+      if (!this.base.has(prevout)) this.base.add(prevout, coin)
+    })
+  }
+}
+
+/** The outpoints at which a transaction makes coins. */
+function outpointsOf(tx: Transaction): Outpoint[] {
+  return tx.outputs.flatMap(({ scriptPubKey }, index) =>
+    outputKeyOf(scriptPubKey) ? [{ txid: tx.txidBytes, index }] : [],
+  )
+}
