@@ -19,6 +19,9 @@ import { gossipOptions } from './gossip.ts'
 import type { TransportOptions, TransportTuning } from './options.ts'
 import { installInitChannelFix } from './webrtc-init-channel.ts'
 
+/** Peers on which a tab reserves a slot. Each costs a stream and a signature when connecting, so not on all. */
+const TAB_SLOTS = 4
+
 /** Reservations: the addresses that relays, real ones and tabs, lend this tab. */
 export interface Listening {
   /** Reserves a slot on one relay, at `<its address>/p2p-circuit`. Rejects when there is none to have. */
@@ -66,10 +69,10 @@ export function createTabNode(
     start: false,
     privateKey,
     addresses: {
-      // A bare `/p2p-circuit` lets libp2p reserve a slot on whichever peer offers one. There is one for every peer a
-      // tab can have, so that each of them can introduce this tab to its other peers, and one for every configured
-      // relay, so that tabs that are relays never take the last.
-      listen: [...Array<string>(options.maxPeers + options.relays.length).fill('/p2p-circuit'), '/webrtc'],
+      // A bare `/p2p-circuit` lets libp2p reserve a slot on whichever peer offers one: some for tabs, so that those can
+      // introduce this tab to their other peers, and one more for every configured relay. Should tabs take these too,
+      // as they do while a relay is away, `listening.reserve` still gets its slot beside them.
+      listen: [...Array<string>(TAB_SLOTS + options.relays.length).fill('/p2p-circuit'), '/webrtc'],
       // Nothing is announced: tabs build each other's addresses from peer ids. Announced ones would nest, tab behind
       // tab, and would let libp2p dial past our dialler.
       announceFilter: () => [],

@@ -40,9 +40,19 @@ export function randomNetworkId(): string {
   ).join('')
 }
 
+/** A promise that the test resolves. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((onResolve) => {
+    resolve = onResolve
+  })
+  return { promise, resolve }
+}
+
 /** A tab under test. */
 export class Tab implements TransportHandler {
   readonly transport: Transport
+  readonly networkId: string
   readonly peers = new Map<PeerId, PeerInfo>()
   /** All that was delivered about peers, in order. */
   readonly history: string[] = []
@@ -58,6 +68,7 @@ export class Tab implements TransportHandler {
 
   constructor(options: Omit<TransportOptions, 'identitySeed' | 'iceServers'> & { seed?: Uint8Array }) {
     const { seed = crypto.getRandomValues(new Uint8Array(32)), ...rest } = options
+    this.networkId = rest.networkId
     this.transport = createLibp2pTransport({ ...FAST, ...rest, identitySeed: seed, iceServers: [] })
   }
 

@@ -1,0 +1,145 @@
+/**
+ * What a tab does about a peer that breaks the rules of the peer stream. The hostile peer is a libp2p node of its own,
+ * which writes to the stream whatever it likes.
+ */
+
+import type { Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { topicName } from '../../src/transport/gossip.ts'
+import { privateKeyFromSeed } from '../../src/transport/identity.ts'
+import { createTabNode, type TabNode } from '../../src/transport/libp2p-node.ts'
+import { withDefaults } from '../../src/transport/options.ts'
+import { assert } from './support/assert.ts'
+import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
+
+const FRAME = 0
+const CREDIT = 1
+const READY = 2
+
+describe('a hostile peer', () => {
+  let relay: string
+  let tab: Tab
+  let hostile: TabNode
+  let stream: Stream
+
+  before(async () => {
+    relay = await startRelay(10)
+  })
+
+  /** Connects the hostile node to a tab up to the open stream, on which nothing is said yet. */
+  beforeEach(async () => {
+    const networkId = randomNetworkId()
+    const identitySeed = crypto.getRandomValues(new Uint8Array(32))
+    tab = await new Tab({ networkId, relays: [relay] }).start()
+    await tab.untilReserved()
+    const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
+    const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
+    hostile = await createTabNode(options, privateKeyFromSeed(identitySeed), open)
+    await hostile.start()
+    for (const topic of ['block', 'tx'] as const)
+      hostile.services.pubsub.subscribe(topicName(networkId, topic))
+    const connection = await hostile.dial(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${tab.id}`))
+    stream = await connection.newStream(`/opentab/${networkId}/1.0.0`)
+  })
+
+  afterEach(async () => {
+    await stopTabs()
+    await hostile.stop()
+  })
+
+  after(() => stopRelay(relay))
+
+  /** Says that the hostile peer is ready, and waits until the tab takes it for a peer. */
+  async function becomePeer(): Promise<void> {
+    say(READY)
+    await tab.until('it is a peer', ({ peers }) => peers.size === 1)
+  }
+
+  /** Sends one well-formed message. */
+  function say(kind: number, ...body: number[]): void {
+    stream.send(Uint8Array.of(1 + body.length, kind, ...body))
+  }
+
+  async function untilSentAway(): Promise<void> {
+    const id = hostile.peerId.toString()
+    await tab.until('it is sent away', ({ history }) => history.at(-1) === `disconnected ${id}`)
+    assert.equal(tab.peers.size, 0)
+  }
+
+  it('is a peer like any other while it keeps to the rules', async () => {
+    await becomePeer()
+    say(FRAME, 1, 2, 3)
+    await tab.until('the frame came', ({ frames }) => frames.length === 1)
+    assert.deepEqual([...tab.frames[0]!.frame], [1, 2, 3])
+  })
+
+  it('is sent away for announcing a frame above the limit, before it sends it', async () => {
+    await becomePeer()
+    stream.send(varint(MAX_FRAME_BYTES + 2))
+    await untilSentAway()
+    assert.equal(tab.frames.length, 0)
+  })
+
+  it('is sent away for a message of an unknown kind', async () => {
+    await becomePeer()
+    say(9)
+    await untilSentAway()
+  })
+
+  it('is sent away for an empty message', async () => {
+    await becomePeer()
+    stream.send(Uint8Array.of(0))
+    await untilSentAway()
+  })
+
+  it('is sent away for crediting what was never sent', async () => {
+    await becomePeer()
+    say(CREDIT, 0, 0, 0, 1)
+    await untilSentAway()
+  })
+
+  it('is sent away when it ends its stream', async () => {
+    await becomePeer()
+    await stream.close()
+    await untilSentAway()
+  })
+
+  it('never becomes a peer when it sends frames before it is ready', async () => {
+    const closed = new Promise((resolve) => stream.addEventListener('close', resolve))
+    say(FRAME, 1)
+    await closed
+    assert.deepEqual(tab.history, [])
+    assert.equal(tab.frames.length, 0)
+  })
+
+  it('that sends without end to a busy tab costs it bounded memory, and its place', async () => {
+    await becomePeer()
+    tab.onFrame = () => new Promise(() => {})
+    const frame = new Uint8Array(1_000_000)
+    let sent = 0
+    while (tab.peers.size > 0 && sent < 200) {
+      const header = varint(frame.length + 1)
+      try {
+        stream.send(Uint8Array.of(...header, FRAME))
+        stream.send(frame)
+      } catch {
+        break
+      }
+      sent++
+      if (stream.writeBufferLength > 0)
+        await new Promise((resolve) => stream.addEventListener('idle', resolve, { once: true }))
+    }
+    await untilSentAway()
+    // What the handler holds; as much again and some more waits unread.
+    assert.isTrue(tab.frames.length <= 10, `the tab took in ${tab.frames.length} frames`)
+  })
+})
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = []
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.of(...bytes, rest)
+    bytes.push((rest % 128) | 128)
+  }
+}

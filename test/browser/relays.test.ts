@@ -1,0 +1,106 @@
+/**
+ * What a network promises without its relays: it lives on, tabs introduce tabs, and a relay that returns is used.
+ */
+
+import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
+import { assert } from './support/assert.ts'
+import { portOf, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
+
+describe('relays', () => {
+  let relays: string[] = []
+
+  async function relay(seed: number, port = 0): Promise<string> {
+    const address = await startRelay(seed, port)
+    relays.push(address)
+    return address
+  }
+
+  afterEach(async () => {
+    await stopTabs()
+    await Promise.all(relays.map(stopRelay))
+    relays = []
+  })
+
+  it('can die without disturbing those that have met', async () => {
+    const address = await relay(4)
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [address] }).start()
+    const b = await new Tab({ networkId, relays: [address] }).start()
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+    await stopRelay(address)
+    await Promise.all(
+      [a, b].map((tab) =>
+        tab.until('the relay is missed', ({ lastStatus }) => lastStatus?.relays[0]?.state === 'unreachable'),
+      ),
+    )
+    a.transport.send(b.id, Uint8Array.of(1))
+    b.transport.publish('tx', Uint8Array.of(2))
+    await b.until('the frame came', ({ frames }) => frames.length === 1)
+    await a.until('the message came', ({ gossiped }) => gossiped.length === 1)
+    assert.deepEqual(a.history, [`connected ${b.id}`])
+    assert.deepEqual(b.history, [`connected ${a.id}`])
+  })
+
+  it('are replaced by a tab that both others know', async () => {
+    const [first, second] = [await relay(5), await relay(6)]
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [first] }).start()
+    const between = await new Tab({ networkId, relays: [first, second] }).start()
+    await Promise.all([a.untilConnectedTo(between), between.untilConnectedTo(a), between.untilReserved()])
+    // From here on no relay knows both a and b: only the tab between them can introduce them.
+    await stopRelay(first)
+    const b = await new Tab({ networkId, relays: [second] }).start()
+    await Promise.all([b.untilConnectedTo(a), a.untilConnectedTo(b)])
+    assert.isTrue(
+      [a.peers.get(b.id)!.address, b.peers.get(a.id)!.address].some((address) =>
+        address.startsWith(`/p2p/${between.id}/p2p-circuit/webrtc`),
+      ),
+      'the connection did not come about through the tab between',
+    )
+    await Promise.all([stopRelay(second), between.stop()])
+    await a.until('the tab between is gone', ({ peers }) => !peers.has(between.id))
+    a.transport.send(b.id, Uint8Array.of(1))
+    await b.until('the frame came', ({ frames }) => frames.length === 1)
+  })
+
+  it('are used again when they come back, and introduce a newcomer', async () => {
+    const address = await relay(7)
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [address] }).start()
+    await a.untilReserved()
+    await stopRelay(address)
+    await a.until('the relay is missed', ({ lastStatus }) => lastStatus?.relays[0]?.state === 'unreachable')
+    assert.equal(await relay(7, portOf(address)), address)
+    await a.untilReserved()
+    const b = await new Tab({ networkId, relays: [address] }).start()
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+  })
+
+  it('are several: one that is down from the start is told and does not matter', async () => {
+    const [down, up] = [await relay(8), await relay(9)]
+    await stopRelay(down)
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [down, up] }).start()
+    const b = await new Tab({ networkId, relays: [up, down] }).start()
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+    await a.until('the states are known', ({ lastStatus }) =>
+      ['unreachable', 'connecting'].includes(lastStatus?.relays[0]?.state ?? ''),
+    )
+    assert.equal(a.lastStatus!.relays[1]!.state, 'reserved')
+  })
+
+  it('need an address with a peer id', () => {
+    let refused = false
+    try {
+      createLibp2pTransport({
+        networkId: 'ab',
+        identitySeed: new Uint8Array(32),
+        relays: ['/ip4/127.0.0.1/tcp/1/ws'],
+        iceServers: [],
+      })
+    } catch (error) {
+      refused = error instanceof TypeError
+    }
+    assert.isTrue(refused, 'an address without a peer id was taken')
+  })
+})
