@@ -3,7 +3,6 @@
  * `ReplacementChecks`, in their order and with their codes. Synchronous, so that its answer holds until the next await; it
  * changes nothing. Inputs are verified elsewhere, after all of this passed.
  */
-import type { Chain } from '../chain/chain.ts'
 import type { BlockContext } from '../consensus/block-context.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { isFinal, SEQUENCE_LOCK_DISABLE } from '../consensus/locks.ts'
@@ -83,18 +82,6 @@ export function checkAcceptance(
   const relatives = checkRelatives({ transaction: tx, fee, parents, conflicts }, rates.relay)
   if (!relatives.ok) return relatives
   return accept({ fee, spent, replaced: relatives.value, anchorHeight: anchorOf(tx, spent, context) })
-}
-
-/** The block that would follow the active tip. */
-export function nextBlockContext(chain: Chain): BlockContext {
-  const { headers, tip } = chain
-  return {
-    params: chain.params,
-    genesisHash: chain.genesis.header.hashBytes,
-    height: headers.height(tip) + 1,
-    medianTimePast: headers.medianTimePast(tip),
-    medianTimePastAt: (height) => headers.medianTimePast(headers.ancestor(tip, height)),
-  }
 }
 
 function checkUnknown(tx: Transaction, graph: MempoolGraph): Result<void> {

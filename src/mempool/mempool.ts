@@ -21,7 +21,6 @@ import {
   type AcceptanceRejection,
   type AcceptanceState,
   checkAcceptance,
-  nextBlockContext,
 } from './acceptance.ts'
 import type { MempoolEntry } from './entry.ts'
 import { FeeFloor } from './fee-floor.ts'
@@ -70,10 +69,11 @@ const EVICTION_TARGET = 0.95
 const RETURN_BATCH = 500
 
 export class Mempool {
+  /** Bytes of memory that it may take, about. */
+  readonly maxBytes: number
   private readonly chain: Chain
   private readonly checks: CheckPool
   private readonly clock: Clock
-  private readonly maxBytes: number
   private readonly relayRate: number
   private readonly expirySeconds: number
   private readonly graph = new MempoolGraph()
@@ -255,8 +255,12 @@ export class Mempool {
   }
 
   private state({ checkFees }: { checkFees: boolean }): AcceptanceState {
-    const rates = { relay: this.relayRate, mempool: this.minFeeRate }
-    return { graph: this.graph, context: nextBlockContext(this.chain), rates, checkFees }
+    return {
+      graph: this.graph,
+      context: this.chain.contextOn(this.chain.tip),
+      rates: { relay: this.relayRate, mempool: this.minFeeRate },
+      checkFees,
+    }
   }
 
   /** The coins of what is confirmed are often spent: its own outputs tell it from what waits for parents. */

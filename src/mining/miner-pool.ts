@@ -18,7 +18,7 @@ export interface MinerSettings {
 export interface MinerPoolListener {
   /** `header` is the winning one, 80 bytes with its nonce. */
   found(job: number, thread: number, header: Uint8Array): void
-  /** Hashes since the last call and the time they took; about once a second while working. */
+  /** Hashes of all threads since the last call, and the time that passed, rests included; about once a second while working. */
   hashed(hashes: number, milliseconds: number): void
   /** A thread's range of nonces is used up: a new job is wanted. */
   exhausted(job: number): void

@@ -1,0 +1,340 @@
+/**
+ * The miner of one node: keeps the threads of its pool at work on the best template, and hands the blocks they find to the
+ * chain. Runs wherever NodeCore runs; nothing in here takes long.
+ */
+import type { Chain } from '../chain/chain.ts'
+import type { HeaderIndex } from '../chain/header-tree.ts'
+import { targetOf } from '../consensus/pow.ts'
+import type { Mempool } from '../mempool/mempool.ts'
+import type { Block } from '../primitives/block.ts'
+import { hexToBytes } from '../primitives/bytes.ts'
+import type { BlockHash } from '../primitives/hashes.ts'
+import type { Clock, Random } from '../primitives/ports.ts'
+import { accept, type Rejection, type Result, retry } from '../primitives/result.ts'
+import { HashRate } from './hash-rate.ts'
+import { type MiningKernel, NONCES } from './kernel.ts'
+import type { MinerPool, MinerSettings } from './miner-pool.ts'
+import { type BlockTemplate, createTemplate, type TemplateVariant } from './template.ts'
+import { typescriptKernel } from './typescript-kernel.ts'
+
+export interface MinerOptions {
+  readonly chain: Chain
+  /** Subscribed to the chain before this miner, so that templates fit the tip. */
+  readonly mempool: Mempool
+  readonly pool: MinerPool
+  readonly clock: Clock
+  readonly random: Random
+  /** For blocks on demand; the pool brings its own. */
+  readonly kernel?: MiningKernel
+}
+
+/**
+ * - `stopped`: nobody asked, or it stopped by itself (`lastError`).
+ * - `waiting`: the chain is behind the headers it knows; blocks on its tip would be in vain.
+ * - `mining`
+ */
+export type MinerStatus = 'stopped' | 'waiting' | 'mining'
+
+/** What people and RPC see. */
+export interface MinerState {
+  readonly status: MinerStatus
+  readonly threads: number
+  /** Threads that make sense on this machine. */
+  readonly maxThreads: number
+  /** Share of the time that a thread works, above 0 to 1. */
+  readonly throttle: number
+  /** Hashes a second, smoothed; 0 unless mining. */
+  readonly hashRate: number
+  /** Blocks that the chain accepted since the tab opened. */
+  readonly blocksFound: number
+  /** Why it stopped by itself, or why the last block found was refused. Undefined once it starts or finds again. */
+  readonly lastError: string | undefined
+  /** Of the template in work. */
+  readonly template:
+    | { readonly height: number; readonly weight: number; readonly transactions: number }
+    | undefined
+}
+
+export interface MinerListener {
+  stateChanged?(state: MinerState): void
+  /** The chain accepted a block of this miner. */
+  blockFound?(block: Block, index: HeaderIndex): void
+}
+
+/** Milliseconds between looks at whether the mempool asks for another template. */
+const REFRESH_MS = 3_000
+/** Milliseconds after which a template's time is renewed in any case. */
+const STALE_MS = 30_000
+/** Blocks that the tip may lag behind the best header while mining goes on: bodies arrive after their headers. */
+const MAX_LAG = 6
+/** Nonces tried at a time for blocks on demand. */
+const DEMAND_BATCH = 20_000
+
+export class Miner {
+  private readonly chain: Chain
+  private readonly mempool: Mempool
+  private readonly pool: MinerPool
+  private readonly clock: Clock
+  private readonly kernel: MiningKernel
+  /** First half of every extra nonce: tells this miner from others. The second half counts. */
+  private readonly extraNonce: Uint8Array
+  private extraNonces = 0
+  private readonly listeners: MinerListener[] = []
+  private readonly rate = new HashRate()
+  private settings: MinerSettings
+  private scriptPubKey: Uint8Array | undefined
+  private status: MinerStatus = 'stopped'
+  private blocksFound = 0
+  private lastError: string | undefined
+  /** The job that the pool has, one variant a thread. */
+  private job: { id: number; template: BlockTemplate; variants: TemplateVariant[]; since: number } | undefined
+  private jobs = 0
+  private mempoolChanged = false
+  private cancelRefresh: (() => void) | undefined
+
+  constructor(options: MinerOptions) {
+    this.chain = options.chain
+    this.mempool = options.mempool
+    this.pool = options.pool
+    this.clock = options.clock
+    this.kernel = options.kernel ?? typescriptKernel
+    this.extraNonce = options.random.bytes(4)
+    this.settings = { threads: options.pool.maxThreads, throttle: 1 }
+    this.chain.subscribe({
+      tipChanged: () => this.renewJob(),
+      headersChanged: () => this.follow(),
+      storageFailed: (error) => this.fail(`The chain's storage failed: ${error.message}`),
+    })
+    const changed = () => {
+      this.mempoolChanged = true
+    }
+    this.mempool.subscribe({ added: changed, removed: changed })
+  }
+
+  get state(): MinerState {
+    const block = this.job?.template.block
+    return {
+      status: this.status,
+      ...this.settings,
+      maxThreads: this.pool.maxThreads,
+      hashRate: this.rate.value,
+      blocksFound: this.blocksFound,
+      lastError: this.lastError,
+      template: this.job &&
+        block && {
+          height: this.job.template.height,
+          weight: block.weight,
+          transactions: block.transactions.length - 1,
+        },
+    }
+  }
+
+  /** Starts to mine for `scriptPubKey` (P2TR), or goes on for another. */
+  start(scriptPubKey: Uint8Array, settings: Partial<MinerSettings> = {}): void {
+    const running = this.scriptPubKey !== undefined
+    this.scriptPubKey = scriptPubKey
+    this.settings = this.bounded(settings)
+    this.lastError = undefined
+    if (!running)
+      this.pool.start({
+        found: (job, thread, header) => void this.found(job, thread, header),
+        hashed: (hashes, milliseconds) => this.hashed(hashes, milliseconds),
+        exhausted: (job) => {
+          if (job === this.job?.id) this.renewJob()
+        },
+        failed: (reason) => this.fail(`The mining threads failed: ${reason}`),
+      })
+    this.pool.configure(this.settings)
+    this.renewJob()
+    if (!this.cancelRefresh) this.scheduleRefresh()
+  }
+
+  stop(): void {
+    if (this.scriptPubKey === undefined) return
+    this.scriptPubKey = undefined
+    this.cancelRefresh?.()
+    this.cancelRefresh = undefined
+    this.rest('stopped')
+    this.pool.stop()
+    this.tellState()
+  }
+
+  /** Changes threads, throttle or both, mining or not. Threads are bounded by what the machine has, throttle to 1 to 100 %. */
+  configure(settings: Partial<MinerSettings>): void {
+    this.settings = this.bounded(settings)
+    if (this.scriptPubKey !== undefined) {
+      this.pool.configure(this.settings)
+      this.renewJob()
+    } else this.tellState()
+  }
+
+  /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
+  subscribe(listener: MinerListener): () => void {
+    this.listeners.push(listener)
+    return () => {
+      const at = this.listeners.indexOf(listener)
+      if (at >= 0) this.listeners.splice(at, 1)
+    }
+  }
+
+  /**
+   * Mines `count` blocks on the tip, one after another, for `generatetoaddress`: their hashes, fewer than asked for where
+   * `maxTries` hashes didn't do. Rejects with what the chain has against a block, such as `time-too-new`. Meant for trivial
+   * difficulty: it computes on this thread, a batch at a time.
+   */
+  async generateBlocks(
+    count: number,
+    scriptPubKey: Uint8Array,
+    maxTries = 1_000_000,
+  ): Promise<Result<BlockHash[]>> {
+    const hashes: BlockHash[] = []
+    let tries = maxTries
+    while (hashes.length < count && tries > 0) {
+      await this.mempool.settled()
+      const template = this.makeTemplate(scriptPubKey)
+      const solved = await this.solve(template, Math.min(tries, NONCES))
+      tries -= solved.tries
+      if (!solved.block) continue
+      const accepted = await this.submit(solved.block)
+      if (!accepted.ok) return accepted
+      await this.chain.settled()
+      if (this.chain.tip !== accepted.value && !this.chain.headers.isInvalid(accepted.value))
+        return retry('inconclusive', `Block ${solved.block.hash} lost to another block of the same height.`)
+      hashes.push(solved.block.hash)
+    }
+    await this.mempool.settled()
+    return accept(hashes)
+  }
+
+  private async solve(template: BlockTemplate, maxTries: number): Promise<{ tries: number; block?: Block }> {
+    const variant = template.variant(this.nextExtraNonce())
+    const target = targetBytes(variant.header.bits)
+    for (let nonce = 0; nonce < maxTries; nonce += DEMAND_BATCH) {
+      if (nonce > 0) await new Promise<void>((resolve) => this.clock.after(0, resolve))
+      const count = Math.min(DEMAND_BATCH, maxTries - nonce)
+      const found = this.kernel.scan(variant.header.bytes, target, nonce, count)
+      if (found >= 0) return { tries: found + 1, block: template.assemble(variant, found) }
+    }
+    return { tries: maxTries }
+  }
+
+  /** Starts, rests or goes on, as the chain's progress asks. */
+  private follow(): void {
+    if (this.scriptPubKey === undefined) return
+    if (this.isBehind() !== (this.status === 'waiting')) this.renewJob()
+  }
+
+  private isBehind(): boolean {
+    const { headers, bestHeader, tip } = this.chain
+    return headers.height(bestHeader) - headers.height(tip) > MAX_LAG
+  }
+
+  /** Gives the pool a new template, or rest while the chain catches up. What was in work is dropped. */
+  private renewJob(): void {
+    if (this.scriptPubKey === undefined) return
+    if (this.isBehind()) {
+      this.rest('waiting')
+      this.tellState()
+      return
+    }
+    const template = this.makeTemplate(this.scriptPubKey)
+    const variants = Array.from({ length: this.settings.threads }, () =>
+      template.variant(this.nextExtraNonce()),
+    )
+    this.job = { id: ++this.jobs, template, variants, since: this.clock.now() }
+    this.mempoolChanged = false
+    this.status = 'mining'
+    this.pool.setJob({
+      id: this.job.id,
+      headers: variants.map(({ header }) => header.bytes),
+      target: targetBytes(template.block.header.bits),
+    })
+    this.tellState()
+  }
+
+  private rest(status: MinerStatus): void {
+    if (this.job) this.pool.setJob(undefined)
+    this.job = undefined
+    this.status = status
+    this.rate.reset()
+  }
+
+  private scheduleRefresh(): void {
+    this.cancelRefresh = this.clock.after(REFRESH_MS, () => {
+      this.scheduleRefresh()
+      if (!this.job) return
+      if (this.mempoolChanged || this.clock.now() - this.job.since >= STALE_MS) this.renewJob()
+    })
+  }
+
+  private async found(id: number, thread: number, header: Uint8Array): Promise<void> {
+    const { job } = this
+    const variant = job?.variants[thread]
+    if (!job || job.id !== id || !variant) return
+    const nonce = new DataView(header.buffer, header.byteOffset).getUint32(76, true)
+    try {
+      const accepted = await this.submit(job.template.assemble(variant, nonce))
+      // Otherwise the change of tip has brought a new job, or will.
+      if (!accepted.ok && this.job === job) this.renewJob()
+    } catch (error) {
+      this.fail(`A block could not be stored: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+
+  private async submit(block: Block): Promise<Result<HeaderIndex>> {
+    const accepted = await this.chain.acceptBlock(block)
+    if (accepted.ok) {
+      this.blocksFound++
+      this.lastError = undefined
+      for (const listener of [...this.listeners]) listener.blockFound?.(block, accepted.value)
+    } else this.lastError = refused(accepted)
+    this.tellState()
+    return accepted
+  }
+
+  private hashed(hashes: number, milliseconds: number): void {
+    if (!this.job) return
+    this.rate.add(hashes, milliseconds)
+    this.tellState()
+  }
+
+  /** Stops for a reason that people should see. */
+  private fail(reason: string): void {
+    if (this.scriptPubKey === undefined) return
+    this.lastError = reason
+    this.stop()
+  }
+
+  private makeTemplate(scriptPubKey: Uint8Array): BlockTemplate {
+    const time = Math.floor(this.clock.now() / 1_000)
+    return createTemplate(this.chain, this.mempool, { scriptPubKey, extraNonce: this.nextExtraNonce(), time })
+  }
+
+  private nextExtraNonce(): Uint8Array {
+    const bytes = new Uint8Array(8)
+    bytes.set(this.extraNonce)
+    new DataView(bytes.buffer).setUint32(4, this.extraNonces++)
+    return bytes
+  }
+
+  private bounded(settings: Partial<MinerSettings>): MinerSettings {
+    const { threads, throttle } = { ...this.settings, ...settings }
+    return {
+      threads: Math.min(Math.max(Math.floor(threads) || 1, 1), this.pool.maxThreads),
+      throttle: Math.min(Math.max(throttle || 0.01, 0.01), 1),
+    }
+  }
+
+  private tellState(): void {
+    for (const listener of [...this.listeners]) listener.stateChanged?.(this.state)
+  }
+}
+
+/** A compact target as 32 bytes, big-endian. */
+function targetBytes(bits: number): Uint8Array {
+  return hexToBytes(targetOf(bits).toString(16).padStart(64, '0'))
+}
+
+function refused({ code, detail }: Rejection): string {
+  return `A block found was refused (${code}): ${detail}`
+}
