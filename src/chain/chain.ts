@@ -254,7 +254,7 @@ export class Chain {
     if (index === 0) throw new Error('The genesis block is valid by definition')
     return this.request(async () => {
       this.markInvalid(index)
-      while (this.headers.isInvalid(this.tip)) await this.moveOnce()
+      while (this.headers.isInvalid(this.tip)) await this.moveTo(this.bestTarget())
       await this.saveHeaders()
     })
   }
@@ -349,18 +349,19 @@ export class Chain {
 
   /** Serves requests and moves the tip until neither is left. */
   private async advance(): Promise<void> {
-    try {
-      for (;;) {
-        const request = this.requests.shift()
+    // Nothing is awaited between finding nothing to do and `moving` being undefined: no call to `wake` is lost.
+    for (;;) {
+      const request = this.requests.shift()
+      const target = this.failure || this.closing ? NO_HEADER : this.bestTarget()
+      try {
         if (request) await request()
-        else if (this.failure || this.closing || !(await this.moveOnce())) return
+        else if (target !== NO_HEADER) await this.moveTo(target)
+        else break
+      } catch (error) {
+        this.fail(error)
       }
-    } catch (error) {
-      this.fail(error)
-    } finally {
-      // At once, not when the promise settles: who wakes the chain in between must start it again.
-      this.moving = undefined
     }
+    this.moving = undefined
   }
 
   private request(run: () => Promise<void>): Promise<void> {
@@ -377,24 +378,20 @@ export class Chain {
     })
   }
 
-  /** One move of the tip, or an attempt at it. False when the tip is where it belongs. */
-  private async moveOnce(): Promise<boolean> {
-    // A tip that was marked invalid is left for the best of the others, however little work that has.
-    const { tip } = this
-    const retreats = this.headers.isInvalid(tip)
-    const target = this.candidates.best(retreats ? -1n : this.work(tip))
-    if (target === NO_HEADER) return false
-    await this.moveTo(target, retreats ? this.work(target) - 1n : this.work(tip))
-    return true
+  /** Where the tip should go: to more work, or anywhere else when it was marked invalid. `NO_HEADER` when it may stay. */
+  private bestTarget(): HeaderIndex {
+    return this.candidates.best(this.headers.isInvalid(this.tip) ? -1n : this.work(this.tip))
   }
 
   /**
-   * Moves the tip towards `target` until its work exceeds `floor`, or to `target` itself, in one commit. Does nothing when a block
-   * on the way is bad, which is then marked, or when a better branch turns up: the caller looks again.
+   * Moves the tip towards `target` in one commit: until it has more work than before, or to `target` itself from a tip that was
+   * marked invalid. Does nothing when a block on the way is bad, which is then marked, or when a better branch turns up: the
+   * caller looks again.
    */
-  private async moveTo(target: HeaderIndex, floor: bigint): Promise<void> {
+  private async moveTo(target: HeaderIndex): Promise<void> {
     const { headers } = this
     const fork = headers.forkPoint(this.tip, target)
+    const floor = headers.isInvalid(this.tip) ? this.work(target) - 1n : this.work(this.tip)
     const move = new Move(this.coinsCache, this.pool)
     let at = this.tip
     let bad: BadBlock | undefined
@@ -551,13 +548,13 @@ export class Chain {
     return result
   }
 
-  /** Stops writing. What isn't a failure of storage is a bug, and thrown on. */
+  /** Stops writing; what is in memory and in the store stays readable. */
   private fail(error: unknown): void {
-    if (!this.failure) {
-      this.failure = error as Error
-      if (error instanceof StorageError) this.tell((listener) => listener.storageFailed?.(error))
-    }
-    if (!(error instanceof StorageError)) throw error
+    // What isn't a failure of storage is a bug: left to whoever watches for unhandled rejections.
+    if (!(error instanceof StorageError)) Promise.reject(error)
+    if (this.failure) return
+    this.failure = error as Error
+    if (error instanceof StorageError) this.tell((listener) => listener.storageFailed?.(error))
   }
 
   private tell(event: (listener: ChainListener) => void): void {

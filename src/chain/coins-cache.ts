@@ -33,14 +33,17 @@ import {
   type StoredChain,
 } from './store.ts'
 
-/** Coins of a bucket when the cap is no matter: records of 64 to 128 KiB. */
-const BUCKET_COINS = 1600
+/** Coins of a bucket, at most and on average: records of 64 to 128 KiB. */
+const MAX_BUCKET_COINS = 1600
+const MIN_BUCKET_COINS = 4
+/** A bucket is at most this part of the cache, and what is read or merged at once at most `1 / 8`. */
+const BUCKETS_IN_CACHE = 16
 /** Changes after which a checkpoint begins, at least; an eighth of all coins in a large set. */
 const CHECKPOINT_CHANGES = 16_384
 /** Commits after which a checkpoint begins, so that reopening reads few deltas. */
 const CHECKPOINT_COMMITS = 1024
-/** Buckets that one read or one step of a checkpoint touches. */
-const BUCKETS_AT_ONCE = 8
+/** Buckets that one read or one step of a checkpoint touches, at most. */
+const MAX_BUCKETS_AT_ONCE = 8
 /** About what a coin takes in memory. */
 const COIN_MEMORY_BYTES = 100
 
@@ -80,6 +83,8 @@ export class CoinsCache {
   readonly salt: Uint8Array
   private readonly store: ChainStore
   private readonly cacheBytes: number
+  private readonly bucketCoins: number
+  private readonly bucketsAtOnce: number
   private readonly hash: BucketHash
   private readonly buckets = new Map<number, ResidentBucket>()
   private bucketBytes = 0
@@ -93,6 +98,9 @@ export class CoinsCache {
   constructor(store: ChainStore, stored: StoredChain, cacheBytes: number) {
     this.store = store
     this.cacheBytes = cacheBytes
+    const cacheCoins = cacheBytes / COIN_MEMORY_BYTES
+    this.bucketCoins = clamp(cacheCoins / BUCKETS_IN_CACHE, MIN_BUCKET_COINS, MAX_BUCKET_COINS)
+    this.bucketsAtOnce = clamp(Math.floor(cacheCoins / 8 / this.bucketCoins), 1, MAX_BUCKETS_AT_ONCE)
     this.salt = stored.salt
     this.hash = new BucketHash(stored.salt)
     this.current = stored.state ?? { sequence: 0, checkpoint: 0, bucketBits: 0, coins: 0, total: 0n }
@@ -162,8 +170,8 @@ export class CoinsCache {
       if (this.inLayers(prevout) === undefined) visit(prevout, coin)
     }
     await this.inTurn(async () => {
-      for (let first = 0; first < this.bucketCount; first += BUCKETS_AT_ONCE) {
-        const count = Math.min(BUCKETS_AT_ONCE, this.bucketCount - first)
+      for (let first = 0; first < this.bucketCount; first += this.bucketsAtOnce) {
+        const count = Math.min(this.bucketsAtOnce, this.bucketCount - first)
         for (const table of await this.tablesOf(Array.from({ length: count }, (_, i) => first + i)))
           table.forEach(unlessChanged)
       }
@@ -229,8 +237,8 @@ export class CoinsCache {
       }
     }
     const wanted = [...missing.keys()]
-    for (let first = 0; first < wanted.length; first += BUCKETS_AT_ONCE) {
-      const buckets = wanted.slice(first, first + BUCKETS_AT_ONCE)
+    for (let first = 0; first < wanted.length; first += this.bucketsAtOnce) {
+      const buckets = wanted.slice(first, first + this.bucketsAtOnce)
       const tables = await this.tablesOf(buckets)
       tables.forEach((table, i) => {
         for (const prevout of missing.get(buckets[i]) as Outpoint[]) take(prevout, table)
@@ -285,13 +293,12 @@ export class CoinsCache {
     const layer = this.recent
     const { sequence, bucketBits, coins } = this.current
     const { added, spent } = layer.changes()
-    const perBucket = Math.min(BUCKET_COINS, Math.max(4, this.cacheBytes / 16 / COIN_MEMORY_BYTES))
-    const bits = Math.ceil(Math.log2(Math.max(1, coins / perBucket)))
+    const bits = Math.ceil(Math.log2(Math.max(1, coins / this.bucketCoins)))
     this.recent = new CoinLayer(this.salt)
     this.checkpoint = {
       layer,
       sequence,
-      bits: Math.min(Math.max(bits, bucketBits), MAX_BUCKET_BITS),
+      bits: clamp(bits, bucketBits, MAX_BUCKET_BITS),
       added: this.hash.partition(added, COIN_RECORD_BYTES, bucketBits, 0, this.bucketCount),
       spent: this.hash.partition(spent, OUTPOINT_BYTES, bucketBits, 0, this.bucketCount),
       done: 0,
@@ -304,7 +311,7 @@ export class CoinsCache {
     const splits = checkpoint.bits > this.current.bucketBits
     const todo: number[] = []
     let done = checkpoint.done
-    for (; done < this.bucketCount && todo.length < BUCKETS_AT_ONCE; done++)
+    for (; done < this.bucketCount && todo.length < this.bucketsAtOnce; done++)
       if (splits || partOf(checkpoint.added, done).length > 0 || partOf(checkpoint.spent, done).length > 0)
         todo.push(done)
     const tables = await this.tablesOf(todo)
@@ -355,4 +362,8 @@ export class CoinsCache {
     this.turn = result.catch(() => undefined)
     return result
   }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most)
 }

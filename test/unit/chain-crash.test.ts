@@ -1,0 +1,95 @@
+/**
+ * Promise: a tab that dies between any two writes, or whose storage fails at any write, reopens at a consistent tip with nothing lost
+ * that it had acknowledged.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { growTree } from '../support/block-trees.ts'
+import { TEST_SALT, type TestBlock, TestChain } from '../support/chain-builder.ts'
+import { deliver, openChain, QUICK, recordEvents, stateOf } from '../support/chain-nodes.ts'
+import { WatchedStore } from '../support/watched-store.ts'
+
+const net = new TestChain(QUICK)
+const verified = { alreadyVerified: () => true }
+
+/** What a chain that has seen nothing but the branch to this tip comes to. */
+const expected = new Map<string, string>()
+async function expectedAt(tip: TestBlock): Promise<string> {
+  const known = expected.get(tip.block.hash)
+  if (known !== undefined) return known
+  const chain = await openChain(verified)
+  await deliver(chain, net.branch(tip))
+  const state = await stateOf(chain)
+  expected.set(tip.block.hash, state)
+  return state
+}
+
+for (const { seed, coinCacheBytes } of [
+  { seed: 11, coinCacheBytes: undefined },
+  { seed: 12, coinCacheBytes: 3000 },
+  { seed: 13, coinCacheBytes: 12_000 },
+]) {
+  test(`a crash after any write, cache of ${coinCacheBytes ?? 'any number of'} bytes`, async (context) => {
+    const tree = growTree(seed, 30)
+    const byHash = new Map([net.genesis, ...tree.blocks].map((each) => [each.block.hash, each]))
+    let writes = 0
+    for (let granted = 0; granted <= writes; granted++) {
+      const disk = new MemoryChainStore(TEST_SALT)
+      const store = new WatchedStore(disk, granted)
+      const chain = await openChain({ ...verified, store, coinCacheBytes })
+      const acknowledged: TestBlock[] = []
+      const tips: number[] = []
+      chain.subscribe({ tipChanged: ({ tip }) => tips.push(chain.headers.height(tip)) })
+      for (const [i, each] of tree.blocks.entries()) {
+        const result = await chain.acceptBlock(each.block)
+        if (result.ok) acknowledged.push(each)
+        if (i % 3 === 0) await chain.settled()
+      }
+      await chain.settled()
+      if (store.batches.length === granted) writes = granted + 1
+
+      // Nothing more can be written: this chain stays where the disk says.
+      const stopped = await openChain({
+        ...verified,
+        store: new WatchedStore(disk.clone(), 0),
+        coinCacheBytes,
+      })
+      const tip = byHash.get(stopped.headers.hash(stopped.tip)) as TestBlock
+      assert.ok(tip.height >= Math.max(0, ...tips), `tip ${tip.height} after ${tips}`)
+      assert.equal(await stateOf(stopped), await expectedAt(tip))
+      for (const { block } of acknowledged) {
+        const index = stopped.headers.find(block.hash)
+        assert.ok(stopped.headers.hasBody(index), `block ${block.hash} was acknowledged`)
+        assert.equal((await stopped.readBlock(index))?.hash, block.hash)
+      }
+      const reopened = await openChain({ ...verified, store: disk.clone(), coinCacheBytes })
+      await deliver(reopened, tree.blocks)
+      assert.equal(await stateOf(reopened), await expectedAt(tree.best))
+    }
+    context.diagnostic(`${writes} crashes`)
+  })
+}
+
+test('a failing store is told once, stops writing and leaves the chain readable', async () => {
+  const tip = net.mineEmpty(net.genesis, 3)
+  const [first, second, third] = net.branch(tip)
+  const store = new WatchedStore(new MemoryChainStore(TEST_SALT), 3, 'quota')
+  const chain = await openChain({ store })
+  const events = recordEvents(chain)
+  await deliver(chain, [first])
+  const result = await chain.acceptBlock(second.block)
+  assert.ok(result.ok)
+  await chain.settled()
+  assert.equal(chain.headers.height(chain.tip), 1)
+  const refused = await chain.acceptBlock(third.block)
+  assert.deepEqual(
+    [refused.ok, !refused.ok && refused.kind, !refused.ok && refused.code],
+    [false, 'retry', 'storage-busy'],
+  )
+  assert.deepEqual(events, ['tip 0 -0 +1 = 1', 'storage The store fails on purpose.'])
+  assert.equal(store.batches.length, 3)
+  assert.equal((await chain.readBlock(chain.tip))?.hash, first.block.hash)
+  assert.equal(chain.headers.isInvalid(chain.headers.find(second.block.hash)), false)
+  assert.equal(await stateOf(chain), await expectedAt(first))
+})

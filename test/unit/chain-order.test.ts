@@ -1,0 +1,75 @@
+/** Promise: where a chain ends up depends on the blocks alone: not on the order of their arrival, nor on how many coins fit in memory. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { growTree } from '../support/block-trees.ts'
+import { TestChain } from '../support/chain-builder.ts'
+import { deliver, openChain, QUICK, stateOf } from '../support/chain-nodes.ts'
+
+const net = new TestChain(QUICK)
+const trees = [1, 2, 3].map((seed) => growTree(seed, 40))
+const verified = { alreadyVerified: () => true }
+const expected = await Promise.all(
+  trees.map(async ({ best }) => {
+    const chain = await openChain()
+    await deliver(chain, net.branch(best))
+    assert.equal(chain.headers.hash(chain.tip), best.block.hash)
+    return stateOf(chain)
+  }),
+)
+
+/** One of the trees, with its blocks in any order. */
+const shuffledTree = fc.nat({ max: trees.length - 1 }).chain((which) =>
+  fc.record({
+    which: fc.constant(which),
+    blocks: fc.shuffledSubarray([...trees[which].blocks], { minLength: trees[which].blocks.length }),
+  }),
+)
+
+test('any order of arrival of headers and bodies ends in the same state', async () => {
+  await fc.assert(
+    fc.asyncProperty(shuffledTree, async ({ which, blocks }) => {
+      const chain = await openChain(verified)
+      // Headers first, as in a sync; those on bad blocks may be refused by then or later.
+      for (const { block } of trees[which].blocks) chain.acceptHeaders([block.header])
+      await Promise.all(blocks.map(({ block }) => chain.acceptBlock(block)))
+      await chain.settled()
+      assert.equal(await stateOf(chain), expected[which])
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('blocks before their headers are refused for now, and accepted when they come again', async () => {
+  await fc.assert(
+    fc.asyncProperty(shuffledTree, async ({ which, blocks }) => {
+      const chain = await openChain(verified)
+      let waiting = blocks
+      while (waiting.length > 0) {
+        const refused: typeof waiting = []
+        for (const block of waiting) {
+          const result = await chain.acceptBlock(block.block)
+          if (!result.ok && result.kind === 'retry') refused.push(block)
+        }
+        await chain.settled()
+        assert.ok(refused.length < waiting.length)
+        waiting = refused
+      }
+      assert.equal(await stateOf(chain), expected[which])
+    }),
+    { numRuns: 10 },
+  )
+})
+
+test('a cache of a few kilobytes ends in the same state as a large one', async () => {
+  await fc.assert(
+    fc.asyncProperty(shuffledTree, fc.constantFrom(0, 2000, 8000), async (tree, coinCacheBytes) => {
+      const chain = await openChain({ ...verified, coinCacheBytes })
+      for (const { block } of trees[tree.which].blocks) chain.acceptHeaders([block.header])
+      for (const { block } of tree.blocks) await chain.acceptBlock(block)
+      await chain.settled()
+      assert.equal(await stateOf(chain), expected[tree.which])
+    }),
+    { numRuns: 30 },
+  )
+})
