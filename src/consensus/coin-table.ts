@@ -146,7 +146,7 @@ export class CoinTable implements CoinsView {
  * stack. Invariants: every outpoint in `spent` is a coin of the base; a coin in `added` isn't in the base, or is in `spent` too.
  */
 export class CoinsOverlay implements CoinsView {
-  private base: CoinsView
+  private readonly base: CoinsView
   private readonly added: CoinTable
   private readonly spent: OutpointTable
 
@@ -195,14 +195,9 @@ export class CoinsOverlay implements CoinsView {
       this.add(readOutpoint(changes.added, at), readCoinRecord(changes.added, at))
   }
 
-  /** Moves the changes into what this overlay stands on. It is used up then, unless `rebase` follows. */
+  /** Moves the changes into what this overlay stands on, and is used up by it. */
   applyTo(target: CoinTable | CoinsOverlay): void {
     target.apply(this.changes())
-  }
-
-  /** Stands on another base that shows the same coins: the one below, once the overlay between was applied to it. */
-  rebase(base: CoinsView): void {
-    this.base = base
   }
 }
 

@@ -181,10 +181,10 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
   // The sum over all halvings is at most twice the first era's.
   if (params.initialSubsidy * params.halvingInterval * 2 > MAX_MONEY)
     return invalid('params-supply', 'The subsidies add up to more than 21,000,000 coins.')
-  const { target, negative } = decodeCompact(params.powLimitBits)
-  if (negative || target < MIN_POW_LIMIT || target > MAX_POW_LIMIT)
+  const { target } = decodeCompact(params.powLimitBits)
+  if (target < MIN_POW_LIMIT || target > MAX_POW_LIMIT)
     return invalid('params-pow-limit', 'The proof-of-work limit is out of range.')
   if (encodeCompact(target) !== params.powLimitBits)
-    return invalid('params-pow-limit', 'The proof-of-work limit is not in its shortest compact form.')
+    return invalid('params-pow-limit', 'The proof-of-work limit is negative or not in its shortest form.')
   return accept(params)
 }

@@ -2,7 +2,6 @@
  * Blocks and payments for tests, by the rules and by breaking one on purpose. Deterministic: the same calls make the same bytes.
  * Blocks are mined for real, so give params with an easy limit, as those of regtest.
  */
-
 import type { BlockContext } from '../../src/consensus/block-context.ts'
 import { checkBlock, contextualCheckBlock } from '../../src/consensus/checks.ts'
 import { CoinsOverlay } from '../../src/consensus/coin-table.ts'

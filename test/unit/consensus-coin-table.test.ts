@@ -263,22 +263,3 @@ test('the changes of an overlay are net', () => {
   overlay.applyTo(table)
   assert.equal(table.get(outpoint(0))?.height, 2)
 })
-
-test('an overlay shows the same after the one below is applied and it stands on the table', () => {
-  const table = new CoinTable(salt)
-  const coin = { value: sats(1), height: 1, coinbase: true, outputKey: new Uint8Array(32) }
-  table.add(outpoint(0), coin)
-  const below = new CoinsOverlay(table, salt)
-  const above = new CoinsOverlay(below, salt)
-  below.spend(outpoint(0))
-  below.add(outpoint(4), coin)
-  above.spend(outpoint(4))
-  above.add(outpoint(8), coin)
-  below.applyTo(table)
-  above.rebase(table)
-  assert.equal(above.get(outpoint(0)), undefined)
-  assert.equal(above.get(outpoint(4)), undefined)
-  above.applyTo(table)
-  assert.equal(table.size, 1)
-  assert.deepEqual(table.get(outpoint(8)), coin)
-})

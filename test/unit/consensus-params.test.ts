@@ -99,6 +99,7 @@ test('every field of params is bounded', () => {
     [{ powLimitBits: 0 }, 'params-pow-limit'],
     [{ powLimitBits: 0x2100ffff }, 'params-pow-limit'],
     [{ powLimitBits: 0x20800001 }, 'params-pow-limit'],
+    [{ powLimitBits: 0x1dc00000 }, 'params-pow-limit'],
     [{ powLimitBits: 0x1800ffff }, 'params-pow-limit'],
     [{ powLimitBits: 0x1e003fff }, 'params-pow-limit'],
   ]
@@ -160,6 +161,7 @@ test('the genesis block is a block like others, without coins and without work',
     assert.ok(coinbase.outputs.every(({ value, scriptPubKey }) => value === 0 && !outputKeyOf(scriptPubKey)))
     const commitment = taggedHash('opentab/params', encodeParams(params))
     assert.deepEqual(coinbase.outputs[0].scriptPubKey, Uint8Array.of(0x6a, 32, ...commitment))
+    assert.deepEqual(coinbase.inputs[0].scriptSig, Uint8Array.of(0, 8, ...commitment.subarray(0, 8)))
     assert.equal(coinbase.lockTime, 0)
     assert.equal(genesis.header.time, params.genesisTime)
     assert.equal(genesis.header.bits, params.powLimitBits)

@@ -70,6 +70,31 @@ test('ASERT stays between 1 and the limit however far the clocks are off', () =>
   )
 })
 
+test('ASERT halves and doubles exactly, and rounds its factor to the nearest 65,536th', () => {
+  const after = (anchorTarget: bigint, late: bigint): bigint =>
+    asertTarget({
+      anchorTarget,
+      timeDiff: 30n + late,
+      heightDiff: 0n,
+      spacing: 30n,
+      halfLife: 65_536n,
+      limit: MAINNET_LIMIT,
+    })
+  assert.equal(after(1n << 200n, -100n * 65_536n), 1n << 100n)
+  assert.equal(after(1n << 200n, 20n * 65_536n), 1n << 220n)
+  assert.equal(after(1n << 200n, 30n * 65_536n), MAINNET_LIMIT)
+  assert.equal(after(1n << 200n, -201n * 65_536n), 1n)
+  // 2^(1/65,536) is 1 + 0.693 / 65,536.
+  assert.equal(after(1n << 200n, 1n), (1n << 200n) + (1n << 184n))
+})
+
+test('a compact target overflows from 2^256 on, whatever its size byte', () => {
+  const fitting = [0x2000ffff, 0x207fffff, 0x2100ffff, 0x220000ff, 0xff000000]
+  const overflowing = [0x21010000, 0x22000100, 0x23000001, 0xff000001]
+  for (const bits of fitting) assert.ok(!decodeCompact(bits).overflow, bits.toString(16))
+  for (const bits of overflowing) assert.ok(decodeCompact(bits).overflow, bits.toString(16))
+})
+
 interface CompactVectors {
   readonly set_compact: readonly {
     readonly compact: string
