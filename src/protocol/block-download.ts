@@ -27,8 +27,8 @@ const MAX_BYTES_IN_FLIGHT = 2_000_000
 const BLOCK_TIMEOUT = 60_000
 /** Least and most milliseconds that the peer with the first missing block may take while another could send it. */
 const STALL_TIMEOUT = [5_000, 60_000] as const
-/** Milliseconds for which a peer that lacked a block isn't asked. */
-const NOT_FOUND_PAUSE = 30_000
+/** Milliseconds for which a peer that lacked a block, or did not answer for its parts, isn't asked. */
+const PAUSE = 30_000
 /** Milliseconds that gossip has to bring the body of an announced header before it is fetched. */
 const GOSSIP_GRACE = 2_000
 /** Milliseconds before a block is fetched again that could not be taken. */
@@ -106,6 +106,12 @@ export class BlockDownload {
     this.schedule()
   }
 
+  /** Asks nothing of a peer for a while. */
+  pause(peer: Peer): void {
+    const state = this.states.get(peer)
+    if (state) state.pausedUntil = this.options.clock.now() + PAUSE
+  }
+
   /** A header was announced: where it is at the tip, its body comes by gossip any moment. */
   announced(index: HeaderIndex): void {
     const { headers, tip } = this.options.chain
@@ -128,10 +134,11 @@ export class BlockDownload {
     }
     peer.lastBlockAt = clock.now()
     this.expectedBytes = Math.max(block.bytes.length, this.expectedBytes - (this.expectedBytes >> 4))
-    this.schedule()
     // Before it is stored: connecting, and its verdict, may follow at once.
     this.vouch(index, peer.id)
-    const result = await this.store(index, block)
+    const stored = this.store(index, block)
+    this.schedule()
+    const result = await stored
     if (!result.ok) {
       this.vouched.delete(index)
       peers.punish(peer, result)
@@ -141,11 +148,9 @@ export class BlockDownload {
   }
 
   handleNotFound(peer: Peer, message: NotFoundMessage): void {
-    const { chain, clock } = this.options
-    const state = this.states.get(peer)
-    if (!state) return
-    for (const hash of message.hashes) this.settle(peer, chain.headers.findBytes(hash), message.id)
-    state.pausedUntil = clock.now() + NOT_FOUND_PAUSE
+    const { headers } = this.options.chain
+    for (const hash of message.hashes) this.settle(peer, headers.findBytes(hash), message.id)
+    this.pause(peer)
     this.schedule()
   }
 
@@ -208,7 +213,8 @@ export class BlockDownload {
     const { chain, clock, peers } = this.options
     const now = clock.now()
     const { bestKnown } = peer
-    if (peer.blocksInFlight >= MAX_IN_FLIGHT || state.pausedUntil > now || bestKnown === NO_HEADER) return
+    // Half of the slots at a time: fewer questions.
+    if (peer.blocksInFlight > MAX_IN_FLIGHT / 2 || state.pausedUntil > now || bestKnown === NO_HEADER) return
     if (chain.headers.chainWork(bestKnown) <= chain.headers.chainWork(chain.tip)) return
     const bytes = Math.min(this.expectedBytes, chain.params.weightLimit)
     const hashes: Uint8Array[] = []

@@ -108,7 +108,7 @@ export class BlockRelay {
     const decoded = decodeCompactBlock(payload)
     if (!decoded.ok) return this.refuse(peer, decoded)
     const compact = decoded.value
-    const accepted = headerSync.accept(peer, [compact.header])
+    const accepted = headerSync.accept(peer, [compact.header], true)
     if (!accepted.ok) {
       headerSync.refused(peer, accepted)
       return this.refuse(peer, accepted)
@@ -177,7 +177,7 @@ export class BlockRelay {
     blockHash: Uint8Array,
     indexes: readonly number[],
   ): Promise<readonly Transaction[] | undefined> {
-    const { clock, peers } = this.options
+    const { clock, download, peers } = this.options
     const id = peers.nextRequestId()
     return new Promise((resolve) => {
       const answer = (transactions: readonly Transaction[] | undefined): void => {
@@ -185,7 +185,11 @@ export class BlockRelay {
         cancel()
         resolve(transactions)
       }
-      const cancel = clock.after(ROUND_TRIP_TIMEOUT, () => answer(undefined))
+      const cancel = clock.after(ROUND_TRIP_TIMEOUT, () => {
+        // It is the last to be asked for the whole block.
+        download.pause(peer)
+        answer(undefined)
+      })
       this.questions.set(id, { peer, blockHash, answer })
       peers.send(peer, { type: 'getblocktxn', id, blockHash, indexes })
     })

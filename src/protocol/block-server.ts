@@ -24,6 +24,8 @@ import {
 const MAX_WAITING = 2 * MAX_BLOCKS_PER_REQUEST
 /** Bytes served to one peer: at once, and a second. */
 const BYTES = [32_000_000, 16_000_000] as const
+/** Bytes that an answer without a block counts as. */
+const NOT_FOUND_COST = 10_000
 /** Blocks below the tip whose single transactions are served: compact blocks are news. */
 const COMPACT_DEPTH = 10
 
@@ -114,12 +116,9 @@ export class BlockServer {
       const { id, hash } = next
       const index = chain.headers.findBytes(hash)
       const block = index !== NO_HEADER && chain.isActive(index) ? await this.read(index) : undefined
-      if (!block) {
-        peers.send(peer, { type: 'notfound', id, hashes: [hash] })
-        continue
-      }
-      peers.send(peer, { type: 'block', id, block })
-      const debt = state.bytes.spend(block.bytes.length)
+      if (block) peers.send(peer, { type: 'block', id, block })
+      else peers.send(peer, { type: 'notfound', id, hashes: [hash] })
+      const debt = state.bytes.spend(block?.bytes.length ?? NOT_FOUND_COST)
       if (debt > 0) await new Promise<void>((resolve) => clock.after(debt, resolve))
     }
     state.serving = false

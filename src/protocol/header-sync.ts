@@ -134,15 +134,12 @@ export class HeaderSync {
     }
     if (!announcement) state.request = undefined
     const { chain } = this.options
-    const before = chain.headers.size
-    const result = headers.length > 0 ? this.accept(peer, headers) : accept(NO_HEADER)
+    const result = headers.length > 0 ? this.accept(peer, headers, announcement) : accept(NO_HEADER)
     if (!result.ok) {
       state.wanted = false
       this.refused(peer, result)
       peers.punish(peer, result)
-    } else if (announcement) {
-      if (chain.headers.size > before) this.options.announced(result.value)
-    } else {
+    } else if (!announcement) {
       // A full batch says that there is more, as long as it leads higher.
       state.wanted =
         headers.length === MAX_HEADERS &&
@@ -158,10 +155,11 @@ export class HeaderSync {
   }
 
   /**
-   * Takes headers of a peer into the tree, within the low-work rule, and notes the best that it has. Beyond the chain's own
+   * Takes headers of a peer into the tree, within the low-work rule, and notes the best that it has. Where they are `news` (gossip or an
+   * announcement), the body of the last may be on its way by gossip. Beyond the chain's own
    * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` (not now).
    */
-  accept(peer: Peer, batch: readonly BlockHeader[]): Result<HeaderIndex> {
+  accept(peer: Peer, batch: readonly BlockHeader[], news: boolean): Result<HeaderIndex> {
     const { chain } = this.options
     for (let i = 1; i < batch.length; i++)
       if (!equalBytes(batch[i].previousHash, batch[i - 1].hashBytes))
@@ -179,6 +177,7 @@ export class HeaderSync {
           `${fresh.length} headers lead to less work than the best chain has.`,
         )
       result = chain.acceptHeaders(fresh)
+      if (result.ok && news) this.options.announced(result.value)
     }
     for (let i = batch.length - 1; i >= 0; i--) {
       const index = chain.headers.findBytes(batch[i].hashBytes)

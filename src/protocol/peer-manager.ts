@@ -38,7 +38,7 @@ import {
 } from './wire.ts'
 
 /** What this tab calls itself. */
-const USER_AGENT = '/opentab:0.1.0/'
+export const USER_AGENT = '/opentab:0.1.0/'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
 /** Milliseconds a peer may take to say hello. */
@@ -48,15 +48,8 @@ const STRANGER_SECONDS = 300
 /** Blocks behind the best header up to which this tab's view of the mempool is worth having. */
 const NEAR_TIP = 6
 
-/** Messages that nobody asked for: they are charged to the peer's rate. */
-const UNASKED: ReadonlySet<MessageType> = new Set([
-  'getheaders',
-  'getdata',
-  'getblocktxn',
-  'gettx',
-  'mempool',
-  'inv',
-])
+/** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
+const UNASKED: ReadonlySet<MessageType> = new Set(['getheaders', 'getblocktxn', 'gettx', 'mempool', 'inv'])
 
 export interface SyncState {
   /** Height of the best header. */

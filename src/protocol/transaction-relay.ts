@@ -39,6 +39,8 @@ const MAX_OWN = 1000
 const REPEAT_INTERVAL = [150_000, 3_600_000] as const
 /** Milliseconds between two comparisons of mempools with some peer. */
 const COMPARE_INTERVAL = 300_000
+/** Least milliseconds between two comparisons with one peer: as often as it answers without end. */
+const COMPARE_PAUSE = 30_000
 /** Milliseconds a peer may take to answer `gettx`. */
 const ANSWER_TIMEOUT = 20_000
 /** Weight of the transactions announced to a peer that asks for the mempool: the best fee rates, ten public blocks. */
@@ -55,6 +57,7 @@ interface State {
   /** Announced by it and not yet asked for, in its order. */
   announced: Uint8Array[]
   request: { readonly id: number; readonly deadline: number; readonly count: number } | undefined
+  comparedAt: number
   readonly gossip: TokenBucket
   readonly announcements: TokenBucket
   readonly mempoolAnswers: TokenBucket
@@ -97,6 +100,7 @@ export class TransactionRelay {
     this.states.set(peer, {
       announced: [],
       request: undefined,
+      comparedAt: -Infinity,
       gossip: new TokenBucket(clock, ...TRANSACTIONS),
       announcements: new TokenBucket(clock, ...ANNOUNCED),
       mempoolAnswers: new TokenBucket(clock, ...MEMPOOL_ANSWERS),
@@ -121,9 +125,13 @@ export class TransactionRelay {
     this.publish(transaction)
   }
 
-  /** Asks for what `peer` has in its mempool. */
+  /** Asks for what `peer` has in its mempool, unless that was just done. */
   compareWith(peer: Peer): void {
-    this.options.peers.send(peer, { type: 'mempool' })
+    const { clock, peers } = this.options
+    const state = this.states.get(peer)
+    if (!state || clock.now() - state.comparedAt < COMPARE_PAUSE) return
+    state.comparedAt = clock.now()
+    peers.send(peer, { type: 'mempool' })
   }
 
   /** The verdict on a gossiped transaction. */
@@ -251,8 +259,11 @@ export class TransactionRelay {
     try {
       const result = await mempool.accept(transaction)
       if (!result.ok)
-        if (result.kind === 'retry') insertBounded(this.waiting, wtxid, MAX_WAITING)
-        else insertBounded(this.rejected, wtxid, MAX_REJECTED)
+        if (result.kind === 'retry') {
+          insertBounded(this.waiting, wtxid, MAX_WAITING)
+          // Who has the child has its parents.
+          this.compareWith(peer)
+        } else insertBounded(this.rejected, wtxid, MAX_REJECTED)
       return result
     } finally {
       this.validating--
@@ -269,7 +280,9 @@ export class TransactionRelay {
       if (wtxids.length >= MAX_TRANSACTIONS_PER_REQUEST) break
       taken++
       const text = toDisplay<Wtxid>(wtxid)
-      if (!mempool.getByWtxid(text) && !this.rejected.has(text)) wtxids.push(wtxid)
+      const known =
+        mempool.getByWtxid(text) !== undefined || mempool.isOrphan(text) || this.rejected.has(text)
+      if (!known) wtxids.push(wtxid)
     }
     state.announced = state.announced.slice(taken)
     if (wtxids.length === 0) return

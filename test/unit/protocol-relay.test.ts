@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { REGTEST } from '../../src/consensus/params.ts'
+import { type Block, BlockHeader } from '../../src/primitives/block.ts'
+import { type CompactBlock, compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
+import { TestChain, type TestCoin, TestWallet } from '../support/chain-builder.ts'
+import { type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
+
+const NONCE = new Uint8Array(8)
+
+/** Its first coinbases can be spent. */
+const chain = new TestChain({ ...REGTEST, coinbaseMaturity: 2 })
+const tip = chain.mineEmpty(chain.genesis, 30)
+const payee = new TestWallet('payee')
+
+/** The coin of the coinbase at `height`. */
+function coinAt(height: number): TestCoin {
+  return chain.miner.coinbaseOf(chain.ancestor(tip, height))
+}
+
+function payment(height: number, fee = 10_000) {
+  return chain.miner.pay([coinAt(height)], payee.scriptPubKey, 1_000_000, fee)
+}
+
+async function withNetwork(
+  run: (network: TestNetwork) => Promise<void>,
+  options?: ConstructorParameters<typeof TestNetwork>[1],
+): Promise<void> {
+  const network = new TestNetwork(chain, options)
+  try {
+    await run(network)
+  } finally {
+    await network.close()
+  }
+}
+
+/** A node at the tip and a puppet that said hello to it. */
+async function nodeAndPuppet(network: TestNetwork): Promise<[TestNode, Puppet]> {
+  const node = await network.node('node', tip)
+  const puppet = network.puppet('puppet')
+  await node.join()
+  await puppet.join()
+  await network.pass(2)
+  return [node, puppet]
+}
+
+function gossipOf(
+  block: Block,
+  change: (compact: CompactBlock) => CompactBlock = (same) => same,
+): Uint8Array {
+  return encodeCompactBlock(change(compactBlockOf(block, NONCE)))
+}
+
+test('a block whose transactions are all at hand crosses three tabs without a question', () =>
+  withNetwork(
+    async (network) => {
+      const nodes = [await network.node('a', tip), await network.node('b', tip), await network.node('c', tip)]
+      for (const node of nodes) await node.join()
+      await network.pass(2)
+      const transactions = [payment(1), payment(2), payment(3)]
+      for (const transaction of transactions) await nodes[0].pay(transaction)
+      await network.until(() => nodes.every((node) => node.mempool.size === 3), 'payments spread')
+      const { block } = chain.mineBlock(tip, transactions)
+      await nodes[0].mine(block)
+      await network.until(() => nodes.every((node) => node.tipHash === block.hash), 'block spread', 1)
+      await network.pass(10)
+      for (const node of nodes) {
+        assert.equal(node.mempool.size, 0)
+        assert.equal(node.sentCount('getblocktxn') + node.sentCount('getdata'), 0)
+      }
+    },
+    { degree: 1 },
+  ))
+
+test('transactions that the mempool lacks are asked of the sender, and no body is fetched whole', () =>
+  withNetwork(async (network) => {
+    const a = await network.node('a', tip)
+    const b = await network.node('b', tip)
+    await a.join()
+    await b.join()
+    await network.pass(2)
+    const known = payment(1)
+    await a.pay(known)
+    await network.until(() => b.mempool.size === 1, 'payment spread')
+    const { block } = chain.mineBlock(tip, [known, payment(2), payment(3)])
+    await a.mine(block)
+    await network.until(() => b.tipHash === block.hash, 'block spread', 1)
+    assert.equal(b.sentCount('getblocktxn'), 1)
+    assert.equal(a.sentCount('blocktxn'), 1)
+    await network.pass(10)
+    assert.equal(b.sentCount('getdata'), 0)
+  }))
+
+test('a sender that does not answer delays the block by 3 s; then it comes whole from another', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const next = chain.mineBlock(tip, [payment(1)])
+    const honest = await network.node('honest', next)
+    await honest.join()
+    // Before the honest peer's hello is answered the puppet's gossip is there.
+    puppet.publish('block', gossipOf(next.block))
+    await network.until(() => node.tipHash === next.block.hash, 'block', 10)
+    assert.equal(node.scoreOf(puppet.id), 0)
+    assert.equal(puppet.got('getdata'), 0)
+  }))
+
+test('a compact block that puts together another block is fetched whole, and its sender not blamed', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const next = chain.mineBlock(tip, [payment(1)])
+    const wrong = chain.ancestor(tip, 5).block.transactions[0]
+    puppet.onMessage = (message, from) => {
+      if (message.type === 'getblocktxn')
+        puppet.send(from, {
+          type: 'blocktxn',
+          id: message.id,
+          blockHash: message.blockHash,
+          transactions: message.indexes.map(() => wrong),
+        })
+      if (message.type === 'getdata') puppet.send(from, { type: 'block', id: message.id, block: next.block })
+    }
+    // Prefilled coinbase of another block: the merkle root differs, as when short ids collide.
+    const prefilled = [{ index: 0, transaction: wrong }]
+    puppet.publish(
+      'block',
+      gossipOf(next.block, (compact) => ({ ...compact, prefilled })),
+    )
+    puppet.send(node.id, { type: 'headers', id: 0, headers: [next.block.header] })
+    await network.until(() => node.tipHash === next.block.hash, 'fetched whole', 10)
+    assert.equal(node.scoreOf(puppet.id), 0)
+    assert.equal(puppet.got('getdata'), 1)
+  }))
+
+test('a wrong number of missing transactions is punished', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const next = chain.mineBlock(tip, [payment(1), payment(2)])
+    puppet.onMessage = (message, from) => {
+      if (message.type === 'getblocktxn')
+        puppet.send(from, {
+          type: 'blocktxn',
+          id: message.id,
+          blockHash: message.blockHash,
+          transactions: [],
+        })
+    }
+    puppet.publish('block', gossipOf(next.block))
+    await network.until(() => node.isBanned(puppet.id), 'ban', 10)
+    assert.match(node.peerStore.bans[0].reason, /blocktxn-count/)
+  }))
+
+test('a gossiped block without work is rejected and its sender banned; one that breaks a later rule spreads blame to nobody', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const bad = chain.mineBlock(tip, [], { claim: 6_000_000_000 })
+    puppet.publish('block', gossipOf(bad.block))
+    await network.pass(5)
+    const index = node.chain.headers.find(bad.block.hash)
+    assert.equal(node.chain.headers.isInvalid(index), true)
+    assert.equal(node.scoreOf(puppet.id), 0, 'it may have forwarded what it could not yet know')
+
+    let workless = chain.mineBlock(tip).block.header
+    while (workless.hashBytes[31] < 0x80)
+      workless = BlockHeader.of({ ...workless, nonce: workless.nonce + 1 })
+    puppet.publish(
+      'block',
+      gossipOf(bad.block, (compact) => ({ ...compact, header: workless })),
+    )
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+    assert.match(node.peerStore.bans[0].reason, /high-hash/)
+  }))
+
+test('what is no compact block or transaction costs the connection', async () => {
+  for (const topic of ['block', 'tx'] as const)
+    await withNetwork(async (network) => {
+      const [node, puppet] = await nodeAndPuppet(network)
+      puppet.publish(topic, Uint8Array.of(1, 2, 3))
+      await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+    })
+})
+
+test('only one compact form of a block is forwarded', () =>
+  withNetwork(
+    async (network) => {
+      const node = await network.node('node', tip)
+      const [first, second] = [network.puppet('first'), network.puppet('second')]
+      for (const peer of [node, first, second]) await peer.join()
+      await network.pass(2)
+      const next = chain.mineBlock(tip)
+      for (let i = 0; i < 3; i++)
+        first.publish('block', encodeCompactBlock(compactBlockOf(next.block, new Uint8Array(8).fill(i))))
+      await network.until(() => node.tipHash === next.block.hash, 'block')
+      await network.pass(5)
+      // The two puppets are neighbours too: what came straight from the other doesn't count.
+      const straight = 3
+      assert.ok(second.gossiped.filter(({ topic }) => topic === 'block').length <= straight)
+      assert.equal(node.scoreOf(first.id), 0)
+    },
+    { degree: 2 },
+  ))
+
+test('a late joiner and a tab that was cut off get the transactions that wait', () =>
+  withNetwork(async (network) => {
+    const a = await network.node('a', tip)
+    await a.join()
+    const parent = payment(1)
+    const child = payee.pay(payee.coinsOf(parent), payee.scriptPubKey, 500_000, 10_000)
+    for (const transaction of [parent, child, payment(2)]) await a.pay(transaction)
+    const b = await network.node('b', chain.genesis)
+    await b.join()
+    await network.until(() => b.mempool.size === 3, 'mempool')
+
+    const c = await network.node('c', tip)
+    network.network.partition([[a.id, b.id]])
+    await c.join()
+    await c.pay(payment(3))
+    await network.pass(60)
+    assert.equal(a.mempool.size, 3)
+    network.network.heal()
+    await network.until(() => [a, b, c].every((node) => node.mempool.size === 4), 'both sides')
+  }))
+
+test('transactions spread when gossip is lost: mempools are compared now and then', () =>
+  withNetwork(
+    async (network) => {
+      const nodes = [await network.node('a', tip), await network.node('b', tip), await network.node('c', tip)]
+      for (const node of nodes) await node.join()
+      await network.pass(60)
+      await nodes[0].pay(payment(1))
+      await network.until(() => nodes.every((node) => node.mempool.size === 1), 'spread', 1200)
+    },
+    { gossipLoss: 1, degree: 1 },
+  ))
+
+test('a child that comes before its parent is taken, and told on, when the parent comes', () =>
+  withNetwork(
+    async (network) => {
+      const [node, puppet] = await nodeAndPuppet(network)
+      const parent = payment(1)
+      const child = payee.pay(payee.coinsOf(parent), payee.scriptPubKey, 500_000, 10_000)
+      puppet.publish('tx', child.bytes)
+      await network.pass(1)
+      assert.equal(node.mempool.size, 0)
+      assert.equal(node.scoreOf(puppet.id), 0)
+      assert.equal(puppet.got('mempool'), 1, 'compared when the peers met')
+      puppet.publish('tx', parent.bytes)
+      await network.until(() => node.mempool.size === 2, 'both')
+    },
+    { degree: 1 },
+  ))
+
+test('an invalid signature costs the sender the connection', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const bytes = payment(1).bytes.slice()
+    bytes[bytes.length - 10] ^= 1
+    puppet.publish('tx', bytes)
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+  }))
+
+test('a rejected transaction is not checked twice on one tip', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const cheap = payment(1, 0)
+    let checked = 0
+    const accept = node.mempool.accept.bind(node.mempool)
+    node.mempool.accept = (transaction) => {
+      checked++
+      return accept(transaction)
+    }
+    const ask = async () => {
+      puppet.send(node.id, { type: 'inv', wtxids: [cheap.wtxidBytes] })
+      await network.pass(1)
+    }
+    puppet.onMessage = (message, from) => {
+      if (message.type === 'gettx') puppet.send(from, { type: 'tx', id: message.id, transactions: [cheap] })
+    }
+    await ask()
+    await ask()
+    assert.equal(checked, 1)
+    assert.equal(puppet.got('gettx'), 1)
+    await node.mine(chain.mineBlock(tip).block)
+    await ask()
+    assert.equal(checked, 2)
+    assert.equal(node.scoreOf(puppet.id), 0)
+  }))
+
+test('an own transaction is repeated until it is mined', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    puppet.serve([])
+    const own = payment(1)
+    let published = 0
+    const publish = node.transport.publish.bind(node.transport)
+    node.transport.publish = (topic, payload) => {
+      if (topic === 'tx') published++
+      publish(topic, payload)
+    }
+    await node.pay(own)
+    await network.pass(1000)
+    assert.equal(published, 3, 'at once, after 150 s and after 450 s')
+    await node.mine(chain.mineBlock(tip, [own]).block)
+    await network.pass(20_000)
+    assert.equal(published, 3)
+    assert.equal(puppet.gossiped.filter(({ topic }) => topic === 'tx').length, 1)
+  }))
