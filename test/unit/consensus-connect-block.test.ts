@@ -181,6 +181,12 @@ test('disconnecting what was not connected throws and is no verdict', () => {
     /missing/,
   )
   assert.throws(() => disconnectBlock(block, connected().undo, connected().overlay, 6), /differs/)
+  for (const fault of [{ value: sats(999) }, { outputKey: new Uint8Array(32) }]) {
+    const { overlay, undo } = connected()
+    const prevout = { txid: payment.txidBytes, index: 0 }
+    overlay.add(prevout, { ...(overlay.spend(prevout) as Coin), ...fault })
+    assert.throws(() => disconnectBlock(block, undo, overlay, 5), /differs/)
+  }
   assert.throws(() => disconnectBlock(block, new Uint8Array(0), connected().overlay, 5), /too few/)
   const long = Uint8Array.of(...connected().undo, ...connected().undo)
   assert.throws(() => disconnectBlock(block, long, connected().overlay, 5), /too many/)
