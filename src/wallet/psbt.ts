@@ -5,15 +5,14 @@
 import { Transaction as ScureTransaction } from '@scure/btc-signer'
 import { sats } from '../primitives/amount.ts'
 import { equalBytes, reversed } from '../primitives/bytes.ts'
-import { Writer } from '../primitives/codec.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
 import {
   decodeTransaction,
   type Outpoint,
   type Transaction,
   type TxOutput,
-  writeOutput,
 } from '../primitives/transaction.ts'
+import { packOutputs } from '../script/input-check.ts'
 import type { KeyOrigin } from './descriptor.ts'
 
 /** Bytes of a PSBT that is read: several times the largest payment. */
@@ -119,14 +118,10 @@ export class Psbt {
     return this.scure.toPSBT(0)
   }
 
-  /** The outputs spent, as `SighashCache` takes them; undefined unless the PSBT tells them all. */
+  /** The outputs spent, packed as in `TransactionCheck`; undefined unless the PSBT tells them all. */
   get spentOutputs(): Uint8Array | undefined {
-    const writer = new Writer()
-    for (const { spent } of this.inputs) {
-      if (!spent) return undefined
-      writeOutput(writer, spent)
-    }
-    return writer.finish()
+    const spent = this.inputs.flatMap((input) => input.spent ?? [])
+    return spent.length === this.inputs.length ? packOutputs(spent) : undefined
   }
 
   /** Adds the key-path signature of an input: 64 bytes, SIGHASH_DEFAULT. */

@@ -1,13 +1,56 @@
-/** Skeleton of the wallet's facade: signatures are binding, the body follows. */
+/**
+ * The wallet of a node: follows the chain and the mempool into its ledger, keeps that durable, and prepares payments. It holds no key:
+ * signatures come through the `Signer` port. Invariants: an address is durable before it is shown, a payment before it is sent; every commit
+ * holds the tip that its records reflect, so that a wallet reopens consistent and catches up. Thread: the brain.
+ */
 import type { Chain } from '../chain/chain.ts'
-import type { Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import type { Result } from '../primitives/result.ts'
-import type { Outpoint, Transaction } from '../primitives/transaction.ts'
-import type { Balances, HistoryEntry, WalletCoin } from './ledger.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
+import { outpointKey, type Transaction } from '../primitives/transaction.ts'
+import { addressOf, decodeAddress } from '../script/address.ts'
+import { packOutputs } from '../script/input-check.ts'
+import { verifyTransaction } from '../script/verify-input.ts'
+import { AddressBook, CHANGE, type OwnKey, RECEIVING } from './address-book.ts'
+import { birthBlock, ChainFollower, locatorOf } from './chain-follower.ts'
+import type { Selection } from './coin-selection.ts'
+import { parseDescriptor } from './descriptor.ts'
+import { Ledger, type OwnOutput } from './ledger.ts'
+import { decodeMetadata, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
+import {
+  checkRequest,
+  type Payee,
+  type PaymentPlan,
+  type PaymentRequest,
+  planPayment,
+  type SpendableCoin,
+} from './payment.ts'
+import { Psbt } from './psbt.ts'
 import type { Account, Signer } from './signer.ts'
+import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
+import {
+  type Balances,
+  balancesOf,
+  coinsOf,
+  type HistoryEntry,
+  historyEntryOf,
+  historyOf,
+  type ViewContext,
+  type WalletCoin,
+} from './views.ts'
+import {
+  decodeLabels,
+  decodeWallet,
+  encodeWallet,
+  labelRecord,
+  type Records,
+  RecordWriter,
+  type StoredWallet,
+} from './wallet-records.ts'
+
+export type { PaymentPlan, PaymentRequest, PlannedOutput, Recipient } from './payment.ts'
+export type { Balances, HistoryEntry, HistoryOutput, WalletCoin } from './views.ts'
 
 export interface WalletOptions {
   readonly chain: Chain
@@ -17,38 +60,6 @@ export interface WalletOptions {
   readonly random: Random
 }
 
-export interface Recipient {
-  readonly address: string
-  readonly amount: Sats
-}
-
-export interface PaymentRequest {
-  readonly recipients: readonly Recipient[]
-  /** Satoshis per 1,000 virtual bytes. */
-  readonly feeRate: number
-  /** Coin control: exactly these coins are spent. */
-  readonly coins?: readonly Outpoint[]
-  /** The recipients pay the fee, in equal parts: with the whole balance as amount this empties the wallet. */
-  readonly subtractFee?: boolean
-}
-
-export interface PlannedOutput {
-  readonly address: string
-  readonly value: Sats
-  readonly change: boolean
-}
-
-/** A payment to be reviewed: plain data. Nothing is reserved until `sign`. */
-export interface PaymentPlan {
-  readonly inputs: readonly WalletCoin[]
-  readonly outputs: readonly PlannedOutput[]
-  readonly fee: Sats
-  /** Virtual bytes once signed. */
-  readonly vsize: number
-  /** BIP174, version 0, unsigned. */
-  readonly psbt: Uint8Array
-}
-
 export interface IssuedAddress {
   readonly address: string
   readonly scriptPubKey: Uint8Array
@@ -56,64 +67,465 @@ export interface IssuedAddress {
   readonly label: string | undefined
   /** Has received something. */
   readonly used: boolean
-  /** More than 20 unused addresses lie before it: restoring from words alone would not find it, a backup file would. */
+  /** Twenty unused addresses lie before it: restoring from words alone would not find it, a backup file would. */
   readonly beyondGap: boolean
 }
 
 export interface WalletListener {
   /** Coins, history or addresses changed; durable when told. A mere change of confirmations is the chain's event. */
   changed?(txids: readonly Txid[]): void
-  /** The store failed: nothing more is written, what was stored stays readable. */
+  /** A store failed: the wallet writes nothing more, and what was stored stays readable. */
   storageFailed?(error: Error): void
 }
 
-export declare class Wallet {
-  /** Opens, takes over the signer's account when the store has none, and catches up with the chain's tip. */
-  static open(options: WalletOptions): Promise<Wallet>
+/** Blocks without anything for the wallet, after which its place in the chain is stored all the same. */
+const BLOCKS_PER_TIP_RECORD = 100
 
-  /** Undefined until there is one: then the wallet is empty and adopts the signer's when it appears. */
-  readonly account: Account | undefined
-  /** Follows an account whose keys are elsewhere. `descriptor-invalid`, `wallet-exists`. */
-  watch(account: Account): Promise<Result<void>>
+/** An account, and what follows it. */
+interface Following {
+  readonly account: Account
+  readonly book: AddressBook
+  readonly ledger: Ledger
+  readonly follower: ChainFollower
+}
+
+export class Wallet {
+  private readonly options: WalletOptions
+  private readonly writer: RecordWriter
+  private readonly context: ViewContext
+  private following: Following | undefined
+  private labels = new Map<string, string>()
+  /** Coins of payments that are being signed, by `outpointKey`. */
+  private readonly promised = new Set<string>()
+  /** Labels to be written. */
+  private unwritten: Records = new Map()
+  /** The account's own record is to be written even where nothing else is. */
+  private stale = false
+  /** What changed since listeners were told. */
+  private touched = new Set<Txid>()
+  private storedHeight = 0
+  private readonly listeners = new Set<WalletListener>()
+  private readonly unsubscribe: (() => void)[] = []
+
+  private constructor(options: WalletOptions) {
+    this.options = options
+    const { addressPrefix, coinbaseMaturity } = options.chain.params
+    this.writer = new RecordWriter(options.store, (error) => this.tellFailure(error))
+    this.context = {
+      addressPrefix,
+      coinbaseMaturity,
+      label: (scriptPubKey) => this.labels.get(this.addressOf(scriptPubKey)),
+      isPromised: (key) => this.promised.has(key),
+    }
+  }
+
+  /** Opens, takes over the signer's account when the store has none, and catches up with the chain's tip. */
+  static async open(options: WalletOptions): Promise<Wallet> {
+    const wallet = new Wallet(options)
+    const records = await options.store.load()
+    const stored = decodeWallet(records)
+    if (stored && stored.network !== options.chain.genesis.hash)
+      throw new Error('The stored wallet belongs to another network.')
+    wallet.labels = decodeLabels(records)
+    if (stored) wallet.follow(stored, records)
+    const adopt = () => wallet.adoptSigner()
+    adopt()
+    wallet.unsubscribe.push(
+      options.signer.onChange(adopt),
+      options.chain.subscribe({ tipChanged: (change) => wallet.following?.follower.tipChanged(change) }),
+    )
+    await wallet.settled()
+    return wallet
+  }
+
+  /** Undefined until there is one: then the wallet is empty, and adopts the signer's when that appears. */
+  get account(): Account | undefined {
+    return this.following?.account
+  }
+
+  /** Follows an account whose keys are elsewhere. Rejects with `wallet-exists` and `descriptor-invalid`. */
+  async watch(account: Account): Promise<Result<void>> {
+    if (this.following)
+      return notNow(
+        'wallet-exists',
+        'This profile has a wallet already. Open another profile to watch another one.',
+      )
+    const adopted = this.adopt(account)
+    if (adopted.ok) await this.flush()
+    return adopted
+  }
+
+  // The chain and the mempool
+
+  /** Height of the block that the wallet has followed the active chain to; undefined without an account. */
+  get height(): number | undefined {
+    return this.following?.ledger.tip.height
+  }
 
   /** The mempool took this transaction in. */
-  transactionAdded(transaction: Transaction): void
+  transactionAdded(transaction: Transaction): void {
+    if (this.following) this.note(this.following.ledger.addToMempool(transaction, this.now()))
+  }
+
   /** It left the mempool, for one of the mempool's reasons. */
-  transactionRemoved(transaction: Transaction, reason: string): void
-  /** Own payments that wait for a block: to be offered to the mempool again after opening and after a reorganisation. Parents first. */
-  pendingPayments(): Transaction[]
-  /** Resolves when all that was told so far is taken in and durable. */
-  settled(): Promise<void>
-  /** Height of the block that the wallet has followed the chain to. */
-  readonly height: number
+  transactionRemoved(transaction: Transaction, reason: string): void {
+    if (this.following)
+      this.note(this.following.ledger.removeFromMempool(transaction.txid, reason === 'replaced'))
+  }
 
-  balances(): Balances
+  /** Own payments that wait for a block: to be offered to the mempool after opening. Parents first. */
+  pendingPayments(): Transaction[] {
+    return this.following?.ledger.pendingPayments().map(({ transaction }) => transaction) ?? []
+  }
+
+  /** Resolves when all that was told so far is taken in and durable. Throws when the wallet's store failed. */
+  async settled(): Promise<void> {
+    await this.following?.follower.settled()
+    await this.flush()
+  }
+
+  // What there is
+
+  balances(): Balances {
+    return balancesOf(this.coins(), this.context.coinbaseMaturity)
+  }
+
   /** Unspent outputs, pending ones included. */
-  coins(): WalletCoin[]
+  coins(): WalletCoin[] {
+    return this.following ? coinsOf(this.following.ledger, this.context) : []
+  }
+
   /** Newest first. */
-  history(): HistoryEntry[]
-  transaction(txid: Txid): HistoryEntry | undefined
+  history(): HistoryEntry[] {
+    return this.following ? historyOf(this.following.ledger, this.context) : []
+  }
 
-  newAddress(label?: string): Promise<Result<IssuedAddress>>
-  addresses(): IssuedAddress[]
-  setLabel(address: string, label: string): Promise<Result<void>>
-  isMine(scriptPubKey: Uint8Array): boolean
+  transaction(txid: Txid): HistoryEntry | undefined {
+    const entry = this.following?.ledger.get(txid)
+    return entry && historyEntryOf(this.following!.ledger, entry, this.context)
+  }
 
-  createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>>
-  /** A plan that replaces an own pending payment by one with a higher fee (BIP125). */
-  bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>>
+  // Addresses
+
+  isMine(scriptPubKey: Uint8Array): boolean {
+    return this.following?.book.find(scriptPubKey) !== undefined
+  }
+
+  /** An address that was not given before, durable when returned. Rejects with `wallet-missing` and `label-too-long`. */
+  async newAddress(label?: string): Promise<Result<IssuedAddress>> {
+    if (!this.following) return walletMissing()
+    if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
+    const { book } = this.following
+    const key = book.peek(RECEIVING)
+    book.issue(key)
+    if (label) this.putLabel(this.addressOf(key.scriptPubKey), label)
+    this.stale = true
+    await this.flush()
+    return accept(this.issued(book, key))
+  }
+
+  /** Addresses handed out, in order. */
+  addresses(): IssuedAddress[] {
+    const { book } = this.following ?? {}
+    return book ? book.issued(RECEIVING).map((key) => this.issued(book, key)) : []
+  }
+
+  /** Names an address, an own one or another's; an empty label takes the name away. Rejects with the codes of `decodeAddress` and `label-too-long`. */
+  async setLabel(address: string, label: string): Promise<Result<void>> {
+    const decoded = decodeAddress(address, this.context.addressPrefix)
+    if (!decoded.ok) return decoded
+    if (label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
+    this.putLabel(this.addressOf(decoded.value), label)
+    await this.flush()
+    return OK
+  }
+
+  /** Labels and the count of addresses as a text for the backup file: holds no key. */
+  exportMetadata(): string {
+    return encodeMetadata({ next: this.following?.book.next ?? [0, 0], labels: this.labels })
+  }
+
+  /** Takes in what `exportMetadata` gave, and searches the chain again for addresses that were not known. Rejects with `metadata-invalid`. */
+  async importMetadata(text: string): Promise<Result<void>> {
+    if (!this.following) return walletMissing()
+    const metadata = decodeMetadata(text)
+    if (!metadata.ok) return metadata
+    for (const [address, label] of metadata.value.labels) this.putLabel(address, label)
+    const { book, ledger, account, follower } = this.following
+    if (book.issueUntil(metadata.value.next)) {
+      this.stale = true
+      this.note(ledger.disconnectTo(birthBlock(this.options.chain, account.birthday)))
+      follower.advance()
+    }
+    await this.settled()
+    return OK
+  }
+
+  // Payments
+
+  /** Plans a payment. Rejects with `wallet-missing`, and as `checkRequest`, `selectSpendable` and `selectChosen` do. */
+  async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
+    if (!this.following) return walletMissing()
+    const payees = checkRequest(request, this.context.addressPrefix)
+    if (!payees.ok) return payees
+    const { book, ledger } = this.following
+    const amounts = payees.value.map(({ amount }) => amount)
+    const terms = { amounts, feeRate: request.feeRate, subtractFee: request.subtractFee }
+    const selection = request.coins
+      ? selectChosen(ledger, this.context, request.coins, terms)
+      : selectSpendable(ledger, this.context, terms)
+    if (!selection.ok) return selection
+    return accept(this.plan(selection.value, payees.value, book.peek(CHANGE), undefined))
+  }
+
+  /** Plans to replace an own pending payment by the same one at a higher fee. Rejects with `transaction-unknown`, and as `selectReplacement` does. */
+  async bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>> {
+    const entry = this.following?.ledger.get(txid)
+    if (!this.following || !entry) return unknownTransaction()
+    const { book, ledger } = this.following
+    const replacement = selectReplacement(ledger, this.context, entry, feeRate)
+    if (!replacement.ok) return replacement
+    const { selection, payees, changeKey } = replacement.value
+    return accept(this.plan(selection, payees, changeKey ?? book.peek(CHANGE), txid))
+  }
+
   /**
-   * Has the plan signed and records the payment durably; its coins are taken from then on. The caller gives it to the mempool, and calls
-   * `abandon` when that refuses it.
+   * Has a plan signed, unless its PSBT brings all signatures from a signer elsewhere, and records the payment durably: its coins are taken from
+   * then on. The caller gives it to the mempool, and calls `abandon` when that refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`,
+   * `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as `Signer.signPsbt` does.
    */
-  sign(plan: Pick<PaymentPlan, 'psbt'>): Promise<Result<Transaction>>
-  /** Gives up an own payment that waits: its coins are free again. */
-  abandon(txid: Txid): Promise<Result<void>>
+  async sign(plan: Pick<PaymentPlan, 'psbt'> & Partial<PaymentPlan>): Promise<Result<Transaction>> {
+    if (!this.following) return walletMissing()
+    const psbt = Psbt.parse(plan.psbt)
+    if (!psbt.ok) return psbt
+    const coins = this.coinsToSign(this.following.ledger, psbt.value, plan.replaces)
+    if (!coins.ok) return coins
+    const keys = coins.value.map(({ outpoint }) => outpointKey(outpoint))
+    for (const key of keys) this.promised.add(key)
+    try {
+      const signed = await this.signatures(psbt.value)
+      if (!signed.ok) return signed
+      const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
+      const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
+      if (failure) return invalid('signature-invalid', `The signed payment is not valid. ${failure.detail}`)
+      for (const txid of this.following.ledger.record(signed.value, this.now())) this.touched.add(txid)
+      await this.flush()
+      return signed
+    } finally {
+      for (const key of keys) this.promised.delete(key)
+    }
+  }
 
-  /** Labels and issued addresses as a text for the backup file: holds no key. */
-  exportMetadata(): string
-  importMetadata(text: string): Promise<Result<void>>
+  /** Gives up an own payment that no mempool waits with: its coins are free again. Rejects with `transaction-unknown` and `not-abandonable`. */
+  async abandon(txid: Txid): Promise<Result<void>> {
+    const entry = this.following?.ledger.get(txid)
+    if (!this.following || !entry) return unknownTransaction()
+    const { ledger } = this.following
+    if (ledger.state(entry) !== 'pending' || ledger.inMempool(txid))
+      return invalid(
+        'not-abandonable',
+        'Only a payment that is neither in a block nor in the mempool can be given up. Raise its fee to replace it.',
+      )
+    this.note(ledger.abandon(txid))
+    await this.flush()
+    return OK
+  }
 
-  subscribe(listener: WalletListener): () => void
-  close(): Promise<void>
+  /** Returns the function that unsubscribes. */
+  subscribe(listener: WalletListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Stores where it stands, and closes the store. */
+  async close(): Promise<void> {
+    for (const stop of this.unsubscribe) stop()
+    await this.following?.follower.settled()
+    this.stale = true
+    await this.flush()
+    await this.options.store.close()
+  }
+
+  // Inside
+
+  private plan(
+    selection: Selection<SpendableCoin>,
+    payees: readonly Payee[],
+    changeKey: OwnKey,
+    replaces: Txid | undefined,
+  ): PaymentPlan {
+    const { addressPrefix } = this.context
+    const lockTime = this.following!.ledger.tip.height
+    const scripts = payees.map(({ scriptPubKey }) => scriptPubKey)
+    return planPayment({
+      selection,
+      scripts,
+      changeKey,
+      lockTime,
+      addressPrefix,
+      replaces,
+      random: this.options.random,
+    })
+  }
+
+  /** The coins that a PSBT spends, all of them this wallet's and free, or of the payment that is replaced. */
+  private coinsToSign(ledger: Ledger, psbt: Psbt, replaces: Txid | undefined): Result<OwnOutput[]> {
+    const coins: OwnOutput[] = []
+    for (const { prevout } of psbt.inputs) {
+      const key = outpointKey(prevout)
+      const own = ledger.output(prevout)
+      if (!own) return invalid('psbt-not-ours', `The coin ${key} that this PSBT spends is not this wallet's.`)
+      if (this.promised.has(key))
+        return notNow(
+          'coin-promised',
+          'Another payment with one of these coins is being signed. Prepare this one again.',
+        )
+      const taken = ledger.spendersOf(key).some(({ txid }) => txid !== replaces)
+      if (taken || !ledger.isActive(own.entry))
+        return notNow('coin-spent', 'One of these coins was spent meanwhile. Prepare the payment again.')
+      coins.push(own)
+    }
+    return accept(coins)
+  }
+
+  /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
+  private async signatures(psbt: Psbt): Promise<Result<Transaction>> {
+    const complete = psbt.extract()
+    if (complete.ok) return complete
+    const bytes = await this.options.signer.signPsbt(psbt.bytes)
+    if (!bytes.ok) return bytes
+    const signed = Psbt.parse(bytes.value)
+    if (!signed.ok) return signed
+    if (signed.value.unsigned.txid !== psbt.unsigned.txid)
+      return invalid(
+        'psbt-changed',
+        'The signer returned another payment than it was given. Nothing was sent.',
+      )
+    return signed.value.extract()
+  }
+
+  private adoptSigner(): void {
+    const status = this.options.signer.status()
+    if (this.following || status.state === 'none') return
+    const adopted = this.adopt(status.account)
+    // The signer wrote this descriptor itself.
+    if (!adopted.ok) throw new Error(adopted.detail)
+    this.flushSoon()
+  }
+
+  private adopt(account: Account): Result<void> {
+    const { chain } = this.options
+    const descriptor = parseDescriptor(account.descriptor)
+    if (!descriptor.ok) return descriptor
+    if (!descriptor.value.ranged)
+      return invalid(
+        'descriptor-invalid',
+        'A wallet needs a descriptor that ends in /*, with one key an address.',
+      )
+    const tip = birthBlock(chain, account.birthday)
+    this.follow({ network: chain.genesis.hash, account, next: [0, 0], tip, locator: [] }, new Map())
+    this.stale = true
+    return OK
+  }
+
+  /** Begins to follow the chain from what is stored. */
+  private follow({ account, next, tip, locator }: StoredWallet, records: ReadonlyMap<string, string>): void {
+    const descriptor = parseDescriptor(account.descriptor)
+    if (!descriptor.ok) throw new Error(descriptor.detail)
+    const book = new AddressBook(descriptor.value, next)
+    const ledger = new Ledger(book, tip)
+    ledger.load(records)
+    const follower = new ChainFollower(this.options.chain, ledger, locator, {
+      advanced: (txids) => this.note(txids),
+      failed: (error) => this.tellFailure(error),
+    })
+    this.following = { account, book, ledger, follower }
+    this.storedHeight = tip.height
+    follower.advance()
+  }
+
+  /** Takes note of changes, and stores them without anyone waiting for it. */
+  private note(txids: ReadonlySet<Txid>): void {
+    for (const txid of txids) this.touched.add(txid)
+    this.flushSoon()
+  }
+
+  private flushSoon(): void {
+    // The writer told the listeners of a failure.
+    this.flush().catch(() => {})
+  }
+
+  /** Commits what is new, and tells the listeners once that is durable. */
+  private async flush(): Promise<void> {
+    const changes = this.takeChanges()
+    const txids = [...this.touched]
+    this.touched.clear()
+    await this.writer.commit(changes)
+    if (changes.size > 0 || txids.length > 0) for (const { changed } of this.listeners) changed?.(txids)
+  }
+
+  private takeChanges(): Records {
+    const changes = this.unwritten
+    this.unwritten = new Map()
+    if (!this.following) return changes
+    const { account, book, ledger } = this.following
+    for (const [key, value] of ledger.takeChanges()) changes.set(key, value)
+    const { tip } = ledger
+    const idle = Math.abs(tip.height - this.storedHeight) < BLOCKS_PER_TIP_RECORD
+    if (changes.size === 0 && !this.stale && idle) return changes
+    const { chain } = this.options
+    const state = {
+      network: chain.genesis.hash,
+      account,
+      next: book.next,
+      tip,
+      locator: locatorOf(chain, tip),
+    }
+    for (const [key, value] of encodeWallet(state)) changes.set(key, value)
+    this.storedHeight = tip.height
+    this.stale = false
+    return changes
+  }
+
+  private tellFailure(error: Error): void {
+    for (const { storageFailed } of this.listeners) storageFailed?.(error)
+  }
+
+  private putLabel(address: string, label: string): void {
+    if (label) this.labels.set(address, label)
+    else this.labels.delete(address)
+    for (const [key, value] of labelRecord(address, label || undefined)) this.unwritten.set(key, value)
+  }
+
+  private issued(book: AddressBook, key: OwnKey): IssuedAddress {
+    const { scriptPubKey, index } = key
+    const address = this.addressOf(scriptPubKey)
+    const label = this.labels.get(address)
+    return { address, scriptPubKey, index, label, used: book.isUsed(key), beyondGap: book.isBeyondGap(key) }
+  }
+
+  /** Of a P2TR script; an empty text for another. */
+  private addressOf(scriptPubKey: Uint8Array): string {
+    return addressOf(scriptPubKey, this.options.chain.params.addressPrefix) ?? ''
+  }
+
+  /** Seconds since 1970. */
+  private now(): number {
+    return Math.floor(this.options.clock.now() / 1000)
+  }
+}
+
+function walletMissing(): Rejection {
+  return notNow(
+    'wallet-missing',
+    'There is no wallet yet. Create one, or restore one from its words or backup file.',
+  )
+}
+
+function unknownTransaction(): Rejection {
+  return invalid('transaction-unknown', 'This wallet has no such transaction.')
+}
+
+function labelTooLong(): Rejection {
+  return invalid('label-too-long', `A label has at most ${MAX_LABEL_CHARACTERS} characters.`)
 }

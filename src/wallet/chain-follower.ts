@@ -1,0 +1,137 @@
+/**
+ * Keeps a ledger on the chain's active tip: over new blocks, back over blocks that the chain left, and after reopening from wherever
+ * either of the two stopped. Thread: the brain.
+ */
+import type { Chain, TipChange } from '../chain/chain.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
+import type { Block } from '../primitives/block.ts'
+import type { BlockHash, Txid } from '../primitives/hashes.ts'
+import type { Ledger, LedgerTip } from './ledger.ts'
+
+/** How much earlier than an account's birthday its history may begin, seconds: clocks differ (Bitcoin Core's TIMESTAMP_WINDOW). */
+const BIRTHDAY_MARGIN = 7_200
+
+export interface FollowerListener {
+  /** The ledger moved; the transactions that changed with it. */
+  advanced(txids: ReadonlySet<Txid>): void
+  /** The chain's store could not be read. */
+  failed(error: Error): void
+}
+
+export class ChainFollower {
+  private readonly chain: Chain
+  private readonly ledger: Ledger
+  private readonly listener: FollowerListener
+  /** See `locatorOf`: of the ledger's tip at opening. */
+  private readonly locator: readonly BlockHash[]
+  /** Bodies that the chain connected just now. */
+  private readonly bodies = new Map<BlockHash, Block>()
+  /** The reading of blocks that are not at hand, while it lasts. */
+  private reading: Promise<void> | undefined
+
+  constructor(chain: Chain, ledger: Ledger, locator: readonly BlockHash[], listener: FollowerListener) {
+    this.chain = chain
+    this.ledger = ledger
+    this.locator = locator
+    this.listener = listener
+  }
+
+  tipChanged({ connected }: TipChange): void {
+    // While older blocks are being read, these are read in their turn.
+    if (!this.reading) for (const block of connected) this.bodies.set(block.hash, block)
+    this.advance()
+  }
+
+  /** Follows the active chain: at once as far as bodies are at hand, then by reading them. */
+  advance(): void {
+    const missing = this.step()
+    if (missing === NO_HEADER) this.bodies.clear()
+    else
+      this.reading ??= this.read(missing)
+        .catch((error) => this.listener.failed(error))
+        .finally(() => {
+          this.reading = undefined
+        })
+  }
+
+  /** Resolves when no block is being read. */
+  async settled(): Promise<void> {
+    while (this.reading) await this.reading
+  }
+
+  private async read(first: HeaderIndex): Promise<void> {
+    for (let missing = first; missing !== NO_HEADER; missing = this.step()) {
+      const block = await this.chain.readBlock(missing)
+      // Without it the ledger stays where it is; the next change of tip tries again.
+      if (!block) return
+      this.bodies.set(block.hash, block)
+    }
+    this.bodies.clear()
+  }
+
+  /** Goes as far as bodies are at hand. Returns the block whose body is missing, or `NO_HEADER` at the tip. */
+  private step(): HeaderIndex {
+    const { chain, ledger } = this
+    const { headers } = chain
+    const changed = new Set<Txid>()
+    let missing: HeaderIndex = NO_HEADER
+    for (;;) {
+      const place = headers.find(ledger.tip.hash)
+      if (place === NO_HEADER || !chain.isActive(place)) {
+        const fork = this.forkPoint(place)
+        const tip = { hash: headers.hash(fork), height: headers.height(fork) }
+        for (const txid of ledger.disconnectTo(tip)) changed.add(txid)
+      }
+      const next = chain.activeAt(ledger.tip.height + 1)
+      if (next === NO_HEADER) break
+      const hash = headers.hash(next)
+      const block = this.bodies.get(hash)
+      if (!block) {
+        missing = next
+        break
+      }
+      this.bodies.delete(hash)
+      for (const txid of ledger.connectBlock(block, headers.height(next))) changed.add(txid)
+    }
+    this.listener.advanced(changed)
+    return missing
+  }
+
+  /** The last block of the active chain that a place off it comes from. */
+  private forkPoint(place: HeaderIndex): HeaderIndex {
+    const { headers, tip } = this.chain
+    const known = [place, ...this.locator.map((hash) => headers.find(hash))]
+    const latest = known.find((index) => index !== NO_HEADER)
+    return latest === undefined ? this.chain.activeAt(0) : headers.forkPoint(latest, tip)
+  }
+}
+
+/**
+ * Hashes from a block of the tree back to genesis, in steps that grow after the tenth, as in Bitcoin's block locators. The chain's own store
+ * may lose its last blocks with the tab, which a wallet does not.
+ */
+export function locatorOf(chain: Chain, tip: LedgerTip): BlockHash[] {
+  const { headers } = chain
+  const index = headers.find(tip.hash)
+  if (index === NO_HEADER) return []
+  const hashes: BlockHash[] = []
+  for (let height = tip.height, step = 1; height > 0; height -= step) {
+    if (hashes.length >= 10) step *= 2
+    hashes.push(headers.hash(headers.ancestor(index, height)))
+  }
+  return hashes
+}
+
+/** The block of the active chain from which on an account born at `birthday` (seconds since 1970) may have coins. */
+export function birthBlock(chain: Chain, birthday: number): LedgerTip {
+  const { headers } = chain
+  let low = 0
+  let high = headers.height(chain.tip)
+  // Median times never fall along a chain: the last block whose median time lies before.
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (headers.medianTimePast(chain.activeAt(middle)) < birthday - BIRTHDAY_MARGIN) low = middle
+    else high = middle - 1
+  }
+  return { hash: headers.hash(chain.activeAt(low)), height: low }
+}

@@ -1,0 +1,135 @@
+/**
+ * Which of the ledger's coins a payment may take, and what it takes to replace one. Pure, any thread.
+ */
+import { formatCoins, sats } from '../primitives/amount.ts'
+import { accept, invalid, notNow, type Result } from '../primitives/result.ts'
+import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
+import { CHANGE, type OwnKey } from './address-book.ts'
+import { feeOf, type Selection, type SelectionRequest, selectCoins } from './coin-selection.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
+import { checkFeeRate, type Payee, type SpendableCoin } from './payment.ts'
+import { balancesOf, coinOf, coinsOf, type ViewContext } from './views.ts'
+
+/** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
+const MAX_PAYMENT_WEIGHT = 100_000
+/** What replacing a payment costs beyond what it paid, satoshis per 1,000 virtual bytes (BIP125, rule 4). */
+const INCREMENTAL_FEE_RATE = 1_000
+
+export type PaymentTerms = Pick<SelectionRequest<SpendableCoin>, 'amounts' | 'feeRate' | 'subtractFee'>
+
+/** Selects among all coins that may be spent. Rejects as `selectCoins` does, and says what is on its way. */
+export function selectSpendable(
+  ledger: Ledger,
+  context: ViewContext,
+  terms: PaymentTerms,
+): Result<Selection<SpendableCoin>> {
+  const candidates = spendableCoins(ledger, context)
+  // Change that waits is taken only when it must be: the mempool limits how many unconfirmed payments hang together.
+  const confirmed = candidates.filter(({ coin }) => coin.height !== undefined)
+  const preferred = selectCoins({ ...terms, candidates: confirmed, maxWeight: MAX_PAYMENT_WEIGHT })
+  if (preferred.ok || preferred.code !== 'insufficient-funds') return preferred
+  const selection = selectCoins({ ...terms, candidates, maxWeight: MAX_PAYMENT_WEIGHT })
+  if (selection.ok || selection.code !== 'insufficient-funds') return selection
+  const { untrustedPending, immature } = balancesOf(coinsOf(ledger, context), context.coinbaseMaturity)
+  const pending = untrustedPending > 0 ? ` ${formatCoins(untrustedPending)} more wait to be confirmed.` : ''
+  const maturing = immature > 0 ? ` ${formatCoins(immature)} more were mined and have yet to mature.` : ''
+  return { ...selection, detail: `${selection.detail}${pending}${maturing}` }
+}
+
+/** Takes exactly the coins that the user chose. Rejects with `coin-unknown`, `coin-not-spendable`, and as `selectCoins` does. */
+export function selectChosen(
+  ledger: Ledger,
+  context: ViewContext,
+  chosen: readonly Outpoint[],
+  terms: PaymentTerms,
+): Result<Selection<SpendableCoin>> {
+  const coins = new Map(allCoins(ledger, context).map((coin) => [outpointKey(coin.own.outpoint), coin]))
+  const required = new Set<SpendableCoin>()
+  for (const outpoint of chosen) {
+    const key = outpointKey(outpoint)
+    const coin = coins.get(key)
+    if (!coin) return invalid('coin-unknown', `The chosen coin ${key} is not in this wallet, or was spent.`)
+    if (!coin.coin.spendable)
+      return notNow(
+        'coin-not-spendable',
+        `The chosen coin ${key} can't be spent yet: it has to confirm or to mature.`,
+      )
+    required.add(coin)
+  }
+  return selectCoins({ ...terms, candidates: [], required: [...required], maxWeight: MAX_PAYMENT_WEIGHT })
+}
+
+export interface Replacement {
+  readonly selection: Selection<SpendableCoin>
+  readonly payees: readonly Payee[]
+  /** Where the change of the payment went that is replaced; undefined where it had none. */
+  readonly changeKey: OwnKey | undefined
+}
+
+/**
+ * Selects for the same payment at a higher fee (BIP125): its own coins, and confirmed ones where these don't suffice. Rejects with
+ * `not-replaceable`, `fee-rate-too-low`, and as `checkFeeRate` and `selectCoins` do.
+ */
+export function selectReplacement(
+  ledger: Ledger,
+  context: ViewContext,
+  entry: LedgerEntry,
+  feeRate: number,
+): Result<Replacement> {
+  const rate = checkFeeRate(feeRate)
+  if (rate) return rate
+  const { transaction } = entry
+  const fee = ledger.fee(entry)
+  const outputs = transaction.outputs.map((output, index) => {
+    const outpoint = { txid: transaction.txidBytes, index }
+    return { ...output, own: ledger.output(outpoint), spent: ledger.isSpent(outpointKey(outpoint)) }
+  })
+  if (ledger.state(entry) !== 'pending' || fee === undefined)
+    return invalid('not-replaceable', 'Only an own payment that waits for a block can be given a higher fee.')
+  if (outputs.some(({ spent }) => spent))
+    return invalid(
+      'not-replaceable',
+      'A later payment spends the change of this one: raise the fee of that one.',
+    )
+  const former = (fee * 4_000) / transaction.weight
+  if (feeRate < former + INCREMENTAL_FEE_RATE)
+    return invalid(
+      'fee-rate-too-low',
+      `The payment pays ${(former / 1000).toFixed(1)} satoshis per virtual byte now; another has to pay at least 1 more.`,
+    )
+  const payees = outputs
+    .filter(({ own }) => own?.key.branch !== CHANGE)
+    .map(({ scriptPubKey, value }) => ({ scriptPubKey, amount: value }))
+  const request = {
+    amounts: payees.map(({ amount }) => amount),
+    feeRate,
+    candidates: spendableCoins(ledger, context).filter(({ coin }) => coin.height !== undefined),
+    required: transaction.inputs.map(({ prevout }) => toSpendable(ledger, context, prevout)),
+    maxWeight: MAX_PAYMENT_WEIGHT,
+  }
+  // It has to pay for its own relay beyond all that the former one paid, which a smaller transaction would not by its rate.
+  let minFee = sats(0)
+  for (;;) {
+    const selection = selectCoins({ ...request, minFee })
+    if (!selection.ok) return selection
+    const needed = sats(fee + feeOf(selection.value.vsize * 4, INCREMENTAL_FEE_RATE))
+    if (selection.value.fee >= needed) {
+      const changeKey = outputs.find(({ own }) => own?.key.branch === CHANGE)?.own?.key
+      return accept({ selection: selection.value, payees, changeKey })
+    }
+    minFee = needed
+  }
+}
+
+function spendableCoins(ledger: Ledger, context: ViewContext): SpendableCoin[] {
+  return allCoins(ledger, context).filter(({ coin }) => coin.spendable)
+}
+
+function allCoins(ledger: Ledger, context: ViewContext): SpendableCoin[] {
+  return ledger.unspent().map((own) => ({ value: own.output.value, own, coin: coinOf(ledger, own, context) }))
+}
+
+function toSpendable(ledger: Ledger, context: ViewContext, outpoint: Outpoint): SpendableCoin {
+  const own = ledger.output(outpoint)!
+  return { value: own.output.value, own, coin: coinOf(ledger, own, context) }
+}

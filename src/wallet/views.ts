@@ -1,0 +1,162 @@
+/** What a wallet shows of its ledger: balances, coins and history, as plain data. Pure, any thread. */
+import { type Sats, sats } from '../primitives/amount.ts'
+import type { BlockHash, Txid } from '../primitives/hashes.ts'
+import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
+import { addressOf } from '../script/address.ts'
+import { CHANGE } from './address-book.ts'
+import type { Ledger, LedgerEntry, OwnOutput, TransactionState } from './ledger.ts'
+
+export interface Balances {
+  /** Confirmed coins, and the change of own pending payments: what can be spent now (Core's `trusted`). */
+  readonly trusted: Sats
+  /** Payments of others that wait in the mempool (Core's `untrusted_pending`). */
+  readonly untrustedPending: Sats
+  /** Mined coins that have not matured. */
+  readonly immature: Sats
+}
+
+/** An unspent output of the wallet. */
+export interface WalletCoin {
+  readonly outpoint: Outpoint
+  readonly value: Sats
+  readonly scriptPubKey: Uint8Array
+  readonly address: string
+  readonly label: string | undefined
+  /** Height of its block; undefined while pending. */
+  readonly height: number | undefined
+  /** 1 for the coins of the tip's block; 0 while pending. */
+  readonly confirmations: number
+  readonly coinbase: boolean
+  /** Whether it counts as the wallet's own money: confirmed, or change of an own pending payment. */
+  readonly trusted: boolean
+  /** Whether a payment may spend it now: trusted, mature, and not promised to a payment that is being signed. */
+  readonly spendable: boolean
+}
+
+export interface HistoryOutput {
+  /** Undefined for a data output. */
+  readonly address: string | undefined
+  readonly value: Sats
+  /** Pays this wallet. */
+  readonly mine: boolean
+  /** Pays this wallet's change branch. */
+  readonly change: boolean
+  readonly label: string | undefined
+}
+
+export interface HistoryEntry {
+  readonly txid: Txid
+  /** `moved`: from this wallet to itself. */
+  readonly kind: 'mined' | 'received' | 'sent' | 'moved'
+  readonly state: TransactionState
+  /** Waits in this node's mempool. */
+  readonly inMempool: boolean
+  /** Seconds since 1970: of its block, else when it was first seen. */
+  readonly time: number
+  readonly height: number | undefined
+  readonly blockHash: BlockHash | undefined
+  /** 0 unless confirmed. */
+  readonly confirmations: number
+  /** Confirmed, and when it was mined also deep enough to be spent. */
+  readonly mature: boolean
+  /** What the wallet gained, satoshis; negative for a payment, its fee included. */
+  readonly net: Sats
+  /** Undefined unless the wallet paid it alone. */
+  readonly fee: Sats | undefined
+  readonly outputs: readonly HistoryOutput[]
+}
+
+/** What the views need beside the ledger. */
+export interface ViewContext {
+  readonly addressPrefix: string
+  /** See `NetworkParams`. */
+  readonly coinbaseMaturity: number
+  label(scriptPubKey: Uint8Array): string | undefined
+  /** Whether a payment that is being signed spends it, by `outpointKey`. */
+  isPromised(key: string): boolean
+}
+
+export function coinsOf(ledger: Ledger, context: ViewContext): WalletCoin[] {
+  return ledger.unspent().map((own) => coinOf(ledger, own, context))
+}
+
+export function coinOf(
+  ledger: Ledger,
+  { outpoint, output, entry }: OwnOutput,
+  context: ViewContext,
+): WalletCoin {
+  const confirmations = confirmationsOf(ledger, entry)
+  const coinbase = entry.transaction.isCoinbase
+  const trusted = ledger.isTrusted(entry)
+  const mature = isMature(coinbase, confirmations, context.coinbaseMaturity)
+  return {
+    outpoint,
+    value: output.value,
+    scriptPubKey: output.scriptPubKey,
+    address: addressOf(output.scriptPubKey, context.addressPrefix)!,
+    label: context.label(output.scriptPubKey),
+    height: entry.block?.height,
+    confirmations,
+    coinbase,
+    trusted,
+    spendable: trusted && mature && !context.isPromised(outpointKey(outpoint)),
+  }
+}
+
+export function balancesOf(coins: readonly WalletCoin[], coinbaseMaturity: number): Balances {
+  const balances = { trusted: 0, untrustedPending: 0, immature: 0 }
+  for (const { value, trusted, coinbase, confirmations } of coins) {
+    if (!trusted) balances.untrustedPending += value
+    else if (isMature(coinbase, confirmations, coinbaseMaturity)) balances.trusted += value
+    else balances.immature += value
+  }
+  const { trusted, untrustedPending, immature } = balances
+  return { trusted: sats(trusted), untrustedPending: sats(untrustedPending), immature: sats(immature) }
+}
+
+export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: ViewContext): HistoryEntry {
+  const { transaction, txid, seen, block } = entry
+  const outputs = transaction.outputs.map(({ value, scriptPubKey }, index): HistoryOutput => {
+    const own = ledger.output({ txid: transaction.txidBytes, index })
+    return {
+      address: addressOf(scriptPubKey, context.addressPrefix),
+      value,
+      mine: own !== undefined,
+      change: own?.key.branch === CHANGE,
+      label: context.label(scriptPubKey),
+    }
+  })
+  const paid = ledger.isPayment(entry)
+  const confirmations = confirmationsOf(ledger, entry)
+  const stays = outputs.every(({ mine, address }) => mine || address === undefined)
+  return {
+    txid,
+    kind: transaction.isCoinbase ? 'mined' : !paid ? 'received' : stays ? 'moved' : 'sent',
+    state: ledger.state(entry),
+    inMempool: ledger.inMempool(txid),
+    time: block?.time ?? seen,
+    height: block?.height,
+    blockHash: block?.hash,
+    confirmations,
+    mature: confirmations > 0 && isMature(transaction.isCoinbase, confirmations, context.coinbaseMaturity),
+    net: ledger.net(entry),
+    fee: ledger.fee(entry),
+    outputs,
+  }
+}
+
+/** Newest first: what waits for a block, then by height. */
+export function historyOf(ledger: Ledger, context: ViewContext): HistoryEntry[] {
+  const entries = [...ledger.all()].map((entry) => historyEntryOf(ledger, entry, context))
+  const order = ({ height }: HistoryEntry) => height ?? Number.POSITIVE_INFINITY
+  return entries.sort((a, b) => (order(a) === order(b) ? b.time - a.time : order(b) - order(a)))
+}
+
+/** The next block may spend what was mined `coinbaseMaturity` blocks before it. */
+function isMature(coinbase: boolean, confirmations: number, coinbaseMaturity: number): boolean {
+  return !coinbase || confirmations >= coinbaseMaturity
+}
+
+function confirmationsOf(ledger: Ledger, { block }: LedgerEntry): number {
+  return block ? ledger.tip.height - block.height + 1 : 0
+}

@@ -1,0 +1,84 @@
+/**
+ * The wallet's records in its store, beside the ledger's own: the account, the tip that everything reflects, the keys handed out, the
+ * labels. Writes go one after another, and none after one that failed. Thread: the brain.
+ */
+import type { BlockHash } from '../primitives/hashes.ts'
+import type { LedgerTip } from './ledger.ts'
+import type { Account } from './signer.ts'
+import type { WalletStore } from './store.ts'
+
+export type Records = Map<string, string | undefined>
+
+const LABEL_PREFIX = 'label/'
+
+/** What the records tell, but for the ledger's. */
+export interface StoredWallet {
+  /** Genesis hash of its network. */
+  readonly network: BlockHash
+  readonly account: Account
+  /** Per branch, the index of the next key to hand out. */
+  readonly next: [number, number]
+  readonly tip: LedgerTip
+  /** See `locatorOf`. */
+  readonly locator: readonly BlockHash[]
+}
+
+/** The records of the account's state. They are small and written together: a store then holds one state, whole. */
+export function encodeWallet(stored: StoredWallet): Records {
+  return new Map([['wallet', JSON.stringify({ version: 1, ...stored })]])
+}
+
+/** Undefined in a new store. Throws on a record that no version of this wallet wrote: storage corruption. */
+export function decodeWallet(records: ReadonlyMap<string, string>): StoredWallet | undefined {
+  const text = records.get('wallet')
+  if (text === undefined) return undefined
+  const { version, ...stored } = JSON.parse(text)
+  if (version !== 1)
+    throw new Error(`This wallet was written by a later version of the program (format ${version}).`)
+  return stored
+}
+
+export function labelRecord(address: string, label: string | undefined): Records {
+  return new Map([[`${LABEL_PREFIX}${address}`, label === undefined ? undefined : JSON.stringify(label)]])
+}
+
+/** Labels by address. */
+export function decodeLabels(records: ReadonlyMap<string, string>): Map<string, string> {
+  const labels = new Map<string, string>()
+  for (const [key, text] of records)
+    if (key.startsWith(LABEL_PREFIX)) labels.set(key.slice(LABEL_PREFIX.length), JSON.parse(text))
+  return labels
+}
+
+/** Commits in order. */
+export class RecordWriter {
+  private readonly store: WalletStore
+  private readonly failed: (error: Error) => void
+  private failure: Error | undefined
+  private last: Promise<void> = Promise.resolve()
+
+  /** `failed` is told of the first failure; every commit after it throws the same. */
+  constructor(store: WalletStore, failed: (error: Error) => void) {
+    this.store = store
+    this.failed = failed
+  }
+
+  /** Resolves when these and all earlier changes are durable. Throws when storage fails. */
+  commit(changes: Records): Promise<void> {
+    const write = this.last.then(() => this.write(changes))
+    this.last = write.catch(() => {})
+    return write
+  }
+
+  private async write(changes: Records): Promise<void> {
+    if (this.failure) throw this.failure
+    if (changes.size === 0) return
+    try {
+      await this.store.commit(changes)
+    } catch (error) {
+      this.failure = error instanceof Error ? error : new Error(String(error))
+      this.failed(this.failure)
+      throw this.failure
+    }
+  }
+}
