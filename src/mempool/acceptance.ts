@@ -48,7 +48,7 @@ export type AcceptanceRejection = Rejection & { readonly missingParents?: readon
 
 /**
  * Checks `tx`, which passed `checkTransaction` and `checkStandard` and is no coinbase. `coins`: those of its inputs on
- * the active chain, in order.
+ * the active chain, in order; the last ones may be left out where others are unknown.
  */
 export function checkAcceptance(
   tx: Transaction,
@@ -101,7 +101,7 @@ function gatherCoins(
   const spent: Coin[] = []
   const parents = new Set<Entry>()
   const missing = new Set<Txid>()
-  for (let i = 0; i < tx.inputs.length; i++) {
+  for (let i = 0; i < coins.length; i++) {
     const { prevout } = tx.inputs[i]
     const txid = toDisplay<Txid>(prevout.txid)
     const parent = graph.get(txid)

@@ -11,7 +11,7 @@ import { checkTransaction } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { transactionCheck } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
-import type { Txid, Wtxid } from '../primitives/hashes.ts'
+import { type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { type Accepted, accept, invalid, notNow, type Rejection } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
@@ -238,7 +238,7 @@ export class Mempool {
     for (;;) {
       while (!coins || generation !== this.generation) {
         generation = this.generation
-        coins = await this.chain.coins(prevoutsOf(tx))
+        coins = await this.readCoins(prevoutsOf(tx))
       }
       const checked = checkAcceptance(tx, coins, this.state({ checkFees: true }))
       if (!checked.ok) return this.explain(tx, checked)
@@ -252,6 +252,18 @@ export class Mempool {
       inputsVerified = true
       this.verified.add(tx.wtxid)
     }
+  }
+
+  /** The coins at `prevouts`, as far as the first that are unknown: a stranger can name a thousand, each a read from disk. */
+  private async readCoins(prevouts: readonly Outpoint[]): Promise<(Coin | undefined)[]> {
+    const coins: (Coin | undefined)[] = []
+    while (coins.length < prevouts.length) {
+      const from = coins.length
+      coins.push(...(await this.chain.coins(prevouts.slice(from, from + COINS_AT_ONCE))))
+      const isUnknown = ({ txid }: Outpoint, i: number) => !coins[i] && !this.has(toDisplay<Txid>(txid))
+      if (prevouts.slice(0, coins.length).some(isUnknown)) break
+    }
+    return coins
   }
 
   private state({ checkFees }: { checkFees: boolean }): AcceptanceState {
@@ -440,6 +452,9 @@ export class Mempool {
     return Math.floor(this.clock.now() / 1_000)
   }
 }
+
+/** Inputs whose coins are read in one batch. */
+const COINS_AT_ONCE = 64
 
 /** Outputs of a transaction looked up to see whether it is confirmed. */
 const MAX_OUTPUTS_LOOKED_UP = 16

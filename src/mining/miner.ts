@@ -26,6 +26,8 @@ export interface MinerOptions {
   readonly random: Random
   /** For blocks on demand; the pool brings its own. */
   readonly kernel?: MiningKernel
+  /** Takes a block that was found. By default the chain's `acceptBlock`; for whoever has more to do with it. */
+  readonly submit?: (block: Block) => Promise<Result<HeaderIndex>>
 }
 
 /**
@@ -76,6 +78,7 @@ export class Miner {
   private readonly pool: MinerPool
   private readonly clock: Clock
   private readonly kernel: MiningKernel
+  private readonly submitBlock: (block: Block) => Promise<Result<HeaderIndex>>
   /** First half of every extra nonce: tells this miner from others. The second half counts. */
   private readonly extraNonce: Uint8Array
   private extraNonces = 0
@@ -98,6 +101,7 @@ export class Miner {
     this.pool = options.pool
     this.clock = options.clock
     this.kernel = options.kernel ?? typescriptKernel
+    this.submitBlock = options.submit ?? ((block) => options.chain.acceptBlock(block))
     this.extraNonce = options.random.bytes(4)
     this.settings = { threads: options.pool.maxThreads, throttle: 1 }
     this.chain.subscribe({
@@ -282,7 +286,7 @@ export class Miner {
   }
 
   private async submit(block: Block): Promise<Result<HeaderIndex>> {
-    const accepted = await this.chain.acceptBlock(block)
+    const accepted = await this.submitBlock(block)
     if (accepted.ok) {
       this.blocksFound++
       this.lastError = undefined

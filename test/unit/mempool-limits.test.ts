@@ -1,0 +1,153 @@
+/** Promise: the mempool keeps its cap, keeps what pays best, and forgets what nobody mines. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { FeeFloor } from '../../src/mempool/fee-floor.ts'
+import { OrphanPool } from '../../src/mempool/orphan-pool.ts'
+import { BLOCK_RESERVED_WEIGHT } from '../../src/mempool/policy.ts'
+import { VerifiedSet } from '../../src/mempool/verified-set.ts'
+import type { Txid, Wtxid } from '../../src/primitives/hashes.ts'
+import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
+import { freshCoin, spending } from '../support/mempool-graphs.ts'
+
+describe('mempool limits', () => {
+  test('over the cap the lowest fee rates leave, and the floor rises over them', async () => {
+    const maxBytes = 60_000
+    const node = await ChainNode.open({ maxBytes })
+    const coins = await node.fund(60)
+    const fees = coins.map((_, i) => 1_000 + ((i * 37) % 60) * 100)
+    for (const [i, coin] of coins.entries()) {
+      const code = await node.code(node.spend([coin], fees[i]))
+      assert.ok(['ok', 'mempool min fee not met', 'mempool full'].includes(code), code)
+      assert.ok(node.mempool.bytes <= maxBytes)
+    }
+    const kept = [...node.mempool.entries()].map(({ fee }) => fee)
+    assert.ok(kept.length < 60)
+    // What is in is what paid best, but for what came while the floor stood higher than it needed.
+    const left = fees.filter((fee) => !kept.includes(fee as (typeof kept)[0]))
+    assert.ok(Math.max(...left.slice(0, 10)) > 0)
+    assert.equal(Math.max(...kept), Math.max(...fees))
+    const rateOf = (fee: number) => (fee * 1_000) / 111
+    assert.ok(node.mempool.minFeeRate > rateOf(Math.min(...fees)))
+    assert.equal(node.told.filter((event) => event.startsWith('size-limit')).length > 0, true)
+    const { told } = node
+    assert.equal(new Set(told).size, told.length)
+  })
+
+  test('a poor parent with a rich child stays, a rich parent does not keep a poor child', async () => {
+    const node = await ChainNode.open({ maxBytes: 40_000 })
+    const coins = await node.fund(40)
+    const poor = node.spend([coins[0]], 200)
+    const richChild = node.spend(node.wallet.coinsOf(poor), 50_000)
+    const rich = node.spend([coins[1]], 40_000)
+    const poorChild = node.spend(node.wallet.coinsOf(rich), 150)
+    for (const tx of [poor, richChild, rich, poorChild]) assert.equal(await node.code(tx), 'ok')
+    for (const coin of coins.slice(2)) await node.mempool.accept(node.spend([coin], 5_000))
+    assert.ok(node.mempool.has(poor.txid))
+    assert.ok(node.mempool.has(richChild.txid))
+    assert.ok(node.mempool.has(rich.txid))
+    assert.equal(node.mempool.has(poorChild.txid), false)
+  })
+
+  test('what would be the first to leave does not enter', async () => {
+    const node = await ChainNode.open({ maxBytes: 30_000 })
+    const coins = await node.fund(30)
+    let full = false
+    for (const [i, coin] of coins.entries()) {
+      const tx = node.spend([coin], 50_000 - i * 1_000)
+      const code = await node.code(tx)
+      if (code === 'mempool full') {
+        full = true
+        assert.equal(node.mempool.has(tx.txid), false)
+        assert.equal(node.told.includes(`added ${tx.txid}`), false)
+        break
+      }
+      assert.equal(code, 'ok')
+    }
+    assert.ok(full)
+    assert.equal(await node.code(node.spend([coins[29]], 200)), 'mempool min fee not met')
+  })
+
+  test('a raised floor halves in 72 block spacings once blocks come, faster when there is room', () => {
+    const time = new VirtualTime(1e12, async () => {})
+    const floor = new FeeFloor(time, 1_000, 30)
+    floor.raise(7_000)
+    assert.equal(floor.rate(1), 8_000)
+    const wait = async (seconds: number) => time.run(seconds * 1_000)
+    return (async () => {
+      await wait(72 * 30)
+      assert.equal(floor.rate(1), 8_000, 'no block came')
+      floor.blockConnected()
+      await wait(72 * 30)
+      assert.equal(floor.rate(1), 4_000)
+      await wait(72 * 15)
+      assert.equal(floor.rate(0.4), 2_000)
+      await wait((72 * 30) / 4)
+      assert.equal(floor.rate(0.2), 1_000)
+      await wait(72 * 30 * 10)
+      assert.equal(floor.rate(1), 1_000)
+    })()
+  })
+
+  test('what waits too long leaves at the next block, with what spends it', async () => {
+    const node = await ChainNode.open({ expirySeconds: 1_000 })
+    const coins = await node.fund(2)
+    const old = node.spend([coins[0]], 500)
+    assert.equal(await node.code(old), 'ok')
+    await node.time.run(600_000)
+    const child = node.spend(node.wallet.coinsOf(old), 500)
+    const young = node.spend([coins[1]], 500)
+    assert.equal(await node.code(child), 'ok')
+    assert.equal(await node.code(young), 'ok')
+    await node.mine()
+    assert.equal(node.mempool.size, 3)
+    await node.time.run(400_000)
+    await node.mine()
+    assert.deepEqual(node.txids(), new Set([young.txid]))
+    assert.deepEqual(node.told.slice(3), [`expired ${old.txid}`, `expired ${child.txid}`])
+  })
+
+  test('estimates: the floor while there is room, else what the projected blocks take', async () => {
+    const params = { ...QUICK_PARAMS, weightLimit: 10_000 }
+    const node = await ChainNode.open({ params })
+    const coins = await node.fund(30, 60_000)
+    assert.equal(node.mempool.estimateFeeRate(1), 1_000)
+    const perBlock = Math.floor(
+      (params.weightLimit - BLOCK_RESERVED_WEIGHT) / node.spend([coins[0]], 500).weight,
+    )
+    for (const [i, coin] of coins.entries())
+      assert.equal(await node.code(node.spend([coin], 1_000 + i * 100)), 'ok')
+    const rate = (rank: number) => {
+      const fee = 1_000 + (coins.length - rank) * 100
+      return Math.floor((fee * 4_000) / node.spend([coins[0]], fee).weight) + 1
+    }
+    assert.equal(node.mempool.estimateFeeRate(1), rate(perBlock))
+    assert.ok(node.mempool.estimateFeeRate(2) < node.mempool.estimateFeeRate(1))
+    assert.equal(node.mempool.estimateFeeRate(100), 1_000)
+  })
+
+  test('orphans: a hundred, two million bytes, twenty minutes', () => {
+    const pool = new OrphanPool()
+    const parent = 'aa'.repeat(32) as Txid
+    const orphans = Array.from({ length: 150 }, () => spending([freshCoin()], 1))
+    for (const [i, orphan] of orphans.entries()) pool.add(orphan, [parent], i)
+    assert.equal(pool.size, 100)
+    assert.equal(pool.has(orphans[49].wtxid), false)
+    assert.ok(pool.has(orphans[50].wtxid))
+    pool.expire(99 + 1_200)
+    assert.equal(pool.has(orphans[99].wtxid), false)
+    assert.ok(pool.has(orphans[100].wtxid))
+    assert.deepEqual(pool.takeChildrenOf(parent), orphans.slice(100))
+    assert.equal(pool.size, 0)
+    for (let i = 0; i < 30; i++) pool.add(spending([freshCoin()], 2_000), [parent], 2_000)
+    assert.ok(pool.size > 15 && pool.size < 30)
+  })
+
+  test('the memory of verified transactions is bounded and keeps the last', () => {
+    const verified = new VerifiedSet()
+    for (let i = 0; i < 25_000; i++) verified.add(`${i}` as Wtxid)
+    assert.equal(verified.has('4999' as Wtxid), false)
+    assert.ok(verified.has('5000' as Wtxid))
+    assert.ok(verified.has('24999' as Wtxid))
+  })
+})

@@ -1,0 +1,131 @@
+/** Promise: the mempool follows the chain: nothing confirmed or conflicting stays, nothing that a lost branch held is lost. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { sats } from '../../src/primitives/amount.ts'
+import { ChainNode } from '../support/chain-node.ts'
+
+describe('mempool and the tip', () => {
+  test('a block removes what it holds and what conflicts with it, and keeps what spends it', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const { wallet } = node
+    const parent = node.spend([a], 1_000)
+    const child = node.spend(wallet.coinsOf(parent), 1_000)
+    const loser = node.spend([b], 1_000)
+    const loserChild = node.spend(wallet.coinsOf(loser), 1_000)
+    for (const tx of [parent, child, loser, loserChild]) assert.equal(await node.code(tx), 'ok')
+    const winner = node.spend([b], 2_000)
+    await node.mine([parent, winner])
+    assert.deepEqual(node.txids(), new Set([child.txid]))
+    assert.equal(node.mempool.get(child.txid)?.ancestorCount, 1)
+    assert.deepEqual(node.told.slice(4), [
+      `block ${parent.txid}`,
+      `conflict ${loser.txid}`,
+      `conflict ${loserChild.txid}`,
+    ])
+  })
+
+  test('a reorganisation brings back the transactions of the lost branch, in order', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const { wallet } = node
+    const fork = node.tip
+    const first = node.spend([a], 1_000)
+    const second = node.spend(wallet.coinsOf(first), 1_000)
+    const unseen = node.spend([b], 0)
+    const waiting = node.spend(wallet.coinsOf(second), 1_000)
+    await node.mine([first])
+    await node.mine([second, unseen])
+    assert.equal(await node.code(waiting), 'ok')
+    const told = node.told.length
+
+    await node.mine([], fork)
+    let tip = await node.mine([], node.builder.mineEmpty(fork, 1))
+    tip = await branch(node, fork, 3)
+    assert.equal(node.chain.headers.hash(node.chain.tip), tip.block.hash)
+    assert.deepEqual(
+      [...node.mempool.entries()].map(({ transaction }) => transaction.txid),
+      [first.txid, second.txid, unseen.txid, waiting.txid],
+    )
+    assert.equal(node.mempool.get(waiting.txid)?.ancestorCount, 3)
+    // The one that stayed unconfirmed was neither added nor removed for those who listen.
+    assert.deepEqual(
+      node.told.slice(told),
+      [first, second, unseen].map(({ txid }) => `added ${txid}`),
+    )
+    const selected = node.mempool.select(100_000).map(({ transaction }) => transaction)
+    await node.mine(selected)
+    assert.equal(node.mempool.size, 0)
+  })
+
+  test('what the new branch holds, or spends otherwise, does not come back', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const fork = node.tip
+    const both = node.spend([a], 1_000)
+    const lost = node.spend([b], 1_000)
+    const lostChild = node.spend(node.wallet.coinsOf(lost), 1_000)
+    const bothChild = node.spend(node.wallet.coinsOf(both), 1_000)
+    await node.mine([both, lost])
+    assert.equal(await node.code(lostChild), 'ok')
+    assert.equal(await node.code(bothChild), 'ok')
+    const told = node.told.length
+    const other = node.builder.mineBlock(fork, [both, node.spend([b], 3_000)])
+    const next = node.builder.mineBlock(other)
+    await node.offer(other)
+    await node.offer(next)
+    assert.equal(node.tip, next)
+    assert.deepEqual(node.txids(), new Set([bothChild.txid]))
+    assert.deepEqual(node.told.slice(told), [`reorg ${lostChild.txid}`])
+  })
+
+  test('what is locked or immature on the new branch leaves', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const { wallet } = node
+    const fork = node.tip
+    const young = wallet.coinbaseOf(await node.mine())
+    await node.mine()
+    const outputs = [{ value: sats(50_000), scriptPubKey: wallet.scriptPubKey }]
+    const height = node.chain.headers.height(node.chain.tip)
+    const locked = wallet.spend([a], outputs, { lockTime: height })
+    const free = wallet.spend([b], outputs)
+    const ofCoinbase = node.spend([young], 1_000)
+    for (const tx of [locked, free, ofCoinbase]) assert.equal(await node.code(tx), 'ok')
+    // Back to the fork: no block is connected in place of what is left.
+    const left = node.chain.headers.ancestor(node.chain.tip, fork.height + 1)
+    await node.chain.invalidate(left)
+    await node.settled()
+    assert.equal(node.chain.headers.height(node.chain.tip), fork.height)
+    assert.deepEqual(node.txids(), new Set([free.txid]))
+    assert.deepEqual(node.told.slice(3).sort(), [`reorg ${locked.txid}`, `reorg ${ofCoinbase.txid}`].sort())
+  })
+
+  test('returned transactions are not verified a second time', async () => {
+    const node = await ChainNode.open()
+    const [a] = await node.fund(1)
+    const fork = node.tip
+    const tx = node.spend([a], 1_000)
+    await node.mine([tx])
+    await branch(node, fork, 2)
+    assert.deepEqual(node.txids(), new Set([tx.txid]))
+    assert.ok(node.mempool.wasVerified(tx))
+  })
+
+  test('a closed mempool follows no more', async () => {
+    const node = await ChainNode.open()
+    const [a] = await node.fund(1)
+    const tx = node.spend([a], 1_000)
+    assert.equal(await node.code(tx), 'ok')
+    node.mempool.close()
+    await node.mine([tx])
+    assert.equal(node.mempool.size, 1)
+  })
+})
+
+/** Mines `count` empty blocks after `fork`, another branch than any before. */
+async function branch(node: ChainNode, fork: ChainNode['tip'], count: number): Promise<ChainNode['tip']> {
+  let tip = fork
+  for (let i = 0; i < count; i++) tip = await node.mine([], tip)
+  return tip
+}
