@@ -3,7 +3,7 @@
  * inputs share, so that the bytes hashed grow with the transaction and never with its square. Everything is taken from the
  * source bytes: amounts need not be safe integers here. Pure, any thread.
  */
-import { Reader, Writer } from '../primitives/codec.ts'
+import { decodeWith, Writer } from '../primitives/codec.ts'
 import { sha256, taggedHash } from '../primitives/hashes.ts'
 import { readOutput, type Transaction } from '../primitives/transaction.ts'
 
@@ -30,7 +30,7 @@ interface PackedOutput {
 }
 
 /** SHA-256 of the annex behind its CompactSize length. An input's signatures all share it: hash an annex once. */
-export function annexHash(annex: Uint8Array): Uint8Array {
+export function hashAnnex(annex: Uint8Array): Uint8Array {
   return sha256(new Writer(annex.length + 9).varBytes(annex).finish())
 }
 
@@ -114,21 +114,21 @@ export class SighashCache {
   sighash(
     index: number,
     hashType: number,
-    annex?: Uint8Array,
+    shaAnnex?: Uint8Array,
     tapscript?: TapscriptContext,
   ): Uint8Array | undefined {
-    const message = this.message(index, hashType, annex, tapscript)
+    const message = this.message(index, hashType, shaAnnex, tapscript)
     return message && taggedHash('TapSighash', message)
   }
 
   /**
-   * The message behind `sighash`, epoch byte first. `annex` is its `annexHash`; with `tapscript` it is the message of
-   * BIP342 (extension flag 1), else that of a key-path spend.
+   * The message behind `sighash`, epoch byte first. `shaAnnex` is the `hashAnnex` of the input's annex; with `tapscript`
+   * it is the message of BIP342 (extension flag 1), else that of a key-path spend.
    */
   message(
     index: number,
     hashType: number,
-    annex?: Uint8Array,
+    shaAnnex?: Uint8Array,
     tapscript?: TapscriptContext,
   ): Uint8Array | undefined {
     const { version, lockTime, inputs, outputs } = this.transaction
@@ -141,12 +141,12 @@ export class SighashCache {
     if (!anyoneCanPay)
       writer.put(this.shaPrevouts).put(this.shaAmounts).put(this.shaScriptPubKeys).put(this.shaSequences)
     if (outputType === SIGHASH_DEFAULT || outputType === SIGHASH_ALL) writer.put(this.shaOutputs)
-    writer.u8((tapscript ? 2 : 0) | (annex ? 1 : 0))
+    writer.u8((tapscript ? 2 : 0) | (shaAnnex ? 1 : 0))
     if (anyoneCanPay) {
       const { prevout, sequence } = inputs[index]
       writer.put(prevout.txid).u32(prevout.index).put(this.spentOutputs[index].bytes).u32(sequence)
     } else writer.u32(index)
-    if (annex) writer.put(annex)
+    if (shaAnnex) writer.put(shaAnnex)
     if (outputType === SIGHASH_SINGLE) writer.put(this.shaSingleOutput(index))
     if (tapscript) writer.put(tapscript.leafHash).u8(KEY_VERSION).u32(tapscript.codeSeparatorPosition)
     return writer.finish()
@@ -163,13 +163,15 @@ function amountOf(output: PackedOutput): Uint8Array {
 
 /** Splits outputs that are serialised one after another. Throws where they are cut short. */
 function unpackOutputs(packed: Uint8Array): PackedOutput[] {
-  const reader = new Reader(packed)
   const outputs: PackedOutput[] = []
-  while (reader.remaining > 0) {
-    const start = reader.offset
-    const { scriptPubKey } = readOutput(reader)
-    outputs.push({ bytes: packed.subarray(start, reader.offset), scriptPubKey })
-  }
+  const unpacked = decodeWith(packed, 'outputs-decode-failed', (reader) => {
+    while (reader.remaining > 0) {
+      const start = reader.offset
+      const { scriptPubKey } = readOutput(reader)
+      outputs.push({ bytes: packed.subarray(start, reader.offset), scriptPubKey })
+    }
+  })
+  if (!unpacked.ok) throw new Error(`Packed outputs are malformed. ${unpacked.detail}`)
   return outputs
 }
 

@@ -8,7 +8,7 @@ import { invalid, OK, type Rejection, type Result } from '../primitives/result.t
 import { decodeTransaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from './input-check.ts'
 import { type SignatureCheck, verifySchnorr } from './schnorr.ts'
-import { annexHash, SIGHASH_DEFAULT, SighashCache } from './sighash.ts'
+import { hashAnnex, SIGHASH_DEFAULT, SighashCache } from './sighash.ts'
 import { outputKeyOf } from './taproot.ts'
 
 /** First byte of an annex: the last witness item of at least two, where it starts with this (BIP341). */
@@ -103,7 +103,7 @@ function collectKeyPath(
   const message =
     item.length === 65 && hashType === SIGHASH_DEFAULT
       ? undefined
-      : sighashes.sighash(index, hashType, annex && annexHash(annex))
+      : sighashes.sighash(index, hashType, annex && hashAnnex(annex))
   if (!message)
     return invalid(
       'schnorr-sig-hashtype',

@@ -5,7 +5,7 @@ import { sats } from '../../src/primitives/amount.ts'
 import { EMPTY } from '../../src/primitives/bytes.ts'
 import { NULL_OUTPOINT, Transaction, type TransactionFields } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import { annexHash, SIGHASH_DEFAULT, SighashCache } from '../../src/script/sighash.ts'
+import { hashAnnex, SIGHASH_DEFAULT, SighashCache } from '../../src/script/sighash.ts'
 import { p2trScript, taprootOutputKey, tweakSecretKey } from '../../src/script/taproot.ts'
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
@@ -73,7 +73,7 @@ export function signKeyPath(
   const sighashes = new SighashCache(unsigned, spentOutputs)
   const inputs = unsigned.inputs.map((input, index) => {
     const { secretKey, annex, hashType = SIGHASH_DEFAULT } = signing[index]
-    const message = sighashes.sighash(index, hashType, annex && annexHash(annex))
+    const message = sighashes.sighash(index, hashType, annex && hashAnnex(annex))
     if (!message) throw new Error(`nothing to sign with hash type ${hashType}`)
     const signature = schnorr.sign(message, tweakSecretKey(secretKey), new Uint8Array(32))
     const item = hashType === SIGHASH_DEFAULT ? signature : Uint8Array.of(...signature, hashType)

@@ -60,6 +60,13 @@ test('a CompactSize has one encoding', () => {
   )
 })
 
+test('no CompactSize is over 2^53 - 1', () => {
+  const encoded = (value: bigint) => new Writer().u8(0xff).u64(value).finish()
+  assert.deepEqual(decodeCompactSize(encoded(2n ** 53n - 1n)), { ok: true, value: Number.MAX_SAFE_INTEGER })
+  for (const value of [2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n])
+    assert.equal(decodeCompactSize(encoded(value)).ok, false)
+})
+
 test('integers and byte strings come back as they were written', () => {
   const u = (bits: number) => fc.nat({ max: 2 ** bits - 1 })
   const u32 = fc.integer({ min: 0, max: 0xffffffff })

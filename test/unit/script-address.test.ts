@@ -129,6 +129,16 @@ test('two swapped neighbours are located', () => {
   )
 })
 
+test('what this network has no coins for is never suggested', () => {
+  const future = encodeSegwitAddress({ prefix: 'tab', version: 2, program: new Uint8Array(32).fill(7) })
+  const decoded = decodeAddress(
+    `${future.slice(0, 20)}${future[20] === 'q' ? 'p' : 'q'}${future.slice(21)}`,
+    'tab',
+  )
+  assert(!decoded.ok)
+  assert.equal(decoded.suggestion, undefined)
+})
+
 test('a garbled address gets no suggestion', () => {
   const address = encodeAddress(new Uint8Array(32).fill(7), 'tab')
   const garbled = `${address.slice(0, 10)}qqqqqqqq${address.slice(18)}`

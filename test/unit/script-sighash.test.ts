@@ -10,7 +10,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../../src/primitives/bytes.
 import { sha256, sha256d } from '../../src/primitives/hashes.ts'
 import { decodeTransaction, Transaction } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import { annexHash, SighashCache } from '../../src/script/sighash.ts'
+import { hashAnnex, SighashCache } from '../../src/script/sighash.ts'
 import { p2trScript, tapTweak, tweakSecretKey } from '../../src/script/taproot.ts'
 import { verifyChecks } from '../../src/script/verify-input.ts'
 import { vectors, vectorTest } from '../support/vectors.ts'
@@ -170,7 +170,7 @@ test('agrees with scure-btc-signer on every hash type, ids and weight', () => {
           const ours = sighashes.sighash(
             index,
             hashType,
-            annex && annexHash(annex),
+            annex && hashAnnex(annex),
             leaf && { leafHash: tapLeafHash(leaf), codeSeparatorPosition },
           )
           if ((hashType & 3) === 3 && index >= tx.outputs.length) {
