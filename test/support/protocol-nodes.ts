@@ -196,9 +196,9 @@ export class Puppet implements TransportHandler {
   onMessage: (message: Message, from: PeerId) => void = () => {}
   connections = 0
   private readonly transport: VirtualTransport
-  private readonly greeting: HelloMessage | undefined
+  readonly greeting: HelloMessage
 
-  constructor(transport: VirtualTransport, greeting: HelloMessage | undefined) {
+  constructor(transport: VirtualTransport, greeting: HelloMessage) {
     this.id = transport.self
     this.transport = transport
     this.greeting = greeting
@@ -243,7 +243,7 @@ export class Puppet implements TransportHandler {
 
   peerConnected({ id }: { id: PeerId }): void {
     this.connections++
-    if (this.greeting) this.send(id, this.greeting)
+    this.send(id, this.greeting)
   }
 
   peerDisconnected(): void {

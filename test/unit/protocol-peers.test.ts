@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BlockHeader } from '../../src/primitives/block.ts'
+import { invalid, mutated, notNow, retry } from '../../src/primitives/result.ts'
+import { HeaderSync } from '../../src/protocol/header-sync.ts'
+import type { Peer } from '../../src/protocol/peer.ts'
+import { PeerSet } from '../../src/protocol/peer-set.ts'
+import { MAX_BANS } from '../../src/protocol/peer-store.ts'
+import { TokenBucket } from '../../src/protocol/token-bucket.ts'
+import type { PeerId, Transport } from '../../src/protocol/transport.ts'
+import { BAN_SCORE, verdictOn } from '../../src/protocol/verdict.ts'
+import type { HelloMessage, Message } from '../../src/protocol/wire.ts'
+import { TestChain } from '../support/chain-builder.ts'
+import { MemoryPeerStore, type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
+
+const chain = new TestChain()
+const tip = chain.mineEmpty(chain.genesis, 40)
+
+async function withNetwork(run: (network: TestNetwork) => Promise<void>): Promise<void> {
+  const network = new TestNetwork(chain)
+  try {
+    await run(network)
+  } finally {
+    await network.close()
+  }
+}
+
+async function meet(network: TestNetwork, hello?: Partial<HelloMessage>): Promise<[TestNode, Puppet]> {
+  const node = await network.node('node', tip)
+  const puppet = network.puppet('puppet', hello)
+  puppet.serve([])
+  await node.join()
+  await puppet.join()
+  await network.pass(1)
+  return [node, puppet]
+}
+
+test('the verdict table', () => {
+  const row = (rejection: Parameters<typeof verdictOn>[0]) => Object.values(verdictOn(rejection))
+  assert.deepEqual(row(invalid('bad-cb-amount', '')), [true, 'reject', BAN_SCORE])
+  assert.deepEqual(row(mutated('bad-txnmrklroot', '')), [false, 'reject', BAN_SCORE])
+  assert.deepEqual(row(retry('prev-blk-not-found', '')), [false, 'ignore', 0])
+  assert.deepEqual(row(notNow('min relay fee not met', '')), [false, 'ignore', 0])
+  // Another tip, or another person's `invalidateblock`, may see these differently.
+  for (const code of [
+    'duplicate-invalid',
+    'bad-prevblk',
+    'bad-txns-premature-spend-of-coinbase',
+    'non-final',
+  ])
+    assert.deepEqual(row(invalid(code, '')), [false, 'ignore', 0], code)
+})
+
+test('both sides greet each other', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network, { userAgent: '/puppet:1/' })
+    const [hello] = puppet.received
+    assert.equal(hello.type === 'hello' && hello.height, 40)
+    assert.equal(node.manager.peers()[0].userAgent, '/puppet:1/')
+  }))
+
+for (const [what, hello, reason] of [
+  ['another network', { networkId: new Uint8Array(32).fill(7) }, /another network/],
+  ['another version', { version: 2 }, /speaks version 2.*reload/],
+] as const)
+  test(`a peer of ${what} is left with a sentence, and without a ban`, () =>
+    withNetwork(async (network) => {
+      const [node, puppet] = await meet(network, hello)
+      assert.deepEqual(node.manager.peers(), [])
+      assert.match(node.log.join('\n'), reason)
+      assert.equal(puppet.connections, 0)
+      assert.equal(puppet.got('getheaders'), 0)
+    }))
+
+test('who says nothing, something else, or hello twice', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', tip)
+    const [silent, rude] = ['silent', 'rude'].map((name) => network.puppet(name))
+    silent.peerConnected = () => {}
+    rude.peerConnected = ({ id }) => rude.send(id, { type: 'mempool' })
+    await node.join()
+    for (const puppet of [silent, rude]) await puppet.join()
+    await network.pass(2)
+    assert.match(node.log.join('\n'), /rude disconnected: It did not say hello first/)
+    await network.pass(25)
+    assert.match(node.log.join('\n'), /silent disconnected: It did not say hello\./)
+
+    const twice = network.puppet('twice')
+    twice.serve([])
+    await twice.join()
+    await network.pass(1)
+    twice.peerConnected({ id: node.id })
+    await network.pass(1)
+    assert.ok((node.scoreOf(twice.id) ?? 0) >= 19)
+  }))
+
+test('what does not decode costs the connection', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    puppet.sendBytes(node.id, Uint8Array.of(2, 0, 0))
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+  }))
+
+test('answers that nobody asked for add up to a ban, and time forgives', () =>
+  withNetwork(async (network) => {
+    const answers: Message[] = [
+      { type: 'headers', id: 77, headers: [tip.block.header] },
+      { type: 'block', id: 77, block: tip.block },
+      { type: 'tx', id: 77, transactions: [] },
+      { type: 'blocktxn', id: 77, blockHash: tip.block.header.hashBytes, transactions: [] },
+    ]
+    const [node, puppet] = await meet(network)
+    for (const answer of answers) puppet.send(node.id, answer)
+    await network.pass(1)
+    assert.equal(Math.round(node.scoreOf(puppet.id) ?? 0), 80)
+    await network.pass(3600)
+    assert.equal(Math.round(node.scoreOf(puppet.id) ?? 0), 20)
+    for (const answer of [...answers, answers[0]]) puppet.send(node.id, answer)
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+  }))
+
+test('headers that do not follow each other cost the connection', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const { header } = tip.block
+    puppet.send(node.id, { type: 'headers', id: 0, headers: [header, header] })
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+  }))
+
+test('questions beyond the rate are not answered, and cost the connection in the end', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const before = node.sentCount('inv')
+    for (let i = 0; i < 600; i++) puppet.send(node.id, { type: 'mempool' })
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+    assert.ok(node.sentCount('inv') - before <= 4)
+  }))
+
+test('blocks beyond what may wait are not served', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const hashes = Array.from({ length: 16 }, (_, i) => chain.ancestor(tip, i + 1).block.header.hashBytes)
+    // A slow disk, so that requests pile up.
+    const { readBlock } = node.chain
+    node.chain.readBlock = async (index) => {
+      await network.time.sleep(100)
+      return readBlock.call(node.chain, index)
+    }
+    for (let id = 1; id <= 40; id++) puppet.send(node.id, { type: 'getdata', id, hashes })
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+    assert.ok(node.sentCount('block') <= 33, `${node.sentCount('block')} sent`)
+  }))
+
+test('only the active chain is served whole', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const side = chain.mineBlock(chain.ancestor(tip, 39), [], { extraNonce: Uint8Array.of(9) })
+    await node.chain.acceptBlock(side.block)
+    const hashes = [side.block.header.hashBytes, tip.block.header.hashBytes]
+    puppet.send(node.id, { type: 'getdata', id: 5, hashes })
+    await network.pass(1)
+    const answers = puppet.received.slice(-2)
+    assert.deepEqual(
+      answers.map((answer) => answer.type),
+      ['notfound', 'block'],
+    )
+  }))
+
+test('getheaders is answered from the last common block, to the stop, and empty from above our tip', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const ask = async (locator: Uint8Array[], stop: Uint8Array = new Uint8Array(32)): Promise<number[]> => {
+      puppet.send(node.id, { type: 'getheaders', id: 9, locator, stop })
+      await network.pass(1)
+      const answer = puppet.received[puppet.received.length - 1]
+      assert.ok(answer.type === 'headers' && answer.id === 9)
+      return [answer.headers.length, answer.headers[0]?.time ?? 0]
+    }
+    const hashAt = (height: number) => chain.ancestor(tip, height).block.header.hashBytes
+    const timeAt = (height: number) => chain.ancestor(tip, height).block.header.time
+    const unknown = new Uint8Array(32).fill(1)
+    assert.deepEqual(await ask([unknown, hashAt(30), hashAt(0)]), [10, timeAt(31)])
+    assert.deepEqual(await ask([unknown]), [40, timeAt(1)])
+    assert.deepEqual(await ask([hashAt(10)], hashAt(12)), [2, timeAt(11)])
+    const above = chain.mineBlock(tip)
+    node.chain.acceptHeaders([above.block.header])
+    assert.deepEqual(await ask([above.block.header.hashBytes, hashAt(10)]), [0, 0])
+  }))
+
+test('at most 256 bans are remembered, those that last longest', async () => {
+  const store = new MemoryPeerStore()
+  const set = new PeerSet({ ...stubs(), store })
+  for (let i = 0; i < MAX_BANS + 10; i++) {
+    const peer = set.connect({ id: `peer${i}` as PeerId, direction: 'inbound', address: '' }) as Peer
+    set.drop(peer, 'Test.', 1000 + i)
+  }
+  assert.equal(store.bans.length, MAX_BANS)
+  assert.equal(
+    store.bans.some((ban) => ban.id === 'peer0'),
+    false,
+  )
+  assert.equal(store.bans[0].id, `peer${MAX_BANS + 9}`)
+})
+
+test('a token bucket gives its capacity at once and then its rate', () => {
+  let now = 0
+  const clock = { now: () => now, after: () => () => {} }
+  const bucket = new TokenBucket(clock, 10, 2)
+  assert.equal(bucket.take(11), false)
+  assert.equal(bucket.take(10), true)
+  assert.equal(bucket.take(1), false)
+  now = 500
+  assert.equal(bucket.take(1), true)
+  assert.equal(bucket.spend(4), 2000)
+  now = 1_000_000
+  assert.equal(bucket.take(10), true)
+  assert.equal(bucket.take(1), false)
+})
+
+test('a flood of headers with little work is bounded, by peer and in all', { timeout: 120_000 }, () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', tip)
+    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new MemoryPeerStore() })
+    const sync = new HeaderSync({
+      chain: node.chain,
+      peers,
+      clock: network.time,
+      log: () => {},
+      learnt: () => {},
+      announced: () => {},
+    })
+    const join = (name: string): Peer => {
+      const peer = peers.connect({ id: name as PeerId, direction: 'inbound', address: '' }) as Peer
+      peer.hello = network.puppet(`${name}-hello`).greeting as HelloMessage
+      sync.add(peer)
+      return peer
+    }
+    const before = node.chain.headers.size
+    /** How many headers of side branches a peer gets in before it is refused. */
+    const flood = (peer: Peer): number => {
+      const start = node.chain.headers.size
+      for (;;) {
+        const result = sync.accept(peer, sideBranch(39), false)
+        if (!result.ok) {
+          assert.equal(result.code, 'low-work-headers')
+          return node.chain.headers.size - start
+        }
+      }
+    }
+    const [first, second, third] = ['first', 'second', 'third'].map(join)
+    const own = flood(first)
+    assert.ok(own > 19_000 && own <= 20_000, `${own} headers of one peer`)
+    flood(second)
+    const last = flood(third)
+    assert.ok(last < 19_000, `${last} headers of the third`)
+    assert.ok(node.chain.headers.size - before <= 50_000)
+    // What leads to more work is still welcome.
+    const more = chain.mineEmpty(chain.genesis, 41, { extraNonce: Uint8Array.of(5) })
+    const headers = chain.branch(more).map(({ block }) => block.header)
+    assert.equal(sync.accept(first, headers, false).ok, true)
+  }),
+)
+
+let salt = 0
+
+/** Headers with work, from genesis, that lead nowhere. */
+function sideBranch(length: number): BlockHeader[] {
+  const branch: BlockHeader[] = []
+  let parent = chain.genesis.block.header
+  for (let i = 0; i < length; i++) {
+    const merkleRoot = new Uint8Array(32)
+    new DataView(merkleRoot.buffer).setUint32(0, ++salt)
+    let header: BlockHeader
+    let nonce = 0
+    do
+      header = BlockHeader.of({
+        ...parent,
+        previousHash: parent.hashBytes,
+        merkleRoot,
+        time: parent.time + 30,
+        nonce: nonce++,
+      })
+    while (header.hashBytes[31] >= 0x7f)
+    branch.push(header)
+    parent = header
+  }
+  return branch
+}
+
+function stubs() {
+  const transport: Transport = {
+    self: 'self' as PeerId,
+    start: async () => {},
+    stop: async () => {},
+    send: () => {},
+    publish: () => {},
+    disconnect: () => {},
+  }
+  const clock = { now: () => 1000, after: () => () => {} }
+  return { transport, clock, log: () => {}, gone: () => {} }
+}
