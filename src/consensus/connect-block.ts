@@ -126,6 +126,14 @@ class UndoWriter {
   }
 }
 
+/** The coins in a block's undo data, in the order of its inputs. */
+export function spentCoinsIn(undo: Uint8Array): Coin[] {
+  const reader = new UndoReader(undo)
+  const coins: Coin[] = []
+  while (reader.remaining > 0) coins.push(reader.takeLast())
+  return coins.reverse()
+}
+
 /** Reads coins in reverse: blocks are undone from their end. */
 class UndoReader {
   remaining: number

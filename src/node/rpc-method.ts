@@ -105,6 +105,16 @@ export function integer(name: string, describe: string, least: number, most: num
   })
 }
 
+/** Any number from `least` to `most`. */
+export function number(name: string, describe: string, least: number, most: number): Parameter<number> {
+  return parameter(name, describe, (value) => {
+    if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+    if (!(value >= least && value <= most))
+      throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be from ${least} to ${most}, not ${value}.`)
+    return value
+  })
+}
+
 /** Bitcoin Core's verbosity arguments: a number, or a boolean for 0 and 1. */
 export function verbosity(name: string, describe: string, most: number): Parameter<number> {
   const number = integer(name, describe, 0, most)
@@ -174,6 +184,9 @@ export function record(name: string, describe: string): Parameter<Readonly<Recor
     return value as Readonly<Record<string, unknown>>
   })
 }
+
+/** What an object of options is when it is left out. */
+export const NO_OPTIONS: Readonly<Record<string, unknown>> = {}
 
 /** A number in plain decimal notation: `1e-8` becomes `0.00000001`; more than 8 decimals stay visible. */
 function decimal(value: number): string {

@@ -108,12 +108,11 @@ export class PeerManager implements TransportHandler {
       gone: (peer, reason) => this.gone(peer, reason),
     })
     this.connected = peers
-    this.download = new BlockDownload({ chain, peers, clock, log })
+    this.download = new BlockDownload({ chain, peers, clock })
     this.headerSync = new HeaderSync({
       chain,
       peers,
       clock,
-      log,
       learnt: (peer) => {
         this.download.schedule()
         this.changed(peer)
@@ -147,7 +146,7 @@ export class PeerManager implements TransportHandler {
   async stop(): Promise<void> {
     this.cancelTick?.()
     for (const end of this.unsubscribe) end()
-    for (const peer of this.connected.all()) this.connected.leave(peer.id, 'This tab left the network.')
+    this.connected.leaveAll('This tab left the network.')
     await this.options.transport.stop()
   }
 

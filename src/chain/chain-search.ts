@@ -1,0 +1,71 @@
+/** Finding transactions in the active chain, newest block first. Thread: the brain. */
+import type { Coin } from '../consensus/coins.ts'
+import type { Block } from '../primitives/block.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Txid } from '../primitives/hashes.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { outputKeyOf } from '../script/taproot.ts'
+import type { Chain } from './chain.ts'
+import type { HeaderIndex } from './header-tree.ts'
+
+/** A transaction in its block. */
+export interface FoundTransaction {
+  readonly index: HeaderIndex
+  readonly block: Block
+  readonly transaction: Transaction
+  /** The coins it spends, in input order; undefined for a coinbase, and where undo data is gone. */
+  readonly spent: readonly Coin[] | undefined
+}
+
+/** The transaction with this id in `within`, or anywhere in the active chain. */
+export async function findTransaction(
+  chain: Chain,
+  txid: Txid,
+  within?: HeaderIndex,
+): Promise<FoundTransaction | undefined> {
+  const places = within === undefined ? activeChain(chain) : [within]
+  for (const index of places) {
+    const block = await chain.readBlock(index)
+    const at = block?.transactions.findIndex((tx) => tx.txid === txid) ?? -1
+    if (block && at >= 0) return found(index, block, at, await chain.readSpentCoins(index))
+  }
+  return undefined
+}
+
+/** The transactions that pay to an output key (32 bytes) or spend from it, newest first. */
+export async function* findByOutputKey(
+  chain: Chain,
+  outputKey: Uint8Array,
+): AsyncGenerator<FoundTransaction> {
+  for (const index of activeChain(chain)) {
+    const block = await chain.readBlock(index)
+    if (!block) continue
+    const coins = await chain.readSpentCoins(index)
+    for (let at = block.transactions.length - 1; at >= 0; at--) {
+      const candidate = found(index, block, at, coins)
+      const pays = candidate.transaction.outputs.some(({ scriptPubKey }) => {
+        const key = outputKeyOf(scriptPubKey)
+        return key !== undefined && equalBytes(key, outputKey)
+      })
+      if (pays || candidate.spent?.some((coin) => equalBytes(coin.outputKey, outputKey))) yield candidate
+    }
+  }
+}
+
+/** From the tip down to the first block after genesis. */
+function* activeChain(chain: Chain): Generator<HeaderIndex> {
+  for (let height = chain.headers.height(chain.tip); height > 0; height--) yield chain.activeAt(height)
+}
+
+/** `coins` are those that the whole block spent. */
+function found(
+  index: HeaderIndex,
+  block: Block,
+  at: number,
+  coins: readonly Coin[] | undefined,
+): FoundTransaction {
+  const transaction = block.transactions[at]
+  const before = block.transactions.slice(1, at).reduce((sum, tx) => sum + tx.inputs.length, 0)
+  const spent = at === 0 ? undefined : coins?.slice(before, before + transaction.inputs.length)
+  return { index, block, transaction, spent }
+}

@@ -1,0 +1,188 @@
+/** RPC: mining, templates, blocks of our own, and time on networks for tests. */
+import { targetOf } from '../consensus/pow.ts'
+import { createTemplate } from '../mining/template.ts'
+import { decodeBlock } from '../primitives/block.ts'
+import { bytesToHex } from '../primitives/bytes.ts'
+import { type Txid, toDisplay } from '../primitives/hashes.ts'
+import { decodeAddress } from '../script/address.ts'
+import type { NodeCore } from './node-core.ts'
+import {
+  RPC_DESERIALIZATION_ERROR,
+  RPC_INVALID_ADDRESS_OR_KEY,
+  RPC_INVALID_PARAMETER,
+  RPC_METHOD_NOT_FOUND,
+  RPC_MISC_ERROR,
+  RpcError,
+} from './rpc-error.ts'
+import { difficulty, hex32, hex256 } from './rpc-json.ts'
+import {
+  flag,
+  hexBytes,
+  integer,
+  method,
+  NO_OPTIONS,
+  number,
+  optional,
+  type RpcMethod,
+  record,
+  text,
+} from './rpc-method.ts'
+
+/** Blocks that `generatetoaddress` makes in one call. */
+const MAX_GENERATED = 10_000
+/** Headers over which the network's hash rate is estimated. */
+const HASH_RATE_SPAN = 120
+
+/** The scriptPubKey of an address of this network. */
+export function scriptOf(node: NodeCore, address: string): Uint8Array {
+  const decoded = decodeAddress(address, node.params.addressPrefix)
+  if (!decoded.ok) throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, decoded.detail)
+  return decoded.value
+}
+
+/** Where a template pays to: the address asked for, else this wallet. */
+async function payoutScript(node: NodeCore, address: unknown): Promise<Uint8Array> {
+  if (typeof address === 'string') return scriptOf(node, address)
+  if (address !== undefined) throw new RpcError(RPC_INVALID_PARAMETER, 'payoutaddress must be an address.')
+  const own = await node.miningAddress()
+  if (!own.ok) throw new RpcError(RPC_MISC_ERROR, own.detail)
+  return own.value.scriptPubKey
+}
+
+function requireTestControls(node: NodeCore, name: string): void {
+  if (!node.params.testControls)
+    throw new RpcError(
+      RPC_METHOD_NOT_FOUND,
+      `${name} works on networks for tests only, such as ?network=regtest.`,
+    )
+}
+
+/** Hashes a second over the last blocks, from their work and times. */
+function networkHashRate({ chain }: NodeCore): number {
+  const { headers, tip } = chain
+  const height = headers.height(tip)
+  const from = headers.ancestor(tip, Math.max(0, height - HASH_RATE_SPAN))
+  const seconds = headers.time(tip) - headers.time(from)
+  return seconds > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / seconds : 0
+}
+
+export const miningMethods: readonly RpcMethod<NodeCore>[] = [
+  method('getmininginfo', 'State of mining.', [], (node) => {
+    const { chain, mempool, miner, params } = node
+    const { headers, tip } = chain
+    const { state } = miner
+    return {
+      blocks: headers.height(tip),
+      bits: hex32(headers.bits(tip)),
+      difficulty: difficulty(headers.bits(tip)),
+      target: hex256(targetOf(headers.bits(tip))),
+      networkhashps: networkHashRate(node),
+      pooledtx: mempool.size,
+      chain: params.name,
+      generate: state.status !== 'stopped',
+      threads: state.threads,
+      maxthreads: state.maxThreads,
+      throttle: state.throttle,
+      hashespersec: state.hashRate,
+      blocksfound: state.blocksFound,
+      ...(state.lastError === undefined ? {} : { problem: state.lastError }),
+      warnings: [],
+    }
+  }),
+  method(
+    'setgenerate',
+    'Starts or stops mining to this wallet.',
+    [
+      flag('generate', 'true starts, false stops'),
+      optional(integer('threads', 'threads to mine with; all cores when left out', 1, 64), undefined),
+      optional(number('throttle', 'share of the time that each works', 0.01, 1), undefined),
+    ],
+    async (node, active, threads, throttle) => {
+      const { miner } = node
+      if (!active) {
+        miner.stop()
+        return null
+      }
+      const address = await node.miningAddress()
+      if (!address.ok) throw new RpcError(RPC_MISC_ERROR, address.detail)
+      miner.start(address.value.scriptPubKey, {
+        ...(threads === undefined ? {} : { threads }),
+        ...(throttle === undefined ? {} : { throttle }),
+      })
+      return null
+    },
+  ),
+  method(
+    'getblocktemplate',
+    'A block to search a nonce for (BIP22, the part that fits): submit it with submitblock. Pays to the address given, else to this wallet.',
+    [optional(record('template_request', 'may hold payoutaddress'), NO_OPTIONS)],
+    async (node, request) => {
+      const template = createTemplate(node.chain, node.mempool, {
+        scriptPubKey: await payoutScript(node, request.payoutaddress),
+        extraNonce: node.random.bytes(8),
+        time: Math.floor(node.clock.now() / 1000),
+      })
+      const { header, transactions } = template.block
+      const [coinbase, ...rest] = transactions
+      return {
+        version: header.version,
+        previousblockhash: header.previous,
+        merkleroot: toDisplay<Txid>(header.merkleRoot),
+        transactions: rest.map((tx) => ({
+          data: bytesToHex(tx.bytes),
+          txid: tx.txid,
+          hash: tx.wtxid,
+          weight: tx.weight,
+        })),
+        coinbasetxn: { data: bytesToHex(coinbase.bytes), txid: coinbase.txid, hash: coinbase.wtxid },
+        coinbasevalue: template.subsidy + template.fees,
+        target: hex256(targetOf(header.bits)),
+        mintime: node.chain.headers.medianTimePast(template.parent) + 1,
+        mutable: ['time'],
+        noncerange: '00000000ffffffff',
+        weightlimit: node.params.weightLimit,
+        curtime: header.time,
+        bits: hex32(header.bits),
+        height: template.height,
+        default_witness_commitment: bytesToHex(coinbase.outputs[coinbase.outputs.length - 1].scriptPubKey),
+        block: bytesToHex(template.block.bytes),
+      }
+    },
+  ),
+  method(
+    'submitblock',
+    'Takes a block. Null when it is valid, else why not.',
+    [hexBytes('hexdata', 'the block')],
+    async (node, bytes) => {
+      const block = decodeBlock(bytes)
+      if (!block.ok) throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a block. ${block.detail}`)
+      const submitted = await node.submitBlock(block.value)
+      return submitted.ok ? null : submitted.code
+    },
+  ),
+  method(
+    'generatetoaddress',
+    'Mines blocks on demand that pay to an address, and answers their hashes. Networks for tests only.',
+    [
+      integer('nblocks', 'blocks', 0, MAX_GENERATED),
+      text('address', 'where subsidy and fees go'),
+      optional(integer('maxtries', 'nonces tried for each', 1, 0xffffffff), 1_000_000),
+    ],
+    async (node, count, address, maxTries) => {
+      requireTestControls(node, 'generatetoaddress')
+      const generated = await node.miner.generateBlocks(count, scriptOf(node, address), maxTries)
+      if (!generated.ok) throw new RpcError(RPC_MISC_ERROR, generated.detail)
+      return generated.value
+    },
+  ),
+  method(
+    'setmocktime',
+    'Holds the node’s time at an instant; 0 lets it run again. Networks for tests only.',
+    [integer('timestamp', 'seconds since 1970', 0, 0xffffffff)],
+    (node, seconds) => {
+      requireTestControls(node, 'setmocktime')
+      node.clock.hold(seconds === 0 ? undefined : seconds * 1000)
+      return null
+    },
+  ),
+]

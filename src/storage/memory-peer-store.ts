@@ -1,0 +1,14 @@
+/** `PeerStore` in memory: for tests and the simulator, where it outlives the crash of the node that used it. Any thread. */
+import type { BanRecord, PeerStore } from '../protocol/peer-store.ts'
+
+export class MemoryPeerStore implements PeerStore {
+  private bans: readonly BanRecord[] = []
+
+  async loadBans(): Promise<readonly BanRecord[]> {
+    return this.bans
+  }
+
+  async saveBans(bans: readonly BanRecord[]): Promise<void> {
+    this.bans = bans
+  }
+}

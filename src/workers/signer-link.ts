@@ -1,0 +1,137 @@
+/**
+ * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
+ * wallet's state pass; passphrases and seed words travel between Window and signer alone.
+ */
+import type { Result } from '../primitives/result.ts'
+import type { BackupNetwork } from '../wallet/backup.ts'
+import type { LocalSigner } from '../wallet/local-signer.ts'
+import type { Signer, SignerStatus } from '../wallet/signer.ts'
+import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
+
+/** Brain to signer. */
+export interface SignRequest {
+  readonly id: number
+  readonly psbt: Uint8Array
+}
+
+/** Signer to brain; the state comes first. */
+export type SignerEvent =
+  | { readonly type: 'status'; readonly status: SignerStatus }
+  | { readonly type: 'signed'; readonly id: number; readonly result: Result<Uint8Array> }
+
+/** What a person asks of the signer. Answers are the results of `LocalSigner`'s methods of the same names. */
+export type SignerCommand =
+  | { readonly type: 'create'; readonly passphrase: string; readonly words: 12 | 24 }
+  | { readonly type: 'restoreWords'; readonly words: string; readonly passphrase: string }
+  | { readonly type: 'restoreBackup'; readonly file: string; readonly passphrase: string }
+  | { readonly type: 'exportBackup'; readonly passphrase: string; readonly metadata: string }
+  | { readonly type: 'revealWords'; readonly passphrase: string }
+  | { readonly type: 'changePassphrase'; readonly passphrase: string; readonly next: string }
+  | { readonly type: 'unlock'; readonly passphrase: string; readonly seconds: number | undefined }
+  | { readonly type: 'lock' }
+
+/** Window to signer: once `open`, then commands. */
+export type SignerRequest =
+  | {
+      readonly type: 'open'
+      readonly network: BackupNetwork
+      readonly coinType: number
+      /** Name of the profile's database. */
+      readonly database: string
+      /** The brain's port. */
+      readonly brain: MessagePort
+    }
+  | { readonly type: 'command'; readonly id: number; readonly command: SignerCommand }
+
+/** Signer to Window. */
+export type SignerAnswer =
+  | { readonly type: 'opened' }
+  /** A sentence for people. */
+  | { readonly type: 'open-failed'; readonly reason: string }
+  | { readonly type: 'status'; readonly status: SignerStatus }
+  | { readonly type: 'answer'; readonly id: number; readonly result: Result<unknown> }
+
+/** The brain's half. */
+export class RemoteSigner implements Signer {
+  private readonly channel: Channel<SignRequest, SignerEvent>
+  private readonly answers = new PendingAnswers<Result<Uint8Array>>()
+  private readonly listeners = new Set<(status: SignerStatus) => void>()
+  private current: SignerStatus
+
+  private constructor(channel: Channel<SignRequest, SignerEvent>, status: SignerStatus) {
+    this.channel = channel
+    this.current = status
+  }
+
+  /** Resolves when the signer has told its state. */
+  static connect(port: Endpoint): Promise<RemoteSigner> {
+    const channel = new Channel<SignRequest, SignerEvent>(port)
+    return new Promise((resolve) => {
+      let signer: RemoteSigner | undefined
+      channel.listen((event) => {
+        if (signer) signer.receive(event)
+        else if (event.type === 'status') {
+          signer = new RemoteSigner(channel, event.status)
+          resolve(signer)
+        }
+      })
+    })
+  }
+
+  status(): SignerStatus {
+    return this.current
+  }
+
+  signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>> {
+    return this.answers.ask((id) => this.channel.post({ id, psbt }))
+  }
+
+  onChange(listener: (status: SignerStatus) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  private receive(event: SignerEvent): void {
+    if (event.type === 'signed') this.answers.answer(event.id, event.result)
+    else {
+      this.current = event.status
+      for (const listener of this.listeners) listener(event.status)
+    }
+  }
+}
+
+/** The signer's half of the brain's port. */
+export function serveSigner(signer: LocalSigner, port: Endpoint): void {
+  const channel = new Channel<SignerEvent, SignRequest>(port)
+  channel.post({ type: 'status', status: signer.status() })
+  signer.onChange((status) => channel.post({ type: 'status', status }))
+  channel.listen(async ({ id, psbt }) => {
+    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt) })
+  })
+}
+
+/** Carries out what a person asked. */
+export async function runCommand(
+  signer: LocalSigner,
+  command: SignerCommand,
+): Promise<Result<unknown>> {
+  switch (command.type) {
+    case 'create':
+      return signer.create(command.passphrase, command.words)
+    case 'restoreWords':
+      return signer.restoreWords(command.words, command.passphrase)
+    case 'restoreBackup':
+      return signer.restoreBackup(command.file, command.passphrase)
+    case 'exportBackup':
+      return signer.exportBackup(command.passphrase, command.metadata)
+    case 'revealWords':
+      return signer.revealWords(command.passphrase)
+    case 'changePassphrase':
+      return signer.changePassphrase(command.passphrase, command.next)
+    case 'unlock':
+      return signer.unlock(command.passphrase, command.seconds)
+    case 'lock':
+      signer.lock()
+      return { ok: true, value: undefined }
+  }
+}
