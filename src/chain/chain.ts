@@ -5,6 +5,7 @@
 import type { BlockContext } from '../consensus/block-context.ts'
 import { checkBlock, contextualCheckBlock } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
+import { spentCoinsIn } from '../consensus/connect-block.ts'
 import { genesisOf } from '../consensus/genesis.ts'
 import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
@@ -230,6 +231,16 @@ export class Chain {
     if (recent || !this.headers.hasBody(index)) return recent
     const [bytes] = await this.store.readBodies([index])
     return bytes && this.decodeStored(index, bytes)
+  }
+
+  /**
+   * The coins that a block spent when it was connected, in the order of its inputs after the coinbase's; undefined when it
+   * never was, or its undo data is gone.
+   */
+  async readSpentCoins(index: HeaderIndex): Promise<Coin[] | undefined> {
+    if (index === 0) return []
+    const [undo] = await this.store.readUndo([index])
+    return undo && spentCoinsIn(undo)
   }
 
   /** The coins of the active chain at these outpoints, in order; undefined where spent or unknown. One batched read. */

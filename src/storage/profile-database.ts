@@ -1,0 +1,193 @@
+/**
+ * The IndexedDB database of one profile: chain, wallet, keys, peers and identity, each behind its own port. This file knows its
+ * schema, and turns the browser's failures into `StorageError`s. Thread: the brain; the signer opens the same one for the keys.
+ */
+import {
+  type DBSchema,
+  deleteDB,
+  type IDBPDatabase,
+  type IDBPTransaction,
+  openDB,
+  type StoreNames,
+} from 'idb'
+import type { ChainState } from '../chain/store.ts'
+import { StorageError } from '../chain/store.ts'
+import type { BanRecord } from '../protocol/peer-store.ts'
+import type { KeyRecord } from '../wallet/key-record.ts'
+
+/** A change of the schema is a new version, and a step in `upgrade`. */
+const SCHEMA_VERSION = 1
+
+/** Keys begin with the number of the chainstate they belong to. */
+export interface ProfileSchema extends DBSchema {
+  'chain-state': { key: number; value: { salt: Uint8Array; state: ChainState | undefined } }
+  headers: { key: [chainstate: number, page: number]; value: Uint8Array }
+  bodies: { key: [chainstate: number, index: number]; value: Uint8Array }
+  undo: { key: [chainstate: number, index: number]; value: Uint8Array }
+  deltas: { key: [chainstate: number, sequence: number]; value: Uint8Array }
+  buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
+  wallet: { key: string; value: string }
+  keys: { key: string; value: KeyRecord }
+  peers: { key: string; value: readonly BanRecord[] }
+  identity: { key: string; value: Uint8Array }
+}
+
+type StoreName = StoreNames<ProfileSchema>
+type Mode = 'readonly' | 'readwrite'
+export type ProfileTransaction<M extends Mode> = IDBPTransaction<ProfileSchema, StoreName[], M>
+
+const STORES: readonly StoreName[] = [
+  'chain-state',
+  'headers',
+  'bodies',
+  'undo',
+  'deltas',
+  'buckets',
+  'wallet',
+  'keys',
+  'peers',
+  'identity',
+]
+
+export class ProfileDatabase {
+  private readonly connection: IDBPDatabase<ProfileSchema>
+
+  private constructor(connection: IDBPDatabase<ProfileSchema>) {
+    this.connection = connection
+  }
+
+  /**
+   * Opens or makes the database called `name`. `lost` is called once when the browser takes it away later: site data cleared,
+   * disk failure, or a newer version of the page that needs to change it. Rejects with a `StorageError`.
+   */
+  static async open(
+    name: string,
+    lost: (error: StorageError) => void = () => undefined,
+  ): Promise<ProfileDatabase> {
+    let blocked: (error: StorageError) => void
+    const blocking = new Promise<never>((_, reject) => {
+      blocked = reject
+    })
+    const opening = openDB<ProfileSchema>(name, SCHEMA_VERSION, {
+      upgrade(database) {
+        for (const store of STORES) database.createObjectStore(store)
+      },
+      blocked() {
+        blocked(
+          new StorageError(
+            'unavailable',
+            'An older version of this page is open in another tab and keeps the data. Close that tab, then reload this one.',
+          ),
+        )
+      },
+      blocking(_current, _blocked, event) {
+        // Whoever deletes or upgrades must not wait for us.
+        ;(event.target as IDBDatabase).close()
+        lost(
+          new StorageError(
+            'closed',
+            'The data of this tab is being removed or upgraded by another tab. Reload this tab.',
+          ),
+        )
+      },
+      terminated() {
+        lost(
+          new StorageError(
+            'closed',
+            'The browser closed the data of this tab: it was cleared, or the disk failed. Reload this tab.',
+          ),
+        )
+      },
+    })
+    try {
+      return new ProfileDatabase(await Promise.race([opening, blocking]))
+    } catch (error) {
+      // When it is unblocked after all, nobody uses the connection.
+      opening.then(
+        (connection) => connection.close(),
+        () => undefined,
+      )
+      throw storageErrorOf(error)
+    }
+  }
+
+  /** Deletes the database called `name`; connections to it are told and closed. */
+  static async delete(name: string): Promise<void> {
+    await deleteDB(name).catch((error: unknown) => {
+      throw storageErrorOf(error)
+    })
+  }
+
+  /**
+   * Runs `work` in one transaction over `stores`: all of it is kept, or none when it fails. `work` may await nothing but requests of the
+   * transaction. `durability`: 'strict' waits until the disk has it, 'relaxed' until the browser has. Rejects with a `StorageError`.
+   */
+  async transact<T, M extends Mode>(
+    stores: readonly StoreName[],
+    mode: M,
+    durability: 'relaxed' | 'strict',
+    work: (transaction: ProfileTransaction<M>) => Promise<T>,
+  ): Promise<T> {
+    let transaction: ProfileTransaction<M> | undefined
+    try {
+      transaction = this.connection.transaction([...stores], mode, { durability }) as ProfileTransaction<M>
+      const [result] = await Promise.all([work(transaction), transaction.done])
+      return result
+    } catch (error) {
+      // Requests fail with AbortError; the transaction knows why.
+      const cause = transaction?.error ?? error
+      abort(transaction)
+      throw storageErrorOf(cause)
+    }
+  }
+
+  /** Transactions under way still end. */
+  close(): void {
+    this.connection.close()
+  }
+}
+
+/** Gives up a transaction that `work` failed in without the database's doing; the others have ended by themselves. */
+function abort(transaction: ProfileTransaction<Mode> | undefined): void {
+  try {
+    transaction?.abort()
+  } catch (error) {
+    if ((error as DOMException).name !== 'InvalidStateError') throw error
+  }
+}
+
+/** What to say for an exception of IndexedDB. Other errors are bugs and stay what they are. */
+function storageErrorOf(error: unknown): unknown {
+  if (!(error instanceof DOMException)) return error
+  const cause = { cause: error }
+  switch (error.name) {
+    case 'QuotaExceededError':
+      return new StorageError(
+        'quota',
+        'The disk, or the share of it that the browser grants this page, is full. What was stored is kept. Free some space, then reload.',
+        cause,
+      )
+    case 'InvalidStateError':
+    case 'AbortError':
+      return new StorageError('closed', 'The data of this tab was closed. Reload this tab.', cause)
+    case 'VersionError':
+      return new StorageError(
+        'unavailable',
+        'This data was written by a newer version of this page. Reload to get that version.',
+        cause,
+      )
+    case 'NotReadableError':
+    case 'DataCloneError':
+      return new StorageError(
+        'corrupt',
+        'The browser cannot read what it stored. Clear the data of this site to start again.',
+        cause,
+      )
+    default:
+      return new StorageError(
+        'unavailable',
+        'The browser does not let this page store data: leave private browsing, or allow site data for this page.',
+        cause,
+      )
+  }
+}
