@@ -14,6 +14,9 @@ import { backoff } from './timing.ts'
 /** Most tabs remembered; the one heard of longest ago makes room. */
 const MAX_CANDIDATES = 500
 
+/** Most introducers remembered for one tab. */
+const MAX_INTRODUCERS = 8
+
 /** Failures after which a tab is forgotten until discovery names it again. */
 const MAX_FAILURES = 8
 
@@ -33,8 +36,10 @@ interface Candidate {
   /** Not to be dialled before this instant, milliseconds of `performance.now()`. */
   notBefore: number
   failures: number
-  /** Dials in a row that met the peer but became no direct connection. */
+  /** Dials in a row, by either side, that met the other but became no direct connection. */
   pathless: number
+  /** We gave up a dial because the peer's own dial to us goes first, and wait for what becomes of it. */
+  yielded: boolean
 }
 
 /** What the dialler needs to know of the rest. */
@@ -89,6 +94,8 @@ export class Dialler {
       const candidate = this.#candidates.get(id) ?? this.#newCandidate(id)
       candidate.introducers.delete(introducer)
       candidate.introducers.add(introducer)
+      const [longestAgo] = candidate.introducers
+      if (candidate.introducers.size > MAX_INTRODUCERS) candidate.introducers.delete(longestAgo!)
       this.#candidates.delete(id)
       this.#candidates.set(id, candidate)
     }
@@ -112,12 +119,22 @@ export class Dialler {
     this.#inFlight.get(peer)?.abort(new Yielded('the peer dials us'))
   }
 
-  /** A direct connection to the peer is open, whoever dialled. */
+  /** A direct connection came to nothing; `silent` as told by the peer table. */
+  failed(peer: PeerId, silent: boolean): void {
+    const candidate = this.#candidates.get(peer)
+    if (candidate === undefined) return
+    candidate.yielded = false
+    this.#count(candidate, silent)
+    this.dial()
+  }
+
+  /** The peer is connected directly, whoever dialled. */
   reached(peer: PeerId): void {
     const candidate = this.#candidates.get(peer)
     if (candidate === undefined) return
     candidate.failures = 0
     candidate.pathless = 0
+    candidate.yielded = false
   }
 
   /** Starts as many dials as are due, and sees to it that the next one due is started in its time. */
@@ -151,6 +168,7 @@ export class Dialler {
       notBefore: performance.now() + wait,
       failures: 0,
       pathless: 0,
+      yielded: false,
     }
     return candidate
   }
@@ -176,6 +194,11 @@ export class Dialler {
     const usable = [...candidate.introducers].filter((prefix) => this.#ports.canIntroduce(prefix))
     // Each failure tries the next introducer, the one that named the peer last going first.
     const prefix = usable[usable.length - 1 - (candidate.failures % usable.length)]!
+    if (candidate.yielded) {
+      // The peer's dial has come to nothing, or we would be connected.
+      candidate.yielded = false
+      candidate.pathless++
+    }
     const controller = new AbortController()
     this.#inFlight.set(id, controller)
     let answered = false
@@ -193,8 +216,12 @@ export class Dialler {
         },
       })
     } catch {
-      if (!(controller.signal.reason instanceof Yielded)) this.#failed(candidate, answered)
-      else candidate.notBefore = performance.now() + this.#tuning.dialTimeout
+      if (controller.signal.reason instanceof Yielded) {
+        candidate.yielded = !this.#ports.isConnected(id)
+        candidate.notBefore = performance.now() + this.#tuning.dialTimeout
+      } else {
+        this.#count(candidate, answered)
+      }
     } finally {
       this.#inFlight.delete(id)
       this.#ports.changed()
@@ -202,11 +229,13 @@ export class Dialler {
     }
   }
 
-  #failed(candidate: Candidate, answered: boolean): void {
+  /** Counts a failure, unless there is a connection after all, of which the peer table tells the outcome. */
+  #count(candidate: Candidate, metPeer: boolean): void {
     if (this.#ports.stopped.aborted || this.#ports.isConnected(candidate.id)) return
-    candidate.pathless = answered ? candidate.pathless + 1 : 0
+    candidate.pathless = metPeer ? candidate.pathless + 1 : 0
     candidate.notBefore = performance.now() + backoff(candidate.failures, this.#tuning.dialBackoff)
     candidate.failures++
     if (candidate.failures >= MAX_FAILURES && candidate.pathless === 0) this.#candidates.delete(candidate.id)
+    this.#ports.changed()
   }
 }

@@ -104,7 +104,7 @@ class Libp2pTransport implements Transport {
   }
 
   #wire(node: TabNode, handler: TransportHandler): Running {
-    const { networkId, maxPeers, targetPeers, relayedLinger } = this.#options
+    const { networkId, maxPeers, targetPeers, relayedLinger, setupTimeout } = this.#options
     const { signal: stopped } = this.#stopped
     const tabs = (): Introducer[] =>
       peers.connected.map((id) => ({ prefix: `/p2p/${id}`, connection: peers.connectionTo(id)! }))
@@ -121,16 +121,18 @@ class Libp2pTransport implements Transport {
         protocol: `/opentab/${networkId}/1.0.0`,
         maxPeers,
         relayedLinger,
+        setupTimeout,
         isSubscribed: (id) => gossip.isSubscribed(id),
         stopped,
       },
       {
-        opened: (id) => dialler.reached(id),
         connected: (peer) => {
+          dialler.reached(peer.id)
           handler.peerConnected(peer)
           void pingPeer(peer.id, node, peers, this.#options, stopped)
           this.#reportStatus()
         },
+        failed: (id, silent) => dialler.failed(id, silent),
         disconnected: (id) => {
           handler.peerDisconnected(id)
           dialler.postpone(id)

@@ -24,6 +24,8 @@ export interface TransportTuning {
   readonly pingInterval: number
   /** After which an unanswered ping counts as failed; two in a row end the connection. */
   readonly pingTimeout: number
+  /** How long a new direct connection may take until streams and gossip are set up on it. */
+  readonly setupTimeout: number
   /** How long the relayed connection outlives the opening of the direct one. */
   readonly relayedLinger: number
 }
@@ -52,6 +54,7 @@ export const DEFAULT_TUNING: TransportTuning = {
   askInterval: [1000, 60_000],
   pingInterval: 15_000,
   pingTimeout: 10_000,
+  setupTimeout: 10_000,
   relayedLinger: 1000,
 }
 

@@ -12,9 +12,6 @@ import { isDirect, type TabNode } from './libp2p-node.ts'
 import { PeerStream } from './peer-stream.ts'
 import { pause } from './timing.ts'
 
-/** How long a new connection may take until its peer can be announced, milliseconds. */
-const SETUP_TIMEOUT = 10_000
-
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
 
@@ -23,8 +20,11 @@ const PROTECTED = 4
 
 /** What a `PeerTable` reports. */
 export interface PeerTableEvents {
-  /** A direct connection opened; its stream comes next. */
-  opened(id: PeerId): void
+  /**
+   * A direct connection ended before its peer could be announced. `silent`: it was the peer's dial, and nothing came
+   * over it. libp2p reports such a connection as open when the peer gave up while looking for a direct path.
+   */
+  failed(id: PeerId, silent: boolean): void
   connected(peer: PeerInfo): void
   disconnected(id: PeerId): void
   frame(from: PeerId, frame: Uint8Array): Promise<void>
@@ -37,6 +37,8 @@ export interface PeerTableOptions {
   readonly protocol: string
   readonly maxPeers: number
   readonly relayedLinger: number
+  /** How long a new connection may take until its peer can be announced. */
+  readonly setupTimeout: number
   /** Whether gossip has heard this peer's subscriptions. */
   readonly isSubscribed: (id: PeerId) => boolean
   readonly stopped: AbortSignal
@@ -161,7 +163,6 @@ export class PeerTable {
       latency: undefined,
     }
     this.#entries.set(id, entry)
-    this.#events.opened(id)
     void this.#closeRelayed(id)
     void this.#openStream(entry)
     if (this.#entries.size > this.#options.maxPeers) this.#evict()
@@ -192,7 +193,7 @@ export class PeerTable {
 
   async #openStream(entry: Entry): Promise<void> {
     const { connection } = entry
-    const signal = AbortSignal.any([AbortSignal.timeout(SETUP_TIMEOUT), this.#options.stopped])
+    const signal = AbortSignal.any([AbortSignal.timeout(this.#options.setupTimeout), this.#options.stopped])
     signal.addEventListener('abort', () => {
       if (!entry.announced) this.#drop(entry, 'the peer took too long to set up its stream and gossip')
     })
@@ -247,6 +248,7 @@ export class PeerTable {
     entry.stream?.end(reason)
     close(entry.connection)
     if (entry.announced) this.#events.disconnected(entry.id)
+    else this.#events.failed(entry.id, entry.stream === undefined && entry.connection.direction === 'inbound')
   }
 
   /** Signalling is over a moment after the direct connection opens; the relayed one then only takes up the relay. */

@@ -89,6 +89,28 @@ describe('relays', () => {
     assert.equal(a.lastStatus!.relays[1]!.state, 'reserved')
   })
 
+  it('alone do not make a peer: without a direct path the tab says so, and heals when there is one', async () => {
+    const address = await relay(11)
+    const networkId = randomNetworkId()
+    const addIceCandidate = RTCPeerConnection.prototype.addIceCandidate
+    // Neither side learns where the other is, as behind two strict firewalls.
+    RTCPeerConnection.prototype.addIceCandidate = async () => {}
+    try {
+      const impatient = { networkId, relays: [address], dialTimeout: 1000, setupTimeout: 1000 }
+      const a = await new Tab(impatient).start()
+      const b = await new Tab(impatient).start()
+      await Promise.all(
+        [a, b].map((tab) => tab.until('it says so', ({ lastStatus }) => lastStatus?.relayedOnlyPeers === 1)),
+      )
+      assert.deepEqual([a.lastStatus!.directPeers, b.lastStatus!.directPeers], [0, 0])
+      RTCPeerConnection.prototype.addIceCandidate = addIceCandidate
+      await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+      await a.until('the fault is gone', ({ lastStatus }) => lastStatus?.relayedOnlyPeers === 0)
+    } finally {
+      RTCPeerConnection.prototype.addIceCandidate = addIceCandidate
+    }
+  })
+
   it('need an address with a peer id', () => {
     let refused = false
     try {
