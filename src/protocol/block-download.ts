@@ -15,7 +15,12 @@ import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { PeerId } from './transport.ts'
 import { unrequested } from './verdict.ts'
-import { type BlockMessage, MAX_BLOCKS_PER_REQUEST, type NotFoundMessage } from './wire.ts'
+import {
+  type BlockMessage,
+  MAX_BLOCKS_PER_REQUEST,
+  type NotFoundMessage,
+  SERVICE_FULL_CHAIN,
+} from './wire.ts'
 
 /** Blocks ahead of the tip that may be fetched, as in Bitcoin Core: bounds what is stored before it can be connected. */
 const WINDOW = 1024
@@ -55,7 +60,6 @@ export interface BlockDownloadOptions {
   readonly chain: Chain
   readonly peers: PeerSet
   readonly clock: Clock
-  readonly log: (line: string) => void
 }
 
 export class BlockDownload {
@@ -212,7 +216,8 @@ export class BlockDownload {
   private requestFrom(peer: Peer, state: State): void {
     const { chain, clock, peers } = this.options
     const now = clock.now()
-    const { bestKnown } = peer
+    const { bestKnown, hello } = peer
+    if (!hello || !(hello.services & SERVICE_FULL_CHAIN)) return
     // Half of the slots at a time: fewer questions.
     if (peer.blocksInFlight > MAX_IN_FLIGHT / 2 || state.pausedUntil > now || bestKnown === NO_HEADER) return
     if (chain.headers.chainWork(bestKnown) <= chain.headers.chainWork(chain.tip)) return

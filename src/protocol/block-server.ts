@@ -5,7 +5,7 @@
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
-import type { Block } from '../primitives/block.ts'
+import { type Block, HEADER_BYTES } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { invalid } from '../primitives/result.ts'
 import { headersAfter } from './header-sync.ts'
@@ -24,8 +24,8 @@ import {
 const MAX_WAITING = 2 * MAX_BLOCKS_PER_REQUEST
 /** Bytes served to one peer: at once, and a second. */
 const BYTES = [32_000_000, 16_000_000] as const
-/** Bytes that an answer without a block counts as. */
-const NOT_FOUND_COST = 10_000
+/** Bytes that looking up an answer counts as. */
+const ANSWER_COST = 10_000
 /** Blocks below the tip whose single transactions are served: compact blocks are news. */
 const COMPACT_DEPTH = 10
 
@@ -63,7 +63,9 @@ export class BlockServer {
 
   handleGetHeaders(peer: Peer, message: GetHeadersMessage): void {
     const { chain, peers } = this.options
-    peers.send(peer, { type: 'headers', id: message.id, headers: headersAfter(chain, message) })
+    const headers = headersAfter(chain, message)
+    const paid = this.pays(peer, ANSWER_COST + headers.length * HEADER_BYTES)
+    if (paid) peers.send(peer, { type: 'headers', id: message.id, headers })
   }
 
   handleGetData(peer: Peer, message: GetDataMessage): void {
@@ -118,7 +120,7 @@ export class BlockServer {
       const block = index !== NO_HEADER && chain.isActive(index) ? await this.read(index) : undefined
       if (block) peers.send(peer, { type: 'block', id, block })
       else peers.send(peer, { type: 'notfound', id, hashes: [hash] })
-      const debt = state.bytes.spend(block?.bytes.length ?? NOT_FOUND_COST)
+      const debt = state.bytes.spend(ANSWER_COST + (block?.bytes.length ?? 0))
       if (debt > 0) await new Promise<void>((resolve) => clock.after(debt, resolve))
     }
     state.serving = false

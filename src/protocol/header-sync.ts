@@ -51,7 +51,6 @@ export interface HeaderSyncOptions {
   readonly chain: Chain
   readonly peers: PeerSet
   readonly clock: Clock
-  readonly log: (line: string) => void
   /** A peer's best known header changed. */
   readonly learnt: (peer: Peer) => void
   /** A new header at the tip was announced; its body may be on its way by gossip. */
@@ -215,14 +214,12 @@ export class HeaderSync {
   }
 
   private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
-    const { chain, log } = this.options
+    const { chain } = this.options
     let work = chain.headers.chainWork(parent)
     for (const { bits } of fresh) work += claimedWork(bits)
     if (work > chain.headers.chainWork(chain.bestHeader)) return true
     const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
-    if (own && this.lowWork.take(fresh.length)) return true
-    log(`Peer ${peer.id}: ${fresh.length} headers with little work were left aside`)
-    return false
+    return own && this.lowWork.take(fresh.length)
   }
 
   private learn(peer: Peer, index: HeaderIndex): void {

@@ -63,6 +63,13 @@ export class PeerSet {
     this.options.gone(peer, reason)
   }
 
+  /** Nobody is sent anything any more. */
+  leaveAll(reason: string): void {
+    const left = this.all()
+    this.peers.clear()
+    for (const peer of left) this.options.gone(peer, reason)
+  }
+
   get(id: PeerId): Peer | undefined {
     return this.peers.get(id)
   }

@@ -7,7 +7,7 @@
  */
 import type { Chain } from '../chain/chain.ts'
 import type { Mempool } from '../mempool/mempool.ts'
-import { type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
+import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { notNow, type Result, retry } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
@@ -54,9 +54,10 @@ const BYTES = [8_000_000, 1_000_000] as const
 const ANNOUNCED = [20_000, 1000] as const
 
 interface State {
-  /** Announced by it and not yet asked for, in its order. */
-  announced: Uint8Array[]
-  request: { readonly id: number; readonly deadline: number; readonly count: number } | undefined
+  /** Announced by it and neither known nor asked of it yet, in its order. */
+  announced: Wtxid[]
+  /** The question under way. */
+  request: { readonly id: number; readonly deadline: number; readonly wtxids: readonly Wtxid[] } | undefined
   comparedAt: number
   readonly gossip: TokenBucket
   readonly announcements: TokenBucket
@@ -84,6 +85,8 @@ export class TransactionRelay {
   private readonly rejected = new Set<Wtxid>()
   /** Rejected for now: gossiped on should the mempool take them after all, as it does when a parent arrives. */
   private readonly waiting = new Set<Wtxid>()
+  /** Asked of some peer and not answered yet: one question at a time each. */
+  private readonly asked = new Set<Wtxid>()
   private readonly own = new Map<Txid, Own>()
   private validating = 0
   private nextCompare: number
@@ -109,7 +112,10 @@ export class TransactionRelay {
   }
 
   forget(peer: Peer): void {
+    const state = this.states.get(peer)
+    if (!state) return
     this.states.delete(peer)
+    this.conclude(state)
   }
 
   /** Gossips a transaction of this tab that its mempool accepted, and repeats it while it waits there. */
@@ -164,7 +170,8 @@ export class TransactionRelay {
       peers.punish(peer, rateLimited('announcements'))
       return
     }
-    state.announced = [...state.announced, ...message.wtxids].slice(-MAX_INV)
+    const wtxids = message.wtxids.map((wtxid) => toDisplay<Wtxid>(wtxid))
+    state.announced = [...state.announced, ...wtxids].slice(-MAX_INV)
     this.request(peer, state)
   }
 
@@ -187,11 +194,12 @@ export class TransactionRelay {
     const { peers } = this.options
     const state = this.states.get(peer)
     if (!state) return
-    if (state.request?.id !== message.id || message.transactions.length > state.request.count) {
+    if (state.request?.id !== message.id || message.transactions.length > state.request.wtxids.length) {
       peers.punish(peer, unrequested('transactions'))
       return
     }
-    state.request = undefined
+    // Answered: checking them may take longer than the deadline.
+    state.request = { ...state.request, deadline: Infinity }
     const news: Uint8Array[] = []
     for (const transaction of message.transactions) {
       const result = await this.take(peer, transaction)
@@ -201,7 +209,7 @@ export class TransactionRelay {
     // What came this way gossip has missed: others may lack it too.
     if (news.length > 0)
       for (const other of peers.ready()) if (other !== peer) peers.send(other, { type: 'inv', wtxids: news })
-    this.request(peer, state)
+    this.conclude(state)
   }
 
   /** The mempool took a transaction: if it had to wait for its parent, it is gossiped on now. */
@@ -217,11 +225,8 @@ export class TransactionRelay {
   tick(): void {
     const { clock, mempool, peers } = this.options
     const now = clock.now()
-    for (const [peer, state] of [...this.states])
-      if (state.request && state.request.deadline <= now) {
-        state.request = undefined
-        this.request(peer, state)
-      }
+    for (const state of this.states.values())
+      if (state.request && state.request.deadline <= now) this.conclude(state)
     for (const [txid, own] of this.own) {
       if (own.repeatAt > now) continue
       if (!mempool.has(txid)) this.own.delete(txid)
@@ -270,25 +275,30 @@ export class TransactionRelay {
     }
   }
 
+  /** A question is over, answered or not: the peers are asked for what comes next. */
+  private conclude(state: State): void {
+    for (const wtxid of state.request?.wtxids ?? []) this.asked.delete(wtxid)
+    state.request = undefined
+    for (const [peer, each] of this.states) this.request(peer, each)
+  }
+
   /** Asks a peer for the next transactions that it announced and we lack, one question at a time. */
   private request(peer: Peer, state: State): void {
     const { clock, mempool, peers } = this.options
     if (state.request) return
-    const wtxids: Uint8Array[] = []
-    let taken = 0
+    const wtxids: Wtxid[] = []
+    const later: Wtxid[] = []
     for (const wtxid of state.announced) {
-      if (wtxids.length >= MAX_TRANSACTIONS_PER_REQUEST) break
-      taken++
-      const text = toDisplay<Wtxid>(wtxid)
-      const known =
-        mempool.getByWtxid(text) !== undefined || mempool.isOrphan(text) || this.rejected.has(text)
-      if (!known) wtxids.push(wtxid)
+      if (mempool.getByWtxid(wtxid) || mempool.isOrphan(wtxid) || this.rejected.has(wtxid)) continue
+      if (this.asked.has(wtxid) || wtxids.length >= MAX_TRANSACTIONS_PER_REQUEST) later.push(wtxid)
+      else wtxids.push(wtxid)
     }
-    state.announced = state.announced.slice(taken)
+    state.announced = later
     if (wtxids.length === 0) return
     const id = peers.nextRequestId()
-    state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT, count: wtxids.length }
-    peers.send(peer, { type: 'gettx', id, wtxids })
+    state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT, wtxids }
+    for (const wtxid of wtxids) this.asked.add(wtxid)
+    peers.send(peer, { type: 'gettx', id, wtxids: wtxids.map(fromDisplay) })
   }
 }
 

@@ -225,7 +225,6 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
       chain: node.chain,
       peers,
       clock: network.time,
-      log: () => {},
       learnt: () => {},
       announced: () => {},
     })

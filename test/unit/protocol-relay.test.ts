@@ -218,6 +218,29 @@ test('a late joiner and a tab that was cut off get the transactions that wait', 
     await network.until(() => [a, b, c].every((node) => node.mempool.size === 4), 'both sides')
   }))
 
+test('a transaction that several peers announce is asked of one, and of the next when that one is silent', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', tip)
+    const transaction = payment(1)
+    const puppets = ['one', 'two', 'three'].map((name) => network.puppet(name))
+    for (const each of [node, ...puppets]) await each.join()
+    await network.pass(1)
+    for (const puppet of puppets) {
+      puppet.serve([])
+      puppet.send(node.id, { type: 'inv', wtxids: [transaction.wtxidBytes] })
+    }
+    await network.pass(1)
+    const asked = () => puppets.map((puppet) => puppet.got('gettx'))
+    assert.deepEqual(asked(), [1, 0, 0])
+    await network.pass(25)
+    assert.deepEqual(asked(), [1, 1, 0])
+    const answer = puppets[1].received.find((message) => message.type === 'gettx')
+    puppets[1].send(node.id, { type: 'tx', id: answer?.id ?? 0, transactions: [transaction] })
+    await network.until(() => node.mempool.size === 1, 'transaction')
+    await network.pass(25)
+    assert.deepEqual(asked(), [1, 1, 0])
+  }))
+
 test('transactions spread when gossip is lost: mempools are compared now and then', () =>
   withNetwork(
     async (network) => {

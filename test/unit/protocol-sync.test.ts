@@ -132,6 +132,37 @@ test('a reorganisation deeper than the download window completes', { timeout: 12
   }),
 )
 
+test('a fork longer than a batch of headers is followed though its first batch has less work than our chain', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', chain.genesis)
+    const ours = chain.mineEmpty(chain.genesis, 2100, { extraNonce: Uint8Array.of(6) })
+    const theirs = chain.mineEmpty(chain.genesis, 2200, { extraNonce: Uint8Array.of(7) })
+    node.chain.acceptHeaders(blocksTo(ours).map(({ header }) => header))
+    const sender = network.puppet('sender', helloAt(theirs))
+    sender.serve(blocksTo(theirs), { bodies: false })
+    await sender.join()
+    await node.join()
+    const best = () => node.chain.headers.hash(node.chain.bestHeader)
+    assert.equal(best(), ours.block.hash)
+    await network.until(() => best() === theirs.block.hash, 'the longer fork', 10)
+    assert.ok(sender.got('getheaders') <= 4)
+  }))
+
+test('bodies in flight are bounded by bytes while blocks may be large, by number when they prove small', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', chain.genesis)
+    const sender = network.puppet('sender', helloAt(tip300))
+    sender.serve(blocksTo(tip300))
+    await sender.join()
+    await node.join()
+    await network.until(() => node.height === 300, 'sync')
+    const asked = sender.received.flatMap((message) =>
+      message.type === 'getdata' ? message.hashes.length : [],
+    )
+    assert.equal(asked[0], 1, 'blocks of this network may have 4,000,000 bytes')
+    assert.ok(Math.max(...asked) > 4 && Math.max(...asked) <= 16)
+  }))
+
 test('new blocks spread when all gossip is lost, by announcements of headers', () =>
   withNetwork(
     async (network) => {
