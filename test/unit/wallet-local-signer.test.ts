@@ -1,0 +1,349 @@
+/**
+ * Promises: the seed is on disk only under its passphrase; no mistake destroys it; a locked signer signs nothing; and the signer signs only
+ * what the whole PSBT shows to be right.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Transaction as ScureTransaction } from '@scure/btc-signer'
+import fc from 'fast-check'
+import { sats } from '../../src/primitives/amount.ts'
+import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { packOutputs } from '../../src/script/input-check.ts'
+import { p2trScript } from '../../src/script/taproot.ts'
+import { verifyTransaction } from '../../src/script/verify-input.ts'
+import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
+import { isKeyRecord, type KeyRecord } from '../../src/wallet/key-record.ts'
+import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
+import type { LocalSigner } from '../../src/wallet/local-signer.ts'
+import { isBox, openBox, sealBox } from '../../src/wallet/passphrase-box.ts'
+import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
+import { vectors, vectorTest } from '../support/vectors.ts'
+import {
+  codeOf,
+  ManualClock,
+  openSigner,
+  PASSPHRASE,
+  seededRandom,
+  unlockedSigner,
+  value,
+  WORDS,
+} from '../support/wallets.ts'
+
+const random = seededRandom('test')
+
+test('a box opens with its passphrase in its context, and with nothing else', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.string(), fc.string(), (secret, passphrase, other) => {
+      const box = sealBox(secret, passphrase, 'context', random, 1)
+      assert.ok(isBox(JSON.parse(JSON.stringify(box))))
+      assert.deepEqual(value(openBox(box, passphrase, 'context')), secret)
+      assert.equal(codeOf(openBox(box, passphrase, 'other')), 'wallet-passphrase-incorrect')
+      fc.pre(passphrase.normalize('NFKC') !== other.normalize('NFKC'))
+      assert.equal(codeOf(openBox(box, other, 'context')), 'wallet-passphrase-incorrect')
+    }),
+  )
+})
+
+test('the same passphrase typed with other code points opens', () => {
+  const box = sealBox(Uint8Array.of(1), 'caf\u00e9', '', random, 1)
+  assert.ok(openBox(box, 'cafe\u0301', '').ok)
+})
+
+test('a box with absurd parameters is not opened at all', () => {
+  const box = sealBox(Uint8Array.of(1), 'x', '', random, 1)
+  const absurd = [
+    { logN: 31 },
+    { logN: 20, r: 32 },
+    { logN: 1.5 },
+    { logN: '17' },
+    { r: 0 },
+    { p: 1_000_000 },
+    { salt: '00' },
+    { nonce: 'zz'.repeat(12) },
+    { ciphertext: 5 },
+    { kdf: 'pbkdf2' },
+    { cipher: 'none' },
+  ]
+  for (const change of absurd) assert.equal(isBox({ ...box, ...change }), false, JSON.stringify(change))
+  for (const none of [undefined, null, 5, 'box', []]) assert.equal(isBox(none), false)
+})
+
+test('a new wallet is locked, opens with its passphrase, and shows its words only with it', async () => {
+  const store = new MemoryKeyStore()
+  const signer = await openSigner({ store })
+  assert.deepEqual(signer.status(), { state: 'none' })
+  const words = value(await signer.create(PASSPHRASE))
+  const locked = signer.status()
+  assert.equal(locked.state, 'locked')
+  assert.equal(codeOf(await signer.unlock('another walk')), 'wallet-passphrase-incorrect')
+  assert.equal(codeOf(await signer.revealWords('another walk')), 'wallet-passphrase-incorrect')
+  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  value(await signer.unlock(PASSPHRASE))
+  assert.equal(signer.status().state, 'unlocked')
+  signer.lock()
+  assert.deepEqual(signer.status(), locked)
+
+  const stored = JSON.stringify(await store.load())
+  for (const secret of [words, bytesToHex(value(wordsToEntropy(words)))]) assert.ok(!stored.includes(secret))
+
+  const reopened = await openSigner({ store })
+  assert.deepEqual(reopened.status(), locked)
+  assert.equal(value(await reopened.revealWords(PASSPHRASE)), words)
+})
+
+test('no command overwrites a stored seed', async () => {
+  const signer = await openSigner()
+  const words = value(await signer.create(PASSPHRASE))
+  const backup = value(await signer.exportBackup(PASSPHRASE, ''))
+  assert.equal(codeOf(await signer.create('x')), 'wallet-exists')
+  assert.equal(codeOf(await signer.restoreWords(WORDS, 'x')), 'wallet-exists')
+  assert.equal(codeOf(await signer.restoreBackup(backup, PASSPHRASE)), 'wallet-exists')
+  const both = await Promise.all([signer.create('y'), signer.restoreWords(WORDS, 'z')])
+  assert.deepEqual(both.map(codeOf), ['wallet-exists', 'wallet-exists'])
+  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+})
+
+test('two first commands at once make one wallet', async () => {
+  const signer = await openSigner()
+  const [one, two] = await Promise.all([signer.create(PASSPHRASE), signer.create(PASSPHRASE)])
+  assert.equal(codeOf(two), 'wallet-exists')
+  assert.equal(value(await signer.revealWords(PASSPHRASE)), value(one))
+})
+
+test('without a wallet, or a passphrase, nothing is done', async () => {
+  const signer = await openSigner()
+  assert.equal(codeOf(await signer.unlock(PASSPHRASE)), 'wallet-missing')
+  assert.equal(codeOf(await signer.signPsbt(new Uint8Array())), 'wallet-missing')
+  assert.equal(codeOf(await signer.create('')), 'passphrase-empty')
+  assert.equal(codeOf(await signer.restoreWords('one tvo', 'x')), 'mnemonic-word')
+  assert.deepEqual(signer.status(), { state: 'none' })
+})
+
+test('it locks when its time is over, and unlocking again counts anew', async () => {
+  const clock = new ManualClock()
+  const signer = await unlockedSigner({ clock })
+  const seen: string[] = []
+  signer.onChange(({ state }) => seen.push(state))
+  value(await signer.unlock(PASSPHRASE, 60))
+  clock.advance(59_000)
+  value(await signer.unlock(PASSPHRASE, 60))
+  clock.advance(59_000)
+  assert.equal(signer.status().state, 'unlocked')
+  clock.advance(1_000)
+  assert.equal(signer.status().state, 'locked')
+  value(await signer.unlock(PASSPHRASE))
+  clock.advance(1e12)
+  assert.equal(signer.status().state, 'unlocked')
+  assert.deepEqual(seen, ['unlocked', 'unlocked', 'locked', 'unlocked'])
+})
+
+test('locking overwrites the private key', async () => {
+  const signer = await unlockedSigner()
+  const { unlocked } = signer as unknown as { unlocked: { keys: { key: { _privateKey: Uint8Array } } } }
+  const secret = unlocked.keys.key._privateKey
+  assert.ok(secret.some((byte) => byte !== 0))
+  signer.lock()
+  assert.ok(secret.every((byte) => byte === 0))
+})
+
+test('the passphrase changes, and the former one is worth nothing', async () => {
+  const store = new MemoryKeyStore()
+  const signer = await openSigner({ store })
+  const words = value(await signer.create(PASSPHRASE))
+  assert.equal(codeOf(await signer.changePassphrase('wrong', 'new')), 'wallet-passphrase-incorrect')
+  assert.equal(codeOf(await signer.changePassphrase(PASSPHRASE, '')), 'passphrase-empty')
+  value(await signer.changePassphrase(PASSPHRASE, 'new'))
+  const reopened = await openSigner({ store })
+  assert.equal(codeOf(await reopened.unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
+  assert.equal(value(await reopened.revealWords('new')), words)
+})
+
+test('a record that was tampered with is not opened', async () => {
+  const store = new MemoryKeyStore()
+  value(await (await openSigner({ store })).restoreWords(WORDS, PASSPHRASE))
+  const record = (await store.load()) as KeyRecord
+  assert.ok(isKeyRecord(record))
+  // Someone else's account, to receive what is paid to this wallet.
+  const thief = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor.text
+  await store.save({ ...record, descriptor: thief })
+  assert.equal(codeOf(await (await openSigner({ store })).unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
+  await store.save({ ...record, birthday: 1 })
+  assert.equal(codeOf(await (await openSigner({ store })).unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
+  for (const damaged of [
+    { ...record, box: { ...record.box, logN: 60 } },
+    { ...record, version: 2 },
+    'text',
+    null,
+  ]) {
+    await store.save(damaged as KeyRecord)
+    await assert.rejects(openSigner({ store }), /damaged/)
+  }
+  await store.save({ ...record, network: '11'.repeat(32) })
+  await assert.rejects(openSigner({ store }), /another network/)
+})
+
+test('a failing store leaves the wallet that was there', async () => {
+  const store = new MemoryKeyStore()
+  const signer = await openSigner({ store })
+  const words = value(await signer.create(PASSPHRASE))
+  store.save = () => Promise.reject(new Error('disk full'))
+  await assert.rejects(signer.changePassphrase(PASSPHRASE, 'new'), /disk full/)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+})
+
+test('a backup brings back seed, birthday and metadata, with its own passphrase on its own network', async () => {
+  const clock = new ManualClock()
+  const signer = await openSigner({ clock })
+  const words = value(await signer.create(PASSPHRASE))
+  assert.equal(codeOf(await signer.exportBackup('wrong', '')), 'wallet-passphrase-incorrect')
+  const file = value(await signer.exportBackup(PASSPHRASE, 'métadonnées'))
+  const status = signer.status()
+  assert.ok(status.state !== 'none')
+  assert.equal(status.account.birthday, clock.now() / 1000)
+  for (const hidden of [words, 'xpub', 'métadonnées']) assert.ok(!file.includes(hidden))
+
+  const restored = await openSigner()
+  assert.equal(codeOf(await restored.restoreBackup(file, 'wrong')), 'wallet-passphrase-incorrect')
+  assert.equal(value(await restored.restoreBackup(file, PASSPHRASE)), 'métadonnées')
+  assert.deepEqual(restored.status(), status)
+  assert.equal(value(await restored.revealWords(PASSPHRASE)), words)
+
+  const elsewhere = await openSigner({ network: { id: '22'.repeat(32), name: 'class 7b' } })
+  const refused = await elsewhere.restoreBackup(file, PASSPHRASE)
+  assert.equal(codeOf(refused), 'backup-network')
+  const broken = {
+    '': 'backup-format',
+    '{}': 'backup-format',
+    null: 'backup-format',
+    [file.slice(0, -10)]: 'backup-format',
+    [file.replace('"version": 1', '"version": 2')]: 'backup-version',
+    [file.replace('"logN": 1', '"logN": 40')]: 'backup-format',
+    [file.replace(/"created": \d+/, '"created": 1')]: 'wallet-passphrase-incorrect',
+  }
+  for (const [text, code] of Object.entries(broken))
+    assert.equal(codeOf(await (await openSigner()).restoreBackup(text, PASSPHRASE)), code, text.slice(0, 60))
+})
+
+// --- Signing ---
+
+const account = deriveAccount(value(wordsToEntropy(WORDS)), 1)
+const ownKey = (branch: number, index: number) => {
+  const key = account.descriptor.derive(branch, index)
+  return { ...key, scriptPubKey: p2trScript(key.outputKey) }
+}
+const stranger = (() => {
+  const key = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor.derive(0, 0)
+  return { ...key, scriptPubKey: p2trScript(key.outputKey) }
+})()
+
+interface Payment {
+  readonly inputs?: readonly {
+    readonly key: PsbtKey
+    readonly scriptPubKey: Uint8Array
+    readonly value?: number
+  }[]
+  readonly change?: { readonly key: PsbtKey; readonly scriptPubKey: Uint8Array }
+  readonly paid?: number
+}
+
+function payment({ inputs, change, paid = 50_000 }: Payment = {}): Psbt {
+  const spent =
+    inputs ?? [0, 1].map((index) => ({ key: ownKey(index, 4), scriptPubKey: ownKey(index, 4).scriptPubKey }))
+  const back = change ?? { key: ownKey(1, 3), scriptPubKey: ownKey(1, 3).scriptPubKey }
+  return Psbt.of({
+    inputs: spent.map(({ key, scriptPubKey }, index) => ({
+      prevout: { txid: new Uint8Array(32).fill(index + 1), index },
+      sequence: 0xfffffffd,
+      spent: { value: sats(40_000), scriptPubKey },
+      key,
+    })),
+    outputs: [
+      { value: sats(paid), scriptPubKey: stranger.scriptPubKey, key: undefined },
+      { value: sats(29_000), scriptPubKey: back.scriptPubKey, key: back.key },
+    ],
+    lockTime: 0,
+  })
+}
+
+async function sign(signer: LocalSigner, psbt: Psbt) {
+  return signer.signPsbt(psbt.bytes)
+}
+
+test('a signed payment verifies, and is what scure-btc-signer signs', async () => {
+  const psbt = payment()
+  const signed = value(Psbt.parse(value(await sign(await unlockedSigner(), psbt))))
+  const transaction = value(signed.extract())
+  assert.equal(transaction.txid, psbt.unsigned.txid)
+  const spentOutputs = packOutputs(psbt.inputs.map(({ spent }) => spent!))
+  assert.equal(verifyTransaction({ transaction: transaction.bytes, spentOutputs }), undefined)
+
+  const reference = ScureTransaction.fromPSBT(psbt.bytes)
+  for (const index of [0, 1]) {
+    const key = account.key.deriveChild(index).deriveChild(4).privateKey!
+    reference.signIdx(key, index, undefined, new Uint8Array(32))
+  }
+  reference.finalize()
+  assert.equal(reference.id, transaction.txid)
+  assert.equal(reference.extract().length, transaction.bytes.length)
+})
+
+test('a locked signer signs nothing', async () => {
+  const signer = await unlockedSigner()
+  signer.lock()
+  assert.equal(codeOf(await sign(signer, payment())), 'wallet-locked')
+})
+
+test('what is not as it says is not signed', async () => {
+  const signer = await unlockedSigner()
+  const own = ownKey(0, 4)
+  const wrongPath = { ...own, origin: ownKey(0, 5).origin }
+  const otherAccount = { ...own, origin: { ...own.origin, path: own.origin.path.with(2, 2 ** 31 + 1) } }
+  const refusals: [string, Psbt][] = [
+    ['psbt-not-ours', payment({ inputs: [{ key: stranger, scriptPubKey: stranger.scriptPubKey }] })],
+    ['psbt-not-ours', payment({ inputs: [{ key: otherAccount, scriptPubKey: own.scriptPubKey }] })],
+    // A key that is ours at another path than it says.
+    ['psbt-mismatch', payment({ inputs: [{ key: wrongPath, scriptPubKey: own.scriptPubKey }] })],
+    // Change that goes to someone else under our key's name.
+    ['psbt-mismatch', payment({ change: { key: ownKey(1, 3), scriptPubKey: stranger.scriptPubKey } })],
+    ['psbt-mismatch', payment({ change: { key: ownKey(1, 3), scriptPubKey: ownKey(1, 4).scriptPubKey } })],
+    // It pays more than it spends.
+    ['psbt-mismatch', payment({ paid: 60_000 })],
+  ]
+  for (const [code, psbt] of refusals) assert.equal(codeOf(await sign(signer, psbt)), code)
+  assert.equal(codeOf(await signer.signPsbt(Uint8Array.of(1, 2, 3))), 'psbt-invalid')
+})
+
+test('a sighash type other than the default, and a missing coin, are refused', async () => {
+  const signer = await unlockedSigner()
+  for (const sighashType of [1, 2, 3, 0x81, 0x83]) {
+    const psbt = ScureTransaction.fromPSBT(payment().bytes)
+    psbt.updateInput(1, { sighashType })
+    assert.equal(codeOf(await signer.signPsbt(psbt.toPSBT())), 'psbt-sighash')
+  }
+  const unknown = ScureTransaction.fromPSBT(payment().bytes)
+  unknown.updateInput(0, { witnessUtxo: undefined })
+  assert.equal(codeOf(await signer.signPsbt(unknown.toPSBT())), 'psbt-invalid')
+})
+
+test("of a payment with another's coin only our input is signed", async () => {
+  const own = ownKey(0, 4)
+  const joint = payment({ inputs: [own, stranger].map((key) => ({ key, scriptPubKey: key.scriptPubKey })) })
+  const signed = ScureTransaction.fromPSBT(value(await sign(await unlockedSigner(), joint)))
+  assert.equal(signed.getInput(0).tapKeySig?.length, 64)
+  assert.equal(signed.getInput(1).tapKeySig, undefined)
+})
+
+interface SignerVectors {
+  readonly fails_signer_checks: readonly { readonly hex: string; readonly case: string }[]
+}
+
+vectorTest(
+  "BIP174's PSBTs that a signer must refuse",
+  vectors<SignerVectors>('psbt/bip174_psbt.json'),
+  async (rows, context) => {
+    const signer = await unlockedSigner()
+    for (const { hex, case: name } of rows.fails_signer_checks)
+      assert.equal((await signer.signPsbt(Uint8Array.from(Buffer.from(hex, 'hex')))).ok, false, name)
+    context.diagnostic(`${rows.fails_signer_checks.length} cases`)
+  },
+)
