@@ -2,11 +2,12 @@
  * A chain store in IndexedDB. One batch is one transaction of relaxed durability; a record is a request, so that a block's commit
  * takes the same handful whatever its size. Thread: the brain.
  */
-import type { IDBPObjectStore } from 'idb'
+import { unwrap } from 'idb'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { type ChainBatch, type ChainStore, StorageError, type StoredChain } from '../chain/store.ts'
 import { SALT_BYTES } from '../consensus/outpoint-table.ts'
-import type { ProfileDatabase, ProfileSchema } from './profile-database.ts'
+import { ownBytes } from './own-bytes.ts'
+import type { ProfileDatabase } from './profile-database.ts'
 
 type RecordStore = 'bodies' | 'undo'
 type BatchStore = RecordStore | 'chain-state' | 'headers' | 'deltas' | 'buckets'
@@ -74,27 +75,24 @@ export class IdbChainStore implements ChainStore {
     const stores = (Object.keys(touched) as BatchStore[]).filter((store) => touched[store])
     if (stores.length === 0) return
     const written = this.database.transact(stores, 'readwrite', 'relaxed', async (transaction) => {
-      const store = <S extends BatchStore>(name: S) =>
-        transaction.objectStore(name) as unknown as IDBPObjectStore<ProfileSchema, [S], S, 'readwrite'>
-      const requests: Promise<unknown>[] = []
-      for (const { page, bytes } of headerPages)
-        requests.push(store('headers').put(ownBytes(bytes), [chainstate, page]))
-      for (const { index, bytes } of bodies)
-        requests.push(store('bodies').put(ownBytes(bytes), [chainstate, index]))
-      for (const { index, bytes } of undo)
-        requests.push(store('undo').put(ownBytes(bytes), [chainstate, index]))
-      if (delta) requests.push(store('deltas').put(ownBytes(delta.bytes), [chainstate, delta.sequence]))
-      for (const { bits, bucket, bytes } of buckets)
-        requests.push(store('buckets').put(ownBytes(bytes), [chainstate, bits, bucket]))
-      if (dropDeltas !== undefined)
-        requests.push(store('deltas').delete(IDBKeyRange.bound([chainstate], [chainstate, dropDeltas])))
-      if (keepBuckets !== undefined) {
-        const fewer = IDBKeyRange.bound([chainstate], [chainstate, keepBuckets])
-        const more = IDBKeyRange.bound([chainstate, keepBuckets + 1], [chainstate, Number.POSITIVE_INFINITY])
-        requests.push(store('buckets').delete(fewer), store('buckets').delete(more))
+      // Plain requests: a failing one fails the transaction, which is awaited.
+      const bare = unwrap(transaction)
+      const put = (store: BatchStore, key: IDBValidKey, bytes: Uint8Array): void => {
+        bare.objectStore(store).put(ownBytes(bytes), key)
       }
-      if (state) requests.push(store('chain-state').put({ salt, state }, chainstate))
-      await Promise.all(requests)
+      for (const { page, bytes } of headerPages) put('headers', [chainstate, page], bytes)
+      for (const { index, bytes } of bodies) put('bodies', [chainstate, index], bytes)
+      for (const { index, bytes } of undo) put('undo', [chainstate, index], bytes)
+      if (delta) put('deltas', [chainstate, delta.sequence], delta.bytes)
+      for (const { bits, bucket, bytes } of buckets) put('buckets', [chainstate, bits, bucket], bytes)
+      if (dropDeltas !== undefined)
+        bare.objectStore('deltas').delete(IDBKeyRange.bound([chainstate], [chainstate, dropDeltas]))
+      if (keepBuckets !== undefined) {
+        const last = [chainstate, Number.POSITIVE_INFINITY]
+        bare.objectStore('buckets').delete(IDBKeyRange.bound([chainstate], [chainstate, keepBuckets]))
+        bare.objectStore('buckets').delete(IDBKeyRange.bound([chainstate, keepBuckets + 1], last))
+      }
+      if (state) bare.objectStore('chain-state').put({ salt, state }, chainstate)
     })
     this.writing = written.catch(() => undefined)
     await written
@@ -136,9 +134,4 @@ export class IdbChainStore implements ChainStore {
   private assertOpen(): void {
     if (this.closed) throw new StorageError('closed', 'The chain store was closed.')
   }
-}
-
-/** Bytes with a buffer of their own: a view is stored with the whole buffer behind it. */
-function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice()
 }

@@ -12,6 +12,7 @@ import {
   type StoredChain,
 } from '../chain/store.ts'
 import { SALT_BYTES } from '../consensus/outpoint-table.ts'
+import { ownBytes } from './own-bytes.ts'
 
 export class MemoryChainStore implements ChainStore {
   private readonly salt: Uint8Array
@@ -55,13 +56,13 @@ export class MemoryChainStore implements ChainStore {
 
   async write(batch: ChainBatch): Promise<void> {
     this.assertOpen()
-    for (const { page, bytes } of batch.headerPages ?? []) this.headerPages.set(page, bytes)
-    for (const { index, bytes } of batch.bodies ?? []) this.bodies.set(index, bytes)
-    for (const { index, bytes } of batch.undo ?? []) this.undo.set(index, bytes)
-    if (batch.delta) this.deltas.set(batch.delta.sequence, batch.delta.bytes)
+    for (const { page, bytes } of batch.headerPages ?? []) this.headerPages.set(page, ownBytes(bytes))
+    for (const { index, bytes } of batch.bodies ?? []) this.bodies.set(index, ownBytes(bytes))
+    for (const { index, bytes } of batch.undo ?? []) this.undo.set(index, ownBytes(bytes))
+    if (batch.delta) this.deltas.set(batch.delta.sequence, ownBytes(batch.delta.bytes))
     for (const { bits, bucket, bytes } of batch.buckets ?? []) {
       const level = this.buckets.get(bits) ?? new Map<number, Uint8Array>()
-      this.buckets.set(bits, level.set(bucket, bytes))
+      this.buckets.set(bits, level.set(bucket, ownBytes(bytes)))
     }
     if (batch.state) this.state = batch.state
     for (const sequence of this.deltas.keys())

@@ -5,10 +5,9 @@ import {
   StorageError,
   type StorageErrorKind,
 } from '../../src/chain/store.ts'
-import type { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 
 export class WatchedStore implements ChainStore {
-  readonly inner: MemoryChainStore
+  readonly inner: ChainStore
   /** Writes that took effect. */
   readonly batches: ChainBatch[] = []
   /** Buckets read. */
@@ -17,7 +16,7 @@ export class WatchedStore implements ChainStore {
   private readonly kind: StorageErrorKind
 
   constructor(
-    inner: MemoryChainStore,
+    inner: ChainStore,
     writesGranted = Number.POSITIVE_INFINITY,
     kind: StorageErrorKind = 'closed',
   ) {
