@@ -111,10 +111,7 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
 }
 
 /** Carries out what a person asked. */
-export async function runCommand(
-  signer: LocalSigner,
-  command: SignerCommand,
-): Promise<Result<unknown>> {
+export async function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
   switch (command.type) {
     case 'create':
       return signer.create(command.passphrase, command.words)

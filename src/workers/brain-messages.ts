@@ -1,0 +1,45 @@
+/**
+ * What passes between the Window and the brain's worker: `open`, answered by `claimed`; `join`, answered by `ready`; then RPC calls and
+ * events. Frames of peers and PSBTs have ports of their own.
+ */
+import type { NodeEvent } from '../node/events.ts'
+import type { RpcResponse } from '../node/rpc-error.ts'
+import type { PeerId } from '../protocol/transport.ts'
+
+/** Window to brain. */
+export type BrainRequest =
+  | {
+      readonly type: 'open'
+      /** `encodeParams` of the network. */
+      readonly params: Uint8Array
+      /** The profile asked for by name. */
+      readonly named: string | undefined
+      /** The profile that this tab had before a reload. */
+      readonly previous: string | undefined
+    }
+  | {
+      readonly type: 'join'
+      /** This tab's peer id. */
+      readonly self: PeerId
+      /** Speaks `TransportCommand` and `TransportEvent`. */
+      readonly transport: MessagePort
+      /** Speaks `SignRequest` and `SignerEvent`. */
+      readonly signer: MessagePort
+    }
+  | { readonly type: 'rpc'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
+
+/** Brain to Window. */
+export type BrainMessage =
+  | {
+      readonly type: 'claimed'
+      readonly profile: string
+      /** Name of its IndexedDB database. */
+      readonly database: string
+      /** Seed of its libp2p identity, 32 bytes. */
+      readonly identitySeed: Uint8Array
+    }
+  /** The tab can't run: a sentence for people. */
+  | { readonly type: 'failed'; readonly reason: string }
+  | { readonly type: 'ready' }
+  | { readonly type: 'rpc'; readonly id: number; readonly response: RpcResponse }
+  | { readonly type: 'event'; readonly event: NodeEvent }

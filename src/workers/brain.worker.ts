@@ -1,0 +1,111 @@
+/** Thread root of the brain: claims a profile, opens its stores, and runs the node on them. */
+import { networkId } from '../consensus/genesis.ts'
+import { decodeParams, type NetworkParams } from '../consensus/params.ts'
+import { ThreadedMinerPool } from '../mining/threaded-miner-pool.ts'
+import type { FaultEvent, LogEvent, NodeEvent } from '../node/events.ts'
+import { NodeCore } from '../node/node-core.ts'
+import { callRpc } from '../node/rpc.ts'
+import type { RpcResponse } from '../node/rpc-error.ts'
+import { IdbChainStore } from '../storage/idb-chain-store.ts'
+import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
+import { IdbWalletStore } from '../storage/idb-wallet-store.ts'
+import { ProfileDatabase } from '../storage/profile-database.ts'
+import { claimProfile, databaseName } from '../storage/profile-lock.ts'
+import type { BrainMessage, BrainRequest } from './brain-messages.ts'
+import { Channel } from './channel.ts'
+import { RemoteSigner } from './signer-link.ts'
+import { systemClock, systemRandom } from './system-ports.ts'
+import { RemoteTransport } from './transport-link.ts'
+import { WorkerCheckPool } from './worker-check-pool.ts'
+import { startWorkerMinerThread } from './worker-miner-threads.ts'
+
+/** What a tab that has claimed its profile holds. */
+interface Profile {
+  readonly params: NetworkParams
+  readonly database: ProfileDatabase
+}
+
+const window = new Channel<BrainMessage, BrainRequest>(self)
+const cores = Math.max(1, navigator.hardwareConcurrency)
+
+let profile: Profile | undefined
+let node: NodeCore | undefined
+
+window.listen((request) => {
+  handle(request).catch((error: unknown) => {
+    window.post({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
+  })
+})
+
+// A bug anywhere in the node: the person is told, and what is durable stays so.
+self.addEventListener('unhandledrejection', (event) =>
+  tellFault(String(event.reason?.message ?? event.reason)),
+)
+self.addEventListener('error', (event) => tellFault(event.message))
+
+async function handle(request: BrainRequest): Promise<void> {
+  switch (request.type) {
+    case 'open':
+      profile = await open(request)
+      return
+    case 'join':
+      node = await join(request)
+      window.post({ type: 'ready' })
+      await node.start()
+      return
+    case 'rpc':
+      window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
+  }
+}
+
+async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<Profile | undefined> {
+  const decoded = decodeParams(request.params)
+  if (!decoded.ok) throw new Error(decoded.detail)
+  const params = decoded.value
+  const { named, previous } = request
+  const id = networkId(params)
+  const claim = await claimProfile({ networkId: id, named, previous })
+  if ('busy' in claim) throw new Error(claim.busy)
+  const name = databaseName(id, claim.profile)
+  const database = await ProfileDatabase.open(name, (error) => tellFault(error.message, 'storage'))
+  const identitySeed = await loadIdentity(database, systemRandom)
+  window.post({ type: 'claimed', profile: claim.profile, database: name, identitySeed })
+  return { params, database }
+}
+
+async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<NodeCore> {
+  if (profile === undefined) throw new Error('The tab joined before it had a profile.')
+  const { params, database } = profile
+  const opened = await NodeCore.open(params, {
+    clock: systemClock,
+    random: systemRandom,
+    transport: new RemoteTransport(request.self, new Channel(request.transport)),
+    signer: await RemoteSigner.connect(request.signer),
+    chainStore: new IdbChainStore(database),
+    walletStore: new IdbWalletStore(database),
+    peerStore: new IdbPeerStore(database),
+    checks: new WorkerCheckPool(cores, (message) => tellLog('node', message, 'warning')),
+    miners: new ThreadedMinerPool(startWorkerMinerThread, cores, systemClock),
+  })
+  opened.subscribe(tell)
+  return opened
+}
+
+async function answer(method: string, args: readonly unknown[]): Promise<RpcResponse> {
+  if (node === undefined)
+    return { error: { code: -28, message: 'The node is starting. Ask again in a moment.' } }
+  return callRpc(node, method, args)
+}
+
+function tell(event: NodeEvent): void {
+  window.post({ type: 'event', event })
+}
+
+function tellLog(source: LogEvent['source'], message: string, level: LogEvent['level']): void {
+  tell({ name: 'log', detail: { time: systemClock.now(), source, message, level } })
+}
+
+function tellFault(message: string, kind: FaultEvent['kind'] = 'internal'): void {
+  tellLog('node', message, 'error')
+  tell({ name: 'fault', detail: { kind, message } })
+}

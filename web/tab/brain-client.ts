@@ -1,0 +1,75 @@
+/** The Window's line to the brain worker: RPC calls there, events back. */
+import type { NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import { RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
+import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
+import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
+import { TabError } from './tab-error.ts'
+
+export type Claimed = Extract<BrainMessage, { type: 'claimed' }>
+type Listener = (detail: unknown) => void
+
+export class BrainClient {
+  private readonly channel: Channel<BrainRequest, BrainMessage>
+  private readonly answers = new PendingAnswers<RpcResponse>()
+  private readonly listeners = new Map<NodeEventName, Set<Listener>>()
+  /** Whoever waits for the next step of the start. */
+  private waiting: { resolve(message: BrainMessage): void; reject(error: Error): void } | undefined
+
+  constructor() {
+    const worker = new Worker(new URL('../../src/workers/brain.worker.ts', import.meta.url), {
+      type: 'module',
+    })
+    this.channel = new Channel(worker)
+    this.channel.listen((message) => this.receive(message))
+    worker.addEventListener('error', (event) =>
+      this.waiting?.reject(new TabError('failed', `The node could not start: ${event.message}`)),
+    )
+  }
+
+  /** Claims a profile and opens its storage. Rejects with a `TabError`. */
+  async open(request: Omit<Extract<BrainRequest, { type: 'open' }>, 'type'>): Promise<Claimed> {
+    return (await this.step({ type: 'open', ...request })) as Claimed
+  }
+
+  /** Opens the node and lets it join the network. Rejects with a `TabError`. */
+  async join(request: Omit<Extract<BrainRequest, { type: 'join' }>, 'type'>): Promise<void> {
+    await this.step({ type: 'join', ...request }, [request.transport, request.signer])
+  }
+
+  /** Rejects with an `RpcError`. */
+  async rpc(method: string, args: readonly unknown[]): Promise<unknown> {
+    const response = await this.answers.ask((id) => this.channel.post({ type: 'rpc', id, method, args }))
+    if ('error' in response) throw new RpcError(response.error.code, response.error.message)
+    return response.result
+  }
+
+  on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
+    const listeners = this.listeners.get(name) ?? new Set()
+    this.listeners.set(name, listeners.add(listener as Listener))
+    return () => listeners.delete(listener as Listener)
+  }
+
+  private step(request: BrainRequest, transfer: Transferable[] = []): Promise<BrainMessage> {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject }
+      this.channel.post(request, transfer)
+    })
+  }
+
+  private receive(message: BrainMessage): void {
+    switch (message.type) {
+      case 'claimed':
+      case 'ready':
+        this.waiting?.resolve(message)
+        break
+      case 'failed':
+        this.waiting?.reject(new TabError('failed', message.reason))
+        break
+      case 'rpc':
+        this.answers.answer(message.id, message.response)
+        break
+      case 'event':
+        for (const listener of this.listeners.get(message.event.name) ?? []) listener(message.event.detail)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Starts the node of this tab: brain and signer in their workers, the transport here in the Window, where alone browsers offer WebRTC.
+ * Answers `window.opentab`.
+ */
+import { networkId } from '../../src/consensus/genesis.ts'
+import { encodeParams } from '../../src/consensus/params.ts'
+import { fromDisplay } from '../../src/primitives/hashes.ts'
+import { missingFeatures } from '../../src/transport/features.ts'
+import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
+import { coinType } from '../../src/wallet/coin-type.ts'
+import { Channel } from '../../src/workers/channel.ts'
+import { serveTransport } from '../../src/workers/transport-link.ts'
+import { readAddress } from './address-parameters.ts'
+import { BrainClient } from './brain-client.ts'
+import { loadNetworkFile } from './network-file.ts'
+import type { Opentab } from './opentab.ts'
+import { SignerClient } from './signer-client.ts'
+import { keepStorage } from './storage-permission.ts'
+import { TabError } from './tab-error.ts'
+import { walletMethods } from './wallet-methods.ts'
+
+export type StartStep = 'profile' | 'keys' | 'chain'
+
+/** Resolves when the node runs; it may have no peer yet. Rejects with a `TabError`. */
+export async function startTab(progress: (step: StartStep) => void = () => {}): Promise<Opentab> {
+  const missing = missingFeatures()
+  if (missing.length > 0)
+    throw new TabError(
+      'unsupported',
+      'This browser can’t run a node: it lacks what is listed here. A current Chrome, Edge, Firefox or Safari has it.',
+      missing,
+    )
+  const { params, profile: named } = readAddress(location.search)
+  const id = networkId(params)
+  const remembered = `opentab/profile/${id}`
+
+  progress('profile')
+  const brain = new BrainClient()
+  const networkFile = loadNetworkFile()
+  const { profile, database, identitySeed } = await brain.open({
+    params: encodeParams(params),
+    named,
+    previous: sessionStorage.getItem(remembered) ?? undefined,
+  })
+  if (named === undefined) sessionStorage.setItem(remembered, profile)
+
+  progress('keys')
+  const signerPorts = new MessageChannel()
+  const signer = await SignerClient.open({
+    network: { id, name: params.name },
+    coinType: coinType(params, fromDisplay(id)),
+    database,
+    brain: signerPorts.port1,
+  })
+
+  progress('chain')
+  const transport = createLibp2pTransport({ networkId: id, identitySeed, ...(await networkFile) })
+  const transportPorts = new MessageChannel()
+  serveTransport(transport, new Channel(transportPorts.port1))
+  await brain.join({ self: transport.self, transport: transportPorts.port2, signer: signerPorts.port2 })
+
+  const own = walletMethods(brain, signer)
+  keepStorage(brain)
+  return {
+    identity: {
+      profile,
+      networkId: id,
+      networkName: params.name,
+      addressPrefix: params.addressPrefix,
+      testControls: params.testControls,
+      params,
+      peerId: transport.self,
+    },
+    async rpc(method, ...args) {
+      if (method === 'help') {
+        const [command] = args
+        const known = typeof command === 'string' ? own.get(command) : undefined
+        if (known) return known.usage
+        const listed = await brain.rpc(method, args)
+        if (command !== undefined) return listed
+        return [...String(listed).split('\n'), ...[...own.values()].map(({ usage }) => usage)]
+          .sort()
+          .join('\n')
+      }
+      return own.get(method)?.run(args) ?? brain.rpc(method, args)
+    },
+    on: (name, listener) => brain.on(name, listener),
+    signerStatus: () => signer.status,
+  }
+}

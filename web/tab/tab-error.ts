@@ -1,0 +1,22 @@
+/** Why a tab can't run, for the start screen. */
+
+export type TabErrorKind =
+  /** The browser lacks what a node needs. */
+  | 'unsupported'
+  /** The address asks for something that doesn't exist. */
+  | 'address'
+  /** The profile is in use, storage is refused, or a thread failed. */
+  | 'failed'
+
+export class TabError extends Error {
+  override readonly name = 'TabError'
+  readonly kind: TabErrorKind
+  /** What the browser lacks, in plain words. */
+  readonly missing: readonly string[]
+
+  constructor(kind: TabErrorKind, message: string, missing: readonly string[] = []) {
+    super(message)
+    this.kind = kind
+    this.missing = missing
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * RPC methods that carry a passphrase or seed words: answered here, between page and signer, so that the brain never sees them. Names and
+ * codes are Bitcoin Core's where it has the method.
+ */
+import {
+  RPC_INVALID_PARAMS,
+  RPC_WALLET_ERROR,
+  RPC_WALLET_NOT_FOUND,
+  RPC_WALLET_PASSPHRASE_INCORRECT,
+  RpcError,
+} from '../../src/node/rpc-error.ts'
+import type { SignerCommand } from '../../src/workers/signer-link.ts'
+import type { BrainClient } from './brain-client.ts'
+import type { SignerClient } from './signer-client.ts'
+
+export interface WalletMethod {
+  /** As `help` shows it. */
+  readonly usage: string
+  run(args: readonly unknown[]): Promise<unknown>
+}
+
+const ERROR_CODES: Readonly<Record<string, number>> = {
+  'wallet-passphrase-incorrect': RPC_WALLET_PASSPHRASE_INCORRECT,
+  'wallet-missing': RPC_WALLET_NOT_FOUND,
+}
+
+export function walletMethods(brain: BrainClient, signer: SignerClient): Map<string, WalletMethod> {
+  const run = async (command: SignerCommand): Promise<unknown> => {
+    const result = await signer.run(command)
+    if (result.ok) return result.value
+    throw new RpcError(ERROR_CODES[result.code] ?? RPC_WALLET_ERROR, result.detail)
+  }
+
+  /** Resolves when the brain follows the signer's account. */
+  const adopted = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        brain.rpc('listwallets', []).then((wallets) => {
+          if ((wallets as string[]).length === 0) return
+          stop()
+          resolve()
+        }, reject)
+      }
+      const stop = brain.on('wallet', look)
+      look()
+    })
+
+  return new Map<string, WalletMethod>([
+    [
+      'createwallet',
+      {
+        usage:
+          'createwallet wallet_name options | createwallet wallet_name disable_private_keys blank passphrase',
+        async run([name, second, , fourth]) {
+          if (name !== '' && name !== undefined)
+            throw new RpcError(
+              RPC_INVALID_PARAMS,
+              'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
+            )
+          const options =
+            typeof second === 'object' && second !== null
+              ? (second as Record<string, unknown>)
+              : { passphrase: fourth }
+          const passphrase = passphraseOf(options.passphrase)
+          const { words } = options
+          if (words !== undefined) {
+            await run({ type: 'restoreWords', words: textOf('words', words), passphrase })
+            await adopted()
+            return { name: '' }
+          }
+          const mnemonic = await run({
+            type: 'create',
+            passphrase,
+            words: options.wordcount === 24 ? 24 : 12,
+          })
+          await adopted()
+          return { name: '', mnemonic }
+        },
+      },
+    ],
+    [
+      'walletpassphrase',
+      {
+        usage: 'walletpassphrase passphrase ( timeout )',
+        async run([passphrase, timeout]) {
+          if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0))
+            throw new RpcError(RPC_INVALID_PARAMS, 'timeout must be a number of seconds above 0.')
+          await run({ type: 'unlock', passphrase: textOf('passphrase', passphrase), seconds: timeout })
+          return null
+        },
+      },
+    ],
+    ['walletlock', { usage: 'walletlock', run: async () => (await run({ type: 'lock' })) ?? null }],
+    [
+      'walletpassphrasechange',
+      {
+        usage: 'walletpassphrasechange oldpassphrase newpassphrase',
+        async run([passphrase, next]) {
+          await run({
+            type: 'changePassphrase',
+            passphrase: textOf('oldpassphrase', passphrase),
+            next: passphraseOf(next),
+          })
+          return null
+        },
+      },
+    ],
+    [
+      'revealmnemonic',
+      {
+        usage: 'revealmnemonic passphrase',
+        run: ([passphrase]) => run({ type: 'revealWords', passphrase: textOf('passphrase', passphrase) }),
+      },
+    ],
+    [
+      'exportbackup',
+      {
+        usage: 'exportbackup passphrase',
+        async run([passphrase]) {
+          const metadata = textOf('labels', await brain.rpc('exportlabels', []))
+          return run({ type: 'exportBackup', passphrase: textOf('passphrase', passphrase), metadata })
+        },
+      },
+    ],
+    [
+      'importbackup',
+      {
+        usage: 'importbackup file passphrase',
+        async run([file, passphrase]) {
+          const metadata = await run({
+            type: 'restoreBackup',
+            file: textOf('file', file),
+            passphrase: textOf('passphrase', passphrase),
+          })
+          await adopted()
+          await brain.rpc('importlabels', [metadata])
+          return { name: '' }
+        },
+      },
+    ],
+  ])
+}
+
+function textOf(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw new RpcError(RPC_INVALID_PARAMS, `${name} must be text.`)
+  return value
+}
+
+function passphraseOf(value: unknown): string {
+  if (typeof value !== 'string' || value === '')
+    throw new RpcError(
+      RPC_INVALID_PARAMS,
+      'A wallet needs a passphrase: it encrypts the keys in this browser.',
+    )
+  return value
+}
