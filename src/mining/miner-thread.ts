@@ -64,12 +64,13 @@ export class MinerThread {
   private batch = FIRST_BATCH
   private throttle = 1
   private hashes = 0
-  private reportedAt = 0
+  private reportedAt: number
   /** Cancels the next batch while one is due. */
   private cancel: (() => void) | undefined
 
   constructor(options: MinerThreadOptions) {
     this.options = options
+    this.reportedAt = options.clock.now()
   }
 
   receive(request: MinerThreadRequest): void {

@@ -32,7 +32,7 @@ export interface MinerOptions {
 
 /**
  * - `stopped`: nobody asked, or it stopped by itself (`lastError`).
- * - `waiting`: the chain is behind the headers it knows; blocks on its tip would be in vain.
+ * - `waiting`: the chain is catching up with the headers it knows; blocks on its tip would be in vain.
  * - `mining`
  */
 export type MinerStatus = 'stopped' | 'waiting' | 'mining'
@@ -69,6 +69,8 @@ const REFRESH_MS = 3_000
 const STALE_MS = 30_000
 /** Blocks that the tip may lag behind the best header while mining goes on: bodies arrive after their headers. */
 const MAX_LAG = 6
+/** Milliseconds without a new block on that way after which mining goes on: headers whose bodies nobody gives stop nobody. */
+const PATIENCE_MS = 60_000
 /** Nonces tried at a time for blocks on demand. */
 const DEMAND_BATCH = 20_000
 
@@ -93,6 +95,8 @@ export class Miner {
   private job: { id: number; template: BlockTemplate; variants: TemplateVariant[]; since: number } | undefined
   private jobs = 0
   private mempoolChanged = false
+  /** When the tip last moved, or mining was asked for. Milliseconds since 1970. */
+  private progressAt = 0
   private cancelRefresh: (() => void) | undefined
 
   constructor(options: MinerOptions) {
@@ -105,7 +109,10 @@ export class Miner {
     this.extraNonce = options.random.bytes(4)
     this.settings = { threads: options.pool.maxThreads, throttle: 1 }
     this.chain.subscribe({
-      tipChanged: () => this.renewJob(),
+      tipChanged: () => {
+        this.progressAt = this.clock.now()
+        this.renewJob()
+      },
       headersChanged: () => this.follow(),
       storageFailed: (error) => this.fail(`The chain's storage failed: ${error.message}`),
     })
@@ -139,6 +146,7 @@ export class Miner {
     this.scriptPubKey = scriptPubKey
     this.settings = this.bounded(settings)
     this.lastError = undefined
+    this.progressAt = this.clock.now()
     if (!running)
       this.pool.start({
         found: (job, thread, header) => void this.found(job, thread, header),
@@ -222,21 +230,27 @@ export class Miner {
     return { tries: maxTries }
   }
 
-  /** Starts, rests or goes on, as the chain's progress asks. */
+  /** Rests or goes on, as the chain's progress asks. */
   private follow(): void {
     if (this.scriptPubKey === undefined) return
-    if (this.isBehind() !== (this.status === 'waiting')) this.renewJob()
+    if (this.isCatchingUp() !== (this.status === 'waiting')) this.renewJob()
   }
 
-  private isBehind(): boolean {
+  /** Whether the tip is on its way to the best header, and moving. */
+  private isCatchingUp(): boolean {
     const { headers, bestHeader, tip } = this.chain
-    return headers.height(bestHeader) - headers.height(tip) > MAX_LAG
+    const height = headers.height(tip)
+    return (
+      headers.height(bestHeader) - height > MAX_LAG &&
+      headers.ancestor(bestHeader, height) === tip &&
+      this.clock.now() - this.progressAt < PATIENCE_MS
+    )
   }
 
   /** Gives the pool a new template, or rest while the chain catches up. What was in work is dropped. */
   private renewJob(): void {
     if (this.scriptPubKey === undefined) return
-    if (this.isBehind()) {
+    if (this.isCatchingUp()) {
       this.rest('waiting')
       this.tellState()
       return
@@ -266,6 +280,7 @@ export class Miner {
   private scheduleRefresh(): void {
     this.cancelRefresh = this.clock.after(REFRESH_MS, () => {
       this.scheduleRefresh()
+      this.follow()
       if (!this.job) return
       if (this.mempoolChanged || this.clock.now() - this.job.since >= STALE_MS) this.renewJob()
     })

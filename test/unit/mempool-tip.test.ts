@@ -39,9 +39,7 @@ describe('mempool and the tip', () => {
     assert.equal(await node.code(waiting), 'ok')
     const told = node.told.length
 
-    await node.mine([], fork)
-    let tip = await node.mine([], node.builder.mineEmpty(fork, 1))
-    tip = await branch(node, fork, 3)
+    const tip = await branch(node, fork, 3)
     assert.equal(node.chain.headers.hash(node.chain.tip), tip.block.hash)
     assert.deepEqual(
       [...node.mempool.entries()].map(({ transaction }) => transaction.txid),

@@ -1,0 +1,273 @@
+/** Promise: the miner always works on the best block there is, and what it finds reaches the chain. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { HashRate } from '../../src/mining/hash-rate.ts'
+import { withNonce } from '../../src/mining/kernel.ts'
+import { Miner, type MinerOptions, type MinerState } from '../../src/mining/miner.ts'
+import type { MinerPool, MinerPoolListener, MinerSettings, MiningJob } from '../../src/mining/miner-pool.ts'
+import { typescriptKernel } from '../../src/mining/typescript-kernel.ts'
+import { decodeHeader } from '../../src/primitives/block.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { TestWallet } from '../support/chain-builder.ts'
+import { ChainNode } from '../support/chain-node.ts'
+
+/** A pool whose threads search when the test says so. */
+class ManualPool implements MinerPool {
+  readonly maxThreads = 4
+  readonly jobs: (MiningJob | undefined)[] = []
+  settings: MinerSettings | undefined
+  listener: MinerPoolListener | undefined
+
+  start(listener: MinerPoolListener): void {
+    this.listener = listener
+  }
+
+  configure(settings: MinerSettings): void {
+    this.settings = settings
+  }
+
+  setJob(job: MiningJob | undefined): void {
+    this.jobs.push(job)
+  }
+
+  stop(): void {
+    this.listener = undefined
+  }
+
+  get job(): MiningJob | undefined {
+    return this.jobs.at(-1)
+  }
+
+  /** Lets one thread of `job` find a block. */
+  find(thread: number, job = this.job): void {
+    assert.ok(job)
+    const nonce = typescriptKernel.scan(job.headers[thread], job.target, 0, 1_000)
+    this.listener?.found(job.id, thread, withNonce(job.headers[thread], nonce))
+  }
+}
+
+const payee = new TestWallet('payee').scriptPubKey
+
+async function openMiner(options: Partial<MinerOptions> = {}) {
+  const node = await ChainNode.open()
+  await node.mine()
+  const pool = new ManualPool()
+  const random = new SeededRandom('miner')
+  const { chain, mempool, time } = node
+  const miner = new Miner({ chain, mempool, pool, clock: time, random, ...options })
+  const states: MinerState[] = []
+  const found: string[] = []
+  miner.subscribe({
+    stateChanged: (state) => states.push(state),
+    blockFound: (block) => found.push(block.hash),
+  })
+  return { node, pool, miner, states, found }
+}
+
+describe('miner', () => {
+  test('each thread has a header of its own on the tip', async () => {
+    const { node, pool, miner } = await openMiner()
+    assert.equal(miner.state.status, 'stopped')
+    miner.start(payee, { threads: 3 })
+    const headers = pool.job!.headers.map((bytes) => decodeHeader(bytes))
+    assert.equal(headers.length, 3)
+    const roots = new Set(headers.map((header) => header.ok && header.value.merkleRoot.join()))
+    assert.equal(roots.size, 3)
+    for (const header of headers) assert.ok(header.ok && header.value.previous === node.tip.block.hash)
+    assert.deepEqual(pool.settings, { threads: 3, throttle: 1 })
+    assert.equal(miner.state.status, 'mining')
+    assert.equal(miner.state.template?.height, 2)
+    miner.stop()
+  })
+
+  test('a block that a thread finds becomes the tip, and the next job follows at once', async () => {
+    const { node, pool, miner, found } = await openMiner()
+    miner.start(payee, { threads: 2 })
+    for (const thread of [0, 1, 0]) {
+      pool.find(thread)
+      await node.settled()
+    }
+    const { headers, tip } = node.chain
+    assert.equal(headers.height(tip), 4)
+    assert.equal(found.length, 3)
+    assert.equal(found[2], headers.hash(tip))
+    assert.equal(miner.state.blocksFound, 3)
+    const header = decodeHeader(pool.job!.headers[0])
+    assert.ok(header.ok && header.value.previous === headers.hash(tip))
+    const block = await node.chain.readBlock(tip)
+    assert.deepEqual(block?.transactions[0].outputs[0].scriptPubKey, payee)
+    miner.stop()
+  })
+
+  test('what a thread finds for an older job is dropped', async () => {
+    const { node, pool, miner, found } = await openMiner()
+    miner.start(payee)
+    const old = pool.job
+    await node.mine()
+    assert.notEqual(pool.job, old)
+    pool.find(0, old)
+    await node.settled()
+    assert.deepEqual(found, [])
+    miner.stop()
+  })
+
+  test('a payment is taken up within seconds, and nothing is renewed in vain', async () => {
+    const { node, pool, miner } = await openMiner()
+    const [coin] = await node.fund(1)
+    miner.start(payee)
+    const { length } = pool.jobs
+    await node.time.run(20_000)
+    assert.equal(pool.jobs.length, length)
+    assert.equal(await node.code(node.spend([coin], 5_000)), 'ok')
+    await node.time.run(3_000)
+    assert.equal(pool.jobs.length, length + 1)
+    assert.equal(miner.state.template?.transactions, 1)
+    miner.stop()
+  })
+
+  test('the time of a template does not fall far behind', async () => {
+    const { node, pool, miner } = await openMiner()
+    miner.start(payee)
+    await node.time.run(100_000)
+    const header = decodeHeader(pool.job!.headers[0])
+    assert.ok(header.ok && node.time.now() / 1_000 - header.value.time <= 33)
+    assert.ok(pool.jobs.length <= 5)
+    miner.stop()
+  })
+
+  test('it rests while the chain catches up with its headers', async () => {
+    const { node, pool, miner } = await openMiner()
+    miner.start(payee)
+    const ahead = node.builder.branch(node.builder.mineEmpty(node.tip, 8))
+    const headers = ahead.map(({ block }) => block.header)
+    assert.ok(node.chain.acceptHeaders(headers.slice(0, 7)).ok)
+    assert.equal(miner.state.status, 'mining')
+    assert.ok(node.chain.acceptHeaders(headers).ok)
+    assert.equal(miner.state.status, 'waiting')
+    assert.equal(pool.job, undefined)
+    for (const block of ahead.slice(1)) await node.offer(block)
+    assert.equal(miner.state.status, 'mining')
+    assert.equal(miner.state.template?.height, 10)
+    miner.stop()
+  })
+
+  test('headers whose bodies nobody gives do not stop it for long', async () => {
+    const { node, pool, miner } = await openMiner()
+    miner.start(payee)
+    const withheld = node.builder.branch(node.builder.mineEmpty(node.tip, 20))
+    assert.ok(node.chain.acceptHeaders(withheld.map(({ block }) => block.header)).ok)
+    assert.equal(miner.state.status, 'waiting')
+    await node.time.run(63_000)
+    assert.equal(miner.state.status, 'mining')
+    assert.equal(miner.state.template?.height, 2)
+    // A block of its own leaves the way to those headers.
+    pool.find(0)
+    await node.settled()
+    assert.equal(miner.state.status, 'mining')
+    assert.equal(miner.state.template?.height, 3)
+    miner.stop()
+  })
+
+  test('settings are bounded, and change what is under way', async () => {
+    const { pool, miner } = await openMiner()
+    miner.configure({ threads: 99, throttle: 7 })
+    assert.equal(pool.settings, undefined)
+    miner.start(payee)
+    assert.deepEqual(pool.settings, { threads: 4, throttle: 1 })
+    miner.configure({ threads: 0, throttle: 0 })
+    assert.deepEqual(pool.settings, { threads: 1, throttle: 0.01 })
+    assert.equal(pool.job?.headers.length, 1)
+    miner.configure({ throttle: 0.5 })
+    assert.deepEqual(pool.settings, { threads: 1, throttle: 0.5 })
+    miner.stop()
+    assert.equal(pool.listener, undefined)
+    assert.equal(pool.job, undefined)
+  })
+
+  test('stopped, it neither works nor wakes', async () => {
+    const { node, pool, miner } = await openMiner()
+    miner.start(payee)
+    miner.stop()
+    const { length } = pool.jobs
+    await node.mine()
+    await node.time.run(60_000)
+    assert.equal(pool.jobs.length, length)
+    assert.equal(miner.state.status, 'stopped')
+    assert.equal(miner.state.template, undefined)
+  })
+
+  test('threads that fail stop it with a reason', async () => {
+    const { pool, miner, states } = await openMiner()
+    miner.start(payee)
+    pool.listener?.failed('no workers here')
+    assert.equal(miner.state.status, 'stopped')
+    assert.match(miner.state.lastError ?? '', /no workers here/)
+    assert.equal(states.at(-1)?.lastError, miner.state.lastError)
+    miner.start(payee)
+    assert.equal(miner.state.lastError, undefined)
+    miner.stop()
+  })
+
+  test('a block that is refused is told, and work goes on', async () => {
+    const { node, pool, miner } = await openMiner({
+      submit: async () => ({
+        ok: false,
+        kind: 'retry',
+        code: 'time-too-new',
+        detail: 'The clock is behind.',
+      }),
+    })
+    miner.start(payee)
+    const { job } = pool
+    pool.find(0)
+    await node.time.run(0)
+    assert.match(miner.state.lastError ?? '', /time-too-new.*The clock is behind/)
+    assert.equal(miner.state.blocksFound, 0)
+    assert.notEqual(pool.job, job)
+    miner.stop()
+  })
+
+  test('the hash rate smooths what the pool reports, and ends with the work', async () => {
+    const { pool, miner } = await openMiner()
+    miner.start(payee)
+    for (let i = 0; i < 100; i++) pool.listener?.hashed(2_000_000, 1_000)
+    assert.ok(Math.abs(miner.state.hashRate - 2_000_000) < 1)
+    pool.listener?.hashed(0, 1_000)
+    assert.ok(miner.state.hashRate > 1_500_000)
+    miner.stop()
+    assert.equal(miner.state.hashRate, 0)
+    const rate = new HashRate()
+    rate.add(5, 0)
+    assert.equal(rate.value, 0)
+  })
+
+  test('blocks on demand: as many as asked, with what waits', async () => {
+    const { node, miner } = await openMiner()
+    const [coin] = await node.fund(1)
+    const tx = node.spend([coin], 5_000)
+    assert.equal(await node.code(tx), 'ok')
+    const { headers } = node.chain
+    const before = headers.height(node.chain.tip)
+    const generated = await miner.generateBlocks(30, payee)
+    assert.ok(generated.ok)
+    assert.equal(generated.value.length, 30)
+    assert.equal(headers.height(node.chain.tip), before + 30)
+    assert.deepEqual(
+      generated.value,
+      Array.from({ length: 30 }, (_, i) => headers.hash(node.chain.activeAt(before + 1 + i))),
+    )
+    assert.equal(node.mempool.size, 0)
+  })
+
+  test('blocks on demand end with the tries, and with what the chain refuses', async () => {
+    const never = await openMiner({ kernel: { scan: () => -1 } })
+    const generating = never.miner.generateBlocks(3, payee, 50_000)
+    assert.deepEqual(await never.node.time.complete(generating), { ok: true, value: [] })
+    const { node, miner } = await openMiner()
+    // Median time past runs ahead of a clock that stands still.
+    const generated = await miner.generateBlocks(1_000, payee)
+    assert.ok(!generated.ok)
+    assert.equal(generated.code, 'time-too-new')
+    assert.ok(node.chain.headers.height(node.chain.tip) > 600)
+  })
+})
