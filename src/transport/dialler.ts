@@ -162,7 +162,7 @@ export class Dialler {
     // any peer doesn't wait: it may be the only one of the two that knows of the other.
     const yields = this.#ports.self > id && this.#ports.connections() > 0
     const wait = yields ? backoff(0, [this.#tuning.yieldTime, this.#tuning.yieldTime]) : 0
-    const candidate: Candidate = {
+    return {
       id,
       introducers: new Set(),
       notBefore: performance.now() + wait,
@@ -170,7 +170,6 @@ export class Dialler {
       pathless: 0,
       yielded: false,
     }
-    return candidate
   }
 
   /** How many more dials to start now. */

@@ -22,6 +22,12 @@ import { installInitChannelFix } from './webrtc-init-channel.ts'
 /** Peers on which a tab reserves a slot. Each costs a stream and a signature when connecting, so not on all. */
 const TAB_SLOTS = 4
 
+/**
+ * How long a slot that we lend lasts while its connection does, milliseconds. Long, because circuit-relay-v2 4.2 can't
+ * cancel the timer of a renewed slot, which then takes away the slot that the same tab gets after reconnecting.
+ */
+const RESERVATION_TTL = 12 * 60 * 60 * 1000
+
 /** Reservations: the addresses that relays, real ones and tabs, lend this tab. */
 export interface Listening {
   /** Reserves a slot on one relay, at `<its address>/p2p-circuit`. Rejects when there is none to have. */
@@ -59,13 +65,13 @@ interface ListeningComponents {
 }
 
 /** Creates the node, stopped. */
-export function createTabNode(
+export async function createTabNode(
   options: TransportOptions & TransportTuning,
   privateKey: PrivateKey,
   gate: Gate,
 ): Promise<TabNode> {
   installInitChannelFix()
-  return createLibp2p({
+  const node: TabNode = await createLibp2p({
     start: false,
     privateKey,
     addresses: {
@@ -111,10 +117,19 @@ export function createTabNode(
       ping: ping({ maxInboundStreams: 4 }),
       pubsub: (components: GossipSubComponents): GossipSub =>
         gossipsub(gossipOptions(options.networkId))(components),
-      relayServer: circuitRelayServer({ reservations: { maxReservations: 2 * options.maxPeers } }),
+      relayServer: circuitRelayServer({
+        reservations: { maxReservations: 2 * options.maxPeers, reservationTtl: RESERVATION_TTL },
+      }),
       listening,
     },
   })
+  const { reservations } = node.services.relayServer
+  node.addEventListener('peer:disconnect', ({ detail: peer }) => {
+    // Slots otherwise outlive their connection until they expire, and soon peers long gone would hold them all.
+    reservations.get(peer)?.signal.clear()
+    reservations.delete(peer)
+  })
+  return node
 }
 
 function listening({ transportManager, addressManager }: ListeningComponents): Listening {
