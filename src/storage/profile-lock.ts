@@ -1,0 +1,105 @@
+/**
+ * Which profile a tab is: each is held by one tab at a time, under a Web Lock that the browser releases when the tab dies. A
+ * profile whose lock is held is either in use, and its tab says so when asked, or on its way out, as after a reload. Thread: the brain.
+ */
+import { StorageError } from '../chain/store.ts'
+
+export interface ProfileWish {
+  /** Genesis hash of the network: each network has profiles of its own. */
+  readonly networkId: string
+  /** The one profile that the user asked for (`?profile=NAME`). */
+  readonly named?: string
+  /** The profile that this tab had before it was reloaded. A duplicated tab inherits this memory. */
+  readonly previous?: string
+}
+
+/** Name of a profile's database. `networkId` as in `ProfileWish`. */
+export function databaseName(networkId: string, profile: string): string {
+  return `opentab/${networkId}/${profile}`
+}
+
+/** A profile held. */
+export interface ClaimedProfile {
+  readonly profile: string
+  /** Leaves it to others. Death does so, too. */
+  release(): void
+}
+
+/**
+ * Claims the profile that was named, or the one that this tab had, or else the lowest free one: '1', '2' and so on. `busy` is
+ * the sentence to show when another tab is alive with the profile that was named. Waits only for a tab that holds the profile and is about to die.
+ */
+export async function claimProfile(wish: ProfileWish): Promise<ClaimedProfile | { readonly busy: string }> {
+  if (!navigator.locks)
+    throw new StorageError(
+      'unavailable',
+      'The browser keeps tabs apart only over HTTPS or on localhost. Open this page there.',
+    )
+  const { networkId, named, previous } = wish
+  const channel = new BroadcastChannel(`opentab/profiles/${networkId}`)
+  const wanted = named ?? previous
+  let profile = wanted ?? '1'
+  let release = wanted === undefined ? undefined : await takeFromTheDying(channel, networkId, wanted)
+  if (!release && named !== undefined) {
+    channel.close()
+    return {
+      busy: `Another tab has the profile "${named}" open. Close that tab and reload this one, or choose another name.`,
+    }
+  }
+  for (let number = 1; !release; number++) {
+    profile = `${number}`
+    release = await take(networkId, profile, { ifAvailable: true })
+  }
+  channel.addEventListener('message', ({ data }: MessageEvent<Message>) => {
+    if ('ask' in data && data.ask === profile) channel.postMessage({ alive: profile } satisfies Message)
+  })
+  const releaseLock = release
+  return {
+    profile,
+    release() {
+      channel.close()
+      releaseLock()
+    },
+  }
+}
+
+/** Asks who holds a profile, and the answer. */
+type Message = { readonly ask: string } | { readonly alive: string }
+
+/** Takes a profile's lock, waiting for it unless its holder says that it lives. */
+async function takeFromTheDying(
+  channel: BroadcastChannel,
+  networkId: string,
+  profile: string,
+): Promise<(() => void) | undefined> {
+  const free = await take(networkId, profile, { ifAvailable: true })
+  if (free) return free
+  const waiting = new AbortController()
+  const alive = new Promise<undefined>((resolve) => {
+    channel.addEventListener(
+      'message',
+      ({ data }: MessageEvent<Message>) => {
+        if ('alive' in data && data.alive === profile) resolve(undefined)
+      },
+      { signal: waiting.signal },
+    )
+  })
+  const granted = take(networkId, profile, { signal: waiting.signal })
+  channel.postMessage({ ask: profile } satisfies Message)
+  await Promise.race([granted, alive])
+  waiting.abort()
+  // The lock may have been granted in the last moment: then it is ours.
+  return granted.catch(() => undefined)
+}
+
+/** Takes a profile's lock and returns the function that releases it; undefined when it is held and `ifAvailable` was asked. */
+function take(networkId: string, profile: string, options: LockOptions): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    navigator.locks
+      .request(`opentab/profile/${networkId}/${profile}`, options, (lock) => {
+        if (!lock) return resolve(undefined)
+        return new Promise<void>((release) => resolve(release))
+      })
+      .catch(reject)
+  })
+}
