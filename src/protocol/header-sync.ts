@@ -93,9 +93,9 @@ export class HeaderSync {
     if (this.states.delete(peer)) this.takeTurns()
   }
 
-  /** Whether more headers are on their way or wanted. */
+  /** Whether some peer may have headers that lead further than ours. */
   get active(): boolean {
-    return [...this.states.values()].some((state) => state.request !== undefined || state.wanted)
+    return [...this.states.values()].some((state) => state.wanted)
   }
 
   /** Asks what `peer` has beyond our best chain: it named a block whose parent we lack, say. */
@@ -136,7 +136,10 @@ export class HeaderSync {
     const result = headers.length > 0 ? this.accept(peer, headers, announcement) : accept(NO_HEADER)
     if (!result.ok) {
       state.wanted = false
-      this.refused(peer, result)
+      // An answer follows on our locator; asking again would go on for ever.
+      if (!announcement && result.code === 'prev-blk-not-found')
+        peers.punish(peer, unrequested('headers that do not follow what we have'))
+      else this.refused(peer, result)
       peers.punish(peer, result)
     } else if (!announcement) {
       // A full batch says that there is more, as long as it leads higher.

@@ -45,7 +45,7 @@ const TICK = 1000
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
-/** Blocks behind the best header up to which this tab's view of the mempool is worth having. */
+/** Blocks behind the best header up to which transactions can be judged. */
 const NEAR_TIP = 6
 
 /** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
@@ -94,7 +94,6 @@ export class PeerManager implements TransportHandler {
   private cancelTick: (() => void) | undefined
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
   private lastSync: SyncState | undefined
-  private nearTip = false
 
   constructor(options: PeerManagerOptions) {
     this.options = options
@@ -292,7 +291,6 @@ export class PeerManager implements TransportHandler {
     this.blocks.add(peer)
     this.transactions.add(peer)
     this.headerSync.add(peer)
-    if (this.nearTip) this.transactions.compareWith(peer)
     this.tell((listener) => listener.peerConnected?.(this.snapshot(peer)))
     this.tellSync(false)
   }
@@ -328,14 +326,11 @@ export class PeerManager implements TransportHandler {
     this.tellSync(true)
   }
 
-  /** Tells of progress: all of it where `regular`, else only when `synced` changed. Compares mempools on catching up. */
+  /** Tells of progress: all of it where `regular`, else only when `synced` changed. */
   private tellSync(regular: boolean): void {
     const state = this.syncState()
     const { lastSync } = this
-    const nearTip = !this.headerSync.active && state.headers - state.blocks <= NEAR_TIP
-    if (nearTip && !this.nearTip)
-      for (const peer of this.connected.ready()) this.transactions.compareWith(peer)
-    this.nearTip = nearTip
+    this.transactions.setNearTip(!this.headerSync.active && state.headers - state.blocks <= NEAR_TIP)
     const changed = state.headers !== lastSync?.headers || state.blocks !== lastSync.blocks
     if (state.synced === lastSync?.synced && !(regular && changed)) return
     this.lastSync = state
@@ -365,7 +360,7 @@ export class PeerManager implements TransportHandler {
       startingHeight: hello!.height,
       headerHeight: bestKnown === NO_HEADER ? undefined : headers.height(bestKnown),
       blocksInFlight: peer.blocksInFlight,
-      score: peer.score,
+      score: Math.round(peer.score),
     }
   }
 

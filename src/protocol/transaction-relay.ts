@@ -5,7 +5,6 @@
  * Bounds: `MAX_REJECTED` and `MAX_WAITING` wtxids, `MAX_OWN` transactions of our own, `MAX_VALIDATING` being checked, and per peer
  * `MAX_INV` wtxids that it announced.
  */
-import type { Chain } from '../chain/chain.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
@@ -72,7 +71,6 @@ interface Own {
 }
 
 export interface TransactionRelayOptions {
-  readonly chain: Chain
   readonly mempool: Mempool
   readonly peers: PeerSet
   readonly transport: Transport
@@ -89,6 +87,7 @@ export class TransactionRelay {
   private readonly asked = new Set<Wtxid>()
   private readonly own = new Map<Txid, Own>()
   private validating = 0
+  private nearTip = false
   private nextCompare: number
   /** Peer with which mempools were compared last. */
   private lastCompared: Peer | undefined
@@ -109,6 +108,16 @@ export class TransactionRelay {
       mempoolAnswers: new TokenBucket(clock, ...MEMPOOL_ANSWERS),
       bytes: new TokenBucket(clock, ...BYTES),
     })
+    this.compareWith(peer)
+  }
+
+  /** Asks for what `peer` has in its mempool, unless that was just done. */
+  private compareWith(peer: Peer): void {
+    const { clock, peers } = this.options
+    const state = this.states.get(peer)
+    if (!state || !this.nearTip || clock.now() - state.comparedAt < COMPARE_PAUSE) return
+    state.comparedAt = clock.now()
+    peers.send(peer, { type: 'mempool' })
   }
 
   forget(peer: Peer): void {
@@ -131,13 +140,11 @@ export class TransactionRelay {
     this.publish(transaction)
   }
 
-  /** Asks for what `peer` has in its mempool, unless that was just done. */
-  compareWith(peer: Peer): void {
-    const { clock, peers } = this.options
-    const state = this.states.get(peer)
-    if (!state || clock.now() - state.comparedAt < COMPARE_PAUSE) return
-    state.comparedAt = clock.now()
-    peers.send(peer, { type: 'mempool' })
+  /** While the chain is far behind, transactions can't be judged and are left aside; mempools are compared when it has caught up. */
+  setNearTip(nearTip: boolean): void {
+    const caughtUp = nearTip && !this.nearTip
+    this.nearTip = nearTip
+    if (caughtUp) for (const peer of this.states.keys()) this.compareWith(peer)
   }
 
   /** The verdict on a gossiped transaction. */
@@ -145,7 +152,7 @@ export class TransactionRelay {
     const { peers } = this.options
     const peer = peers.get(from)
     const state = peer && this.states.get(peer)
-    if (!state?.gossip.take(1)) return 'ignore'
+    if (!this.nearTip || !state?.gossip.take(1)) return 'ignore'
     const decoded = decodeTransaction(payload)
     const result = decoded.ok ? await this.take(peer!, decoded.value) : decoded
     if (result.ok) return 'accept'
@@ -170,6 +177,7 @@ export class TransactionRelay {
       peers.punish(peer, rateLimited('announcements'))
       return
     }
+    if (!this.nearTip) return
     const wtxids = message.wtxids.map((wtxid) => toDisplay<Wtxid>(wtxid))
     state.announced = [...state.announced, ...wtxids].slice(-MAX_INV)
     this.request(peer, state)
@@ -223,7 +231,7 @@ export class TransactionRelay {
   }
 
   tick(): void {
-    const { clock, mempool, peers } = this.options
+    const { clock, mempool } = this.options
     const now = clock.now()
     for (const state of this.states.values())
       if (state.request && state.request.deadline <= now) this.conclude(state)
@@ -238,7 +246,7 @@ export class TransactionRelay {
     }
     if (this.nextCompare > now) return
     this.nextCompare = now + COMPARE_INTERVAL
-    const order = peers.ready()
+    const order = [...this.states.keys()]
     const next = order[(this.lastCompared ? order.indexOf(this.lastCompared) + 1 : 0) % order.length]
     this.lastCompared = next
     if (next) this.compareWith(next)

@@ -7,7 +7,7 @@ import { Mempool } from '../../src/mempool/mempool.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { PeerManager } from '../../src/protocol/peer-manager.ts'
-import type { BanRecord, PeerStore } from '../../src/protocol/peer-store.ts'
+import type { BanRecord } from '../../src/protocol/peer-store.ts'
 import type { GossipVerdict, PeerId, Topic, TransportHandler } from '../../src/protocol/transport.ts'
 import {
   decodeMessage,
@@ -22,17 +22,16 @@ import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { VirtualNetwork, type VirtualTransport } from '../../src/simulation/virtual-network.ts'
 import { VirtualTime } from '../../src/simulation/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import type { TestBlock, TestChain } from './chain-builder.ts'
 
-export class MemoryPeerStore implements PeerStore {
-  bans: readonly BanRecord[] = []
+/** A store whose bans a test can look at. */
+export class WatchedPeerStore extends MemoryPeerStore {
+  saved: readonly BanRecord[] = []
 
-  async loadBans(): Promise<readonly BanRecord[]> {
-    return this.bans
-  }
-
-  async saveBans(bans: readonly BanRecord[]): Promise<void> {
-    this.bans = bans
+  override saveBans(bans: readonly BanRecord[]): Promise<void> {
+    this.saved = bans
+    return super.saveBans(bans)
   }
 }
 
@@ -56,7 +55,7 @@ export class TestNetwork {
   }
 
   /** A node whose chain ends at `tip`. It joins by `join`. */
-  async node(name: string, tip: TestBlock, peerStore = new MemoryPeerStore()): Promise<TestNode> {
+  async node(name: string, tip: TestBlock, peerStore = new WatchedPeerStore()): Promise<TestNode> {
     const { params } = this.blocks
     const checks = new InlineCheckPool()
     const clock = this.time
@@ -113,7 +112,7 @@ export class TestNode {
   readonly mempool: Mempool
   readonly manager: PeerManager
   readonly transport: VirtualTransport
-  readonly peerStore: MemoryPeerStore
+  readonly peerStore: WatchedPeerStore
   /** Messages sent to peers, by type. */
   readonly sent = new Map<string, number>()
   readonly log: string[] = []
@@ -126,7 +125,7 @@ export class TestNode {
     mempool: Mempool,
     manager: PeerManager,
     transport: VirtualTransport,
-    peerStore: MemoryPeerStore,
+    peerStore: WatchedPeerStore,
   ) {
     this.id = id
     this.chain = chain
@@ -168,7 +167,7 @@ export class TestNode {
   }
 
   isBanned(id: PeerId): boolean {
-    return this.peerStore.bans.some((ban) => ban.id === id)
+    return this.peerStore.saved.some((ban) => ban.id === id)
   }
 
   /** As a miner does: into the own chain, then to everyone. */

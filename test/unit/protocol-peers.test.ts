@@ -11,7 +11,7 @@ import type { PeerId, Transport } from '../../src/protocol/transport.ts'
 import { BAN_SCORE, verdictOn } from '../../src/protocol/verdict.ts'
 import type { HelloMessage, Message } from '../../src/protocol/wire.ts'
 import { TestChain } from '../support/chain-builder.ts'
-import { MemoryPeerStore, type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
+import { type Puppet, TestNetwork, type TestNode, WatchedPeerStore } from '../support/protocol-nodes.ts'
 
 const chain = new TestChain()
 const tip = chain.mineEmpty(chain.genesis, 40)
@@ -188,18 +188,18 @@ test('getheaders is answered from the last common block, to the stop, and empty 
   }))
 
 test('at most 256 bans are remembered, those that last longest', async () => {
-  const store = new MemoryPeerStore()
+  const store = new WatchedPeerStore()
   const set = new PeerSet({ ...stubs(), store })
   for (let i = 0; i < MAX_BANS + 10; i++) {
     const peer = set.connect({ id: `peer${i}` as PeerId, direction: 'inbound', address: '' }) as Peer
     set.drop(peer, 'Test.', 1000 + i)
   }
-  assert.equal(store.bans.length, MAX_BANS)
+  assert.equal(store.saved.length, MAX_BANS)
   assert.equal(
-    store.bans.some((ban) => ban.id === 'peer0'),
+    store.saved.some((ban) => ban.id === 'peer0'),
     false,
   )
-  assert.equal(store.bans[0].id, `peer${MAX_BANS + 9}`)
+  assert.equal(store.saved[0].id, `peer${MAX_BANS + 9}`)
 })
 
 test('a token bucket gives its capacity at once and then its rate', () => {
@@ -220,7 +220,7 @@ test('a token bucket gives its capacity at once and then its rate', () => {
 test('a flood of headers with little work is bounded, by peer and in all', { timeout: 120_000 }, () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
-    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new MemoryPeerStore() })
+    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
     const sync = new HeaderSync({
       chain: node.chain,
       peers,

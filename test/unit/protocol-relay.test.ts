@@ -146,7 +146,7 @@ test('a wrong number of missing transactions is punished', () =>
     }
     puppet.publish('block', gossipOf(next.block))
     await network.until(() => node.isBanned(puppet.id), 'ban', 10)
-    assert.match(node.peerStore.bans[0].reason, /blocktxn-count/)
+    assert.match(node.peerStore.saved[0].reason, /blocktxn-count/)
   }))
 
 test('a gossiped block without work is rejected and its sender banned; one that breaks a later rule spreads blame to nobody', () =>
@@ -167,7 +167,7 @@ test('a gossiped block without work is rejected and its sender banned; one that 
       gossipOf(bad.block, (compact) => ({ ...compact, header: workless })),
     )
     await network.until(() => node.isBanned(puppet.id), 'ban', 5)
-    assert.match(node.peerStore.bans[0].reason, /high-hash/)
+    assert.match(node.peerStore.saved[0].reason, /high-hash/)
   }))
 
 test('what is no compact block or transaction costs the connection', async () => {

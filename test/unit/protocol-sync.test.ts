@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Block } from '../../src/primitives/block.ts'
 import { compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
 import { TestChain } from '../support/chain-builder.ts'
-import { TestNetwork } from '../support/protocol-nodes.ts'
+import { TestNetwork, WatchedPeerStore } from '../support/protocol-nodes.ts'
 
 /** One long branch that all tests share, for its blocks take time to mine. */
 const chain = new TestChain()
@@ -163,6 +162,21 @@ test('bodies in flight are bounded by bytes while blocks may be large, by number
     assert.ok(Math.max(...asked) > 4 && Math.max(...asked) <= 16)
   }))
 
+test('headers that do not follow the question cost score, and are not asked for without end', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', chain.genesis)
+    const puppet = network.puppet('puppet', helloAt(tip300))
+    puppet.onMessage = (message, from) => {
+      if (message.type === 'getheaders')
+        puppet.send(from, { type: 'headers', id: message.id, headers: [tip300.block.header] })
+    }
+    await puppet.join()
+    await node.join()
+    await network.pass(30)
+    assert.equal(puppet.got('getheaders'), 1)
+    assert.equal(node.scoreOf(puppet.id), 20)
+  }))
+
 test('new blocks spread when all gossip is lost, by announcements of headers', () =>
   withNetwork(
     async (network) => {
@@ -229,7 +243,7 @@ test('an invalid block costs its sender the connection, and not those who shared
     for (const peer of [sharer, sender])
       peer.send(victim.id, { type: 'headers', id: 0, headers: [bad.block.header] })
     await network.until(() => victim.isBanned(sender.id), 'ban', 90)
-    assert.match(victim.peerStore.bans[0].reason, /bad-cb-amount/)
+    assert.match(victim.peerStore.saved[0].reason, /bad-cb-amount/)
     assert.equal(victim.scoreOf(sharer.id), 0)
     assert.equal(victim.tipHash, common.block.hash)
     assert.deepEqual(
@@ -262,11 +276,8 @@ test('a body that does not match its header costs its sender the connection, and
 test('bans outlive the tab and end in time', () =>
   withNetwork(async (network) => {
     const rude = network.puppet('rude')
-    const store = {
-      bans: [{ id: 'rude' as PeerId, until: network.time.now() + 60_000, reason: 'It was rude.' }],
-      loadBans: async () => store.bans,
-      saveBans: async () => {},
-    }
+    const store = new WatchedPeerStore()
+    await store.saveBans([{ id: rude.id, until: network.time.now() + 60_000, reason: 'It was rude.' }])
     const node = await network.node('node', chain.genesis, store)
     await rude.join()
     await node.join()
