@@ -1,0 +1,67 @@
+/**
+ * `<ot-confirmations .count>`: how settled a transaction is, in six steps: a payment counts as confirmed at six blocks. States other
+ * than counting are given by `state`. Thread: Window.
+ */
+import { css, html, LitElement, svg } from 'lit'
+import { countText } from '../format.ts'
+import { base } from '../styles/base.ts'
+
+/** Blocks after which a payment counts as confirmed. */
+export const CONFIRMED = 6
+
+export class Confirmations extends LitElement {
+  static override properties = { count: { type: Number }, of: { type: Number }, state: {} }
+  static override styles = [
+    base,
+    css`
+      :host {
+        display: inline-block;
+        white-space: nowrap;
+      }
+      .badge {
+        font-variant-numeric: tabular-nums;
+      }
+      rect {
+        fill: currentColor;
+        opacity: 0.25;
+      }
+      rect.on {
+        opacity: 1;
+      }
+    `,
+  ]
+  /** Blocks on top of it and its own; 0 while it waits, negative when a confirmed transaction conflicts. */
+  declare count: number
+  /** Blocks that it takes: 6 unless given, such as a coinbase's maturity. */
+  declare of: number | undefined
+  declare state: 'counting' | 'maturing' | 'abandoned'
+
+  constructor() {
+    super()
+    this.count = 0
+    this.state = 'counting'
+  }
+
+  override render() {
+    const of = this.of ?? CONFIRMED
+    if (this.state === 'abandoned') return html`<span class="badge">Given up</span>`
+    if (this.count < 0) return html`<span class="badge bad">Conflicted</span>`
+    if (this.count === 0) return html`<span class="badge warn">Unconfirmed</span>`
+    if (this.count >= of && this.state === 'counting')
+      return html`<span class="badge good" title=${`${countText(this.count)} confirmations`}
+        >${this.#steps(of)} ${this.count === of ? countText(of) : `${countText(of)}+`} confirmations</span
+      >`
+    const what = this.state === 'maturing' ? 'until spendable' : 'confirmations'
+    return html`<span class="badge good">${this.#steps(of)} ${countText(this.count)} of ${countText(of)} ${what}</span>`
+  }
+
+  #steps(of: number) {
+    const filled = Math.floor((CONFIRMED * Math.min(this.count, of)) / of)
+    const step = (at: number) =>
+      svg`<rect class=${at < filled ? 'on' : ''} x=${at * 4} y="0" width="2.6" height="10" rx="1.3" />`
+    return html`<svg width="23" height="10" viewBox="0 0 23 10" aria-hidden="true">
+      ${Array.from({ length: CONFIRMED }, (_, at) => step(at))}
+    </svg>`
+  }
+}
+customElements.define('ot-confirmations', Confirmations)

@@ -1,0 +1,113 @@
+/**
+ * This tab's node as the views see it: its RPC, and what its events last said. It subscribes once, so that a view opened later
+ * knows at once whether the miner runs. Thread: Window.
+ */
+import type { FaultEvent, LogEvent, MiningEvent, NodeEventName, SyncEvent } from '../src/node/events.ts'
+import type { NetworkStatus } from '../src/protocol/transport.ts'
+import type { SignerStatus } from '../src/wallet/signer.ts'
+import type { BlockchainInfo, NetworkInfo, PeerResult } from './rpc-results.ts'
+import type { Opentab, TabIdentity } from './tab/opentab.ts'
+
+/** Log lines that are kept for the network view. */
+const LOG_LINES = 300
+/** Hash rates that are kept for the miner's chart: two minutes at one a second. */
+const HASH_RATES = 120
+
+/** The latest block of the active chain. */
+export interface Tip {
+  readonly hash: string
+  readonly height: number
+  /** Header time, seconds since 1970. */
+  readonly time: number
+}
+
+export class LiveNode {
+  readonly identity: TabIdentity
+  tip: Tip | undefined
+  mining: MiningEvent = {
+    active: false,
+    threads: 0,
+    throttle: 1,
+    hashRate: 0,
+    blocksFound: 0,
+    problem: undefined,
+  }
+  /** Hashes a second, oldest first. */
+  hashRates: readonly number[] = []
+  sync: SyncEvent = { headers: 0, blocks: 0, synced: true }
+  network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
+  /** Oldest first. */
+  log: readonly LogEvent[] = []
+  faults: readonly FaultEvent[] = []
+  readonly #opentab: Opentab
+
+  constructor(opentab: Opentab) {
+    this.#opentab = opentab
+    this.identity = opentab.identity
+    // Views subscribe after us, so they find what an event said already taken in.
+    opentab.on('tip', ({ hash, height, time }) => {
+      this.tip = { hash, height, time }
+    })
+    opentab.on('mining', (mining) => {
+      this.mining = mining
+      this.hashRates = [...this.hashRates, mining.active ? mining.hashRate : 0].slice(-HASH_RATES)
+    })
+    opentab.on('sync', (sync) => {
+      this.sync = sync
+    })
+    opentab.on('network', (network) => {
+      this.network = network
+    })
+    opentab.on('log', (line) => {
+      this.log = [...this.log, line].slice(-LOG_LINES)
+    })
+    opentab.on('fault', (fault) => {
+      this.faults = [...this.faults, fault]
+    })
+  }
+
+  /** Asks for what events told before we listened. */
+  async load(): Promise<void> {
+    const [chain, network, peers] = await Promise.all([
+      this.rpc<BlockchainInfo>('getblockchaininfo'),
+      this.rpc<NetworkInfo>('getnetworkinfo'),
+      this.rpc<PeerResult[]>('getpeerinfo'),
+    ])
+    this.tip ??= { hash: chain.bestblockhash, height: chain.blocks, time: chain.time }
+    if (this.network.relays.length === 0)
+      this.network = {
+        relays: (network.relays ?? []) as NetworkStatus['relays'],
+        directPeers: peers.length,
+        relayedOnlyPeers: network.relayedonlypeers ?? 0,
+      }
+  }
+
+  /** As `opentab.rpc`, with the shape of the result that the caller relies on. */
+  rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
+    return this.#opentab.rpc(method, ...params) as Promise<T>
+  }
+
+  /** State of the wallet's keys; follows `wallet` events. */
+  get signer(): SignerStatus {
+    return this.#opentab.signerStatus()
+  }
+
+  /** Calls `listener` at each of these events, after this object has taken it in. Returns the function that unsubscribes. */
+  on(names: readonly NodeEventName[], listener: () => void): () => void {
+    const unsubscribe = names.map((name) => this.#opentab.on(name, listener))
+    return () => {
+      for (const stop of unsubscribe) stop()
+    }
+  }
+}
+
+/** What an error says to people. Errors of the node are sentences already. */
+export function sentence(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
+}
+
+/** Bitcoin Core's code of an RPC error; undefined for others. */
+export function rpcCode(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'number' ? code : undefined
+}

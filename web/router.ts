@@ -1,0 +1,133 @@
+/**
+ * Which view a path names, and the way between them. Paths are real (`/block/120`): the server answers each with the page. The query
+ * (`?network=regtest&profile=NAME`) says what this tab is and stays as it is on every path. Thread: Window.
+ */
+
+export type WalletPage = 'home' | 'create' | 'restore' | 'send' | 'receive' | 'backup' | 'payment'
+
+export type Route =
+  | { readonly view: 'overview' | 'miner' | 'network' }
+  | { readonly view: 'wallet'; readonly page: WalletPage; readonly id?: string }
+  | { readonly view: 'explorer'; readonly page: 'blocks' | 'mempool' }
+  | { readonly view: 'block' | 'tx' | 'address'; readonly id: string }
+  | { readonly view: 'not-found'; readonly path: string }
+
+const WALLET_PAGES: readonly string[] = ['create', 'restore', 'send', 'receive', 'backup']
+
+/** Reads a path such as `/wallet/send`. What isn't a view is `not-found`. */
+export function parseRoute(path: string): Route {
+  const notFound: Route = { view: 'not-found', path }
+  const parts = path.split('/').filter(Boolean).map(decoded)
+  const [view = 'overview', second, third] = parts
+  if (view === 'wallet') {
+    if (second === undefined) return { view, page: 'home' }
+    if (second === 'tx' && third !== undefined && parts.length === 3)
+      return { view, page: 'payment', id: third }
+    const isPage = WALLET_PAGES.includes(second) && parts.length === 2
+    return isPage ? { view, page: second as WalletPage } : notFound
+  }
+  if (view === 'block' || view === 'tx' || view === 'address')
+    return second !== undefined && parts.length === 2 ? { view, id: second } : notFound
+  if (view === 'explorer' && (second === undefined || second === 'mempool') && parts.length <= 2)
+    return { view, page: second ?? 'blocks' }
+  const isPlain = view === 'overview' || view === 'miner' || view === 'network'
+  return isPlain && parts.length <= 1 ? { view } : notFound
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** What the browser shows as the page's title, without the name of the page. */
+export function titleOf(route: Route): string {
+  switch (route.view) {
+    case 'overview':
+      return 'Overview'
+    case 'wallet':
+      return {
+        home: 'Wallet',
+        create: 'Create a wallet',
+        restore: 'Restore a wallet',
+        send: 'Send',
+        receive: 'Receive',
+        backup: 'Back up',
+        payment: 'Payment',
+      }[route.page]
+    case 'explorer':
+      return route.page === 'mempool' ? 'Waiting transactions' : 'Explorer'
+    case 'block':
+      return /^\d+$/.test(route.id)
+        ? `Block ${route.id}`
+        : `Block ${route.id.replace(/^0+/, '').slice(0, 8)}…`
+    case 'tx':
+      return `Transaction ${route.id.slice(0, 8)}…`
+    case 'address':
+      return `Address ${route.id.slice(0, 10)}…`
+    case 'miner':
+      return 'Miner'
+    case 'network':
+      return 'Network'
+    case 'not-found':
+      return 'Page not found'
+  }
+}
+
+/** Follows clicks on the page's own links and the browser's back and forward. */
+export class Router {
+  route: Route = parseRoute(location.pathname)
+  readonly #changed: (route: Route) => void
+
+  /** `changed` is called after every navigation, not for the first route. */
+  constructor(changed: (route: Route) => void) {
+    this.#changed = changed
+  }
+
+  start(): void {
+    addEventListener('popstate', this.#follow)
+    document.addEventListener('click', this.#click)
+  }
+
+  stop(): void {
+    removeEventListener('popstate', this.#follow)
+    document.removeEventListener('click', this.#click)
+  }
+
+  /** Goes to a path; the query stays. `replace` leaves no way back to where we are. */
+  go(path: string, { replace = false } = {}): void {
+    const url = path + location.search
+    if (replace) history.replaceState(null, '', url)
+    else if (url !== location.pathname + location.search) history.pushState(null, '', url)
+    this.#follow()
+  }
+
+  readonly #follow = (): void => {
+    this.route = parseRoute(location.pathname)
+    this.#changed(this.route)
+  }
+
+  readonly #click = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0) return
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement)
+    if (link === undefined || link.target !== '' || link.hasAttribute('download')) return
+    if (link.origin !== location.origin || link.hash !== '') return
+    event.preventDefault()
+    this.go(link.pathname)
+  }
+}
+
+/** Asks the page to show another view: bubbles from any element to the app. */
+export function navigate(from: EventTarget, path: string): void {
+  from.dispatchEvent(new CustomEvent('ot-navigate', { detail: path, bubbles: true, composed: true }))
+}
+
+/** The address of a link that opens in a tab of its own: the query goes along, except the profile, which this tab holds. */
+export function newTabUrl(): string {
+  const query = new URLSearchParams(location.search)
+  query.delete('profile')
+  return query.size === 0 ? '/' : `/?${query}`
+}

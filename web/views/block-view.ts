@@ -1,0 +1,230 @@
+/** `<ot-block .node .blockId>`: one block, named by hash or height. Its body is read once; its confirmations count up live. Thread: Window. */
+import { css, html, LitElement, nothing } from 'lit'
+import { sats } from '../../src/primitives/amount.ts'
+import '../components/age.ts'
+import { amount, figure } from '../components/amount.ts'
+import '../components/hash.ts'
+import { icons } from '../components/icons.ts'
+import { notFound } from '../components/not-found.ts'
+import { RpcController } from '../controllers/rpc-controller.ts'
+import {
+  bytesText,
+  countText,
+  dateText,
+  feeRateText,
+  fromCoins,
+  hashesPerBlock,
+  plural,
+  siText,
+} from '../format.ts'
+import { type LiveNode, sentence } from '../live-node.ts'
+import type { BlockHeaderResult, BlockWithTransactions, TransactionResult } from '../rpc-results.ts'
+import { base } from '../styles/base.ts'
+
+/** Transactions that a step shows. */
+const STEP = 25
+
+export class BlockView extends LitElement {
+  static override properties = {
+    node: { attribute: false },
+    blockId: { attribute: false },
+    shown: { state: true },
+  }
+  static override styles = [
+    base,
+    css`
+      .two {
+        display: grid;
+        grid-template-columns: 1fr 1fr;
+        column-gap: 48px;
+      }
+      .two dl:nth-child(2) > div:first-child {
+        border-top: 0;
+      }
+      section h2 {
+        margin-bottom: 8px;
+      }
+      .more {
+        margin-top: 12px;
+      }
+      @media (max-width: 760px) {
+        .two {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        .two dl:nth-child(2) > div:first-child {
+          border-top: 1px solid var(--line);
+        }
+      }
+    `,
+  ]
+  declare node: LiveNode
+  /** Hash or height. */
+  declare blockId: string
+  declare shown: number
+  readonly #block: RpcController<BlockWithTransactions> = new RpcController(this, {
+    key: () => this.blockId,
+    load: async (node) => {
+      const hash = await hashOf(node, this.blockId)
+      return node.rpc<BlockWithTransactions>('getblock', hash, 2)
+    },
+  })
+  /** What changes while the chain goes on; a height may come to name another block. */
+  readonly #header: RpcController<BlockHeaderResult> = new RpcController(this, {
+    events: ['tip'],
+    key: () => this.blockId,
+    load: async (node) => {
+      const header = await node.rpc<BlockHeaderResult>('getblockheader', await hashOf(node, this.blockId))
+      if (this.#block.value && this.#block.value.hash !== header.hash) this.#block.reload()
+      return header
+    },
+  })
+
+  constructor() {
+    super()
+    this.shown = STEP
+  }
+
+  override render() {
+    const block = this.#block.value
+    if (!block)
+      return this.#block.error
+        ? notFound(sentence(this.#block.error))
+        : html`<div class="card empty"><p>Reading the block…</p></div>`
+    const header = this.#header.value ?? block
+    return html`<div class="head">
+        <div class="row">
+          <h1 tabindex="-1">Block ${countText(block.height)}</h1>
+          ${
+            header.confirmations > 0
+              ? html`<span class="badge good">${plural(header.confirmations, 'confirmation')}</span>`
+              : html`<span class="badge warn">Not in the active chain</span>`
+          }
+        </div>
+        <div class="row">
+          ${
+            block.previousblockhash
+              ? html`<a class="button small" href=${`/block/${block.previousblockhash}`}>${icons.back}${countText(block.height - 1)}</a>`
+              : nothing
+          }
+          ${
+            header.nextblockhash
+              ? html`<a class="button small" href=${`/block/${header.nextblockhash}`}
+                >${countText(block.height + 1)}${icons.forward}</a
+              >`
+              : html`<span class="badge">Latest</span>`
+          }
+        </div>
+      </div>
+      <div class="stack">
+        <section class="card two">${this.#facts(block)}</section>
+        <section class="card" aria-labelledby="transactions">
+          <h2 id="transactions">${plural(block.tx.length, 'transaction')}</h2>
+          ${this.#transactions(block.tx)}
+        </section>
+      </div>`
+  }
+
+  #facts(block: BlockWithTransactions) {
+    const fees = sats(block.tx.reduce((sum, { fee }) => sum + fromCoins(fee ?? 0), 0))
+    const reward = sats((block.tx[0]?.vout ?? []).reduce((sum, { value }) => sum + fromCoins(value), 0))
+    const miner = block.tx[0]?.vout.find(({ scriptPubKey }) => scriptPubKey.address)?.scriptPubKey.address
+    const percent = (block.weight / this.node.identity.params.weightLimit) * 100
+    return html`<dl class="facts">
+        <div>
+          <dt>Hash</dt>
+          <dd><ot-hash .value=${block.hash} what="block hash"></ot-hash></dd>
+        </div>
+        <div>
+          <dt>Time</dt>
+          <dd>${dateText(block.time)} <span class="muted">(<ot-age .time=${block.time}></ot-age>)</span></dd>
+        </div>
+        <div>
+          <dt>Miner was paid</dt>
+          <dd>${amount(reward)}</dd>
+        </div>
+        <div>
+          <dt>of this, fees</dt>
+          <dd>${amount(fees)}</dd>
+        </div>
+        ${
+          miner
+            ? html`<div>
+              <dt>Miner</dt>
+              <dd><ot-hash .value=${miner} path=${`/address/${miner}`} what="address"></ot-hash></dd>
+            </div>`
+            : nothing
+        }
+      </dl>
+      <dl class="facts">
+        <div>
+          <dt>Size</dt>
+          <dd>${figure(bytesText(block.size))}</dd>
+        </div>
+        <div>
+          <dt>Weight</dt>
+          <dd>${figure(`${countText(block.weight)} WU`)} <span class="muted">(${percent.toFixed(percent < 10 ? 1 : 0)} % full)</span></dd>
+        </div>
+        <div>
+          <dt>Work</dt>
+          <dd>${figure(siText(hashesPerBlock(block.difficulty), 'H'))} <span class="muted">on average</span></dd>
+        </div>
+        <div>
+          <dt>Nonce</dt>
+          <dd>${countText(block.nonce)}</dd>
+        </div>
+        <div>
+          <dt>Merkle root</dt>
+          <dd><ot-hash .value=${block.merkleroot} what="merkle root"></ot-hash></dd>
+        </div>
+      </dl>`
+  }
+
+  #transactions(transactions: readonly TransactionResult[]) {
+    const hidden = transactions.length - this.shown
+    return html`<div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Transaction</th>
+              <th scope="col" class="end">Pays</th>
+              <th scope="col" class="end wide-only">Inputs → outputs</th>
+              <th scope="col" class="end wide-only">Size</th>
+              <th scope="col" class="end wide-only">Fee rate</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${transactions.slice(0, this.shown).map((transaction, at) => this.#row(transaction, at === 0))}
+          </tbody>
+        </table>
+      </div>
+      ${
+        hidden > 0
+          ? html`<button
+            class="quiet more"
+            @click=${() => {
+              this.shown += STEP
+            }}
+          >
+            Show ${plural(Math.min(hidden, STEP), 'more', 'more')}
+          </button>`
+          : nothing
+      }`
+  }
+
+  #row({ txid, vin, vout, vsize, fee }: TransactionResult, isCoinbase: boolean) {
+    const value = sats(vout.reduce((sum, output) => sum + fromCoins(output.value), 0))
+    return html`<tr>
+      <td><ot-hash .value=${txid} path=${`/tx/${txid}`} what="transaction id" plain></ot-hash></td>
+      <td class="end">${amount(value)}</td>
+      <td class="end wide-only">${isCoinbase ? 'new coins' : countText(vin.length)} → ${countText(vout.length)}</td>
+      <td class="end wide-only">${figure(`${countText(vsize)} vB`)}</td>
+      <td class="end wide-only">${fee === undefined ? html`<span class="muted">–</span>` : figure(feeRateText(fromCoins(fee) / vsize))}</td>
+    </tr>`
+  }
+}
+
+/** The hash behind what a path names: a height in digits, or a hash. */
+function hashOf(node: LiveNode, id: string): Promise<string> {
+  return /^\d{1,10}$/.test(id) ? node.rpc<string>('getblockhash', Number(id)) : Promise.resolve(id)
+}
+customElements.define('ot-block', BlockView)

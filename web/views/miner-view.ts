@@ -1,0 +1,267 @@
+/** `<ot-miner .node>`: start and stop, how hard to work, what comes of it; on test networks also blocks on demand. Thread: Window. */
+import { css, html, LitElement, nothing } from 'lit'
+import { subsidy } from '../../src/consensus/subsidy.ts'
+import { figure } from '../components/amount.ts'
+import { icons } from '../components/icons.ts'
+import '../components/spark-line.ts'
+import { NodeController } from '../controllers/node-controller.ts'
+import { RpcController } from '../controllers/rpc-controller.ts'
+import { TaskController } from '../controllers/task-controller.ts'
+import {
+  amountWithUnit,
+  countText,
+  durationText,
+  hashesPerBlock,
+  hashRateText,
+  plural,
+  siText,
+} from '../format.ts'
+import type { LiveNode } from '../live-node.ts'
+import {
+  coreCount,
+  type MiningSettings,
+  miningSettings,
+  rememberMiningSettings,
+  startMining,
+  stopMining,
+} from '../mining.ts'
+import { notify } from '../requests.ts'
+import type { MiningInfo } from '../rpc-results.ts'
+import { base } from '../styles/base.ts'
+
+/** Blocks that the test controls offer to make at once. */
+const ON_DEMAND = [1, 10, 101] as const
+
+export class MinerView extends LitElement {
+  static override properties = { node: { attribute: false }, settings: { state: true } }
+  static override styles = [
+    base,
+    css`
+      .main {
+        display: grid;
+        grid-template-columns: minmax(0, 1.4fr) minmax(0, 1fr);
+        gap: 20px;
+        align-items: start;
+      }
+      .rate {
+        margin: 6px 0 20px;
+        font-size: 44px;
+        line-height: 1.15;
+        font-weight: 640;
+        letter-spacing: -0.03em;
+      }
+      .rate .unit {
+        font-size: 20px;
+        letter-spacing: 0;
+      }
+      .actions {
+        margin-top: 24px;
+      }
+      .settings {
+        display: grid;
+        gap: 24px;
+      }
+      .settings .spread {
+        margin-bottom: 2px;
+      }
+      .settings label {
+        margin: 0;
+      }
+      .facts {
+        margin-top: 8px;
+      }
+      @media (max-width: 820px) {
+        .main {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
+    `,
+  ]
+  declare node: LiveNode
+  declare settings: MiningSettings
+  readonly #task = new TaskController(this)
+  readonly #demand = new TaskController(this)
+  readonly #info: RpcController<MiningInfo> = new RpcController(this, {
+    events: ['tip'],
+    load: (node) => node.rpc<MiningInfo>('getmininginfo'),
+  })
+
+  constructor() {
+    super()
+    this.settings = miningSettings()
+    new NodeController(this, ['mining', 'wallet', 'tip'])
+  }
+
+  /** Keeps a setting; a running miner takes it over at once. */
+  async #choose(settings: MiningSettings): Promise<void> {
+    this.settings = settings
+    rememberMiningSettings(settings)
+    if (this.node.mining.active) await this.#task.run(() => startMining(this.node))
+  }
+
+  async #makeBlocks(count: number): Promise<void> {
+    const made = await this.#demand.run(async () => {
+      const address = await this.node.rpc<string>('getnewaddress', 'mined')
+      return this.node.rpc<string[]>('generatetoaddress', count, address)
+    })
+    if (made) notify(this, `${plural(made.length, 'block')} made.`)
+  }
+
+  override render() {
+    const hasWallet = this.node.signer.state !== 'none'
+    return html`<div class="head"><h1 tabindex="-1">Miner</h1></div>
+      <div class="stack">
+        ${hasWallet ? nothing : this.#needsWallet()}
+        <div class="main">${this.#work(hasWallet)}${this.#settings()}</div>
+        ${this.#chances()} ${this.node.identity.testControls ? this.#onDemand(hasWallet) : nothing}
+      </div>`
+  }
+
+  #needsWallet() {
+    return html`<div class="notice">
+      ${icons.info}
+      <div>
+        The miner needs a wallet to put its coins into. <a href="/wallet/create">Create one</a>, it takes a minute.
+      </div>
+    </div>`
+  }
+
+  #work(hasWallet: boolean) {
+    const { active, hashRate, blocksFound, problem } = this.node.mining
+    const shown = this.#task.problem ?? problem
+    return html`<section class="card" aria-labelledby="rate">
+      <div class="spread">
+        <h2 id="rate">Hash rate</h2>
+        ${active ? html`<span class="badge good">Mining</span>` : html`<span class="badge">Off</span>`}
+      </div>
+      <p class="rate" data-testid="hash-rate">${figure(hashRateText(active ? hashRate : 0))}</p>
+      <ot-spark-line
+        .values=${this.node.hashRates}
+        label="Hash rate over the last two minutes"
+      ></ot-spark-line>
+      <div class="row actions">
+        ${
+          active
+            ? html`<button ?disabled=${this.#task.running} @click=${() => this.#task.run(() => stopMining(this.node))}>
+              Stop mining
+            </button>`
+            : html`<button
+              class="primary"
+              ?disabled=${!hasWallet || this.#task.running}
+              @click=${() => this.#task.run(() => startMining(this.node))}
+            >
+              ${icons.pickaxe}${this.#task.running ? 'Starting…' : 'Start mining'}
+            </button>`
+        }
+        <span class="muted" data-testid="blocks-found">${plural(blocksFound, 'block')} found</span>
+      </div>
+      ${shown ? html`<p class="error" role="alert">${shown}</p>` : nothing}
+    </section>`
+  }
+
+  #settings() {
+    const { threads, throttle } = this.settings
+    const cores = coreCount()
+    const percent = Math.round(throttle * 100)
+    return html`<section class="card settings" aria-labelledby="settings">
+      <h2 id="settings">How hard to work</h2>
+      <div>
+        <div class="spread">
+          <label for="threads">Threads</label><output for="threads">${countText(threads)} of ${plural(cores, 'core')}</output>
+        </div>
+        <input
+          id="threads"
+          type="range"
+          min="1"
+          max=${Math.max(cores, 1)}
+          .value=${String(threads)}
+          ?disabled=${cores === 1}
+          @change=${(event: Event) =>
+            this.#choose({ throttle, threads: Number((event.target as HTMLInputElement).value) })}
+        />
+      </div>
+      <div>
+        <div class="spread">
+          <label for="throttle">Share of the time</label><output for="throttle">${percent} %</output>
+        </div>
+        <input
+          id="throttle"
+          type="range"
+          min="5"
+          max="100"
+          step="5"
+          .value=${String(percent)}
+          @change=${(event: Event) =>
+            this.#choose({ threads, throttle: Number((event.target as HTMLInputElement).value) / 100 })}
+        />
+      </div>
+      <p class="hint">Fewer threads or less time keep the computer cool and quiet. A locked wallet mines as well.</p>
+    </section>`
+  }
+
+  #chances() {
+    const info = this.#info.value
+    const { params } = this.node.identity
+    const height = (this.node.tip?.height ?? 0) + 1
+    const { active, hashRate } = this.node.mining
+    const hashes = info ? hashesPerBlock(info.difficulty) : undefined
+    return html`<section class="card" aria-labelledby="chances">
+      <h2 id="chances">What comes of it</h2>
+      <dl class="facts">
+        <div>
+          <dt>A block takes</dt>
+          <dd>${hashes === undefined ? '…' : figure(siText(hashes, 'H'))} <span class="muted">on average</span></dd>
+        </div>
+        <div>
+          <dt>You find one</dt>
+          <dd>
+            ${
+              active && hashRate > 0 && hashes !== undefined
+                ? html`about every ${durationText(Math.max(1, hashes / hashRate))} <span class="muted">at your hash rate</span>`
+                : html`<span class="muted">start mining to see</span>`
+            }
+          </dd>
+        </div>
+        <div>
+          <dt>A block pays</dt>
+          <dd>
+            ${figure(amountWithUnit(subsidy(height, params)))}
+            <span class="muted">and fees, spendable after ${plural(params.coinbaseMaturity, 'block')}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>All miners</dt>
+          <dd>
+            ${info ? figure(hashRateText(info.networkhashps)) : '…'}
+            ${
+              params.retarget
+                ? html`<span class="muted">difficulty follows, for a block every ${durationText(params.targetSpacing)}</span>`
+                : nothing
+            }
+          </dd>
+        </div>
+      </dl>
+    </section>`
+  }
+
+  #onDemand(hasWallet: boolean) {
+    return html`<section class="card" aria-labelledby="demand">
+      <h2 id="demand">Blocks on demand</h2>
+      <p class="hint">
+        This is a network for tests: blocks can be made at once, to your wallet. The first coin can be spent after
+        ${plural(this.node.identity.params.coinbaseMaturity, 'block')}.
+      </p>
+      <div class="row actions">
+        ${ON_DEMAND.map(
+          (count) =>
+            html`<button ?disabled=${!hasWallet || this.#demand.running} @click=${() => this.#makeBlocks(count)}>
+              Make ${plural(count, 'block')}
+            </button>`,
+        )}
+        ${this.#demand.running ? html`<span class="muted" role="status">Making blocks…</span>` : nothing}
+      </div>
+      ${this.#demand.problem ? html`<p class="error" role="alert">${this.#demand.problem}</p>` : nothing}
+    </section>`
+  }
+}
+customElements.define('ot-miner', MinerView)

@@ -1,0 +1,209 @@
+/** `<ot-wallet-backup .node>`: backup file, seed words and change of passphrase. Thread: Window. */
+import { css, html, LitElement } from 'lit'
+import { icons } from '../components/icons.ts'
+import '../components/passphrase-field.ts'
+import '../components/seed-words.ts'
+import { TaskController } from '../controllers/task-controller.ts'
+import type { LiveNode } from '../live-node.ts'
+import { notify } from '../requests.ts'
+import { base } from '../styles/base.ts'
+import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
+
+/** The passphrase fields of this page. */
+type Field = 'file' | 'reveal' | 'old' | 'new' | 'repeated'
+
+export class WalletBackup extends LitElement {
+  static override properties = {
+    node: { attribute: false },
+    words: { state: true },
+    typed: { state: true },
+    problems: { state: true },
+  }
+  static override styles = [
+    base,
+    css`
+      :host {
+        max-width: 640px;
+        margin: 0 auto;
+      }
+      form {
+        display: grid;
+        gap: 18px;
+      }
+      section > h2 + p {
+        margin: 6px 0 18px;
+      }
+    `,
+  ]
+  declare node: LiveNode
+  /** While they are shown. */
+  declare words: readonly string[] | undefined
+  /** What stands in the passphrase fields. */
+  declare typed: Readonly<Record<Field, string>>
+  declare problems: Readonly<Partial<Record<Field, string>>>
+  readonly #file = new TaskController(this)
+  readonly #reveal = new TaskController(this)
+  readonly #change = new TaskController(this)
+
+  constructor() {
+    super()
+    this.typed = { file: '', reveal: '', old: '', new: '', repeated: '' }
+    this.problems = {}
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.words = undefined
+  }
+
+  async #save(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    const { file } = this.typed
+    this.problems = file === '' ? { file: 'Enter the passphrase of this wallet.' } : {}
+    if (file === '') return
+    const text = await this.#file.run(() => this.node.rpc<string>('exportbackup', file))
+    if (text === undefined) return
+    this.typed = { ...this.typed, file: '' }
+    const { networkName, profile } = this.node.identity
+    const day = new Date().toISOString().slice(0, 10)
+    download(`opentab-${networkName}-${profile}-${day}.json`, text)
+    rememberBackup(this.node)
+    notify(this, 'Backup file saved.')
+    this.requestUpdate()
+  }
+
+  async #show(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    const { reveal } = this.typed
+    this.problems = reveal === '' ? { reveal: 'Enter the passphrase of this wallet.' } : {}
+    if (reveal === '') return
+    const words = await this.#reveal.run(() => this.node.rpc<string>('revealmnemonic', reveal))
+    if (words === undefined) return
+    this.typed = { ...this.typed, reveal: '' }
+    this.words = words.split(' ')
+  }
+
+  async #changePassphrase(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    const { old, new: chosen, repeated } = this.typed
+    this.problems = {
+      ...(old === '' && { old: 'Enter the passphrase you have now.' }),
+      ...(chosen === '' && { new: 'Choose a new passphrase.' }),
+      ...(repeated !== chosen && { repeated: 'The two differ. Type the same passphrase twice.' }),
+    }
+    if (Object.keys(this.problems).length > 0) return
+    const done = await this.#change.run(async () => {
+      await this.node.rpc('walletpassphrasechange', old, chosen)
+      return true
+    })
+    if (!done) return
+    this.typed = { ...this.typed, old: '', new: '', repeated: '' }
+    notify(this, 'The passphrase is changed. Older backup files keep the old one.')
+  }
+
+  override render() {
+    return html`<div class="head">
+        <h1 tabindex="-1">Backup and passphrase</h1>
+        ${
+          isBackedUp(this.node)
+            ? html`<span class="badge good">${icons.check} Backed up</span>`
+            : html`<span class="badge warn">No backup yet</span>`
+        }
+      </div>
+      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}</div>`
+  }
+
+  #fileCard() {
+    return html`<section class="card" aria-labelledby="file">
+      <h2 id="file">Backup file</h2>
+      <p class="muted">
+        Keys, labels and addresses, encrypted with your passphrase. Keep it outside this computer; the passphrase opens it again.
+      </p>
+      <form @submit=${this.#save}>
+        ${this.#field('file', 'Passphrase', 'current-password', this.problems.file ?? this.#file.problem)}
+        <div>
+          <button class="primary" ?disabled=${this.#file.running}>
+            ${this.#file.running ? 'Encrypting…' : 'Save a backup file'}
+          </button>
+        </div>
+      </form>
+    </section>`
+  }
+
+  #wordsCard() {
+    return html`<section class="card" aria-labelledby="words">
+      <h2 id="words">Seed words</h2>
+      <p class="muted">They alone restore the wallet, without any passphrase. Make sure that nobody looks on.</p>
+      ${
+        this.words
+          ? html`<div class="stack">
+            <ot-seed-words .words=${this.words}></ot-seed-words>
+            <div class="row">
+              <button
+                class="primary"
+                @click=${() => {
+                  rememberBackup(this.node)
+                  this.words = undefined
+                }}
+              >
+                I wrote them down
+              </button>
+              <button
+                @click=${() => {
+                  this.words = undefined
+                }}
+              >
+                Hide
+              </button>
+            </div>
+          </div>`
+          : html`<form @submit=${this.#show}>
+            ${this.#field('reveal', 'Passphrase', 'current-password', this.problems.reveal ?? this.#reveal.problem)}
+            <div>
+              <button ?disabled=${this.#reveal.running}>${this.#reveal.running ? 'Decrypting…' : 'Show the words'}</button>
+            </div>
+          </form>`
+      }
+    </section>`
+  }
+
+  #passphraseCard() {
+    return html`<section class="card" aria-labelledby="passphrase">
+      <h2 id="passphrase">Change the passphrase</h2>
+      <p class="muted">The keys stay the same. Backup files that you saved before still open with the old passphrase.</p>
+      <form @submit=${this.#changePassphrase}>
+        ${this.#field('old', 'Present passphrase', 'current-password', this.problems.old ?? this.#change.problem)}
+        ${this.#field('new', 'New passphrase', 'new-password', this.problems.new)}
+        ${this.#field('repeated', 'Repeat the new passphrase', 'new-password', this.problems.repeated)}
+        <div>
+          <button ?disabled=${this.#change.running}>${this.#change.running ? 'Changing…' : 'Change the passphrase'}</button>
+        </div>
+      </form>
+    </section>`
+  }
+
+  #field(name: Field, label: string, autocomplete: AutoFill, problem: string | undefined) {
+    return html`<ot-passphrase
+      .label=${label}
+      .autocomplete=${autocomplete}
+      .strength=${name === 'new'}
+      .value=${this.typed[name]}
+      .problem=${problem}
+      @change=${(event: Event) => {
+        this.typed = { ...this.typed, [name]: (event.target as HTMLInputElement).value }
+      }}
+    ></ot-passphrase>`
+  }
+}
+
+/** Has the browser save a text as a file. */
+function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+  // The browser has taken hold of it by the next task.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+}
+customElements.define('ot-wallet-backup', WalletBackup)

@@ -1,0 +1,203 @@
+/** `<ot-wallet-home .node>`: balance, lock and history. Thread: Window. */
+import { css, html, LitElement, nothing } from 'lit'
+import { amount } from '../components/amount.ts'
+import { icons } from '../components/icons.ts'
+import '../components/payment-list.ts'
+import { NodeController } from '../controllers/node-controller.ts'
+import { RpcController } from '../controllers/rpc-controller.ts'
+import { TaskController } from '../controllers/task-controller.ts'
+import { amountText, coinUnit, fromCoins } from '../format.ts'
+import { paymentsOf } from '../history.ts'
+import { type LiveNode, sentence } from '../live-node.ts'
+import { requestUnlock } from '../requests.ts'
+import type { Balances, WalletTransaction } from '../rpc-results.ts'
+import { base } from '../styles/base.ts'
+import { isBackedUp } from '../wallet-memory.ts'
+
+/** Entries that a step of the history loads. */
+const STEP = 25
+
+export class WalletHome extends LitElement {
+  static override properties = { node: { attribute: false }, shown: { state: true } }
+  static override styles = [
+    base,
+    css`
+      .hero {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) auto;
+        gap: 24px;
+        align-items: end;
+        padding: 28px;
+      }
+      .total {
+        margin-top: 6px;
+        font-size: 44px;
+        line-height: 1.15;
+        font-weight: 640;
+        letter-spacing: -0.03em;
+        overflow-wrap: anywhere;
+      }
+      .total .unit {
+        font-size: 20px;
+        letter-spacing: 0;
+      }
+      .parts {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 12px 40px;
+        grid-column: 1 / -1;
+        padding-top: 20px;
+        border-top: 1px solid var(--line);
+      }
+      .parts dt {
+        color: var(--muted);
+        font-size: 14px;
+      }
+      .parts dd {
+        font-weight: 560;
+      }
+      @media (max-width: 640px) {
+        .hero {
+          grid-template-columns: minmax(0, 1fr);
+          padding: 20px 16px;
+        }
+        .total {
+          font-size: 36px;
+        }
+        .hero .row > * {
+          flex: 1;
+        }
+      }
+    `,
+  ]
+  declare node: LiveNode
+  declare shown: number
+  readonly #task = new TaskController(this)
+  readonly #balances: RpcController<Balances['mine']> = new RpcController(this, {
+    events: ['tip', 'wallet'],
+    load: async (node) => (await node.rpc<Balances>('getbalances')).mine,
+  })
+  readonly #history: RpcController<WalletTransaction[]> = new RpcController(this, {
+    events: ['tip', 'wallet'],
+    load: (node) => node.rpc<WalletTransaction[]>('listtransactions', '*', this.shown),
+  })
+
+  constructor() {
+    super()
+    this.shown = STEP
+    new NodeController(this, ['wallet'])
+  }
+
+  override render() {
+    return html`<div class="head">
+        <h1 tabindex="-1">Wallet</h1>
+        <div class="row">
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
+        </div>
+      </div>
+      <div class="stack">
+        ${
+          isBackedUp(this.node)
+            ? nothing
+            : html`<div class="notice warn">
+              ${icons.warning}
+              <div>
+                <strong>This wallet has no backup yet.</strong> If this browser's data is cleared, its coins are lost.
+                <a href="/wallet/backup">Back it up now</a>
+              </div>
+            </div>`
+        }
+        ${this.#hero()}
+        <section class="card" aria-labelledby="history">
+          <h2 id="history">Payments</h2>
+          ${this.#payments()}
+        </section>
+      </div>`
+  }
+
+  #lock() {
+    const { signer } = this.node
+    if (signer.state === 'locked')
+      return html`<button
+        class="quiet small"
+        @click=${() => requestUnlock(this, 'Locked, the wallet can receive and mine, but not pay.')}
+      >
+        ${icons.lock}Locked: unlock
+      </button>`
+    return html`<button
+      class="quiet small"
+      ?disabled=${this.#task.running}
+      @click=${() => this.#task.run(() => this.node.rpc('walletlock'))}
+    >
+      ${icons.unlock}Unlocked: lock now
+    </button>`
+  }
+
+  #hero() {
+    const balances = this.#balances.value
+    const trusted = fromCoins(balances?.trusted ?? 0)
+    const pending = fromCoins(balances?.untrusted_pending ?? 0)
+    const immature = fromCoins(balances?.immature ?? 0)
+    return html`<section class="card hero" aria-labelledby="spendable">
+      <div>
+        <h2 id="spendable">You can spend</h2>
+        <p class="total" data-testid="spendable">
+          ${
+            balances
+              ? html`${amountText(trusted)} <span class="unit">${coinUnit(trusted)}</span>`
+              : html`<span class="muted">…</span>`
+          }
+        </p>
+        ${
+          this.#balances.error && !balances
+            ? html`<p class="error" role="alert">${sentence(this.#balances.error)}</p>`
+            : nothing
+        }
+      </div>
+      <div class="row">
+        <a class="button primary" href="/wallet/send">${icons.send}Send</a>
+        <a class="button" href="/wallet/receive">${icons.receive}Receive</a>
+      </div>
+      <dl class="parts">
+        <div>
+          <dt>Unconfirmed, from others</dt>
+          <dd data-testid="pending">${amount(pending)}</dd>
+        </div>
+        <div>
+          <dt>Mined, not spendable yet</dt>
+          <dd data-testid="immature">${amount(immature)}</dd>
+        </div>
+      </dl>
+    </section>`
+  }
+
+  #payments() {
+    const entries = this.#history.value
+    if (this.#history.error && !entries)
+      return html`<p class="error" role="alert">${sentence(this.#history.error)}</p>`
+    if (!entries) return html`<p class="empty">Reading the history…</p>`
+    if (entries.length === 0)
+      return html`<div class="empty">
+        <p>No payments yet. Mine a coin, or have someone pay you.</p>
+        <p>
+          <a class="button" href="/miner">Start mining</a>
+          <a class="button" href="/wallet/receive">Show my address</a>
+        </p>
+      </div>`
+    return html`<ot-payments .node=${this.node} .payments=${paymentsOf(entries)}></ot-payments>
+      ${
+        entries.length >= this.shown
+          ? html`<button
+            class="quiet"
+            @click=${() => {
+              this.shown += STEP
+              this.#history.reload()
+            }}
+          >
+            Show older payments
+          </button>`
+          : nothing
+      }`
+  }
+}
+customElements.define('ot-wallet-home', WalletHome)

@@ -1,0 +1,265 @@
+/** `<ot-wallet-payment .node .txid>`: one payment of the wallet, and what can still be done about it while it waits. Thread: Window. */
+import { css, html, LitElement, nothing } from 'lit'
+import { amount, signedAmount } from '../components/amount.ts'
+import '../components/confirmations.ts'
+import '../components/hash.ts'
+import { icons } from '../components/icons.ts'
+import { RpcController } from '../controllers/rpc-controller.ts'
+import { TaskController } from '../controllers/task-controller.ts'
+import { countText, dateText, feeRateText, fromCoins } from '../format.ts'
+import { type Payment, paymentsOf, paymentTitle } from '../history.ts'
+import { type LiveNode, sentence } from '../live-node.ts'
+import { readFeeRate } from '../payment.ts'
+import { notify, requestUnlock } from '../requests.ts'
+import { navigate } from '../router.ts'
+import type { MempoolEntry, WalletTransactionDetail } from '../rpc-results.ts'
+import { base } from '../styles/base.ts'
+
+interface Detail {
+  readonly payment: Payment
+  readonly transaction: WalletTransactionDetail
+  /** Satoshis per virtual byte, while it waits in the mempool. */
+  readonly rate: number | undefined
+}
+
+export class WalletPayment extends LitElement {
+  static override properties = {
+    node: { attribute: false },
+    txid: {},
+    rateTyped: { state: true },
+    bumping: { state: true },
+  }
+  static override styles = [
+    base,
+    css`
+      :host {
+        max-width: 720px;
+        margin: 0 auto;
+      }
+      .amount {
+        margin-top: 4px;
+        font-size: 36px;
+        line-height: 1.2;
+        font-weight: 640;
+        letter-spacing: -0.03em;
+        overflow-wrap: anywhere;
+      }
+      .amount .unit {
+        font-size: 18px;
+        letter-spacing: 0;
+      }
+      form {
+        display: grid;
+        gap: 14px;
+        max-width: 320px;
+      }
+    `,
+  ]
+  declare node: LiveNode
+  declare txid: string
+  declare rateTyped: string
+  declare bumping: boolean
+  readonly #task = new TaskController(this)
+  readonly #detail: RpcController<Detail> = new RpcController(this, {
+    events: ['tip', 'wallet', 'transaction'],
+    key: () => this.txid,
+    load: async (node) => {
+      const transaction = await node.rpc<WalletTransactionDetail>('gettransaction', this.txid)
+      const entry =
+        transaction.confirmations === 0
+          ? await node.rpc<MempoolEntry>('getmempoolentry', this.txid).catch(() => undefined)
+          : undefined
+      const entries = transaction.details.map((detail) => ({ ...transaction, ...detail }))
+      return {
+        transaction,
+        payment: paymentsOf(entries)[0]!,
+        rate: entry && fromCoins(entry.fees.base) / entry.vsize,
+      }
+    },
+  })
+
+  constructor() {
+    super()
+    this.rateTyped = ''
+    this.bumping = false
+  }
+
+  async #bump(event: SubmitEvent, rate: number): Promise<void> {
+    event.preventDefault()
+    const { value, problem } = readFeeRate(this.rateTyped, Math.floor(rate) + 1)
+    if (value === undefined) return this.#task.fail(problem)
+    if (
+      this.node.signer.state === 'locked' &&
+      !(await requestUnlock(this, 'Your passphrase is needed to sign it anew.'))
+    )
+      return
+    const replaced = await this.#task.run(() =>
+      this.node.rpc<{ txid: string }>('bumpfee', this.txid, { fee_rate: value }),
+    )
+    if (replaced === undefined) return
+    this.bumping = false
+    notify(this, 'The payment was sent again with a higher fee.')
+    navigate(this, `/wallet/tx/${replaced.txid}`)
+  }
+
+  async #abandon(): Promise<void> {
+    const done = await this.#task.run(async () => {
+      await this.node.rpc('abandontransaction', this.txid)
+      return true
+    })
+    if (done) this.#detail.reload()
+  }
+
+  override render() {
+    const detail = this.#detail.value
+    if (!detail)
+      return html`<div class="card empty">
+        ${
+          this.#detail.error
+            ? html`<h1 tabindex="-1">Not found</h1>
+              <p>${sentence(this.#detail.error)}</p>
+              <p><a class="button" href="/wallet">Back to the wallet</a></p>`
+            : html`<p>Reading the payment…</p>`
+        }
+      </div>`
+    const { payment, transaction, rate } = detail
+    return html`<div class="head">
+        <div>
+          <h1 tabindex="-1">${paymentTitle(payment)}</h1>
+          <p class="amount">${signedAmount(payment.net)}</p>
+        </div>
+        <ot-confirmations
+          .count=${payment.confirmations}
+          .of=${payment.immature ? this.node.identity.params.coinbaseMaturity : undefined}
+          .state=${payment.abandoned ? 'abandoned' : payment.immature ? 'maturing' : 'counting'}
+        ></ot-confirmations>
+      </div>
+      <div class="stack">
+        ${this.#state(payment, transaction)}
+        <section class="card">
+          <dl class="facts">
+            ${transaction.details.map(({ category, amount: value, address }) =>
+              address
+                ? html`<div>
+                    <dt>${category === 'send' ? 'Paid to' : 'Received at'}</dt>
+                    <dd>
+                      <ot-hash .value=${address} path=${`/address/${address}`} what="address"></ot-hash>
+                      ${transaction.details.length > 1 ? signedAmount(fromCoins(value)) : nothing}
+                    </dd>
+                  </div>`
+                : nothing,
+            )}
+            ${
+              payment.fee > 0
+                ? html`<div>
+                  <dt>Fee</dt>
+                  <dd>${amount(payment.fee)}${rate ? html` <span class="muted">(${feeRateText(rate)})</span>` : nothing}</dd>
+                </div>`
+                : nothing
+            }
+            <div>
+              <dt>Time</dt>
+              <dd>${dateText(transaction.time)}</dd>
+            </div>
+            ${
+              transaction.blockhash && transaction.confirmations > 0
+                ? html`<div>
+                  <dt>Block</dt>
+                  <dd>
+                    <a href=${`/block/${transaction.blockhash}`}
+                      >${transaction.blockheight === undefined ? 'Show' : countText(transaction.blockheight)}</a
+                    >
+                  </dd>
+                </div>`
+                : nothing
+            }
+            <div>
+              <dt>Transaction</dt>
+              <dd><ot-hash .value=${this.txid} path=${`/tx/${this.txid}`} what="transaction id"></ot-hash></dd>
+            </div>
+          </dl>
+        </section>
+        ${this.#actions(payment, rate)}
+      </div>`
+  }
+
+  #state(payment: Payment, { walletconflicts = [] }: WalletTransactionDetail) {
+    const other = walletconflicts[0]
+    const link = other ? html`<a href=${`/wallet/tx/${other}`}>Show the other one</a>` : nothing
+    if (payment.abandoned)
+      return html`<div class="notice">
+        ${icons.info}
+        <div>${payment.kind === 'mined' ? 'The network chose another block: this coin was never made.' : html`This payment was given up. Its coins are yours again. ${link}`}</div>
+      </div>`
+    if (payment.confirmations < 0)
+      return html`<div class="notice bad" role="alert">
+        ${icons.warning}
+        <div>Another transaction that spends the same coins was confirmed: this one will not be. ${link}</div>
+      </div>`
+    return nothing
+  }
+
+  #actions(payment: Payment, rate: number | undefined) {
+    const isWaiting =
+      payment.confirmations === 0 &&
+      !payment.abandoned &&
+      payment.kind !== 'received' &&
+      payment.kind !== 'mined'
+    if (!isWaiting) return nothing
+    return html`<section class="card stack" aria-labelledby="actions">
+      <div>
+        <h2 id="actions">While it waits</h2>
+        <p class="hint">
+          ${
+            rate === undefined
+              ? 'This tab no longer holds it for a block. Give it up to have its coins back.'
+              : 'A higher fee has it mined sooner.'
+          }
+        </p>
+      </div>
+      ${
+        rate === undefined
+          ? html`<button ?disabled=${this.#task.running} @click=${() => this.#abandon()}>Give this payment up</button>`
+          : this.bumping
+            ? html`<form novalidate @submit=${(event: SubmitEvent) => this.#bump(event, rate)}>
+              <div class="field">
+                <label for="rate">New fee rate, sat/vB (now ${feeRateText(rate)})</label>
+                <input
+                  id="rate"
+                  inputmode="decimal"
+                  autocomplete="off"
+                  .value=${this.rateTyped}
+                  @input=${(event: Event) => {
+                    this.rateTyped = (event.target as HTMLInputElement).value
+                  }}
+                />
+              </div>
+              <div class="row">
+                <button class="primary" ?disabled=${this.#task.running}>
+                  ${this.#task.running ? 'Sending…' : 'Send with this fee'}
+                </button>
+                <button
+                  type="button"
+                  @click=${() => {
+                    this.bumping = false
+                    this.#task.cancel()
+                  }}
+                >
+                  Cancel
+                </button>
+              </div>
+            </form>`
+            : html`<button
+              @click=${() => {
+                this.bumping = true
+                this.rateTyped = String(Math.ceil(rate * 2))
+              }}
+            >
+              Raise the fee
+            </button>`
+      }
+      ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
+    </section>`
+  }
+}
+customElements.define('ot-wallet-payment', WalletPayment)

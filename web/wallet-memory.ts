@@ -1,0 +1,26 @@
+/** What the page remembers about a wallet beside the wallet itself: conveniences that may be lost. Thread: Window. */
+import type { LiveNode } from './live-node.ts'
+import { remember, remembered } from './remembered.ts'
+
+/** A name of the wallet's account: the checksum that ends its descriptor; undefined without wallet. */
+function accountName({ signer }: LiveNode): string | undefined {
+  return signer.state === 'none' ? undefined : signer.account.descriptor.slice(-8)
+}
+
+/** Whether the person has a backup: confirmed words, a saved file, or words it was restored from. */
+export function isBackedUp(node: LiveNode): boolean {
+  return remembered(`opentab.backup.${accountName(node)}`) === 'done'
+}
+
+export function rememberBackup(node: LiveNode): void {
+  remember(`opentab.backup.${accountName(node)}`, 'done')
+}
+
+/** The address that was shown last for receiving. */
+export function lastReceiveAddress(node: LiveNode): string | undefined {
+  return remembered(`opentab.receive.${accountName(node)}`)
+}
+
+export function rememberReceiveAddress(node: LiveNode, address: string): void {
+  remember(`opentab.receive.${accountName(node)}`, address)
+}
