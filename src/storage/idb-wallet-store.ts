@@ -21,11 +21,10 @@ export class IdbWalletStore implements WalletStore {
   async commit(changes: ReadonlyMap<string, string | undefined>): Promise<void> {
     const written = this.database.transact(['wallet'], 'readwrite', 'strict', async (transaction) => {
       const store = transaction.objectStore('wallet')
-      await Promise.all(
-        Array.from(changes, ([key, value]) =>
-          value === undefined ? store.delete(key) : store.put(value, key),
-        ),
-      )
+      // Async, so that a value that can't be stored fails the whole like any other request.
+      const request = async ([key, value]: readonly [string, string | undefined]): Promise<unknown> =>
+        value === undefined ? store.delete(key) : store.put(value, key)
+      await Promise.all(Array.from(changes, request))
     })
     this.writing = written.catch(() => undefined)
     await written

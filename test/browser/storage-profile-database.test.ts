@@ -1,0 +1,127 @@
+/** Promise: wallet, keys, bans and identity of a profile are as they were after reopening, and apart from every other profile's. */
+
+import { StorageError } from '../../src/chain/store.ts'
+import type { Random } from '../../src/primitives/ports.ts'
+import { IdbKeyStore } from '../../src/storage/idb-key-store.ts'
+import { IdbPeerStore, loadIdentity } from '../../src/storage/idb-peer-store.ts'
+import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
+import { ProfileDatabase } from '../../src/storage/profile-database.ts'
+import { databaseName } from '../../src/storage/profile-lock.ts'
+import { assert } from './support/assert.ts'
+
+const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }
+
+describe('the database of a profile', () => {
+  const open = new Map<string, ProfileDatabase>()
+  let networkId = ''
+
+  /** A profile's database, opened anew. */
+  const reopen = async (profile = '1'): Promise<ProfileDatabase> => {
+    const name = databaseName(networkId, profile)
+    open.get(name)?.close()
+    open.set(name, await ProfileDatabase.open(name))
+    return open.get(name) as ProfileDatabase
+  }
+
+  beforeEach(() => {
+    networkId = crypto.randomUUID()
+  })
+
+  afterEach(async () => {
+    for (const [name, database] of open) {
+      database.close()
+      await ProfileDatabase.delete(name)
+    }
+    open.clear()
+  })
+
+  it('keeps wallet records, each change of a commit or none', async () => {
+    const wallet = new IdbWalletStore(await reopen())
+    assert.deepEqual([...(await wallet.load())], [])
+    // Not awaited: commits take effect in their order.
+    const first = wallet.commit(
+      new Map([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+    )
+    const second = wallet.commit(
+      new Map([
+        ['a', undefined],
+        ['c', '3'],
+      ]),
+    )
+    await Promise.all([first, second])
+    const unstorable = wallet.commit(
+      new Map([
+        ['d', '4'],
+        ['e', (() => undefined) as unknown as string],
+      ]),
+    )
+    const error = await unstorable.catch((thrown: unknown) => thrown)
+    assert.isTrue(error instanceof Error, `${error}`)
+    const again = new IdbWalletStore(await reopen())
+    assert.deepEqual(
+      [...(await again.load())],
+      [
+        ['b', '2'],
+        ['c', '3'],
+      ],
+    )
+    assert.deepEqual([...(await new IdbWalletStore(await reopen('2')).load())], [])
+  })
+
+  it('keeps the key record as it was given', async () => {
+    const record = {
+      version: 1,
+      network: 'ab'.repeat(32),
+      descriptor: 'tr()',
+      birthday: 1,
+      box: { salt: 'x' },
+    } as never
+    const keys = new IdbKeyStore(await reopen())
+    assert.equal(await keys.load(), undefined)
+    await keys.save(record)
+    assert.deepEqual(await new IdbKeyStore(await reopen()).load(), record)
+  })
+
+  it('keeps the bans last saved', async () => {
+    const peers = new IdbPeerStore(await reopen())
+    assert.deepEqual(await peers.loadBans(), [])
+    const ban = { id: 'peer' as never, until: 5, reason: 'bad work' }
+    await peers.saveBans([ban, { ...ban, until: 6 }])
+    await peers.saveBans([ban])
+    assert.deepEqual(await new IdbPeerStore(await reopen()).loadBans(), [ban])
+  })
+
+  it('draws an identity once', async () => {
+    const database = await reopen()
+    const [one, two] = await Promise.all([loadIdentity(database, random), loadIdentity(database, random)])
+    assert.equal(one.length, 32)
+    assert.deepEqual(one, two)
+    assert.deepEqual(await loadIdentity(await reopen(), random), one)
+    assert.isTrue(
+      `${await loadIdentity(await reopen('2'), random)}` !== `${one}`,
+      'another profile, another identity',
+    )
+  })
+
+  it('tells a full disk and refused storage from other failures', async () => {
+    const database = await reopen()
+    const kinds = { QuotaExceededError: 'quota', UnknownError: 'unavailable', SecurityError: 'unavailable' }
+    for (const [name, kind] of Object.entries(kinds)) {
+      const failing = database.transact(['peers'], 'readwrite', 'relaxed', async (transaction) => {
+        await transaction.objectStore('peers').put([], 'bans')
+        throw new DOMException('', name)
+      })
+      const error = await failing.catch((thrown: unknown) => thrown)
+      assert.isTrue(error instanceof StorageError && error.kind === kind, `${name} became ${error}`)
+    }
+    assert.equal(
+      await database.transact(['peers'], 'readonly', 'relaxed', (transaction) =>
+        transaction.objectStore('peers').count(),
+      ),
+      0,
+    )
+  })
+})

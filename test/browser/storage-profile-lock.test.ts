@@ -1,0 +1,137 @@
+/** Promise: every tab is a profile of its own; a reloaded tab is the same one, a duplicated tab another. */
+import type { ProfileWish } from '../../src/storage/profile-lock.ts'
+import { assert } from './support/assert.ts'
+import type { ProfileAnswer } from './support/profile-worker.ts'
+
+/** A page with a worker that claims profiles, in an iframe: it loads, reloads and dies as a tab does. */
+class ProfileTab {
+  readonly #frame = document.createElement('iframe')
+
+  static async open(): Promise<ProfileTab> {
+    const tab = new ProfileTab()
+    tab.#frame.src = new URL('./support/profile-tab.html', import.meta.url).href
+    document.body.append(tab.#frame)
+    await tab.#answer((answer) => 'ready' in answer)
+    return tab
+  }
+
+  /** The profile it got, or `busy`. */
+  async claim(wish: ProfileWish): Promise<string> {
+    const answer = this.#answer((answer) => !('ready' in answer))
+    this.#frame.contentWindow?.postMessage(wish)
+    const got = await answer
+    return 'profile' in got ? got.profile : 'busy'
+  }
+
+  async reload(): Promise<void> {
+    const ready = this.#answer((answer) => 'ready' in answer)
+    this.#frame.contentWindow?.location.reload()
+    await ready
+  }
+
+  close(): void {
+    this.#frame.remove()
+  }
+
+  #answer(matches: (answer: ProfileAnswer) => boolean): Promise<ProfileAnswer> {
+    return new Promise((resolve) => {
+      const listen = ({ source, data }: MessageEvent<ProfileAnswer>): void => {
+        if (source !== this.#frame.contentWindow || !matches(data)) return
+        removeEventListener('message', listen)
+        resolve(data)
+      }
+      addEventListener('message', listen)
+    })
+  }
+}
+
+describe('profiles of tabs', () => {
+  let networkId = ''
+  let tabs: ProfileTab[] = []
+
+  const open = async (): Promise<ProfileTab> => {
+    const tab = await ProfileTab.open()
+    tabs.push(tab)
+    return tab
+  }
+  /** Resolves when nobody holds a profile any more. */
+  const untilFree = (profile: string): Promise<void> =>
+    navigator.locks.request(`opentab/profile/${networkId}/${profile}`, () => undefined)
+
+  beforeEach(() => {
+    networkId = crypto.randomUUID()
+  })
+
+  afterEach(() => {
+    for (const tab of tabs) tab.close()
+    tabs = []
+  })
+
+  it('are the lowest that are free', async () => {
+    const first = await open()
+    assert.equal(await first.claim({ networkId }), '1')
+    assert.equal(await (await open()).claim({ networkId }), '2')
+    assert.equal(await (await open()).claim({ networkId: `${networkId}-other` }), '1')
+    first.close()
+    await untilFree('1')
+    assert.equal(await (await open()).claim({ networkId }), '1')
+    assert.equal(await (await open()).claim({ networkId }), '3')
+  })
+
+  it('stay the same over reloads', async () => {
+    const [first, second] = [await open(), await open()]
+    assert.equal(await first.claim({ networkId }), '1')
+    assert.equal(await second.claim({ networkId }), '2')
+    first.close()
+    await untilFree('1')
+    for (let i = 0; i < 10; i++) {
+      await second.reload()
+      assert.equal(await second.claim({ networkId, previous: '2' }), '2', `reload ${i}`)
+    }
+  })
+
+  it('differ in a duplicated tab, which remembers the profile of its original', async () => {
+    assert.equal(await (await open()).claim({ networkId }), '1')
+    const duplicate = await open()
+    assert.equal(await duplicate.claim({ networkId, previous: '1' }), '2')
+    await duplicate.reload()
+    assert.equal(await duplicate.claim({ networkId, previous: '2' }), '2')
+  })
+
+  it('can be named, and are busy while another tab lives with them', async () => {
+    const alice = await open()
+    assert.equal(await alice.claim({ networkId, named: 'alice' }), 'alice')
+    assert.equal(await (await open()).claim({ networkId, named: 'alice' }), 'busy')
+    assert.equal(await (await open()).claim({ networkId }), '1')
+    for (let i = 0; i < 3; i++) {
+      await alice.reload()
+      assert.equal(
+        await alice.claim({ networkId, named: 'alice', previous: 'alice' }),
+        'alice',
+        `reload ${i}`,
+      )
+    }
+    alice.close()
+    await untilFree('alice')
+    assert.equal(await (await open()).claim({ networkId, named: 'alice' }), 'alice')
+  })
+
+  it('are waited for while whoever holds them does not answer: it is about to die', async () => {
+    let die = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      navigator.locks.request(`opentab/profile/${networkId}/bob`, () => {
+        resolve()
+        return new Promise<void>((release) => {
+          die = release
+        })
+      })
+    })
+    await held
+    const heir = await open()
+    const claim = heir.claim({ networkId, named: 'bob' })
+    // Another tab claims in the meantime: the heir's claim is older, and would be answered first if it did not wait.
+    assert.equal(await (await open()).claim({ networkId }), '1')
+    die()
+    assert.equal(await claim, 'bob')
+  })
+})
