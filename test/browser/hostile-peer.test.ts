@@ -4,8 +4,9 @@
  */
 
 import type { Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
 import { topicName } from '../../src/transport/gossip.ts'
 import { privateKeyFromSeed } from '../../src/transport/identity.ts'
 import { createTabNode, type TabNode } from '../../src/transport/libp2p-node.ts'
@@ -113,6 +114,30 @@ describe('a hostile peer', () => {
     assert.equal(tab.frames.length, 0)
   })
 
+  it('that credits nothing is sent one window of frames, and more only for credit', async () => {
+    let received = 0
+    stream.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    const untilReceived = async (bytes: number): Promise<void> => {
+      while (received < bytes) await eitherEvent(stream, 'message', 'close')
+    }
+    await becomePeer()
+    const id = hostile.peerId.toString() as PeerId
+    for (let i = 0; i < 4; i++) tab.transport.send(id, new Uint8Array(MAX_FRAME_BYTES))
+    const ready = 2
+    const frame = varint(MAX_FRAME_BYTES + 1).length + 1 + MAX_FRAME_BYTES
+    await untilReceived(ready + 2 * frame)
+    // What follows would be under way already: a ping that is sent now is answered behind its beginning.
+    await hostile.services.ping.ping(peerIdFromString(tab.id))
+    assert.equal(received, ready + 2 * frame)
+    const credit = new Uint8Array(4)
+    new DataView(credit.buffer).setUint32(0, MAX_FRAME_BYTES)
+    say(CREDIT, ...credit)
+    await untilReceived(ready + 3 * frame)
+    assert.equal(received, ready + 3 * frame)
+  })
+
   it('that sends without end to a busy tab costs it bounded memory, and its place', async () => {
     await becomePeer()
     tab.onFrame = () => new Promise(() => {})
@@ -135,7 +160,7 @@ describe('a hostile peer', () => {
   })
 })
 
-function eitherEvent(target: Stream, ...types: ('idle' | 'close')[]): Promise<void> {
+function eitherEvent(target: Stream, ...types: ('idle' | 'message' | 'close')[]): Promise<void> {
   return new Promise((resolve) => {
     for (const type of types) target.addEventListener(type, () => resolve(), { once: true })
   })

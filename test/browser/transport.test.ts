@@ -90,19 +90,14 @@ describe('transport', () => {
     assert.equal(frame.length, 0)
   })
 
-  it('holds a sender back while the handler is busy, and loses nothing', async () => {
+  it('loses nothing of what is sent to a busy handler, though it is more than a reader may leave unread', async () => {
     const [a, b] = await connectedPair()
     const gate = deferred<undefined>()
     b.onFrame = () => gate.promise
-    // More than a reader's buffers hold, less than a writer's queue may.
     const count = 7
     for (let i = 0; i < count; i++) a.transport.send(b.id, new Uint8Array(MAX_FRAME_BYTES).fill(i))
-    await b.until('the first frames came', ({ frames }) => frames.length >= 2)
     a.transport.send(b.id, Uint8Array.of(99))
-    // A round trip through the same reader later, the rest is still held back.
-    b.transport.send(a.id, Uint8Array.of(1))
-    await a.until('the answer came', ({ frames }) => frames.length === 1)
-    assert.isTrue(b.frames.length < count, 'the reader took in all that was sent')
+    await b.until('the first frames came', ({ frames }) => frames.length >= 2)
     gate.resolve(undefined)
     await b.until('all came', ({ frames }) => frames.length === count + 1)
     assert.deepEqual(
@@ -129,11 +124,13 @@ describe('transport', () => {
     a.transport.disconnect(b.id, 'test', 3600)
     await b.until('it was sent away', ({ history }) => history.includes(`disconnected ${a.id}`))
     assert.isTrue(!a.peers.has(b.id), 'a still lists b')
-    // Both go on asking and dialling; a newcomer reaches both meanwhile, so dialling works.
-    const d = await new Tab({ networkId, relays: [relay] }).start()
-    await Promise.all([a.untilConnectedTo(d), b.untilConnectedTo(d)])
-    assert.equal(a.history.filter((line) => line === `connected ${b.id}`).length, 1)
-    assert.equal(b.history.filter((line) => line === `connected ${a.id}`).length, 1)
+    // Another is sent away without a ban, and comes back each time: long enough for the banned one to come back too.
+    for (let times = 1; times <= 4; times++) {
+      await a.until('the other is back', ({ history }) => count(history, `connected ${c.id}`) === times)
+      a.transport.disconnect(c.id, 'test', 0)
+    }
+    assert.equal(count(a.history, `connected ${b.id}`), 1)
+    assert.equal(count(b.history, `connected ${a.id}`), 1)
   })
 
   it('takes back a peer that was disconnected without a ban', async () => {
@@ -180,6 +177,10 @@ describe('transport', () => {
     }
   })
 })
+
+function count(history: readonly string[], line: string): number {
+  return history.filter((other) => other === line).length
+}
 
 async function sha256(data: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)
