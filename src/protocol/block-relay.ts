@@ -6,14 +6,14 @@
  * Nobody is blamed for a compact block whose body proves bad when it is connected: honest tabs forward before that (BIP152,
  * pre-validation relay). Such a block costs its maker the work of a good one.
  *
- * Bounds: `MAX_REBUILDING` blocks being rebuilt, `MAX_FORWARDED` hashes remembered.
+ * One compact form of a block is forwarded: by then its body is stored, and others, with another nonce, go no further. At most
+ * `MAX_REBUILDING` blocks are being rebuilt.
  */
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
-import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { invalid, type Rejection } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -35,8 +35,6 @@ const ANNOUNCE_DELAY = 100
 const BLOCKS = [200, 20] as const
 /** Compact blocks in work at a time. Each holds at most `MAX_GOSSIP_BYTES` and its transactions. */
 const MAX_REBUILDING = 16
-/** Blocks remembered as forwarded. */
-const MAX_FORWARDED = 256
 
 /** A question to the sender of a compact block that its verdict waits for. */
 interface Question {
@@ -62,8 +60,6 @@ export class BlockRelay {
   private readonly rebuilding = new Set<HeaderIndex>()
   /** By request id. */
   private readonly questions = new Map<number, Question>()
-  /** Blocks of which one compact form was forwarded: others, with another nonce, go no further. */
-  private readonly forwarded = new Set<BlockHash>()
   private announcing = false
 
   constructor(options: BlockRelayOptions) {
@@ -73,7 +69,6 @@ export class BlockRelay {
   /** Gossips a block of our own making. One too large to gossip is announced by its header, as every new tip is. */
   broadcast(block: Block): void {
     const payload = encodeCompactBlock(compactBlockOf(block, this.options.random.bytes(8)))
-    this.remember(block.hash)
     const { peers, transport } = this.options
     if (peers.ready().length > 0 && payload.length <= MAX_GOSSIP_BYTES) transport.publish('block', payload)
   }
@@ -115,8 +110,7 @@ export class BlockRelay {
     }
     const index = accepted.value
     const { headers } = chain
-    const late =
-      headers.hasBody(index) || this.rebuilding.has(index) || this.forwarded.has(compact.header.hash)
+    const late = headers.hasBody(index) || this.rebuilding.has(index)
     // What leads to less work than our tip isn't news; its header is kept, and its body fetched if it ever matters.
     const stale = headers.chainWork(index) < headers.chainWork(chain.tip)
     if (late || stale || this.rebuilding.size >= MAX_REBUILDING) return 'ignore'
@@ -199,10 +193,7 @@ export class BlockRelay {
     const { clock, download } = this.options
     peer.lastBlockAt = clock.now()
     const result = await download.store(index, block)
-    if (result.ok) {
-      this.remember(block.hash)
-      return 'accept'
-    }
+    if (result.ok) return 'accept'
     // A body that does not match its header may be a meeting of short ids: it is fetched whole, and nobody blamed.
     return result.kind === 'mutated' ? 'ignore' : this.refuse(peer, result)
   }
@@ -210,12 +201,6 @@ export class BlockRelay {
   private refuse(peer: Peer, rejection: Rejection): GossipVerdict {
     this.options.peers.punish(peer, rejection)
     return verdictOn(rejection).gossip
-  }
-
-  private remember(hash: BlockHash): void {
-    const oldest = this.forwarded.values().next()
-    if (this.forwarded.size >= MAX_FORWARDED && !oldest.done) this.forwarded.delete(oldest.value)
-    this.forwarded.add(hash)
   }
 }
 

@@ -270,15 +270,16 @@ export function locatorOf(chain: Chain, from: HeaderIndex): Uint8Array[] {
   return locator
 }
 
-/** The headers of the active chain that answer a `getheaders`: after the first hash of the locator that it holds. */
+/**
+ * The headers of the active chain that answer a `getheaders`: after the first hash of the locator that it holds. None to who
+ * is above our tip: of that we have validated nothing ourselves.
+ */
 export function headersAfter(chain: Chain, request: GetHeadersMessage): BlockHeader[] {
   const { headers } = chain
   const known = request.locator
     .map((hash) => headers.findBytes(hash))
     .find((index) => index !== NO_HEADER && (chain.isActive(index) || isAbove(chain, index)))
   const answer: BlockHeader[] = []
-  // Above our tip we know nothing that we have validated ourselves.
-  if (known !== undefined && !chain.isActive(known)) return answer
   for (let height = headers.height(known ?? 0) + 1; answer.length < MAX_HEADERS; height++) {
     const index = chain.activeAt(height)
     if (index === NO_HEADER) break

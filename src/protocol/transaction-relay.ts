@@ -111,15 +111,6 @@ export class TransactionRelay {
     this.compareWith(peer)
   }
 
-  /** Asks for what `peer` has in its mempool, unless that was just done. */
-  private compareWith(peer: Peer): void {
-    const { clock, peers } = this.options
-    const state = this.states.get(peer)
-    if (!state || !this.nearTip || clock.now() - state.comparedAt < COMPARE_PAUSE) return
-    state.comparedAt = clock.now()
-    peers.send(peer, { type: 'mempool' })
-  }
-
   forget(peer: Peer): void {
     const state = this.states.get(peer)
     if (!state) return
@@ -250,6 +241,15 @@ export class TransactionRelay {
     const next = order[(this.lastCompared ? order.indexOf(this.lastCompared) + 1 : 0) % order.length]
     this.lastCompared = next
     if (next) this.compareWith(next)
+  }
+
+  /** Asks for what `peer` has in its mempool, unless that was just done. */
+  private compareWith(peer: Peer): void {
+    const { clock, peers } = this.options
+    const state = this.states.get(peer)
+    if (!state || !this.nearTip || clock.now() - state.comparedAt < COMPARE_PAUSE) return
+    state.comparedAt = clock.now()
+    peers.send(peer, { type: 'mempool' })
   }
 
   /** Without peers nothing is sent: they will ask for the mempool when they come. */

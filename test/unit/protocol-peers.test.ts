@@ -136,6 +136,20 @@ test('questions beyond the rate are not answered, and cost the connection in the
     assert.ok(node.sentCount('inv') - before <= 4)
   }))
 
+test('frames of unknown kinds are ignored, up to a rate', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    const flood = (): void => {
+      for (let i = 0; i < 400; i++) puppet.sendBytes(node.id, Uint8Array.of(200))
+    }
+    flood()
+    await network.pass(15)
+    assert.equal(node.scoreOf(puppet.id), 0)
+    flood()
+    flood()
+    await network.until(() => node.isBanned(puppet.id), 'ban', 5)
+  }))
+
 test('blocks beyond what may wait are not served', () =>
   withNetwork(async (network) => {
     const [node, puppet] = await meet(network)
