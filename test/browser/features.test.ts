@@ -2,8 +2,8 @@
  * What is said to people whose browser can't run a node.
  */
 
+import { assert } from 'chai'
 import { missingFeatures } from '../../src/transport/features.ts'
-import { assert } from './support/assert.ts'
 
 describe('missingFeatures', () => {
   it('finds nothing missing in the browser that runs these tests', () => {

@@ -2,8 +2,8 @@
  * What gossip promises: the handler's verdict decides what goes further.
  */
 
+import { assert } from 'chai'
 import { MAX_GOSSIP_BYTES } from '../../src/protocol/transport.ts'
-import { assert } from './support/assert.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 describe('gossip', () => {

@@ -6,12 +6,12 @@
 import type { Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import { assert } from 'chai'
 import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
 import { topicName } from '../../src/transport/gossip.ts'
 import { privateKeyFromSeed } from '../../src/transport/identity.ts'
 import { createTabNode, type TabNode } from '../../src/transport/libp2p-node.ts'
 import { withDefaults } from '../../src/transport/options.ts'
-import { assert } from './support/assert.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 const FRAME = 0

@@ -3,8 +3,8 @@
  * page receive, through a relay in another process.
  */
 
+import { assert } from 'chai'
 import type { GossipVerdict } from '../../src/protocol/transport.ts'
-import { assert } from './support/assert.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 import type { BrainReply, BrainRequest } from './support/verdict-worker.ts'
 

@@ -2,8 +2,8 @@
  * What a network promises without its relays: it lives on, tabs introduce tabs, and a relay that returns is used.
  */
 
+import { assert } from 'chai'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
-import { assert } from './support/assert.ts'
 import { portOf, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 describe('relays', () => {

@@ -1,9 +1,10 @@
 /** Promise: the store in IndexedDB behaves as the port says; a failed batch leaves nothing, and failures have a kind and a sentence. */
+
+import { assert } from 'chai'
 import { StorageError } from '../../src/chain/store.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
 import { CHAIN_STORE_CASES, requestsOfBlock } from '../support/chain-store-suite.ts'
-import { assert } from './support/assert.ts'
 
 describe('the chain store in IndexedDB', () => {
   const open: ProfileDatabase[] = []

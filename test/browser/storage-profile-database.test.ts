@@ -1,5 +1,6 @@
 /** Promise: wallet, keys, bans and identity of a profile are as they were after reopening, and apart from every other profile's. */
 
+import { assert } from 'chai'
 import { StorageError } from '../../src/chain/store.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { IdbKeyStore } from '../../src/storage/idb-key-store.ts'
@@ -7,7 +8,6 @@ import { IdbPeerStore, loadIdentity } from '../../src/storage/idb-peer-store.ts'
 import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
 import { databaseName } from '../../src/storage/profile-lock.ts'
-import { assert } from './support/assert.ts'
 
 const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }
 

@@ -1,6 +1,7 @@
 /** Promise: every tab is a profile of its own; a reloaded tab is the same one, a duplicated tab another. */
+
+import { assert } from 'chai'
 import type { ProfileWish } from '../../src/storage/profile-lock.ts'
-import { assert } from './support/assert.ts'
 import type { ProfileAnswer } from './support/profile-worker.ts'
 
 /** A page with a worker that claims profiles, in an iframe: it loads, reloads and dies as a tab does. */

@@ -2,9 +2,9 @@
  * What a transport promises about peers and frames, between several tabs in one page and real relays.
  */
 
+import { assert } from 'chai'
 import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
 import { MAX_QUEUED_BYTES } from '../../src/transport/peer-stream.ts'
-import { assert } from './support/assert.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 describe('transport', () => {
