@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sats } from '../../src/primitives/amount.ts'
-import { TestChain, TestWallet } from '../support/chain-builder.ts'
+import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { TEST_SALT, type TestBlock, TestChain, TestWallet } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK, recordEvents, stateOf } from '../support/chain-nodes.ts'
+import { HeldCheckPool } from '../support/held-check-pool.ts'
 
 const net = new TestChain(QUICK)
 const OTHER = { extraNonce: Uint8Array.of(1) }
@@ -50,4 +52,189 @@ test('a payment is made and undone with its block', async () => {
   const [back, gone] = await chain.coins([coin.prevout, alice.coinsOf(payment)[0].prevout])
   assert.equal(back?.value, coin.value)
   assert.equal(gone, undefined)
+})
+
+/** The block after `parent` with one payment, of the coin at `height`. */
+function payingBlock(parent: TestBlock, height: number): TestBlock {
+  const coin = net.miner.coinbaseOf(net.ancestor(parent, height))
+  return net.mineBlock(parent, [net.miner.pay([coin], net.miner.scriptPubKey, 1000, 10)])
+}
+
+test('a long reorganisation is one change, never by way of a tip with less work', async () => {
+  const old = net.mineEmpty(net.genesis, 150)
+  const rival = net.mineEmpty(net.genesis, 151, OTHER)
+  const chain = await openChain()
+  await deliver(chain, net.branch(old))
+  const events = recordEvents(chain)
+  await deliver(chain, net.branch(rival))
+  assert.deepEqual(events, ['tip 0 -150 +151 = 151'])
+  const fresh = await openChain()
+  await deliver(fresh, net.branch(rival))
+  assert.equal(await stateOf(chain), await stateOf(fresh))
+})
+
+test('a block that fails to connect is marked with its descendants, and the best of the rest is found', async () => {
+  const base = net.mineEmpty(net.genesis, 2)
+  const good = net.mineEmpty(base, 1)
+  const bad = net.mineBlock(good, [], { claim: sats(QUICK.initialSubsidy + 1) })
+  const after = net.mineEmpty(bad, 2)
+  const chain = await openChain()
+  const events = recordEvents(chain)
+  // All headers first: the branch is connected in one go, or not at all.
+  chain.acceptHeaders(net.branch(after).map(({ block }) => block.header))
+  for (const { block } of net.branch(after).reverse()) assert.ok((await chain.acceptBlock(block)).ok)
+  await chain.settled()
+  assert.deepEqual(events, ['invalid 4 bad-cb-amount', 'tip 0 -0 +3 = 3'])
+  assert.equal(chain.headers.isInvalid(chain.headers.find(after.block.hash)), true)
+  assert.equal(chain.bestHeader, chain.tip)
+  const again = await chain.acceptBlock(after.block)
+  assert.equal(!again.ok && again.code, 'duplicate-invalid')
+  const child = await chain.acceptBlock(net.mineEmpty(after, 1).block)
+  assert.equal(!child.ok && child.code, 'bad-prevblk')
+})
+
+test('a wrong signature is found by the check pool, and nothing of its block is kept', async () => {
+  const thief = new TestWallet('thief')
+  const base = net.mineEmpty(net.genesis, 3)
+  const coin = net.miner.coinbaseOf(net.ancestor(base, 1))
+  const stolen = net.mineBlock(base, [thief.pay([coin], thief.scriptPubKey, 1000, 10)])
+  const chain = await openChain()
+  await deliver(chain, net.branch(base))
+  const before = await stateOf(chain)
+  const events = recordEvents(chain)
+  assert.ok((await chain.acceptBlock(stolen.block)).ok)
+  await chain.settled()
+  assert.deepEqual(events, ['invalid 4 block-script-verify-flag-failed'])
+  assert.equal(await stateOf(chain), before)
+})
+
+test('checks of several blocks run at once, and nothing is committed before all have passed', async () => {
+  const base = net.mineEmpty(net.genesis, 3)
+  const first = payingBlock(base, 1)
+  const second = payingBlock(first, 2)
+  const checks = new HeldCheckPool()
+  const chain = await openChain({ checks })
+  await deliver(chain, net.branch(base))
+  await Promise.all([first, second].map(({ block }) => chain.acceptBlock(block)))
+  await checks.asked(2)
+  assert.equal(chain.headers.height(chain.tip), 3)
+  checks.pass(1)
+  checks.fail(0)
+  await chain.settled()
+  assert.equal(chain.headers.height(chain.tip), 3)
+  assert.equal(chain.headers.isInvalid(chain.headers.find(first.block.hash)), true)
+})
+
+test('a better branch that turns up while checks run is taken instead', async () => {
+  const base = net.mineEmpty(net.genesis, 3)
+  const slow = payingBlock(base, 1)
+  const rival = net.mineEmpty(base, 2, OTHER)
+  const checks = new HeldCheckPool()
+  const chain = await openChain({ checks })
+  await deliver(chain, net.branch(base))
+  const events = recordEvents(chain)
+  await chain.acceptBlock(slow.block)
+  await checks.asked(1)
+  for (const { block } of net.branch(rival).slice(3)) await chain.acceptBlock(block)
+  checks.pass(0)
+  await chain.settled()
+  assert.deepEqual(events, ['tip 3 -0 +2 = 5'])
+})
+
+test('a body is stored once; one that does not match its header leaves the header unmarked', async () => {
+  const paid = payingBlock(net.mineEmpty(net.genesis, 3), 1)
+  const chain = await openChain()
+  await deliver(chain, net.branch(paid.parent as TestBlock))
+  const mangled = net.withBody(paid, [paid.block.transactions[0]])
+  const refused = await chain.acceptBlock(mangled.block)
+  assert.deepEqual([!refused.ok && refused.kind, !refused.ok && refused.code], ['mutated', 'bad-txnmrklroot'])
+  const results = await Promise.all([chain.acceptBlock(paid.block), chain.acceptBlock(paid.block)])
+  assert.deepEqual(
+    results.map((result) => result.ok || result.code),
+    [true, 'duplicate'],
+  )
+  await chain.settled()
+  assert.equal(chain.headers.hash(chain.tip), paid.block.hash)
+})
+
+test('an invalid body found on arrival marks its header', async () => {
+  const bad = net.mineBlock(net.genesis, [], { coinbase: (fields) => ({ ...fields, lockTime: 7 }) })
+  const chain = await openChain()
+  const refused = await chain.acceptBlock(bad.block)
+  assert.deepEqual([!refused.ok && refused.kind, !refused.ok && refused.code], ['invalid', 'bad-txns-nonfinal'])
+  assert.equal(chain.headers.isInvalid(chain.headers.find(bad.block.hash)), true)
+  assert.equal(chain.bestHeader, 0)
+})
+
+test('invalidate leaves a branch for the best other one, for this life and the next; reconsider comes back', async () => {
+  const base = net.mineEmpty(net.genesis, 2)
+  const long = net.mineEmpty(base, 4)
+  const first = net.mineEmpty(base, 2, OTHER)
+  const second = net.mineEmpty(base, 2, { extraNonce: Uint8Array.of(2) })
+  const disk = new MemoryChainStore(TEST_SALT)
+  const chain = await openChain({ store: disk })
+  await deliver(chain, [...net.branch(long), ...net.branch(first).slice(2), ...net.branch(second).slice(2)])
+  const events = recordEvents(chain)
+  await chain.invalidate(chain.activeAt(3))
+  // Two branches with equal work remain: the one seen first.
+  assert.equal(chain.headers.hash(chain.tip), first.block.hash)
+  assert.equal(chain.bestHeader, chain.tip)
+  assert.deepEqual(events, ['tip 2 -4 +2 = 4'])
+  await chain.close()
+
+  const reopened = await openChain({ store: disk.clone() })
+  assert.equal(reopened.headers.hash(reopened.tip), first.block.hash)
+  await reopened.invalidate(reopened.activeAt(1))
+  assert.equal(reopened.tip, 0)
+  assert.equal(reopened.coinStatistics().coins, 0)
+  await reopened.reconsider(reopened.headers.find(long.block.hash))
+  await reopened.settled()
+  assert.equal(reopened.headers.hash(reopened.tip), long.block.hash)
+})
+
+test('the coins that a block spent can be read', async () => {
+  const paid = payingBlock(net.mineEmpty(net.genesis, 3), 1)
+  const chain = await openChain()
+  await deliver(chain, net.branch(paid))
+  const coin = net.miner.coinbaseOf(net.ancestor(paid, 1))
+  const spent = await chain.readSpentCoins(chain.tip)
+  assert.deepEqual(
+    spent?.map(({ value, height, coinbase }) => ({ value, height, coinbase })),
+    [{ value: coin.value, height: 1, coinbase: true }],
+  )
+  assert.deepEqual(await chain.readSpentCoins(0), [])
+})
+
+test('a store of another network is refused', async () => {
+  const disk = new MemoryChainStore(TEST_SALT)
+  const chain = await openChain({ store: disk })
+  await deliver(chain, net.branch(net.mineEmpty(net.genesis, 1)))
+  await assert.rejects(
+    openChain({ store: disk.clone(), params: { ...QUICK, genesisTime: QUICK.genesisTime + 1 } }),
+    /another network/,
+  )
+})
+
+test('headers: work before all else, then parent, then context; the clock decides what is too new', async () => {
+  const chain = await openChain({
+    clock: { now: () => (net.genesis.block.header.time + 100) * 1000, after: () => () => undefined },
+  })
+  const code = (block: TestBlock): string | boolean => {
+    const result = chain.acceptHeaders([block.block.header])
+    return result.ok || `${result.kind} ${result.code}`
+  }
+  const time = net.genesis.block.header.time
+  const one = net.mineEmpty(net.genesis, 1)
+  assert.equal(code(net.mineEmpty(one, 1)), 'retry prev-blk-not-found')
+  assert.equal(code(net.mineEmpty(net.genesis, 1, { time: time + 221 })), 'retry time-too-new')
+  assert.equal(code(net.mineEmpty(net.genesis, 1, { time: time + 220 })), true)
+  assert.equal(code(net.mineEmpty(net.genesis, 1, { time })), 'invalid time-too-old')
+  const added: number[] = []
+  chain.subscribe({ headersChanged: (last) => added.push(last) })
+  const three = net.branch(net.mineEmpty(one, 2))
+  const result = chain.acceptHeaders(three.map(({ block }) => block.header))
+  assert.ok(result.ok)
+  assert.equal(chain.headers.hash(result.value), three[2].block.hash)
+  assert.deepEqual([added, chain.bestHeader], [[result.value], result.value])
+  assert.deepEqual(chain.acceptHeaders([]), { ok: true, value: -1 })
 })

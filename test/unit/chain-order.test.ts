@@ -30,6 +30,13 @@ test('any order of arrival of headers and bodies ends in the same state', async 
   await fc.assert(
     fc.asyncProperty(shuffledTree, async ({ which, blocks }) => {
       const chain = await openChain(verified)
+      let work = 0n
+      chain.subscribe({
+        tipChanged: ({ tip }) => {
+          assert.ok(chain.headers.chainWork(tip) > work, 'every change of tip is to more work')
+          work = chain.headers.chainWork(tip)
+        },
+      })
       // Headers first, as in a sync; those on bad blocks may be refused by then or later.
       for (const { block } of trees[which].blocks) chain.acceptHeaders([block.header])
       await Promise.all(blocks.map(({ block }) => chain.acceptBlock(block)))
