@@ -71,10 +71,11 @@ const RETURN_BATCH = 500
 export class Mempool {
   /** Bytes of memory that it may take, about. */
   readonly maxBytes: number
+  /** Satoshis per 1,000 virtual bytes: the floor that nothing goes below, and what a replacement adds at least. */
+  readonly relayFeeRate: number
   private readonly chain: Chain
   private readonly checks: CheckPool
   private readonly clock: Clock
-  private readonly relayRate: number
   private readonly expirySeconds: number
   private readonly graph = new MempoolGraph()
   private readonly orphans = new OrphanPool()
@@ -95,9 +96,9 @@ export class Mempool {
     this.checks = options.checks
     this.clock = options.clock
     this.maxBytes = options.maxBytes ?? 50_000_000
-    this.relayRate = options.minFeeRate ?? 1_000
+    this.relayFeeRate = options.minFeeRate ?? 1_000
     this.expirySeconds = options.expirySeconds ?? 14 * 86_400
-    this.floor = new FeeFloor(options.clock, this.relayRate, options.chain.params.targetSpacing)
+    this.floor = new FeeFloor(options.clock, this.relayFeeRate, options.chain.params.targetSpacing)
     this.unsubscribe = options.chain.subscribe({ tipChanged: (change) => this.follow(change) })
   }
 
@@ -270,7 +271,7 @@ export class Mempool {
     return {
       graph: this.graph,
       context: this.chain.contextOn(this.chain.tip),
-      rates: { relay: this.relayRate, mempool: this.minFeeRate },
+      rates: { relay: this.relayFeeRate, mempool: this.minFeeRate },
       checkFees,
     }
   }

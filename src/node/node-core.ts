@@ -3,15 +3,16 @@
  * verification and signing come through the ports it is given. Runs in a tab's worker, in tests, and by the hundred in the simulator.
  */
 import { Chain } from '../chain/chain.ts'
-import type { ChainStore } from '../chain/store.ts'
+import type { HeaderIndex } from '../chain/header-tree.ts'
+import { type ChainStore, StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { Mempool, type MempoolEntry } from '../mempool/mempool.ts'
 import { Miner } from '../mining/miner.ts'
 import type { MinerPool } from '../mining/miner-pool.ts'
 import type { Block } from '../primitives/block.ts'
-import type { BlockHash } from '../primitives/hashes.ts'
+import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { OK, type Rejection, type Result } from '../primitives/result.ts'
+import { accept, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
@@ -37,8 +38,9 @@ export interface NodePorts {
 
 /** Label of the address that mining pays to. */
 const MINING_LABEL = 'Mining'
-/** Verdicts on blocks kept for their submitters; the oldest leaves first. */
-const MAX_VERDICTS = 100
+
+const STORAGE_FAILED =
+  'Storage has failed: mining and payments have stopped. What was stored before is kept and can be read. Free some space and reload the page.'
 
 export class NodeCore {
   readonly params: NetworkParams
@@ -56,23 +58,29 @@ export class NodeCore {
   private readonly realClock: Clock
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
-  /** Why blocks were found bad when their turn came to connect, for whoever submitted them. */
-  private readonly blockVerdicts = new Map<BlockHash, Rejection>()
   private readonly unsubscribe: (() => void)[]
+  /** Why storage failed, if it did. */
+  private failure: Error | undefined
+  /** What follows changes of the tip, one after another. */
+  private following: Promise<void> = Promise.resolve()
+  private closing: Promise<void> | undefined
 
   /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
     const { random, checks, signer } = ports
-    const chain: Chain = await Chain.open({
+    // The chain goes on where it stopped as soon as it is open.
+    let verifier: Mempool | undefined
+    const chain = await Chain.open({
       params,
       clock,
       checks,
       store: ports.chainStore,
-      alreadyVerified: (transaction) => mempool.wasVerified(transaction),
+      alreadyVerified: (transaction) => verifier?.wasVerified(transaction) ?? false,
     })
     // Listeners of the chain hear of a new tip in this order: each may rely on the ones before.
     const mempool = new Mempool({ chain, checks, clock })
+    verifier = mempool
     const wallet = await Wallet.open({ chain, signer, clock, random, store: ports.walletStore })
     const miner = new Miner({ chain, mempool, clock, random, pool: ports.miners })
     const peers = new PeerManager({
@@ -112,43 +120,71 @@ export class NodeCore {
 
   /** Offers the wallet's pending payments to the mempool again, and joins the network. */
   async start(): Promise<void> {
-    await this.resubmitPayments()
+    for (const { txid, rejection } of await this.offerPayments())
+      this.log('wallet', `The payment ${txid} waits outside the mempool: ${rejection.detail}`, 'warning')
     await this.peers.start()
   }
 
-  /** Ends everything; what was acknowledged is durable. */
-  async close(): Promise<void> {
-    for (const end of this.unsubscribe) end()
-    this.miner.stop()
-    await this.peers.stop()
-    this.mempool.close()
-    await this.wallet.close()
-    await this.chain.close()
+  /** Ends everything; what was acknowledged is durable. Later calls wait for the first. */
+  close(): Promise<void> {
+    this.closing ??= this.closeParts()
+    return this.closing
   }
 
-  /** Takes a block of a caller: resolves when it is connected, kept on a side branch, or refused. */
-  async submitBlock(block: Block): Promise<Result<void>> {
-    const accepted = await this.chain.acceptBlock(block)
-    if (!accepted.ok) return accepted
+  /** Nothing works any more. */
+  get isClosed(): boolean {
+    return this.closing !== undefined
+  }
+
+  /** Throws a `StorageError` when storage has failed: nothing may begin then that has to be kept. */
+  requireStorage(): void {
+    if (this.failure) throw new StorageError('unavailable', STORAGE_FAILED, { cause: this.failure })
+  }
+
+  /** Resolves when chain, mempool and wallet have taken in all that they were given. */
+  async settled(): Promise<void> {
     await this.chain.settled()
-    const verdict = this.blockVerdicts.get(block.hash)
-    this.blockVerdicts.delete(block.hash)
-    if (verdict) return verdict
-    this.peers.broadcastBlock(block)
-    return OK
+    await this.mempool.settled()
+    await this.wallet.settled()
   }
 
-  /** Takes a transaction of our own or of a caller into the mempool and tells the network. */
+  /** Takes a block of a caller: resolves when it is connected, kept on a side branch (`wasConnected` tells), or refused. */
+  async submitBlock(block: Block): Promise<Result<HeaderIndex>> {
+    let verdict: Rejection | undefined
+    const end = this.chain.subscribe({
+      blockInvalid: (hash, rejection) => {
+        if (hash === block.hash) verdict = rejection
+      },
+    })
+    try {
+      const accepted = await this.chain.acceptBlock(block)
+      if (!accepted.ok) return accepted
+      await this.chain.settled()
+      if (verdict) return verdict
+      if (this.chain.isActive(accepted.value)) this.peers.broadcastBlock(block)
+      return accepted
+    } finally {
+      end()
+    }
+  }
+
+  /**
+   * Takes a transaction of our own or of a caller into the mempool and tells the network; one that waits there already is told
+   * again. A payment of this wallet is durable in its history before the network hears of it.
+   */
   async submitTransaction(transaction: Transaction): Promise<Result<MempoolEntry>> {
     const accepted = await this.mempool.accept(transaction)
-    if (accepted.ok) this.peers.broadcastTransaction(transaction)
-    return accepted
+    const entry = accepted.ok ? accepted.value : this.mempool.get(transaction.txid)
+    if (!entry) return accepted
+    if (this.wallet.transaction(transaction.txid)) await this.wallet.settled()
+    this.peers.broadcastTransaction(entry.transaction)
+    return accept(entry)
   }
 
   /** The address that mining pays to: always the same one, so that the gap limit isn't used up. */
   async miningAddress(): Promise<Result<IssuedAddress>> {
     const existing = this.wallet.addresses().find((address) => address.label === MINING_LABEL)
-    return existing ? { ok: true, value: existing } : this.wallet.newAddress(MINING_LABEL)
+    return existing ? accept(existing) : this.wallet.newAddress(MINING_LABEL)
   }
 
   /** Seconds since this node was opened. */
@@ -176,7 +212,7 @@ export class NodeCore {
     const { headers } = chain
     return [
       chain.subscribe({
-        tipChanged: ({ tip, disconnected, connected }) => {
+        tipChanged: ({ fork, tip, disconnected, connected }) => {
           this.emit('tip', {
             hash: headers.hash(tip),
             height: headers.height(tip),
@@ -187,13 +223,14 @@ export class NodeCore {
           if (disconnected.length > 0)
             this.log(
               'chain',
-              `The chain was reorganised: ${disconnected.length} blocks left it, ${connected.length} joined.`,
+              `The chain was reorganised above block ${headers.height(fork)}: blocks left ${disconnected.length}, joined ${connected.length}.`,
             )
+          this.following = this.following
+            .then(() => this.follow(disconnected))
+            .catch((error: unknown) => this.partFailed(error))
         },
-        blockInvalid: (hash, { code, detail }) => {
-          this.rememberVerdict(hash, { ok: false, kind: 'invalid', code, detail })
-          this.log('chain', `Block ${hash} is invalid: ${detail} (${code})`, 'warning')
-        },
+        blockInvalid: (hash, { code, detail }) =>
+          this.log('chain', `Block ${hash} is invalid: ${detail} (${code})`, 'warning'),
         storageFailed: (error) => this.storageFailed(error),
       }),
       mempool.subscribe({
@@ -210,6 +247,7 @@ export class NodeCore {
             fee: undefined,
           })
         },
+        failed: (error) => this.partFailed(error),
       }),
       wallet.subscribe({
         changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
@@ -243,27 +281,58 @@ export class NodeCore {
     ]
   }
 
-  /** Mining stops by itself, and chain and wallet write nothing more; what was stored stays readable. */
-  private storageFailed(error: Error): void {
-    this.log('storage', error.message, 'error')
-    this.emit('fault', {
-      kind: 'storage',
-      message: `${error.message} Mining and payments have stopped. What was stored before is kept and can be read; free some space and reload the page.`,
-    })
+  /**
+   * After a change of tip: what a lost branch had confirmed is told to those who never saw that branch, as far as it concerns this
+   * wallet, and payments that fell out of the mempool are offered again.
+   */
+  private async follow(disconnected: readonly Block[]): Promise<void> {
+    if (this.closing || this.failure) return
+    const { mempool, peers, wallet } = this
+    await mempool.settled()
+    for (const { transactions } of disconnected)
+      for (const transaction of transactions)
+        if (mempool.has(transaction.txid) && wallet.transaction(transaction.txid))
+          peers.broadcastTransaction(transaction)
+    // A chain that is far behind would refuse them for parents that it has yet to see.
+    if (peers.syncState().synced) await this.offerPayments()
   }
 
-  private rememberVerdict(hash: BlockHash, rejection: Rejection): void {
-    if (this.blockVerdicts.size >= MAX_VERDICTS)
-      this.blockVerdicts.delete(this.blockVerdicts.keys().next().value as BlockHash)
-    this.blockVerdicts.set(hash, rejection)
-  }
-
-  private async resubmitPayments(): Promise<void> {
+  /** Offers the wallet's payments that wait for a block and are not in the mempool. Returns those that it refuses. */
+  private async offerPayments(): Promise<{ readonly txid: Txid; readonly rejection: Rejection }[]> {
+    const refused: { txid: Txid; rejection: Rejection }[] = []
     for (const payment of this.wallet.pendingPayments()) {
       const { txid } = payment
+      if (this.closing || this.mempool.has(txid)) continue
       const accepted = await this.submitTransaction(payment)
-      if (!accepted.ok && accepted.code !== 'txn-already-in-mempool')
-        this.log('wallet', `The payment ${txid} waits outside the mempool: ${accepted.detail}`, 'warning')
+      if (!accepted.ok) refused.push({ txid, rejection: accepted })
     }
+    return refused
+  }
+
+  private async closeParts(): Promise<void> {
+    for (const end of this.unsubscribe) end()
+    this.miner.stop()
+    await this.peers.stop()
+    await this.following
+    this.mempool.close()
+    // A store that fails must not keep the other from closing.
+    for (const part of [this.wallet, this.chain])
+      await part.close().catch((error: unknown) => this.partFailed(error))
+  }
+
+  /** Work that nobody waits for failed. */
+  private partFailed(error: unknown): void {
+    if (error instanceof StorageError) this.storageFailed(error)
+    // A bug: left to whoever watches for unhandled rejections.
+    else Promise.reject(error)
+  }
+
+  /** Mining and payments stop, and nothing more is written; what was stored stays readable. */
+  private storageFailed(error: Error): void {
+    if (this.failure) return
+    this.failure = error
+    this.miner.stop()
+    this.log('storage', error.message, 'error')
+    this.emit('fault', { kind: 'storage', message: `${error.message} ${STORAGE_FAILED}` })
   }
 }

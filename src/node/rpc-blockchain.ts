@@ -1,14 +1,29 @@
 /** RPC: blocks, headers and coins. */
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { targetOf } from '../consensus/pow.ts'
+import type { Block } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import { outpointOf } from '../primitives/transaction.ts'
-import { encodeAddress } from '../script/address.ts'
+import { outputKeyOf, p2trScript } from '../script/taproot.ts'
+import { coinSetHash } from './coin-set-hash.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { blockJson, coins, difficulty, headerJson, hex32, hex256 } from './rpc-json.ts'
-import { blockHash, flag, integer, method, optional, type RpcMethod, txid, verbosity } from './rpc-method.ts'
+import { blockJson, coins, difficulty, headerJson, hex32, hex256, scriptJson } from './rpc-json.ts'
+import {
+  blockHash,
+  flag,
+  integer,
+  method,
+  optional,
+  type RpcMethod,
+  text,
+  txid,
+  verbosity,
+} from './rpc-method.ts'
+
+/** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */
+const BOGO_SIZE = 32 + 4 + 4 + 8 + 2 + 34
 
 /** The header of this hash; an `RpcError` when there is none. */
 export function headerOf(node: NodeCore, hash: BlockHash): HeaderIndex {
@@ -18,7 +33,8 @@ export function headerOf(node: NodeCore, hash: BlockHash): HeaderIndex {
   return index
 }
 
-async function bodyOf(node: NodeCore, index: HeaderIndex) {
+/** The body of a block; an `RpcError` when it isn't held. */
+export async function bodyOf(node: NodeCore, index: HeaderIndex): Promise<Block> {
   const block = await node.chain.readBlock(index)
   if (block === undefined)
     throw new RpcError(
@@ -26,6 +42,16 @@ async function bodyOf(node: NodeCore, index: HeaderIndex) {
       'Only the header of this block is known: its body has not been downloaded yet.',
     )
   return block
+}
+
+/** `getchaintips`: Bitcoin Core's words for what is known of the branch that ends in a header. */
+function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
+  const { headers } = chain
+  if (chain.isActive(tip)) return 'active'
+  if (headers.isInvalid(tip)) return 'invalid'
+  for (let index = tip; !chain.isActive(index); index = headers.parent(index))
+    if (!headers.hasBody(index)) return 'headers-only'
+  return headers.wasConnected(tip) ? 'valid-fork' : 'valid-headers'
 }
 
 export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
@@ -62,7 +88,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
       if (index === NO_HEADER)
         throw new RpcError(
           RPC_INVALID_PARAMETER,
-          `The chain has ${chain.headers.height(chain.tip)} blocks, none at height ${height}.`,
+          `The tip is block ${chain.headers.height(chain.tip)}: there is none at height ${height} yet.`,
         )
       return chain.headers.hash(index)
     },
@@ -80,8 +106,8 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'getblock',
-    'A block: hex (0), with the ids of its transactions (1), or with its transactions, their inputs and fees (2).',
-    [blockHash(), optional(verbosity('verbosity', '0, 1 (default) or 2', 2), 1)],
+    'A block: hex (0), with the ids of its transactions (1), or with its transactions, the coins they spend and their fees (2, 3).',
+    [blockHash(), optional(verbosity('verbosity', '0, 1 (default), 2 or 3', 3), 1)],
     async (node, hash, level) => {
       const index = headerOf(node, hash)
       const block = await bodyOf(node, index)
@@ -90,7 +116,8 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
       return blockJson(node, index, block, { spent: await node.chain.readSpentCoins(index) })
     },
   ),
-  method('getchaintips', 'Tips of all branches known.', [], ({ chain }) => {
+  method('getchaintips', 'Tips of all branches known.', [], (node) => {
+    const { chain } = node
     const { headers } = chain
     const tips = new Set([...headers.leaves(), chain.tip])
     return [...tips]
@@ -99,14 +126,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
         height: headers.height(index),
         hash: headers.hash(index),
         branchlen: headers.height(index) - headers.height(headers.forkPoint(index, chain.tip)),
-        status:
-          index === chain.tip
-            ? 'active'
-            : headers.isInvalid(index)
-              ? 'invalid'
-              : headers.hasBody(index)
-                ? 'valid-fork'
-                : 'headers-only',
+        status: tipStatus(node, index),
       }))
   }),
   method(
@@ -123,33 +143,45 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
       if (includeMempool && mempool.spender(prevout)) return null
       const waiting = includeMempool ? mempool.get(id)?.transaction.outputs[n] : undefined
       const [coin] = waiting ? [undefined] : await chain.coins([prevout])
-      const tipHeight = chain.headers.height(chain.tip)
-      const key = waiting ? waiting.scriptPubKey.subarray(2) : coin?.outputKey
-      if (key === undefined || key.length !== 32) return null
+      const scriptPubKey = waiting?.scriptPubKey ?? (coin && p2trScript(coin.outputKey))
+      if (scriptPubKey === undefined || outputKeyOf(scriptPubKey) === undefined) return null
       return {
         bestblock: chain.headers.hash(chain.tip),
-        confirmations: coin ? tipHeight - coin.height + 1 : 0,
+        confirmations: coin ? chain.headers.height(chain.tip) - coin.height + 1 : 0,
         value: coins(waiting?.value ?? coin?.value ?? 0),
-        scriptPubKey: {
-          asm: `1 ${bytesToHex(key)}`,
-          hex: `5120${bytesToHex(key)}`,
-          address: encodeAddress(key, node.params.addressPrefix),
-          type: 'witness_v1_taproot',
-        },
+        scriptPubKey: scriptJson(node, scriptPubKey),
         coinbase: coin?.coinbase ?? false,
       }
     },
   ),
-  method('gettxoutsetinfo', 'Number and sum of all unspent outputs.', [], ({ chain }) => {
-    const statistics = chain.coinStatistics()
-    return {
-      height: chain.headers.height(chain.tip),
-      bestblock: chain.headers.hash(chain.tip),
-      txouts: statistics.coins,
-      total_amount: coins(Number(statistics.total)),
-      memory_bytes: statistics.memoryBytes,
-    }
-  }),
+  method(
+    'gettxoutsetinfo',
+    'Number, sum and hash of all unspent outputs.',
+    [
+      optional(
+        text('hash_type', 'hash_serialized_3 (default), or none, which is quicker'),
+        'hash_serialized_3',
+      ),
+    ],
+    async ({ chain }, hashType) => {
+      if (hashType !== 'hash_serialized_3' && hashType !== 'none')
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          `'${hashType.slice(0, 40)}' is not a hash_type: use hash_serialized_3 or none.`,
+        )
+      const hash = hashType === 'none' ? {} : { hash_serialized_3: await coinSetHash(chain) }
+      const statistics = chain.coinStatistics()
+      return {
+        height: chain.headers.height(chain.tip),
+        bestblock: chain.headers.hash(chain.tip),
+        txouts: statistics.coins,
+        bogosize: statistics.coins * BOGO_SIZE,
+        ...hash,
+        total_amount: coins(Number(statistics.total)),
+        memory_bytes: statistics.memoryBytes,
+      }
+    },
+  ),
   method(
     'invalidateblock',
     'Marks a block and all after it invalid, and moves to the best other chain.',
@@ -162,11 +194,13 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
           'The genesis block is where every chain begins: it stays valid.',
         )
       await node.chain.invalidate(index)
+      await node.settled()
       return null
     },
   ),
   method('reconsiderblock', 'Takes back invalidateblock.', [blockHash()], async (node, hash) => {
     await node.chain.reconsider(headerOf(node, hash))
+    await node.settled()
     return null
   }),
 ]

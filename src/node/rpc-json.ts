@@ -6,9 +6,10 @@ import { SATS_PER_COIN, type Sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import type { Transaction, TxOutput } from '../primitives/transaction.ts'
-import { addressOf, encodeAddress } from '../script/address.ts'
-import { outputKeyOf } from '../script/taproot.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { addressOf } from '../script/address.ts'
+import { OP_1, OP_1NEGATE, OP_16, OP_PUSHDATA1, OP_PUSHDATA2, OP_RETURN } from '../script/opcodes.ts'
+import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
 
 /** An amount in coins: exact to the satoshi, since below 2^53 satoshis a double has decimals to spare. */
@@ -91,7 +92,9 @@ export function blockJson(
     strippedsize: strippedSize,
     size: block.bytes.length,
     weight: block.weight,
-    tx: block.transactions.map((tx) => (detail === 'ids' ? tx.txid : transactionOf(tx))),
+    tx: block.transactions.map((tx) =>
+      detail === 'ids' ? tx.txid : { ...transactionOf(tx), hex: bytesToHex(tx.bytes) },
+    ),
   }
 }
 
@@ -127,43 +130,56 @@ export function transactionJson(
     vout: tx.outputs.map((output, n) => ({
       value: coins(output.value),
       n,
-      scriptPubKey: scriptJson(node, output),
+      scriptPubKey: scriptJson(node, output.scriptPubKey),
     })),
     ...(known === undefined
       ? {}
       : { fee: coins(sum(known.map((coin) => coin.value)) - sum(tx.outputs.map((output) => output.value))) }),
-    hex: bytesToHex(tx.bytes),
   }
 }
 
 function coinJson(node: NodeCore, coin: Coin): object {
-  const key = bytesToHex(coin.outputKey)
   return {
     generated: coin.coinbase,
     height: coin.height,
     value: coins(coin.value),
-    scriptPubKey: {
-      asm: `1 ${key}`,
-      hex: `5120${key}`,
-      address: encodeAddress(coin.outputKey, node.params.addressPrefix),
-      type: 'witness_v1_taproot',
-    },
+    scriptPubKey: scriptJson(node, p2trScript(coin.outputKey)),
   }
 }
 
 /** `scriptPubKey` of an output: P2TR or a data output, nothing else exists. */
-export function scriptJson(node: NodeCore, output: TxOutput): object {
-  const { scriptPubKey } = output
-  const hex = bytesToHex(scriptPubKey)
-  const key = outputKeyOf(scriptPubKey)
-  return key === undefined
-    ? { asm: `OP_RETURN ${bytesToHex(scriptPubKey.subarray(1))}`, hex, type: 'nulldata' }
+export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array): object {
+  const script = { asm: asmOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
+  return outputKeyOf(scriptPubKey) === undefined
+    ? { ...script, type: 'nulldata' }
     : {
-        asm: `1 ${bytesToHex(key)}`,
-        hex,
+        ...script,
         address: addressOf(scriptPubKey, node.params.addressPrefix),
         type: 'witness_v1_taproot',
       }
+}
+
+/**
+ * A script for people: data in hex, the small numbers as numbers, OP_RETURN by name and whatever else follows it by its byte; `[error]`
+ * where a push runs over the end, as Bitcoin Core writes it.
+ */
+function asmOf(script: Uint8Array): string {
+  const words: string[] = []
+  for (let at = 0; at < script.length; ) {
+    const opcode = script[at++]
+    let length = opcode
+    if (opcode === OP_PUSHDATA1) length = script[at++]
+    else if (opcode === OP_PUSHDATA2) length = script[at++] | (script[at++] << 8)
+    if (opcode === 0) words.push('0')
+    else if (opcode <= OP_PUSHDATA2) {
+      if (!(at + length <= script.length)) return [...words, '[error]'].join(' ')
+      words.push(bytesToHex(script.subarray(at, at + length)))
+      at += length
+    } else if (opcode === OP_1NEGATE || (opcode >= OP_1 && opcode <= OP_16))
+      words.push(String(opcode - OP_1 + 1))
+    else words.push(opcode === OP_RETURN ? 'OP_RETURN' : `0x${bytesToHex(Uint8Array.of(opcode))}`)
+  }
+  return words.join(' ')
 }
 
 function sum(amounts: readonly number[]): number {

@@ -2,15 +2,17 @@
 import { findTransaction } from '../chain/chain-search.ts'
 import type { Coin } from '../consensus/coins.ts'
 import type { MempoolEntry } from '../mempool/mempool.ts'
+import { formatCoins, SATS_PER_COIN, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
-import { headerOf } from './rpc-blockchain.ts'
+import { bodyOf, headerOf } from './rpc-blockchain.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
   RPC_INVALID_ADDRESS_OR_KEY,
+  RPC_INVALID_PARAMETER,
   RPC_VERIFY_ALREADY_IN_CHAIN,
   RPC_VERIFY_ERROR,
   RPC_VERIFY_REJECTED,
@@ -18,6 +20,7 @@ import {
 } from './rpc-error.ts'
 import { coins, confirmations, feeRate, transactionJson } from './rpc-json.ts'
 import {
+  amountOrZero,
   blockHash,
   flag,
   hexBytes,
@@ -26,6 +29,7 @@ import {
   method,
   optional,
   type RpcMethod,
+  text,
   txid,
   verbosity,
 } from './rpc-method.ts'
@@ -45,22 +49,27 @@ function entryOf(node: NodeCore, id: Txid): MempoolEntry {
 }
 
 /** `getmempoolentry`. Sizes in virtual bytes, fees in coins. */
-function entryJson(node: NodeCore, entry: MempoolEntry): object {
-  const { transaction } = entry
-  const parents = transaction.inputs
-    .map((input) => node.mempool.get(toDisplay<Txid>(input.prevout.txid))?.transaction.txid)
-    .filter((id) => id !== undefined)
+function entryJson(entry: MempoolEntry): object {
+  const { transaction, parents, children } = entry
+  const idsOf = (entries: ReadonlySet<MempoolEntry>) => [...entries].map((other) => other.transaction.txid)
   return {
     vsize: transaction.vsize,
     weight: transaction.weight,
     time: entry.time,
     height: entry.height,
     descendantcount: entry.descendantCount,
+    descendantsize: Math.ceil(entry.descendantWeight / 4),
     ancestorcount: entry.ancestorCount,
     ancestorsize: Math.ceil(entry.ancestorWeight / 4),
     wtxid: transaction.wtxid,
-    fees: { base: coins(entry.fee), ancestor: coins(entry.ancestorFees) },
-    depends: [...new Set(parents)],
+    fees: {
+      base: coins(entry.fee),
+      modified: coins(entry.fee),
+      ancestor: coins(entry.ancestorFees),
+      descendant: coins(entry.descendantFees),
+    },
+    depends: idsOf(parents),
+    spentby: idsOf(children),
     'bip125-replaceable': true,
   }
 }
@@ -76,6 +85,52 @@ async function coinsSpentBy(node: NodeCore, transaction: Transaction): Promise<(
     const outputKey = output && outputKeyOf(output.scriptPubKey)
     return output && outputKey ? { value: output.value, height: 0, coinbase: false, outputKey } : undefined
   })
+}
+
+/** Transactions that `testmempoolaccept` looks at in one call. */
+const MAX_TESTED = 25
+
+/** Core's guard against a slip in a fee: coins per 1,000 virtual bytes, 0 for no limit. */
+const MAX_FEE_RATE = optional(
+  amountOrZero('maxfeerate', 'greatest fee rate, coins per 1,000 virtual bytes; 0.10 by default, 0 for any'),
+  sats(SATS_PER_COIN / 10),
+)
+
+/** Why a fee is taken for a slip; undefined where it is within the limit, or unknown because the mempool refuses anyway. */
+async function feeRefusal(
+  node: NodeCore,
+  transaction: Transaction,
+  maxFeeRate: Sats,
+): Promise<string | undefined> {
+  if (maxFeeRate === 0) return undefined
+  const tested = await node.mempool.test(transaction)
+  return tested.ok ? feeExcess(tested.value.fee, transaction, maxFeeRate) : undefined
+}
+
+function feeExcess(fee: Sats, { vsize }: Transaction, maxFeeRate: Sats): string | undefined {
+  if (maxFeeRate === 0 || fee * 1000 <= maxFeeRate * vsize) return undefined
+  return `The fee of ${formatCoins(fee)} coins for ${vsize} virtual bytes exceeds maxfeerate. Lower the fee, or set maxfeerate to 0 if it is meant.`
+}
+
+/** One result of `testmempoolaccept`. Transactions of one list are not looked at as a package: a child's parent has to be sent first. */
+async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats): Promise<object> {
+  const { txid: id, wtxid, vsize } = transaction
+  const tested = await node.mempool.test(transaction)
+  const refused = (reason: string, details: string) => ({
+    txid: id,
+    wtxid,
+    allowed: false,
+    'reject-reason': reason,
+    'reject-details': details,
+  })
+  if (!tested.ok)
+    return tested.missingParents
+      ? refused('missing-inputs', `${tested.detail} Send those first: each transaction is tested by itself.`)
+      : refused(tested.code, tested.detail)
+  const { fee } = tested.value
+  const excess = feeExcess(fee, transaction, maxFeeRate)
+  if (excess) return refused('max-fee-exceeded', excess)
+  return { txid: id, wtxid, allowed: true, vsize, fees: { base: coins(fee) } }
 }
 
 export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
@@ -94,6 +149,8 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
       total_fee: coins(fees),
       maxmempool: mempool.maxBytes,
       mempoolminfee: feeRate(mempool.minFeeRate),
+      minrelaytxfee: feeRate(mempool.relayFeeRate),
+      incrementalrelayfee: feeRate(mempool.relayFeeRate),
       fullrbf: true,
     }
   }),
@@ -104,35 +161,33 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
     (node, verbose) => {
       const entries = [...node.mempool.entries()]
       return verbose
-        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(node, entry)]))
+        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
         : entries.map((entry) => entry.transaction.txid)
     },
   ),
   method('getmempoolentry', 'A transaction of the mempool.', [txid()], (node, id) =>
-    entryJson(node, entryOf(node, id)),
+    entryJson(entryOf(node, id)),
   ),
   method(
     'getrawtransaction',
-    'A transaction of the mempool or of the active chain: hex (0), or decoded with its inputs and fee (1).',
+    'A transaction of the mempool or of the active chain: hex (0), or decoded with the coins it spends and its fee (1, 2).',
     [
       txid(),
-      optional(verbosity('verbosity', '0 (default) or 1', 2), 0),
+      optional(verbosity('verbosity', '0 (default), 1 or 2', 2), 0),
       optional(blockHash('blockhash', 'look in this block alone'), undefined),
     ],
     async (node, id, level, hash) => {
+      const { chain } = node
       const waiting = hash === undefined ? node.mempool.get(id)?.transaction : undefined
       if (waiting) {
-        if (level === 0) return bytesToHex(waiting.bytes)
-        return {
-          in_active_chain: false,
-          ...transactionJson(node, waiting, await coinsSpentBy(node, waiting)),
-        }
+        const hex = bytesToHex(waiting.bytes)
+        return level === 0
+          ? hex
+          : { ...transactionJson(node, waiting, await coinsSpentBy(node, waiting)), hex }
       }
-      const found = await findTransaction(
-        node.chain,
-        id,
-        hash === undefined ? undefined : headerOf(node, hash),
-      )
+      const within = hash === undefined ? undefined : headerOf(node, hash)
+      if (within !== undefined) await bodyOf(node, within)
+      const found = await findTransaction(chain, id, within)
       if (found === undefined)
         throw new RpcError(
           RPC_INVALID_ADDRESS_OR_KEY,
@@ -141,12 +196,14 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
             : `The block ${hash} does not hold the transaction ${id}.`,
         )
       const { block, index, transaction, spent } = found
-      if (level === 0) return bytesToHex(transaction.bytes)
+      const hex = bytesToHex(transaction.bytes)
+      if (level === 0) return hex
       return {
-        in_active_chain: node.chain.isActive(index),
+        in_active_chain: chain.isActive(index),
         ...transactionJson(node, transaction, spent),
+        hex,
         blockhash: block.hash,
-        blockheight: node.chain.headers.height(index),
+        blockheight: chain.headers.height(index),
         confirmations: Math.max(0, confirmations(node, index)),
         time: block.header.time,
         blocktime: block.header.time,
@@ -162,11 +219,14 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'sendrawtransaction',
     'Takes a transaction into the mempool and tells the network. Answers its id.',
-    [hexBytes('hexstring', 'the signed transaction')],
-    async (node, bytes) => {
+    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE_RATE],
+    async (node, bytes, maxFeeRate) => {
+      node.requireStorage()
       const transaction = decode(bytes)
+      const refusal = await feeRefusal(node, transaction, maxFeeRate)
+      if (refusal) throw new RpcError(RPC_VERIFY_ERROR, refusal)
       const accepted = await node.submitTransaction(transaction)
-      if (accepted.ok || accepted.code === 'txn-already-in-mempool') return transaction.txid
+      if (accepted.ok) return transaction.txid
       if (accepted.code === 'txn-already-known')
         throw new RpcError(RPC_VERIFY_ALREADY_IN_CHAIN, accepted.detail)
       const code = accepted.kind === 'retry' ? RPC_VERIFY_ERROR : RPC_VERIFY_REJECTED
@@ -175,33 +235,24 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'testmempoolaccept',
-    'What sendrawtransaction would say of each, without sending.',
-    [list('rawtxs', 'transactions in hex', hexBytes('rawtx', 'a transaction'))],
-    async (node, raw) => {
-      const results: object[] = []
-      for (const bytes of raw) {
-        const transaction = decode(bytes)
-        const tested = await node.mempool.test(transaction)
-        const { txid: id, wtxid, vsize } = transaction
-        results.push(
-          tested.ok
-            ? { txid: id, wtxid, allowed: true, vsize, fees: { base: coins(tested.value.fee) } }
-            : {
-                txid: id,
-                wtxid,
-                allowed: false,
-                'reject-reason': tested.code,
-                'reject-details': tested.detail,
-              },
+    'What sendrawtransaction would say of each by itself, without sending.',
+    [list('rawtxs', 'transactions in hex', hexBytes('rawtx', 'a transaction')), MAX_FEE_RATE],
+    async (node, raw, maxFeeRate) => {
+      if (raw.length < 1 || raw.length > MAX_TESTED)
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          `rawtxs must hold 1 to ${MAX_TESTED} transactions, not ${raw.length}.`,
         )
-      }
+      const transactions = raw.map(decode)
+      const results: object[] = []
+      for (const transaction of transactions) results.push(await testOne(node, transaction, maxFeeRate))
       return results
     },
   ),
   method(
     'estimatesmartfee',
     'Fee rate, in coins per 1,000 virtual bytes, that should confirm within so many blocks.',
-    [integer('conf_target', 'blocks', 1, 1008)],
+    [integer('conf_target', 'blocks', 1, 1008), optional(text('estimate_mode', 'not used'), undefined)],
     ({ mempool }, blocks) => ({ feerate: feeRate(mempool.estimateFeeRate(blocks)), blocks }),
   ),
 ]

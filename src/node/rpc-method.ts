@@ -6,7 +6,13 @@
 import { parseCoins, type Sats } from '../primitives/amount.ts'
 import { hexToBytes, isHex } from '../primitives/bytes.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
-import { RPC_INVALID_PARAMETER, RPC_INVALID_PARAMS, RPC_TYPE_ERROR, RpcError } from './rpc-error.ts'
+import {
+  RPC_DESERIALIZATION_ERROR,
+  RPC_INVALID_PARAMETER,
+  RPC_MISC_ERROR,
+  RPC_TYPE_ERROR,
+  RpcError,
+} from './rpc-error.ts'
 
 /** One parameter: its name, how `help` describes it, and how a value becomes a `T` (throws `RpcError`). */
 export interface Parameter<T> {
@@ -24,7 +30,7 @@ type Parsed<P extends readonly Parameter<unknown>[]> = {
 export interface RpcMethod<Context> {
   readonly name: string
   readonly summary: string
-  /** `getblock "blockhash" ( verbosity )` */
+  /** `getblock blockhash ( verbosity )` */
   readonly usage: string
   readonly parameters: readonly Parameter<unknown>[]
   call(context: Context, args: readonly unknown[]): Promise<unknown>
@@ -46,13 +52,13 @@ export function method<Context, const P extends readonly Parameter<unknown>[]>(
     async call(context, args) {
       if (args.length > parameters.length)
         throw new RpcError(
-          RPC_INVALID_PARAMS,
-          `${name} takes at most ${parameters.length} arguments: ${usage}`,
+          RPC_MISC_ERROR,
+          `${name} takes ${parameters.length === 0 ? 'no' : `at most ${parameters.length}`} arguments: ${usage}`,
         )
       const parsed = parameters.map((parameter, at) => {
         const value = args[at] ?? undefined
         if (value === undefined && !parameter.optional)
-          throw new RpcError(RPC_INVALID_PARAMS, `${name} needs the argument ${parameter.name}: ${usage}`)
+          throw new RpcError(RPC_MISC_ERROR, `${name} needs the argument ${parameter.name}: ${usage}`)
         return parameter.parse(value)
       })
       return run(context, ...(parsed as Parsed<P>))
@@ -60,7 +66,8 @@ export function method<Context, const P extends readonly Parameter<unknown>[]>(
   }
 }
 
-function parameter<T>(name: string, describe: string, parse: (value: unknown) => T): Parameter<T> {
+/** A parameter of some other kind than those below. `parse` throws an `RpcError`. */
+export function parameter<T>(name: string, describe: string, parse: (value: unknown) => T): Parameter<T> {
   return { name, describe, optional: false, parse }
 }
 
@@ -73,7 +80,8 @@ export function optional<T, F>(inner: Parameter<T>, fallback: F): Parameter<T | 
   }
 }
 
-function wrongType(name: string, wanted: string, value: unknown): RpcError {
+/** The error of a value that is not `wanted`, such as `a number`. */
+export function wrongType(name: string, wanted: string, value: unknown): RpcError {
   const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
   return new RpcError(RPC_TYPE_ERROR, `${name} must be ${wanted}, not ${found}.`)
 }
@@ -143,26 +151,36 @@ export function txid(name = 'txid', describe = 'id of a transaction'): Parameter
   return hash<Txid>(name, describe)
 }
 
-/** Bytes in hex. */
+/** Bytes in hex; another text is refused as what doesn't decode, as Bitcoin Core does. */
 export function hexBytes(name: string, describe: string): Parameter<Uint8Array> {
   return parameter(name, describe, (value) => {
     if (typeof value !== 'string') throw wrongType(name, 'hex digits', value)
     if (!isHex(value))
-      throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be an even number of hex digits.`)
+      throw new RpcError(RPC_DESERIALIZATION_ERROR, `${name} must be an even number of hex digits.`)
     return hexToBytes(value)
   })
 }
 
 /** An amount in coins, a number or a text with at most 8 decimals; more than zero. */
 export function amount(name: string, describe: string): Parameter<Sats> {
+  return coinsParameter(name, describe, 1)
+}
+
+/** As `amount`, and zero is fine. */
+export function amountOrZero(name: string, describe: string): Parameter<Sats> {
+  return coinsParameter(name, describe, 0)
+}
+
+/** An amount in coins, of at least `least` satoshis. */
+function coinsParameter(name: string, describe: string, least: 0 | 1): Parameter<Sats> {
   return parameter(name, describe, (value) => {
     if (typeof value !== 'number' && typeof value !== 'string')
       throw wrongType(name, 'an amount in coins', value)
     const parsed = parseCoins(typeof value === 'number' ? decimal(value) : value)
-    if (parsed === undefined || parsed === 0)
+    if (parsed === undefined || parsed < least)
       throw new RpcError(
         RPC_TYPE_ERROR,
-        `${name} must be an amount above 0 with at most 8 decimals, not '${value}'.`,
+        `${name} must be an amount${least > 0 ? ' above 0' : ''} with at most 8 decimals, not '${value}'.`,
       )
     return parsed
   })
@@ -176,17 +194,43 @@ export function list<T>(name: string, describe: string, element: Parameter<T>): 
   })
 }
 
-/** A plain object; its fields are read by the method. */
-export function record(name: string, describe: string): Parameter<Readonly<Record<string, unknown>>> {
+type Fields = Readonly<Record<string, Parameter<unknown>>>
+type ParsedFields<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Parameter<infer T> ? T : never
+}
+
+/** A plain object of these fields. A name that is not among them is refused: a slip in it would change what is asked for. */
+export function object<const F extends Fields>(
+  name: string,
+  describe: string,
+  fields: F,
+): Parameter<ParsedFields<F>> {
   return parameter(name, describe, (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw wrongType(name, 'an object', value)
-    return value as Readonly<Record<string, unknown>>
+    const given: Readonly<Record<string, unknown>> = { ...value }
+    const stranger = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
+    if (stranger !== undefined)
+      throw new RpcError(
+        RPC_TYPE_ERROR,
+        `${name} has no field '${stranger}'; its fields are ${Object.keys(fields).join(', ')}.`,
+      )
+    const parsed = Object.entries(fields).map(([key, field]) => {
+      const item = given[key] ?? undefined
+      if (item === undefined && !field.optional)
+        throw new RpcError(RPC_INVALID_PARAMETER, `${name} needs the field ${key}: ${field.describe}.`)
+      return [key, field.parse(item)]
+    })
+    return Object.fromEntries(parsed) as ParsedFields<F>
   })
 }
 
-/** What an object of options is when it is left out. */
-export const NO_OPTIONS: Readonly<Record<string, unknown>> = {}
+/** An object whose fields are all optional, and which may itself be left out. */
+export function options<const F extends Fields>(fields: F): Parameter<ParsedFields<F>> {
+  const described = Object.entries(fields).map(([key, field]) => `${key} (${field.describe})`)
+  const inner = object('options', described.join(', '), fields)
+  return { ...inner, optional: true, parse: (value) => inner.parse(value ?? {}) }
+}
 
 /** A number in plain decimal notation: `1e-8` becomes `0.00000001`; more than 8 decimals stay visible. */
 function decimal(value: number): string {

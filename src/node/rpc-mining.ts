@@ -7,9 +7,8 @@ import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
 import type { NodeCore } from './node-core.ts'
 import {
+  RPC_DATABASE_ERROR,
   RPC_DESERIALIZATION_ERROR,
-  RPC_INVALID_ADDRESS_OR_KEY,
-  RPC_INVALID_PARAMETER,
   RPC_METHOD_NOT_FOUND,
   RPC_MISC_ERROR,
   RpcError,
@@ -19,14 +18,15 @@ import {
   flag,
   hexBytes,
   integer,
+  list,
   method,
-  NO_OPTIONS,
   number,
+  object,
   optional,
   type RpcMethod,
-  record,
   text,
 } from './rpc-method.ts'
+import { unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
@@ -35,18 +35,13 @@ const HASH_RATE_SPAN = 120
 
 /** The scriptPubKey of an address of this network. */
 export function scriptOf(node: NodeCore, address: string): Uint8Array {
-  const decoded = decodeAddress(address, node.params.addressPrefix)
-  if (!decoded.ok) throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, decoded.detail)
-  return decoded.value
+  return unwrap(decodeAddress(address, node.params.addressPrefix))
 }
 
 /** Where a template pays to: the address asked for, else this wallet. */
-async function payoutScript(node: NodeCore, address: unknown): Promise<Uint8Array> {
-  if (typeof address === 'string') return scriptOf(node, address)
-  if (address !== undefined) throw new RpcError(RPC_INVALID_PARAMETER, 'payoutaddress must be an address.')
-  const own = await node.miningAddress()
-  if (!own.ok) throw new RpcError(RPC_MISC_ERROR, own.detail)
-  return own.value.scriptPubKey
+async function payoutScript(node: NodeCore, address?: string): Promise<Uint8Array> {
+  if (address !== undefined) return scriptOf(node, address)
+  return unwrap(await node.miningAddress()).scriptPubKey
 }
 
 function requireTestControls(node: NodeCore, name: string): void {
@@ -66,6 +61,15 @@ function networkHashRate({ chain }: NodeCore): number {
   return seconds > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / seconds : 0
 }
 
+/** BIP22's and BIP23's fields are taken and change nothing: there is one kind of template. */
+const TEMPLATE_REQUEST = {
+  payoutaddress: optional(text('payoutaddress', 'whom the block pays'), undefined),
+  mode: optional(text('mode', 'template'), undefined),
+  rules: optional(list('rules', 'not used', text('rule', 'a rule')), undefined),
+  capabilities: optional(list('capabilities', 'not used', text('capability', 'a capability')), undefined),
+}
+const NO_REQUEST = { payoutaddress: undefined }
+
 export const miningMethods: readonly RpcMethod<NodeCore>[] = [
   method('getmininginfo', 'State of mining.', [], (node) => {
     const { chain, mempool, miner, params } = node
@@ -79,6 +83,9 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       networkhashps: networkHashRate(node),
       pooledtx: mempool.size,
       chain: params.name,
+      ...(state.template === undefined
+        ? {}
+        : { currentblockweight: state.template.weight, currentblocktx: state.template.transactions }),
       generate: state.status !== 'stopped',
       threads: state.threads,
       maxthreads: state.maxThreads,
@@ -103,9 +110,8 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
         miner.stop()
         return null
       }
-      const address = await node.miningAddress()
-      if (!address.ok) throw new RpcError(RPC_MISC_ERROR, address.detail)
-      miner.start(address.value.scriptPubKey, {
+      node.requireStorage()
+      miner.start(await payoutScript(node), {
         ...(threads === undefined ? {} : { threads }),
         ...(throttle === undefined ? {} : { throttle }),
       })
@@ -115,7 +121,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'getblocktemplate',
     'A block to search a nonce for (BIP22, the part that fits): submit it with submitblock. Pays to the address given, else to this wallet.',
-    [optional(record('template_request', 'may hold payoutaddress'), NO_OPTIONS)],
+    [optional(object('template_request', 'may hold payoutaddress', TEMPLATE_REQUEST), NO_REQUEST)],
     async (node, request) => {
       const template = createTemplate(node.chain, node.mempool, {
         scriptPubKey: await payoutScript(node, request.payoutaddress),
@@ -151,13 +157,15 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'submitblock',
-    'Takes a block. Null when it is valid, else why not.',
-    [hexBytes('hexdata', 'the block')],
+    'Takes a block (BIP22). Null when it joined the chain, "inconclusive" when it was kept on a side branch, else why it was refused.',
+    [hexBytes('hexdata', 'the block'), optional(text('dummy', 'not used'), undefined)],
     async (node, bytes) => {
       const block = decodeBlock(bytes)
       if (!block.ok) throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a block. ${block.detail}`)
       const submitted = await node.submitBlock(block.value)
-      return submitted.ok ? null : submitted.code
+      if (submitted.ok) return node.chain.headers.wasConnected(submitted.value) ? null : 'inconclusive'
+      if (submitted.code === 'storage-busy') throw new RpcError(RPC_DATABASE_ERROR, submitted.detail)
+      return submitted.code
     },
   ),
   method(
@@ -166,12 +174,18 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
     [
       integer('nblocks', 'blocks', 0, MAX_GENERATED),
       text('address', 'where subsidy and fees go'),
-      optional(integer('maxtries', 'nonces tried for each', 1, 0xffffffff), 1_000_000),
+      optional(integer('maxtries', 'nonces tried in all', 1, 0xffffffff), 1_000_000),
     ],
     async (node, count, address, maxTries) => {
       requireTestControls(node, 'generatetoaddress')
+      node.requireStorage()
       const generated = await node.miner.generateBlocks(count, scriptOf(node, address), maxTries)
-      if (!generated.ok) throw new RpcError(RPC_MISC_ERROR, generated.detail)
+      if (!generated.ok) {
+        // A burst of blocks soon has times ahead of the clock, since each must be later than the median before it.
+        const advice = generated.code === 'time-too-new' ? ' Wait, or set a later time with setmocktime.' : ''
+        throw new RpcError(RPC_MISC_ERROR, generated.detail + advice)
+      }
+      await node.settled()
       return generated.value
     },
   ),

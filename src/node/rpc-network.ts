@@ -2,6 +2,7 @@
 import { USER_AGENT } from '../protocol/peer-manager.ts'
 import { PROTOCOL_VERSION } from '../protocol/wire.ts'
 import type { NodeCore } from './node-core.ts'
+import { feeRate } from './rpc-json.ts'
 import { method, type RpcMethod } from './rpc-method.ts'
 
 function seconds(milliseconds: number | undefined): number {
@@ -31,7 +32,7 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
     })),
   ),
   method('getconnectioncount', 'Number of peers.', [], ({ peers }) => peers.peers().length),
-  method('getnetworkinfo', 'This tab’s place in the network.', [], ({ peers, self }) => {
+  method('getnetworkinfo', 'This tab’s place in the network.', [], ({ mempool, peers, self }) => {
     const connected = peers.peers()
     const status = peers.networkStatus()
     const inbound = connected.filter((peer) => peer.direction === 'inbound').length
@@ -43,6 +44,8 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
       connections_in: inbound,
       connections_out: connected.length - inbound,
       networkactive: true,
+      relayfee: feeRate(mempool.relayFeeRate),
+      incrementalfee: feeRate(mempool.relayFeeRate),
       relays: status.relays,
       relayedonlypeers: status.relayedOnlyPeers,
       warnings: [],

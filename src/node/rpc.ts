@@ -1,18 +1,22 @@
-/** The RPC interface: finds the method, and turns whatever happens into a response. */
+/** The RPC interface: finds the method, and turns whatever happens into a response. Thread: the brain. */
+import { StorageError } from '../chain/store.ts'
 import type { NodeCore } from './node-core.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
 import { controlMethods } from './rpc-control.ts'
 import {
+  RPC_DATABASE_ERROR,
   RPC_INTERNAL_ERROR,
-  RPC_INVALID_PARAMETER,
   RPC_METHOD_NOT_FOUND,
+  RPC_MISC_ERROR,
   RpcError,
   type RpcResponse,
 } from './rpc-error.ts'
+import { historyMethods } from './rpc-history.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import { method, optional, type RpcMethod, text } from './rpc-method.ts'
 import { miningMethods } from './rpc-mining.ts'
 import { networkMethods } from './rpc-network.ts'
+import { paymentMethods } from './rpc-payment.ts'
 import { searchMethods } from './rpc-search.ts'
 import { walletMethods } from './rpc-wallet.ts'
 
@@ -27,8 +31,7 @@ const help: RpcMethod<NodeCore> = method(
         .sort()
         .join('\n')
     const found = methods.get(name)
-    if (found === undefined)
-      throw new RpcError(RPC_INVALID_PARAMETER, `There is no method ${name}. 'help' lists them.`)
+    if (found === undefined) throw unknownMethod(name)
     const lines = found.parameters.map(
       (p) => `  ${p.name}: ${p.describe}${p.optional ? ' (may be left out)' : ''}`,
     )
@@ -41,26 +44,39 @@ const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map<string, RpcMet
     help,
     ...blockchainMethods,
     ...controlMethods,
+    ...historyMethods,
     ...mempoolMethods,
     ...miningMethods,
     ...networkMethods,
+    ...paymentMethods,
     ...searchMethods,
     ...walletMethods,
   ].map((declared) => [declared.name, declared]),
 )
 
+/** Methods that answer when the node has stopped. */
+const AFTER_STOP: ReadonlySet<string> = new Set(['help', 'stop'])
+
 /** Calls a method by name. Never rejects: errors are part of the response, with Bitcoin Core's codes. */
 export async function callRpc(node: NodeCore, name: string, args: readonly unknown[]): Promise<RpcResponse> {
-  const found = methods.get(name)
-  if (found === undefined)
-    return {
-      error: { code: RPC_METHOD_NOT_FOUND, message: `There is no method ${name}. 'help' lists them.` },
-    }
   try {
+    const found = methods.get(name)
+    if (found === undefined) throw unknownMethod(name)
+    if (node.isClosed && !AFTER_STOP.has(name))
+      throw new RpcError(RPC_MISC_ERROR, 'The node has stopped. Reload the page to start it again.')
     return { result: await found.call(node, args) }
   } catch (error) {
-    if (error instanceof RpcError) return { error: { code: error.code, message: error.message } }
-    const reason = error instanceof Error ? error.message : String(error)
-    return { error: { code: RPC_INTERNAL_ERROR, message: `${name} failed: ${reason}` } }
+    return { error: errorOf(name, error) }
   }
+}
+
+function errorOf(name: string, error: unknown): { readonly code: number; readonly message: string } {
+  if (error instanceof RpcError) return { code: error.code, message: error.message }
+  if (error instanceof StorageError) return { code: RPC_DATABASE_ERROR, message: error.message }
+  const reason = error instanceof Error ? error.message : String(error)
+  return { code: RPC_INTERNAL_ERROR, message: `${name} failed: ${reason}` }
+}
+
+function unknownMethod(name: string): RpcError {
+  return new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
 }

@@ -1,7 +1,7 @@
 /** What a wallet shows of its ledger: balances, coins and history, as plain data. Pure, any thread. */
 import { type Sats, sats } from '../primitives/amount.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
-import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
+import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { addressOf } from '../script/address.ts'
 import { CHANGE } from './address-book.ts'
 import type { Ledger, LedgerEntry, OwnOutput, TransactionState } from './ledger.ts'
@@ -46,6 +46,7 @@ export interface HistoryOutput {
 
 export interface HistoryEntry {
   readonly txid: Txid
+  readonly transaction: Transaction
   /** `moved`: from this wallet to itself. */
   readonly kind: 'mined' | 'received' | 'sent' | 'moved'
   readonly state: TransactionState
@@ -131,6 +132,7 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
   const stays = outputs.every(({ mine, address }) => mine || address === undefined)
   return {
     txid,
+    transaction,
     kind: transaction.isCoinbase ? 'mined' : !paid ? 'received' : stays ? 'moved' : 'sent',
     state: ledger.state(entry),
     inMempool: ledger.inMempool(txid),

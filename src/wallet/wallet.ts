@@ -15,7 +15,7 @@ import { AddressBook, CHANGE, type OwnKey, RECEIVING } from './address-book.ts'
 import { birthBlock, ChainFollower, locatorOf } from './chain-follower.ts'
 import type { Selection } from './coin-selection.ts'
 import { parseDescriptor } from './descriptor.ts'
-import { Ledger, type OwnOutput } from './ledger.ts'
+import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
 import { decodeMetadata, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
   checkRequest,
@@ -157,9 +157,14 @@ export class Wallet {
 
   // The chain and the mempool
 
-  /** Height of the block that the wallet has followed the active chain to; undefined without an account. */
+  /** The block that the wallet has followed the active chain to; undefined without an account. */
+  get tip(): LedgerTip | undefined {
+    return this.following?.ledger.tip
+  }
+
+  /** Height of `tip`. */
   get height(): number | undefined {
-    return this.following?.ledger.tip.height
+    return this.tip?.height
   }
 
   /** The mempool took this transaction in. */

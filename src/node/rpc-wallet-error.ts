@@ -1,0 +1,51 @@
+/** What the wallet refuses, with the codes that Bitcoin Core's wallet RPC has for it. */
+import type { Rejection, Result } from '../primitives/result.ts'
+import type { NodeCore } from './node-core.ts'
+import {
+  RPC_DESERIALIZATION_ERROR,
+  RPC_INVALID_ADDRESS_OR_KEY,
+  RPC_INVALID_PARAMETER,
+  RPC_WALLET_ERROR,
+  RPC_WALLET_INSUFFICIENT_FUNDS,
+  RPC_WALLET_NOT_FOUND,
+  RPC_WALLET_UNLOCK_NEEDED,
+  RpcError,
+} from './rpc-error.ts'
+
+const CODES: Readonly<Record<string, number>> = {
+  'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
+  'coin-not-spendable': RPC_INVALID_PARAMETER,
+  'coin-unknown': RPC_INVALID_PARAMETER,
+  'fee-rate-invalid': RPC_INVALID_PARAMETER,
+  'fee-rate-too-low': RPC_INVALID_PARAMETER,
+  'insufficient-funds': RPC_WALLET_INSUFFICIENT_FUNDS,
+  'label-too-long': RPC_INVALID_PARAMETER,
+  'max-fee-exceeded': RPC_INVALID_PARAMETER,
+  'metadata-invalid': RPC_DESERIALIZATION_ERROR,
+  'not-abandonable': RPC_INVALID_ADDRESS_OR_KEY,
+  'psbt-invalid': RPC_DESERIALIZATION_ERROR,
+  'recipients-missing': RPC_INVALID_PARAMETER,
+  'transaction-unknown': RPC_INVALID_ADDRESS_OR_KEY,
+  'wallet-locked': RPC_WALLET_UNLOCK_NEEDED,
+  'wallet-missing': RPC_WALLET_NOT_FOUND,
+}
+
+/** The value, or the rejection thrown as an error that says the same sentence. */
+export function unwrap<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw errorOf(result)
+}
+
+function errorOf({ code, detail }: Rejection): RpcError {
+  if (code.startsWith('address-')) return new RpcError(RPC_INVALID_ADDRESS_OR_KEY, detail)
+  return new RpcError(CODES[code] ?? RPC_WALLET_ERROR, detail)
+}
+
+/** Throws when this profile has no wallet. */
+export function requireWallet(node: NodeCore): void {
+  if (node.wallet.account === undefined)
+    throw new RpcError(
+      RPC_WALLET_NOT_FOUND,
+      'This profile has no wallet yet: create one, or restore one from its words.',
+    )
+}

@@ -1,0 +1,174 @@
+/** Whole nodes over virtual time and a virtual network, driven by RPC as users drive a tab. */
+import { setImmediate } from 'node:timers/promises'
+import type { ChainStore } from '../../src/chain/store.ts'
+import { networkId } from '../../src/consensus/genesis.ts'
+import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
+import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import { NodeCore } from '../../src/node/node-core.ts'
+import { callRpc } from '../../src/node/rpc.ts'
+import { taggedHash } from '../../src/primitives/hashes.ts'
+import type { PeerId } from '../../src/protocol/transport.ts'
+import { encodeAddress } from '../../src/script/address.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
+import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
+import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
+import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
+import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
+import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
+import { LocalSigner } from '../../src/wallet/local-signer.ts'
+import type { WalletStore } from '../../src/wallet/store.ts'
+import { PASSPHRASE, value } from './wallets.ts'
+
+/** Mined coins mature soon, so that a test needs few blocks. */
+export const RIG_PARAMS: NetworkParams = { ...REGTEST, coinbaseMaturity: 5 }
+
+/** An address of nobody. */
+export const STRANGER = encodeAddress(taggedHash('test/stranger'), RIG_PARAMS.addressPrefix)
+
+export interface RigNodeOptions {
+  /** Created and unlocked; true by default. */
+  readonly wallet?: boolean
+  readonly chainStore?: ChainStore
+  readonly walletStore?: WalletStore
+}
+
+/** An RPC error. */
+export interface Failure {
+  readonly code: number
+  readonly message: string
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: results are JSON, whose shapes the tests assert
+export type Json = any
+
+export class NodeRig {
+  readonly time: VirtualTime
+  readonly network: VirtualNetwork
+  readonly params: NetworkParams
+  readonly random: SeededRandom
+  readonly verdicts = new VerdictCache()
+
+  constructor({ params = RIG_PARAMS, seed = 'rig' } = {}) {
+    this.params = params
+    this.random = new SeededRandom(seed)
+    // Far enough from genesis that no block of a test is ahead of its time.
+    this.time = new VirtualTime((params.genesisTime + 1_000_000) * 1000, () => setImmediate())
+    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+      latency: [10, 100],
+      gossipLoss: 0,
+      degree: 2,
+    })
+  }
+
+  async add(name: string, options: RigNodeOptions = {}): Promise<RigNode> {
+    const node = new RigNode(this, name, options)
+    await node.open()
+    return node
+  }
+
+  /** Lets virtual time pass until `done`; throws when it does not come true within ten minutes. */
+  async until(done: () => boolean): Promise<void> {
+    if (!(await this.time.run(600_000, done))) throw new Error('what the test waits for did not come true')
+  }
+}
+
+export class RigNode {
+  readonly rig: NodeRig
+  readonly name: string
+  readonly events: NodeEvent[] = []
+  signer!: LocalSigner
+  core!: NodeCore
+  private readonly options: RigNodeOptions
+  private readonly keys = new MemoryKeyStore()
+  private readonly walletStore = new MemoryWalletStore()
+  private readonly peerStore = new MemoryPeerStore()
+  private chainStore: MemoryChainStore
+
+  constructor(rig: NodeRig, name: string, options: RigNodeOptions) {
+    this.rig = rig
+    this.name = name
+    this.options = options
+    this.chainStore = new MemoryChainStore(rig.random.fork(`${name}/salt`).bytes(8))
+  }
+
+  get id(): PeerId {
+    return this.name as PeerId
+  }
+
+  async open(): Promise<void> {
+    const { params, time, network, verdicts } = this.rig
+    const random = this.rig.random.fork(this.name)
+    this.signer = await LocalSigner.open({
+      network: { id: networkId(params), name: params.name },
+      coinType: 1,
+      store: this.keys,
+      clock: time,
+      random: random.fork('signer'),
+      logN: 1,
+    })
+    if (this.options.wallet !== false) {
+      if (this.signer.status().state === 'none') value(await this.signer.create(PASSPHRASE))
+      value(await this.signer.unlock(PASSPHRASE))
+    }
+    this.core = await time.complete(
+      NodeCore.open(params, {
+        clock: time,
+        random,
+        signer: this.signer,
+        transport: network.endpoint(this.id),
+        chainStore: this.options.chainStore ?? this.chainStore,
+        walletStore: this.options.walletStore ?? this.walletStore,
+        peerStore: this.peerStore,
+        checks: new VirtualCheckPool(verdicts),
+        miners: new VirtualMinerPool(time, random.fork('miner'), 1),
+      }),
+    )
+    this.core.subscribe((event) => this.events.push(event))
+    await time.complete(this.core.start())
+  }
+
+  /** Closes the node and opens it on what its stores hold. */
+  async restart(): Promise<void> {
+    await this.rig.time.complete(this.core.close())
+    this.chainStore = this.chainStore.clone()
+    await this.open()
+  }
+
+  /** The result of an RPC call; throws where it fails. */
+  async rpc(method: string, ...args: unknown[]): Promise<Json> {
+    const response = await this.rig.time.complete(callRpc(this.core, method, args))
+    if ('error' in response) throw new Error(`${method}: ${response.error.message} (${response.error.code})`)
+    return response.result
+  }
+
+  /** The error of an RPC call; throws where it succeeds. */
+  async failure(method: string, ...args: unknown[]): Promise<Failure> {
+    const response = await this.rig.time.complete(callRpc(this.core, method, args))
+    if ('error' in response) return response.error
+    throw new Error(`${method} succeeded: ${JSON.stringify(response.result)}`)
+  }
+
+  /** Mines blocks on demand to an address, by default one of its own. Their hashes. */
+  async generate(count: number, address?: string): Promise<string[]> {
+    return this.rpc('generatetoaddress', count, address ?? (await this.rpc('getnewaddress')))
+  }
+
+  /** Mines until the wallet has a coin to spend. */
+  async fund(): Promise<void> {
+    await this.generate(1)
+    await this.generate(this.rig.params.coinbaseMaturity, STRANGER)
+  }
+
+  get tip(): string {
+    const { chain } = this.core
+    return chain.headers.hash(chain.tip)
+  }
+
+  /** The details of the events of one name, in order. */
+  told<Name extends NodeEventName>(name: Name): NodeEvents[Name][] {
+    return this.events.flatMap((event) => (event.name === name ? [event.detail as NodeEvents[Name]] : []))
+  }
+}
