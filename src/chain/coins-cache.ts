@@ -39,7 +39,7 @@ const MIN_BUCKET_COINS = 4
 /** A bucket is at most this part of the cache, and what is read or merged at once at most `1 / 8`. */
 const BUCKETS_IN_CACHE = 16
 /** Changes after which a checkpoint begins, at least; an eighth of all coins in a large set. */
-const CHECKPOINT_CHANGES = 16_384
+const CHECKPOINT_CHANGES = 65_536
 /** Commits after which a checkpoint begins, so that reopening reads few deltas. */
 const CHECKPOINT_COMMITS = 1024
 /** Buckets that one read or one step of a checkpoint touches, at most. */

@@ -3,7 +3,7 @@
  * checks running meanwhile. Dropped, or committed whole once every check has passed. Thread: the brain.
  */
 import type { BlockContext } from '../consensus/block-context.ts'
-import { type CoinChanges, CoinsOverlay, CoinTable } from '../consensus/coin-table.ts'
+import { type CoinChanges, CoinsOverlay, type CoinTable } from '../consensus/coin-table.ts'
 import { connectBlock, disconnectBlock } from '../consensus/connect-block.ts'
 import type { Block } from '../primitives/block.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -35,26 +35,24 @@ export class Move {
   readonly undo: BlockRecord[] = []
   private readonly coins: CoinsCache
   private readonly pool: CheckPool
-  /** The committed coins that the move touches, and no others. */
-  private readonly base: CoinTable
-  private readonly overlay: CoinsOverlay
+  /** The committed coins that the move touches, and no others; and what becomes of them. From the first load on. */
+  private staged: { readonly base: CoinTable; readonly overlay: CoinsOverlay } | undefined
   private readonly checks: { readonly index: HeaderIndex; readonly outcome: Promise<CheckOutcome> }[] = []
 
   constructor(coins: CoinsCache, pool: CheckPool) {
     this.coins = coins
     this.pool = pool
-    this.base = new CoinTable(coins.salt)
-    this.overlay = new CoinsOverlay(this.base, coins.salt)
   }
 
   /** Takes blocks away, the tip first. Throws a `StorageError` when block, undo and coins don't belong together. */
   async disconnect(
     blocks: readonly (PlacedBlock & { readonly undo: Uint8Array; readonly height: number })[],
   ): Promise<void> {
-    await this.load(blocks.flatMap(({ block }) => block.transactions.flatMap(outpointsOf)))
+    const made = blocks.flatMap(({ block }) => block.transactions.flatMap(outpointsOf))
+    const { overlay } = await this.load(made)
     for (const { block, undo, height } of blocks) {
       try {
-        disconnectBlock(block, undo, this.overlay, height)
+        disconnectBlock(block, undo, overlay, height)
       } catch (cause) {
         throw new StorageError('corrupt', `Block ${block.hash} can't be disconnected.`, { cause })
       }
@@ -82,9 +80,9 @@ export class Move {
     const prevouts = blocks.flatMap(({ block }) =>
       block.transactions.slice(1).flatMap((tx) => tx.inputs.map(({ prevout }) => prevout)),
     )
-    await this.load(prevouts, isOwn)
+    const { overlay } = await this.load(prevouts, isOwn)
     for (const { index, block, context, isVerified } of blocks) {
-      const result = connectBlock(block, this.overlay, context, isVerified)
+      const result = connectBlock(block, overlay, context, isVerified)
       if (!result.ok) return (await this.verdict()) ?? { index, rejection: result }
       this.connected.push({ index, block })
       this.undo.push({ index, bytes: result.value.undo })
@@ -105,9 +103,10 @@ export class Move {
     return undefined
   }
 
-  /** The net change of the coins, and those that it takes away as they were. */
+  /** The net change of the coins, and those that it takes away as they were. Of a move of at least one block. */
   changes(): { readonly changes: CoinChanges; readonly before: CoinTable } {
-    return { changes: this.overlay.changes(), before: this.base }
+    if (!this.staged) throw new Error('A move of no blocks changes nothing')
+    return { changes: this.staged.overlay.changes(), before: this.staged.base }
   }
 
   private startChecks(index: HeaderIndex, checks: readonly TransactionCheck[]): void {
@@ -118,11 +117,15 @@ export class Move {
     this.checks.push({ index, outcome })
   }
 
-  private async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean): Promise<void> {
-    const loaded = await this.coins.load(prevouts, except)
-    loaded.forEach((prevout, coin) => {
-      if (!this.base.has(prevout)) this.base.add(prevout, coin)
-    })
+  private async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean) {
+    const base = await this.coins.load(prevouts, except)
+    if (this.staged) {
+      const { base: before } = this.staged
+      base.forEach((prevout, coin) => {
+        if (!before.has(prevout)) before.add(prevout, coin)
+      })
+    } else this.staged = { base, overlay: new CoinsOverlay(base, this.coins.salt) }
+    return this.staged
   }
 }
 
