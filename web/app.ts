@@ -266,6 +266,7 @@ export class App extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#router.start()
+    document.addEventListener('keydown', this.#keydown)
     this.addEventListener('ot-navigate', this.#navigate)
     this.addEventListener('ot-unlock', this.#unlock)
     this.addEventListener('ot-notify', this.#notify)
@@ -274,6 +275,7 @@ export class App extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.#router.stop()
+    document.removeEventListener('keydown', this.#keydown)
   }
 
   /** Starts the tab by `start`, which tells its steps, and shows it. */
@@ -299,6 +301,21 @@ export class App extends LitElement {
   readonly #unlock = (event: Event): void => {
     const request = (event as CustomEvent<UnlockRequest>).detail
     void this.renderRoot.querySelector<UnlockDialog>('ot-unlock-dialog')?.open(request)
+  }
+
+  /** `/` leads to the search: the one in the header, or the explorer's where the window is too narrow for it. */
+  readonly #keydown = async (event: KeyboardEvent): Promise<void> => {
+    const target = event.composedPath()[0]
+    const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select')
+    if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping || !this.node) return
+    event.preventDefault()
+    const inHeader = this.renderRoot.querySelector<HTMLElement>('ot-search')
+    if (inHeader?.checkVisibility()) return inHeader.focus()
+    if (this.route.view !== 'explorer') this.#router.go('/explorer')
+    await this.updateComplete
+    const explorer = this.renderRoot.querySelector<LitElement>('ot-explorer')
+    await explorer?.updateComplete
+    explorer?.renderRoot.querySelector<HTMLElement>('ot-search')?.focus()
   }
 
   #show(text: string): void {

@@ -20,10 +20,15 @@ export interface PaymentLink {
   readonly label?: string
 }
 
+/** An amount as it is typed and as links carry it: `1234.5`, no grouping, no trailing zeros. */
+export function decimalText(amount: Sats): string {
+  return formatCoins(amount).replace(/\.?0+$/, '')
+}
+
 /** Writes a link as BIP21 has it. */
 export function paymentLink({ address, amount, label }: PaymentLink): string {
   const query = [
-    ...(amount ? [`amount=${formatCoins(amount).replace(/\.?0+$/, '')}`] : []),
+    ...(amount ? [`amount=${decimalText(amount)}`] : []),
     ...(label ? [`label=${encodeURIComponent(label)}`] : []),
   ]
   return SCHEME + address + (query.length > 0 ? `?${query.join('&')}` : '')

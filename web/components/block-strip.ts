@@ -10,7 +10,7 @@ import type { MempoolInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import './age.ts'
 
-const SHOWN = 8
+const SHOWN = 6
 
 export class BlockStrip extends LitElement {
   static override properties = { node: { attribute: false } }
@@ -20,7 +20,7 @@ export class BlockStrip extends LitElement {
       ol {
         display: grid;
         grid-auto-flow: column;
-        grid-auto-columns: minmax(132px, 1fr);
+        grid-auto-columns: minmax(138px, 1fr);
         gap: 12px;
         /* Room for the focus ring. */
         margin: -4px;
@@ -39,6 +39,7 @@ export class BlockStrip extends LitElement {
         background: var(--surface);
         color: var(--muted);
         font-size: 13px;
+        white-space: nowrap;
       }
       a.block:hover {
         border-color: var(--line-strong);

@@ -3,7 +3,7 @@
  * than counting are given by `state`. Thread: Window.
  */
 import { css, html, LitElement, svg } from 'lit'
-import { countText } from '../format.ts'
+import { countText, plural } from '../format.ts'
 import { base } from '../styles/base.ts'
 
 /** Blocks after which a payment counts as confirmed. */
@@ -51,8 +51,12 @@ export class Confirmations extends LitElement {
       return html`<span class="badge good" title=${`${countText(this.count)} confirmations`}
         >${this.#steps(of)} ${this.count === of ? countText(of) : `${countText(of)}+`} confirmations</span
       >`
-    const what = this.state === 'maturing' ? 'until spendable' : 'confirmations'
-    return html`<span class="badge good">${this.#steps(of)} ${countText(this.count)} of ${countText(of)} ${what}</span>`
+    const left = of - this.count
+    const text =
+      this.state === 'maturing'
+        ? `Spendable in ${plural(Math.max(left, 1), 'block')}`
+        : `${countText(this.count)} of ${countText(of)} confirmations`
+    return html`<span class="badge good">${this.#steps(of)} ${text}</span>`
   }
 
   #steps(of: number) {

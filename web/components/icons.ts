@@ -70,7 +70,7 @@ export const icons = {
 export const mark: TemplateResult = html`<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
   <path
     fill="currentColor"
-    d="M3 25V11a6 6 0 0 1 6-6h9.4a6 6 0 0 1 5.4 3.4l1.5 3.2A6 6 0 0 0 29 14a2 2 0 0 1 1 1.7V25a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3Z"
+    d="M.5 26C4 26 5 24.5 5 21.5V13a6.5 6.5 0 0 1 6.5-6.5h9A6.5 6.5 0 0 1 27 13v8.5c0 3 1 4.5 4.5 4.5Z"
   />
-  <circle cx="15.5" cy="17.5" r="5" fill="none" stroke="var(--surface)" stroke-width="2.6" />
+  <circle cx="16" cy="16.5" r="4.4" fill="none" stroke="var(--surface)" stroke-width="2.6" />
 </svg>`

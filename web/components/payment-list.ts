@@ -17,13 +17,21 @@ export class PaymentList extends LitElement {
     css`
       a {
         display: grid;
-        grid-template-columns: 36px minmax(0, 1fr) auto;
-        gap: 2px 14px;
+        grid-template-columns: 36px minmax(0, 1fr);
+        gap: 0 14px;
         align-items: center;
         margin: 0 -12px;
         padding: 12px;
         border-radius: 10px;
         color: var(--text);
+      }
+      .line {
+        display: flex;
+        justify-content: space-between;
+        gap: 12px;
+        align-items: center;
+        min-width: 0;
+        min-height: 26px;
       }
       a:hover {
         background: var(--sunken);
@@ -67,9 +75,6 @@ export class PaymentList extends LitElement {
         text-overflow: ellipsis;
         white-space: nowrap;
       }
-      .state {
-        text-align: right;
-      }
       @media (max-width: 480px) {
         .about .to {
           display: none;
@@ -104,10 +109,12 @@ export class PaymentList extends LitElement {
     const to = address && kind !== 'mined' ? html`<span class="to"> · ${shortened(address, 10)}</span>` : ''
     return html`<a href=${`/wallet/tx/${txid}`} class=${`${net > 0 ? 'in' : ''} ${isVoid ? 'void' : ''}`}>
       <span class="mark">${icon}</span>
-      <span class="title">${paymentTitle(payment)}</span>
-      <span class="amount">${signedAmount(net)}</span>
-      <span class="about"><ot-age .time=${time}></ot-age>${to}</span>
-      <span class="state">
+      <span class="line">
+        <span class="title">${paymentTitle(payment)}</span>
+        <span class="amount">${signedAmount(net)}</span>
+      </span>
+      <span class="line">
+        <span class="about"><ot-age .time=${time}></ot-age>${to}</span>
         <ot-confirmations
           .count=${confirmations}
           .of=${immature ? this.node.identity.params.coinbaseMaturity : undefined}

@@ -1,4 +1,4 @@
-/** `<ot-search .node>`: finds blocks, transactions and addresses; the `/` key leads here from anywhere. Thread: Window. */
+/** `<ot-search .node>`: finds blocks, transactions and addresses. The app leads here from anywhere by the `/` key. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
@@ -9,6 +9,7 @@ import { icons } from './icons.ts'
 
 export class SearchBox extends LitElement {
   static override properties = { node: { attribute: false } }
+  static override shadowRootOptions = { ...LitElement.shadowRootOptions, delegatesFocus: true }
   static override styles = [
     base,
     css`
@@ -79,27 +80,6 @@ export class SearchBox extends LitElement {
   ]
   declare node: LiveNode
   readonly #task = new TaskController(this)
-
-  override connectedCallback(): void {
-    super.connectedCallback()
-    document.addEventListener('keydown', this.#keydown)
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback()
-    document.removeEventListener('keydown', this.#keydown)
-  }
-
-  readonly #keydown = (event: KeyboardEvent): void => {
-    const target = event.composedPath()[0]
-    const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select')
-    if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
-    // Two boxes may be there, of which one is shown.
-    if (this.offsetParent === null && getComputedStyle(this).position !== 'fixed') return
-    event.preventDefault()
-    this.#input.focus()
-    this.#input.select()
-  }
 
   get #input(): HTMLInputElement {
     return this.renderRoot.querySelector('input')!

@@ -76,42 +76,47 @@ export class UnlockDialog extends LitElement {
   }
 
   override render() {
+    const { request } = this
     return html`<dialog aria-labelledby="title" @close=${() => this.#close(false)}>
-      <form @submit=${this.#submit}>
-        <div>
-          <h2 id="title">Unlock the wallet</h2>
-          <p class="hint">${this.request?.reason ?? nothing}</p>
-        </div>
-        <ot-passphrase
-          label="Passphrase"
-          .value=${this.passphrase}
-          .problem=${this.#task.problem}
-          @change=${(event: Event) => {
-            this.passphrase = (event.target as HTMLInputElement).value
-          }}
-        ></ot-passphrase>
-        <div class="field">
-          <label for="period">Keep it unlocked for</label>
-          <select
-            id="period"
-            @change=${(event: Event) => {
-              this.seconds = Number((event.target as HTMLSelectElement).value)
-            }}
-          >
-            ${PERIODS.map(
-              ({ seconds, text }) =>
-                html`<option value=${seconds} ?selected=${seconds === this.seconds}>${text}</option>`,
-            )}
-          </select>
-        </div>
-        <div class="row actions">
-          <button type="button" @click=${() => this.#close(false)}>Cancel</button>
-          <button class="primary" ?disabled=${this.#task.running}>
-            ${this.#task.running ? 'Unlocking…' : 'Unlock'}
-          </button>
-        </div>
-      </form>
+      ${request ? this.#form(request.reason) : nothing}
     </dialog>`
+  }
+
+  #form(reason: string) {
+    return html`<form @submit=${this.#submit}>
+      <div>
+        <h2 id="title">Unlock the wallet</h2>
+        <p class="hint">${reason}</p>
+      </div>
+      <ot-passphrase
+        label="Passphrase"
+        .value=${this.passphrase}
+        .problem=${this.#task.problem}
+        @change=${(event: Event) => {
+          this.passphrase = (event.target as HTMLInputElement).value
+        }}
+      ></ot-passphrase>
+      <div class="field">
+        <label for="period">Keep it unlocked for</label>
+        <select
+          id="period"
+          @change=${(event: Event) => {
+            this.seconds = Number((event.target as HTMLSelectElement).value)
+          }}
+        >
+          ${PERIODS.map(
+            ({ seconds, text }) =>
+              html`<option value=${seconds} ?selected=${seconds === this.seconds}>${text}</option>`,
+          )}
+        </select>
+      </div>
+      <div class="row actions">
+        <button type="button" @click=${() => this.#close(false)}>Cancel</button>
+        <button class="primary" ?disabled=${this.#task.running}>
+          ${this.#task.running ? 'Unlocking…' : 'Unlock'}
+        </button>
+      </div>
+    </form>`
   }
 }
 customElements.define('ot-unlock-dialog', UnlockDialog)

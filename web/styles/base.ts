@@ -245,8 +245,13 @@ export const base = css`
     gap: 12px 24px;
     margin-bottom: 24px;
   }
-  .narrow {
-    max-width: 560px;
+  .up {
+    display: inline-flex;
+    align-items: center;
+    gap: 2px;
+    margin: 0 0 6px -5px;
+    color: var(--muted);
+    font-size: 14px;
   }
   .muted {
     color: var(--muted);
@@ -346,8 +351,9 @@ export const base = css`
     grid-column: 1 / -1;
     grid-template-columns: subgrid;
     column-gap: 32px;
-    align-items: baseline;
-    padding: 10px 0;
+    align-items: center;
+    min-height: 46px;
+    padding: 6px 0;
     border-top: 1px solid var(--line);
   }
   .facts > div:first-child {

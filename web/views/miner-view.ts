@@ -41,7 +41,6 @@ export class MinerView extends LitElement {
         display: grid;
         grid-template-columns: minmax(0, 1.4fr) minmax(0, 1fr);
         gap: 20px;
-        align-items: start;
       }
       .rate {
         margin: 6px 0 20px;
@@ -235,7 +234,7 @@ export class MinerView extends LitElement {
             ${info ? figure(hashRateText(info.networkhashps)) : '…'}
             ${
               params.retarget
-                ? html`<span class="muted">difficulty follows, for a block every ${durationText(params.targetSpacing)}</span>`
+                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}</span>`
                 : nothing
             }
           </dd>

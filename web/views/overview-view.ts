@@ -45,6 +45,7 @@ export class OverviewView extends LitElement {
     css`
       :host {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: 32px;
       }
       .top {

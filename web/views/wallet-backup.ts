@@ -3,6 +3,7 @@ import { css, html, LitElement } from 'lit'
 import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
+import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
@@ -103,7 +104,7 @@ export class WalletBackup extends LitElement {
 
   override render() {
     return html`<div class="head">
-        <h1 tabindex="-1">Backup and passphrase</h1>
+        <div>${walletLink}<h1 tabindex="-1">Backup and passphrase</h1></div>
         ${
           isBackedUp(this.node)
             ? html`<span class="badge good">${icons.check} Backed up</span>`

@@ -110,7 +110,8 @@ export class WalletCreate extends LitElement {
     const problems: Record<string, string> = {}
     for (const at of this.#asked) {
       const typed = this.renderRoot.querySelector<HTMLInputElement>(`#word-${at}`)?.value.trim().toLowerCase()
-      if (typed !== this.#words[at]) problems[at] = 'This is another word. Look at your copy again.'
+      if (typed !== this.#words[at])
+        problems[at] = typed ? 'This is another word. Look at your copy again.' : 'Type this word.'
     }
     this.problems = problems
     if (Object.keys(problems).length > 0) return

@@ -92,7 +92,7 @@ export class WalletHome extends LitElement {
     return html`<div class="head">
         <h1 tabindex="-1">Wallet</h1>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup</a>
         </div>
       </div>
       <div class="stack">
@@ -122,14 +122,14 @@ export class WalletHome extends LitElement {
         class="quiet small"
         @click=${() => requestUnlock(this, 'Locked, the wallet can receive and mine, but not pay.')}
       >
-        ${icons.lock}Locked: unlock
+        ${icons.lock}Unlock
       </button>`
     return html`<button
       class="quiet small"
       ?disabled=${this.#task.running}
       @click=${() => this.#task.run(() => this.node.rpc('walletlock'))}
     >
-      ${icons.unlock}Unlocked: lock now
+      ${icons.unlock}Lock now
     </button>`
   }
 

@@ -4,6 +4,7 @@ import { amount, signedAmount } from '../components/amount.ts'
 import '../components/confirmations.ts'
 import '../components/hash.ts'
 import { icons } from '../components/icons.ts'
+import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { countText, dateText, feeRateText, fromCoins } from '../format.ts'
@@ -125,6 +126,7 @@ export class WalletPayment extends LitElement {
     const { payment, transaction, rate } = detail
     return html`<div class="head">
         <div>
+          ${walletLink}
           <h1 tabindex="-1">${paymentTitle(payment)}</h1>
           <p class="amount">${signedAmount(payment.net)}</p>
         </div>

@@ -5,6 +5,7 @@ import '../components/copy-button.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
 import '../components/qr-code.ts'
+import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { paymentsOf } from '../history.ts'
@@ -108,7 +109,9 @@ export class WalletReceive extends LitElement {
   }
 
   override render() {
-    return html`<div class="head"><h1 tabindex="-1">Receive coins</h1></div>
+    return html`<div class="head">
+        <div>${walletLink}<h1 tabindex="-1">Receive coins</h1></div>
+      </div>
       <div class="stack">
         ${
           isBackedUp(this.node)
