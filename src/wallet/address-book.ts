@@ -3,6 +3,7 @@
  * issued, so that a wallet restored from its words finds what it received (BIP44, Address gap limit). Thread: the brain.
  */
 import { equalBytes } from '../primitives/bytes.ts'
+import { encodeAddress } from '../script/address.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import type { DerivedKey, Descriptor } from './descriptor.ts'
 
@@ -17,6 +18,7 @@ export interface OwnKey extends DerivedKey {
   readonly branch: Branch
   readonly index: number
   readonly scriptPubKey: Uint8Array
+  readonly address: string
 }
 
 interface BranchState {
@@ -28,13 +30,15 @@ interface BranchState {
 
 export class AddressBook {
   private readonly descriptor: Descriptor
+  private readonly addressPrefix: string
   private readonly states: readonly BranchState[]
   /** By the first four bytes of the output key: blocks are searched with it, and strangers' outputs must cost little. */
   private readonly byPrefix = new Map<number, OwnKey[]>()
 
   /** `next`: per branch, the index of the next key to hand out. */
-  constructor(descriptor: Descriptor, next: readonly [number, number] = [0, 0]) {
+  constructor(descriptor: Descriptor, addressPrefix: string, next: readonly [number, number] = [0, 0]) {
     this.descriptor = descriptor
+    this.addressPrefix = addressPrefix
     this.states = next
       .slice(0, descriptor.branches)
       .map((index) => ({ keys: [], next: index, used: new Set<number>() }))
@@ -121,7 +125,8 @@ export class AddressBook {
   private add(branch: Branch, state: BranchState): void {
     const index = state.keys.length
     const derived = this.descriptor.derive(branch, index)
-    const key = { ...derived, branch, index, scriptPubKey: p2trScript(derived.outputKey) }
+    const address = encodeAddress(derived.outputKey, this.addressPrefix)
+    const key = { ...derived, branch, index, address, scriptPubKey: p2trScript(derived.outputKey) }
     state.keys.push(key)
     const prefix = prefixOf(key.outputKey)
     const others = this.byPrefix.get(prefix)

@@ -26,8 +26,9 @@ export class ChainFollower {
   private readonly locator: readonly BlockHash[]
   /** Bodies that the chain connected just now. */
   private readonly bodies = new Map<BlockHash, Block>()
-  /** The reading of blocks that are not at hand, while it lasts. */
-  private reading: Promise<void> | undefined
+  /** Blocks that are not at hand are being read. */
+  private isReading = false
+  private lastReading: Promise<void> = Promise.resolve()
 
   constructor(chain: Chain, ledger: Ledger, locator: readonly BlockHash[], listener: FollowerListener) {
     this.chain = chain
@@ -38,7 +39,7 @@ export class ChainFollower {
 
   tipChanged({ connected }: TipChange): void {
     // While older blocks are being read, these are read in their turn.
-    if (!this.reading) for (const block of connected) this.bodies.set(block.hash, block)
+    if (!this.isReading) for (const block of connected) this.bodies.set(block.hash, block)
     this.advance()
   }
 
@@ -46,27 +47,30 @@ export class ChainFollower {
   advance(): void {
     const missing = this.step()
     if (missing === NO_HEADER) this.bodies.clear()
-    else
-      this.reading ??= this.read(missing)
-        .catch((error) => this.listener.failed(error))
-        .finally(() => {
-          this.reading = undefined
-        })
+    else if (!this.isReading) this.lastReading = this.read(missing)
   }
 
   /** Resolves when no block is being read. */
   async settled(): Promise<void> {
-    while (this.reading) await this.reading
+    while (this.isReading) await this.lastReading
   }
 
   private async read(first: HeaderIndex): Promise<void> {
-    for (let missing = first; missing !== NO_HEADER; missing = this.step()) {
-      const block = await this.chain.readBlock(missing)
-      // Without it the ledger stays where it is; the next change of tip tries again.
-      if (!block) return
-      this.bodies.set(block.hash, block)
+    this.isReading = true
+    try {
+      for (let missing = first; missing !== NO_HEADER; missing = this.step()) {
+        const block = await this.chain.readBlock(missing)
+        // Without it the ledger stays where it is; the next change of tip tries again.
+        if (!block) return
+        this.bodies.set(block.hash, block)
+      }
+      this.bodies.clear()
+    } catch (error) {
+      this.listener.failed(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      // At once with the last step: a change of tip right after it is not overlooked.
+      this.isReading = false
     }
-    this.bodies.clear()
   }
 
   /** Goes as far as bodies are at hand. Returns the block whose body is missing, or `NO_HEADER` at the tip. */

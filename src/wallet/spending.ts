@@ -8,7 +8,7 @@ import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { checkFeeRate, type Payee, type SpendableCoin } from './payment.ts'
-import { balancesOf, coinOf, coinsOf, type ViewContext } from './views.ts'
+import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
 /** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
 const MAX_PAYMENT_WEIGHT = 100_000
@@ -30,7 +30,7 @@ export function selectSpendable(
   if (preferred.ok || preferred.code !== 'insufficient-funds') return preferred
   const selection = selectCoins({ ...terms, candidates, maxWeight: MAX_PAYMENT_WEIGHT })
   if (selection.ok || selection.code !== 'insufficient-funds') return selection
-  const { untrustedPending, immature } = balancesOf(coinsOf(ledger, context), context.coinbaseMaturity)
+  const { untrustedPending, immature } = balancesOf(ledger, context.coinbaseMaturity)
   const pending = untrustedPending > 0 ? ` ${formatCoins(untrustedPending)} more wait to be confirmed.` : ''
   const maturing = immature > 0 ? ` ${formatCoins(immature)} more were mined and have yet to mature.` : ''
   return { ...selection, detail: `${selection.detail}${pending}${maturing}` }

@@ -1,4 +1,4 @@
-/** What a wallet shows of its ledger: balances, coins and history, as plain data. Pure, any thread. */
+/** What a wallet shows of its ledger: balances, coins and history. Pure, any thread. */
 import { type Sats, sats } from '../primitives/amount.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
@@ -72,7 +72,7 @@ export interface ViewContext {
   readonly addressPrefix: string
   /** See `NetworkParams`. */
   readonly coinbaseMaturity: number
-  label(scriptPubKey: Uint8Array): string | undefined
+  label(address: string): string | undefined
   /** Whether a payment that is being signed spends it, by `outpointKey`. */
   isPromised(key: string): boolean
 }
@@ -83,7 +83,7 @@ export function coinsOf(ledger: Ledger, context: ViewContext): WalletCoin[] {
 
 export function coinOf(
   ledger: Ledger,
-  { outpoint, output, entry }: OwnOutput,
+  { outpoint, output, key, entry }: OwnOutput,
   context: ViewContext,
 ): WalletCoin {
   const confirmations = confirmationsOf(ledger, entry)
@@ -94,8 +94,8 @@ export function coinOf(
     outpoint,
     value: output.value,
     scriptPubKey: output.scriptPubKey,
-    address: addressOf(output.scriptPubKey, context.addressPrefix)!,
-    label: context.label(output.scriptPubKey),
+    address: key.address,
+    label: context.label(key.address),
     height: entry.block?.height,
     confirmations,
     coinbase,
@@ -104,12 +104,13 @@ export function coinOf(
   }
 }
 
-export function balancesOf(coins: readonly WalletCoin[], coinbaseMaturity: number): Balances {
+export function balancesOf(ledger: Ledger, coinbaseMaturity: number): Balances {
   const balances = { trusted: 0, untrustedPending: 0, immature: 0 }
-  for (const { value, trusted, coinbase, confirmations } of coins) {
-    if (!trusted) balances.untrustedPending += value
-    else if (isMature(coinbase, confirmations, coinbaseMaturity)) balances.trusted += value
-    else balances.immature += value
+  for (const { output, entry } of ledger.unspent()) {
+    const { isCoinbase } = entry.transaction
+    const mature = isMature(isCoinbase, confirmationsOf(ledger, entry), coinbaseMaturity)
+    const kind = !mature ? 'immature' : ledger.isTrusted(entry) ? 'trusted' : 'untrustedPending'
+    balances[kind] += output.value
   }
   const { trusted, untrustedPending, immature } = balances
   return { trusted: sats(trusted), untrustedPending: sats(untrustedPending), immature: sats(immature) }
@@ -119,13 +120,9 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
   const { transaction, txid, seen, block } = entry
   const outputs = transaction.outputs.map(({ value, scriptPubKey }, index): HistoryOutput => {
     const own = ledger.output({ txid: transaction.txidBytes, index })
-    return {
-      address: addressOf(scriptPubKey, context.addressPrefix),
-      value,
-      mine: own !== undefined,
-      change: own?.key.branch === CHANGE,
-      label: context.label(scriptPubKey),
-    }
+    const address = own?.key.address ?? addressOf(scriptPubKey, context.addressPrefix)
+    const label = address === undefined ? undefined : context.label(address)
+    return { address, value, mine: own !== undefined, change: own?.key.branch === CHANGE, label }
   })
   const paid = ledger.isPayment(entry)
   const confirmations = confirmationsOf(ledger, entry)

@@ -4,6 +4,7 @@
  * holds the tip that its records reflect, so that a wallet reopens consistent and catches up. Thread: the brain.
  */
 import type { Chain } from '../chain/chain.ts'
+import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
@@ -81,6 +82,8 @@ export interface WalletListener {
 /** Blocks without anything for the wallet, after which its place in the chain is stored all the same. */
 const BLOCKS_PER_TIP_RECORD = 100
 
+const NOTHING: Balances = { trusted: sats(0), untrustedPending: sats(0), immature: sats(0) }
+
 /** An account, and what follows it. */
 interface Following {
   readonly account: Account
@@ -114,7 +117,7 @@ export class Wallet {
     this.context = {
       addressPrefix,
       coinbaseMaturity,
-      label: (scriptPubKey) => this.labels.get(this.addressOf(scriptPubKey)),
+      label: (address) => this.labels.get(address),
       isPromised: (key) => this.promised.has(key),
     }
   }
@@ -192,7 +195,8 @@ export class Wallet {
   // What there is
 
   balances(): Balances {
-    return balancesOf(this.coins(), this.context.coinbaseMaturity)
+    const { ledger } = this.following ?? {}
+    return ledger ? balancesOf(ledger, this.context.coinbaseMaturity) : NOTHING
   }
 
   /** Unspent outputs, pending ones included. */
@@ -223,7 +227,7 @@ export class Wallet {
     const { book } = this.following
     const key = book.peek(RECEIVING)
     book.issue(key)
-    if (label) this.putLabel(this.addressOf(key.scriptPubKey), label)
+    if (label) this.putLabel(key.address, label)
     this.stale = true
     await this.flush()
     return accept(this.issued(book, key))
@@ -240,7 +244,7 @@ export class Wallet {
     const decoded = decodeAddress(address, this.context.addressPrefix)
     if (!decoded.ok) return decoded
     if (label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
-    this.putLabel(this.addressOf(decoded.value), label)
+    this.putLabel(addressOf(decoded.value, this.context.addressPrefix)!, label)
     await this.flush()
     return OK
   }
@@ -299,7 +303,9 @@ export class Wallet {
    * then on. The caller gives it to the mempool, and calls `abandon` when that refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`,
    * `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as `Signer.signPsbt` does.
    */
-  async sign(plan: Pick<PaymentPlan, 'psbt'> & Partial<PaymentPlan>): Promise<Result<Transaction>> {
+  async sign(
+    plan: Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>,
+  ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
     const psbt = Psbt.parse(plan.psbt)
     if (!psbt.ok) return psbt
@@ -437,7 +443,7 @@ export class Wallet {
   private follow({ account, next, tip, locator }: StoredWallet, records: ReadonlyMap<string, string>): void {
     const descriptor = parseDescriptor(account.descriptor)
     if (!descriptor.ok) throw new Error(descriptor.detail)
-    const book = new AddressBook(descriptor.value, next)
+    const book = new AddressBook(descriptor.value, this.context.addressPrefix, next)
     const ledger = new Ledger(book, tip)
     ledger.load(records)
     const follower = new ChainFollower(this.options.chain, ledger, locator, {
@@ -503,15 +509,9 @@ export class Wallet {
   }
 
   private issued(book: AddressBook, key: OwnKey): IssuedAddress {
-    const { scriptPubKey, index } = key
-    const address = this.addressOf(scriptPubKey)
+    const { address, scriptPubKey, index } = key
     const label = this.labels.get(address)
     return { address, scriptPubKey, index, label, used: book.isUsed(key), beyondGap: book.isBeyondGap(key) }
-  }
-
-  /** Of a P2TR script; an empty text for another. */
-  private addressOf(scriptPubKey: Uint8Array): string {
-    return addressOf(scriptPubKey, this.options.chain.params.addressPrefix) ?? ''
   }
 
   /** Seconds since 1970. */

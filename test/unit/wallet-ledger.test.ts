@@ -17,12 +17,13 @@ import { type TestBlock, TestChain, TestWallet } from '../support/chain-builder.
 import { QUICK } from '../support/chain-nodes.ts'
 import { value, WORDS } from '../support/wallets.ts'
 
+const PREFIX = QUICK.addressPrefix
 const account = deriveAccount(value(wordsToEntropy(WORDS)), 1).descriptor
 
 /** Of the one key of a test wallet. */
 function ledgerOf(wallet: TestWallet, genesis: TestBlock): Ledger {
   const key = bytesToHex(schnorr.getPublicKey(wallet.secretKey))
-  const book = new AddressBook(value(parseDescriptor(`tr(${key})`)))
+  const book = new AddressBook(value(parseDescriptor(`tr(${key})`)), PREFIX)
   return new Ledger(book, { hash: genesis.block.hash, height: 0 })
 }
 
@@ -225,7 +226,7 @@ test('a payment that is given up frees its coins', () => {
 // --- Addresses ---
 
 test('payments far ahead are found while no gap is wider than the limit, also within one block', () => {
-  const fresh = new AddressBook(account)
+  const fresh = new AddressBook(account, PREFIX)
   const spread = [GAP_LIMIT - 1, 2 * GAP_LIMIT - 1, 3 * GAP_LIMIT - 1]
   const outputs = spread.map((index) => ({ value: first.value, scriptPubKey: keyAt(index) }))
   // The farthest first: it is unknown until those behind it in the block are known.
@@ -243,13 +244,13 @@ test('payments far ahead are found while no gap is wider than the limit, also wi
   )
   assert.equal(fresh.peek(RECEIVING).index, 3 * GAP_LIMIT)
 
-  const beyond = new AddressBook(account)
+  const beyond = new AddressBook(account, PREFIX)
   assert.equal(beyond.find(keyAt(GAP_LIMIT)), undefined)
   assert.equal(beyond.find(keyAt(GAP_LIMIT - 1))?.index, GAP_LIMIT - 1)
 })
 
 test('an address is marked when a search from words alone would not reach it', () => {
-  const book = new AddressBook(account)
+  const book = new AddressBook(account, PREFIX)
   book.issueUntil([GAP_LIMIT + 2, 0])
   const marks = book.issued(RECEIVING).map((key) => book.isBeyondGap(key))
   assert.deepEqual(marks.slice(-3), [false, true, true])
@@ -258,7 +259,7 @@ test('an address is marked when a search from words alone would not reach it', (
 })
 
 test('a key is handed out once', () => {
-  const book = new AddressBook(account, [3, 1])
+  const book = new AddressBook(account, PREFIX, [3, 1])
   const keys = Array.from({ length: 30 }, () => {
     const key = book.peek(RECEIVING)
     book.issue(key)
@@ -273,7 +274,7 @@ test('a key is handed out once', () => {
 })
 
 function keyAt(index: number): Uint8Array {
-  const book = new AddressBook(account)
+  const book = new AddressBook(account, PREFIX)
   book.issueUntil([index + 1, 0])
   return book.issued(RECEIVING)[index].scriptPubKey
 }
