@@ -1,0 +1,355 @@
+/**
+ * Real tabs for journeys: the real server and relay on a free port, Chromium, and tabs driven by `opentab.rpc` as a developer
+ * would, or by the page as a person would. A journey waits on the node's events, never on time. Thread: Node's main.
+ */
+
+import '../../relay/polyfill.ts'
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core'
+import { buildPage, DIST, isStale } from '../../relay/build.ts'
+import { loadPage } from '../../relay/page.ts'
+import { type Server, type ServerOptions, startServer } from '../../relay/server.ts'
+import type { LogEvent, NodeEventName } from '../../src/node/events.ts'
+import { RpcError } from '../../src/node/rpc-error.ts'
+import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
+import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
+import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from './chromium.ts'
+
+/** How long a journey waits for one thing, milliseconds: far more than any takes, only to end one that hangs. */
+const PATIENCE = 90_000
+
+/** Every event of the node: any of them may be what a journey waits for. */
+const EVENTS: readonly NodeEventName[] = [
+  'tip',
+  'transaction',
+  'peer',
+  'network',
+  'wallet',
+  'mining',
+  'mined',
+  'sync',
+  'log',
+  'fault',
+]
+
+/** Log lines that a failed journey prints of each tab. */
+const LOG_LINES = 30
+
+/** What the wallets of journeys are encrypted with. */
+export const PASSPHRASE = 'correct horse battery staple'
+
+/** What a journey leaves in the page to wait on. */
+interface Watch {
+  /** Events seen. */
+  count: number
+  readonly waiting: (() => void)[]
+  readonly log: LogEvent[]
+}
+
+/** The page's globals, as a journey uses them. */
+interface PageGlobals {
+  readonly opentab: Opentab
+  watch: Watch
+  /** Connections made, kept by an init script: the browser's own account of what the tab is connected to. */
+  readonly connections: readonly RTCPeerConnection[]
+}
+
+/** How a tab is opened. */
+export interface OpenOptions {
+  /** Opens the tab in this context, beside others, rather than in one of its own with storage of its own. */
+  readonly context?: BrowserContext
+  /** The first server when left out. */
+  readonly server?: Server
+  /** Path of the view; `/` when left out. */
+  readonly path?: string
+  /** `?network=regtest` when left out. */
+  readonly query?: string
+}
+
+/** A tab whose node runs. */
+export class Tab {
+  /** For messages. */
+  readonly name: string
+  readonly page: Page
+  /** Errors that nothing in the page caught. */
+  readonly pageErrors: string[] = []
+  /** Errors on the console; the browser reports failed requests there, too. */
+  readonly consoleErrors: string[] = []
+  /** Every address that the page asked for, WebSockets included. */
+  readonly requests: string[] = []
+
+  constructor(name: string, page: Page) {
+    this.name = name
+    this.page = page
+    page.on('pageerror', (error) => this.pageErrors.push(error.stack ?? error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.consoleErrors.push(message.text())
+    })
+    page.on('request', (request) => this.requests.push(request.url()))
+    page.on('websocket', (socket) => this.requests.push(socket.url()))
+  }
+
+  get context(): BrowserContext {
+    return this.page.context()
+  }
+
+  /** Waits until the node runs, after the page was opened or reloaded. */
+  async ready(): Promise<this> {
+    await this.page.locator('main#content').waitFor({ timeout: PATIENCE })
+    await this.page.evaluate((names) => {
+      const { opentab } = globalThis as unknown as PageGlobals
+      const watch: Watch = { count: 0, waiting: [], log: [] }
+      for (const name of names)
+        opentab.on(name, () => {
+          watch.count++
+          for (const wake of watch.waiting.splice(0)) wake()
+        })
+      opentab.on('log', (line) => watch.log.push(line))
+      Object.assign(globalThis, { watch })
+    }, EVENTS)
+    return this
+  }
+
+  /** Calls `opentab.rpc` in the page. Rejects with the page's `RpcError`. */
+  async rpc<T = unknown>(method: string, ...params: readonly unknown[]): Promise<T> {
+    const answer = await this.page.evaluate(
+      async ([name, args]) => {
+        try {
+          return { result: await (globalThis as unknown as PageGlobals).opentab.rpc(name, ...args) }
+        } catch (error) {
+          const { code, message } = error as RpcError
+          return { error: { code, message } }
+        }
+      },
+      [method, params] as const,
+    )
+    if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
+    return answer.result as T
+  }
+
+  /** Asks again after every event of the node until `holds` says yes; resolves with that answer. */
+  async until<T>(
+    what: string,
+    method: string,
+    args: readonly unknown[],
+    holds: (result: T) => boolean,
+    patience = PATIENCE,
+  ): Promise<T> {
+    const over = AbortSignal.timeout(patience)
+    const ended = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()))
+    for (;;) {
+      const seen = await this.page.evaluate(() => (globalThis as unknown as PageGlobals).watch.count)
+      const result = await this.rpc<T>(method, ...args)
+      if (holds(result)) return result
+      if (over.aborted)
+        throw new Error(`${this.name} waited in vain until ${what}; ${method} says ${JSON.stringify(result)}`)
+      const next = this.page.evaluate((after) => {
+        const { watch } = globalThis as unknown as PageGlobals
+        if (watch.count > after) return
+        return new Promise<void>((wake) => watch.waiting.push(wake))
+      }, seen)
+      await Promise.race([next, ended])
+      // Whoever gives up closes the page, which this then complains of.
+      next.catch(() => undefined)
+    }
+  }
+
+  /** Waits until the active chain ends in this block. */
+  async untilTip(hash: string): Promise<void> {
+    await this.until(`its tip is ${hash}`, 'getbestblockhash', [], (tip) => tip === hash)
+  }
+
+  /** Waits until the active chain has this height. */
+  async untilHeight(height: number): Promise<void> {
+    await this.until(`it is at height ${height}`, 'getblockcount', [], (at) => at === height)
+  }
+
+  /** Waits until there are at least this many direct peers. */
+  untilPeers(least: number): Promise<readonly PeerResult[]> {
+    return this.until(`it has ${least} peers`, 'getpeerinfo', [], (peers) => peers.length >= least)
+  }
+
+  /** Waits until this many relays hold a slot for the tab. */
+  untilReserved(count = 1): Promise<NetworkInfo> {
+    return this.until(
+      `${count} relays hold a slot for it`,
+      'getnetworkinfo',
+      [],
+      ({ relays = [] }: NetworkInfo) => relays.filter(({ state }) => state === 'reserved').length === count,
+    )
+  }
+
+  /** Creates a wallet and answers its seed words. */
+  async createWallet(): Promise<string> {
+    return (await this.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: PASSPHRASE })).mnemonic
+  }
+
+  /** Mines blocks on demand to an address of its own, or the one given; answers their hashes. */
+  async generate(count: number, address?: string): Promise<readonly string[]> {
+    return this.rpc('generatetoaddress', count, address ?? (await this.rpc<string>('getnewaddress', 'mined')))
+  }
+
+  /** Pays and answers the txid. */
+  async pay(address: string, amount: number): Promise<string> {
+    await this.rpc('walletpassphrase', PASSPHRASE, 600)
+    return this.rpc('sendtoaddress', address, amount)
+  }
+
+  /** What this tab is. */
+  identity(): Promise<TabIdentity> {
+    return this.page.evaluate(() => (globalThis as unknown as PageGlobals).opentab.identity)
+  }
+
+  /** WebRTC connections that the browser itself counts as connected. */
+  directConnections(): Promise<number> {
+    return this.page.evaluate(
+      () =>
+        (globalThis as unknown as PageGlobals).connections.filter(
+          ({ connectionState }) => connectionState === 'connected',
+        ).length,
+    )
+  }
+
+  /** As the browser's button does. */
+  async reload(): Promise<this> {
+    await this.page.reload()
+    return this.ready()
+  }
+
+  /** Kills the renderer, as running out of memory would: no handler of the page runs. */
+  async kill(): Promise<void> {
+    const session = await this.context.newCDPSession(this.page)
+    const crashed = this.page.waitForEvent('crash')
+    // The command dies with the renderer that it kills.
+    session.send('Page.crash').catch(() => undefined)
+    await crashed
+    await this.page.close()
+  }
+
+  /** What a failed journey prints. */
+  async report(): Promise<string> {
+    const ask = (method: string): Promise<unknown> =>
+      this.rpc(method).catch((error: Error) => `${error.message}`)
+    const lines = [`--- ${this.name} at ${this.page.url()}`, ...this.pageErrors, ...this.consoleErrors]
+    if (!this.page.isClosed()) {
+      for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'])
+        lines.push(`${method}: ${JSON.stringify(await ask(method))}`)
+      const peers = await this.rpc<PeerResult[]>('getpeerinfo').catch(() => [])
+      lines.push(...peers.map(({ id, synced_headers }) => `peer ${id} has headers up to ${synced_headers}`))
+      const log = await this.page
+        .evaluate(() => (globalThis as unknown as PageGlobals).watch.log)
+        .catch(() => [])
+      for (const { time, source, message } of log.slice(-LOG_LINES))
+        lines.push(`${new Date(time).toISOString()} ${source}: ${message}`)
+    }
+    return lines.join('\n')
+  }
+}
+
+/** Everything that a journey started. */
+export class World {
+  readonly browser: Browser
+  readonly tabs: Tab[] = []
+  readonly #servers: Server[] = []
+
+  constructor(browser: Browser) {
+    this.browser = browser
+  }
+
+  /** Starts a server with page and relay; on a free port unless one is given. */
+  async serve(options: Partial<ServerOptions> = {}): Promise<Server> {
+    const page = await loadPage(DIST)
+    const server = await startServer({
+      host: '127.0.0.1',
+      port: 0,
+      keySeed: randomBytes(32),
+      page: () => page,
+      ...options,
+    })
+    this.#servers.push(server)
+    return server
+  }
+
+  /** A context has storage of its own, as another person's browser has. */
+  newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return this.browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
+  }
+
+  /** Opens the page and waits for nothing: the node may refuse to start. */
+  async load(name: string, options: OpenOptions = {}): Promise<Tab> {
+    const { server = this.#servers[0]!, path = '/', query = '?network=regtest' } = options
+    const context = options.context ?? (await this.newContext())
+    const page = await context.newPage()
+    await page.addInitScript(() => {
+      const connections: RTCPeerConnection[] = []
+      const Native = RTCPeerConnection
+      Object.assign(globalThis, {
+        connections,
+        RTCPeerConnection: new Proxy(Native, {
+          construct(target, args) {
+            const connection = new target(...args)
+            connections.push(connection)
+            return connection
+          },
+        }),
+      })
+    })
+    const tab = new Tab(name, page)
+    this.tabs.push(tab)
+    await page.goto(`http://localhost:${server.port}${path}${query}`)
+    return tab
+  }
+
+  /** Opens the page and waits until its node runs. */
+  async open(name: string, options: OpenOptions = {}): Promise<Tab> {
+    return (await this.load(name, options)).ready()
+  }
+
+  /** Opens tabs in contexts of their own, together. */
+  openAll(names: readonly string[], options: OpenOptions = {}): Promise<Tab[]> {
+    return Promise.all(names.map((name) => this.open(name, options)))
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close()
+    for (const server of this.#servers) await server.stop().catch(() => undefined)
+  }
+}
+
+/**
+ * The body of a test: a world of its own, closed whatever happens. When it fails, the state of every tab is printed; a journey in which
+ * a page had an error that nothing caught has failed.
+ */
+export function journey(run: (world: World) => Promise<void>): () => Promise<void> {
+  return async () => {
+    if (await isStale()) await buildPage()
+    const executablePath = await findChromium()
+    const world = new World(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] }))
+    try {
+      await run(world)
+      const errors = world.tabs.flatMap(({ name, pageErrors }) =>
+        pageErrors.map((error) => `${name}: ${error}`),
+      )
+      assert.deepEqual(errors, [], 'A page had errors that nothing caught')
+    } catch (error) {
+      for (const tab of world.tabs) process.stderr.write(`${await tab.report()}\n`)
+      throw error
+    } finally {
+      await world.close()
+    }
+  }
+}
+
+/** Waits until all tabs are on the tip of the first. */
+export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
+  const tip = await tabs[0]!.rpc<string>('getbestblockhash')
+  await Promise.all(tabs.map((tab) => tab.untilTip(tip)))
+  return tip
+}
