@@ -1,4 +1,7 @@
-/** `WalletStore` in memory: for tests and the simulator, where it outlives the crash of the node that used it. Any thread. */
+/**
+ * `WalletStore` in memory: for tests and the simulator, where it outlives the crash of the node that used it. Any
+ * thread.
+ */
 import type { WalletStore } from '../wallet/store.ts'
 
 export class MemoryWalletStore implements WalletStore {

@@ -1,6 +1,7 @@
 /**
- * The keys of an account: which were handed out, and which outputs pay one of them. Keeps a look-ahead of 20 keys behind the last one used or
- * issued, so that a wallet restored from its words finds what it received (BIP44, Address gap limit). Thread: the brain.
+ * The keys of an account: which were handed out, and which outputs pay one of them. Keeps a look-ahead of 20 keys
+ * behind the last one used or issued, so that a wallet restored from its words finds what it received (BIP44,
+ * Address gap limit). Thread: the brain.
  */
 import { equalBytes } from '../primitives/bytes.ts'
 import { encodeAddress } from '../script/address.ts'
@@ -32,7 +33,10 @@ export class AddressBook {
   private readonly descriptor: Descriptor
   private readonly addressPrefix: string
   private readonly states: readonly BranchState[]
-  /** By the first four bytes of the output key: blocks are searched with it, and strangers' outputs must cost little. */
+  /**
+   * By the first four bytes of the output key: blocks are searched with it, and strangers' outputs must cost
+   * little.
+   */
   private readonly byPrefix = new Map<number, OwnKey[]>()
 
   /** `next`: per branch, the index of the next key to hand out. */
@@ -57,7 +61,10 @@ export class AddressBook {
     return candidates?.find((key) => equalBytes(key.outputKey, outputKey!))
   }
 
-  /** Notes that a key has received. True when the look-ahead grew: what was searched before has to be searched again. */
+  /**
+   * Notes that a key has received. True when the look-ahead grew: what was searched before has to be searched
+   * again.
+   */
   markUsed({ branch, index }: OwnKey): boolean {
     const state = this.state(branch)
     if (state.used.has(index)) return false

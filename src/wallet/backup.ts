@@ -1,6 +1,6 @@
 /**
- * The backup file: one JSON text that says what it is, and holds the seed and the wallet's labels under a passphrase. What is not
- * sealed reveals neither addresses nor amounts. Thread: the signer worker only.
+ * The backup file: one JSON text that says what it is, and holds the seed and the wallet's labels under a
+ * passphrase. What is not sealed reveals neither addresses nor amounts. Thread: the signer worker only.
  */
 import { utf8 } from '@scure/base'
 import type { Random } from '../primitives/ports.ts'
@@ -46,7 +46,8 @@ export function writeBackup(
 }
 
 /**
- * Opens a backup of `network`. Rejects with `backup-format`, `backup-version`, `backup-network`, `wallet-passphrase-incorrect`.
+ * Opens a backup of `network`. Rejects with `backup-format`, `backup-version`, `backup-network`,
+ * `wallet-passphrase-incorrect`.
  */
 export function readBackup(text: string, network: BackupNetwork, passphrase: string): Result<BackupContent> {
   const file = parseJson(text)

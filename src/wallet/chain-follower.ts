@@ -1,6 +1,6 @@
 /**
- * Keeps a ledger on the chain's active tip: over new blocks, back over blocks that the chain left, and after reopening from wherever
- * either of the two stopped. Thread: the brain.
+ * Keeps a ledger on the chain's active tip: over new blocks, back over blocks that the chain left, and after
+ * reopening from wherever either of the two stopped. Thread: the brain.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
@@ -8,7 +8,10 @@ import type { Block } from '../primitives/block.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
 import type { Ledger, LedgerTip } from './ledger.ts'
 
-/** How much earlier than an account's birthday its history may begin, seconds: clocks differ (Bitcoin Core's TIMESTAMP_WINDOW). */
+/**
+ * How much earlier than an account's birthday its history may begin, seconds: clocks differ (Bitcoin Core's
+ * TIMESTAMP_WINDOW).
+ */
 const BIRTHDAY_MARGIN = 7_200
 
 export interface FollowerListener {
@@ -111,8 +114,8 @@ export class ChainFollower {
 }
 
 /**
- * Hashes from a block of the tree back to genesis, in steps that grow after the tenth, as in Bitcoin's block locators. The chain's own store
- * may lose its last blocks with the tab, which a wallet does not.
+ * Hashes from a block of the tree back to genesis, in steps that grow after the tenth, as in Bitcoin's block
+ * locators. The chain's own store may lose its last blocks with the tab, which a wallet does not.
  */
 export function locatorOf(chain: Chain, tip: LedgerTip): BlockHash[] {
   const { headers } = chain
@@ -126,7 +129,9 @@ export function locatorOf(chain: Chain, tip: LedgerTip): BlockHash[] {
   return hashes
 }
 
-/** The block of the active chain from which on an account born at `birthday` (seconds since 1970) may have coins. */
+/**
+ * The block of the active chain from which on an account born at `birthday` (seconds since 1970) may have coins.
+ */
 export function birthBlock(chain: Chain, birthday: number): LedgerTip {
   const { headers } = chain
   let low = 0

@@ -1,17 +1,24 @@
 /**
- * Which coins pay: branch and bound for a payment without change (Murch; Bitcoin Core's SelectCoinsBnB), else the smallest coin that
- * suffices, else the largest ones first. Sizes are exact: every input is a P2TR key-path spend. Pure, any thread.
+ * Which coins pay: branch and bound for a payment without change (Murch; Bitcoin Core's SelectCoinsBnB), else the
+ * smallest coin that suffices, else the largest ones first. Sizes are exact: every input is a P2TR key-path spend.
+ * Pure, any thread.
  */
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { compactSizeLength } from '../primitives/codec.ts'
 import { accept, invalid, notNow, type Rejection, type Result } from '../primitives/result.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
 
-/** Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5 virtual bytes). */
+/**
+ * Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5
+ * virtual bytes).
+ */
 export const INPUT_WEIGHT = 4 * 41 + 66
 /** Weight units of an output to an address (43 virtual bytes). */
 export const OUTPUT_WEIGHT = 4 * (8 + 1 + P2TR_SCRIPT_BYTES)
-/** Below this a P2TR output costs more to spend than it is worth, at Core's dust fee rate of 3 satoshis per virtual byte. */
+/**
+ * Below this a P2TR output costs more to spend than it is worth, at Core's dust fee rate of 3 satoshis per virtual
+ * byte.
+ */
 export const DUST = sats(330)
 /** Combinations that branch and bound looks at (Bitcoin Core's TOTAL_TRIES). */
 const MAX_TRIES = 100_000
@@ -60,8 +67,8 @@ export function feeOf(weight: number, feeRate: number): Sats {
 }
 
 /**
- * Chooses coins. Rejects with `insufficient-funds`, `amount-too-small` (an amount is dust, or becomes so when it bears the fee) and
- * `tx-size` (too many coins for one transaction).
+ * Chooses coins. Rejects with `insufficient-funds`, `amount-too-small` (an amount is dust, or becomes so when it
+ * bears the fee) and `tx-size` (too many coins for one transaction).
  */
 export function selectCoins<C extends Candidate>(request: SelectionRequest<C>): Result<Selection<C>> {
   const small = request.amounts.find((amount) => amount < DUST)
@@ -106,7 +113,8 @@ function settle<C extends Candidate>(
 /** Coins that pay amounts and fee; undefined where there are not enough. */
 function coinsWithFee<C extends Candidate>(request: SelectionRequest<C>): readonly C[] | undefined {
   const { candidates, required = [], amounts, feeRate, minFee = 0 } = request
-  // A coin that costs more than it brings is left where it is. Fees are rounded up an input, so that the sum never falls short.
+  // A coin that costs more than it brings is left where it is. Fees are rounded up an input, so that the sum never
+  // falls short.
   const inputFee = feeOf(INPUT_WEIGHT, feeRate)
   const useful = candidates
     .filter(({ value }) => value > inputFee)
@@ -142,8 +150,8 @@ interface Weighed<C> {
 }
 
 /**
- * A set that brings `target` and at most `costOfChange` more, else one that leaves `minChange` or more over, else any that brings
- * `target`.
+ * A set that brings `target` and at most `costOfChange` more, else one that leaves `minChange` or more over, else
+ * any that brings `target`.
  */
 function choose<C>(
   coins: readonly Weighed<C>[],
@@ -160,8 +168,8 @@ function choose<C>(
 }
 
 /**
- * The subset whose sum exceeds `target` least, by at most `tolerance`; undefined where there is none, or none was found in time. Depth-first
- * over the coins from the largest down, with a coin left out only after it was tried.
+ * The subset whose sum exceeds `target` least, by at most `tolerance`; undefined where there is none, or none was
+ * found in time. Depth-first over the coins from the largest down, with a coin left out only after it was tried.
  */
 function branchAndBound<C>(
   sorted: readonly Weighed<C>[],
@@ -202,7 +210,10 @@ function branchAndBound<C>(
   return best?.map((i) => sorted[i])
 }
 
-/** The smallest coin of at least `target`, else the largest ones until they reach it; undefined where all together don't. */
+/**
+ * The smallest coin of at least `target`, else the largest ones until they reach it; undefined where all together
+ * don't.
+ */
 function accumulate<C>(sorted: readonly Weighed<C>[], target: number): Weighed<C>[] | undefined {
   const single = sorted.findLast(({ value }) => value >= target)
   if (single) return [single]

@@ -2,9 +2,10 @@
 import { taggedHash } from '../primitives/hashes.ts'
 
 /**
- * The hardened child number, without its 2^31, under which a network's accounts lie. 1 on networks for tests (SLIP44); elsewhere 31 bits
- * of a tagged hash of the genesis hash (32 bytes, internal order), so that one seed on two networks never shares a key, and never
- * Bitcoin's 0: whoever types a Bitcoin seed here exposes none of its keys.
+ * The hardened child number, without its 2^31, under which a network's accounts lie. 1 on networks for tests
+ * (SLIP44); elsewhere 31 bits of a tagged hash of the genesis hash (32 bytes, internal order), so that one seed on
+ * two networks never shares a key, and never Bitcoin's 0: whoever types a Bitcoin seed here exposes none of its
+ * keys.
  */
 export function coinType(params: { readonly testControls: boolean }, genesisHash: Uint8Array): number {
   if (params.testControls) return 1

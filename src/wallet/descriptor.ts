@@ -1,6 +1,6 @@
 /**
- * Output descriptors: the public description of an account. Of BIP380, BIP386 and BIP389 the part that this wallet spends by: `tr(KEY)`,
- * key path only, with a public key that needs no secret to derive from. Pure, any thread.
+ * Output descriptors: the public description of an account. Of BIP380, BIP386 and BIP389 the part that this wallet
+ * spends by: `tr(KEY)`, key path only, with a public key that needs no secret to derive from. Pure, any thread.
  */
 import { HDKey } from '@scure/bip32'
 import { hexToBytes, isHex } from '../primitives/bytes.ts'
@@ -35,8 +35,8 @@ export interface Descriptor {
   /** How many paths BIP389's `<a;b>` lists; 1 without it. */
   readonly branches: number
   /**
-   * The key at `index` (below 2^31) of a branch: BIP32 public derivation, then BIP341's tweak without script tree, as BIP86
-   * says. Takes about a millisecond.
+   * The key at `index` (below 2^31) of a branch: BIP32 public derivation, then BIP341's tweak without script tree,
+   * as BIP86 says. Takes about a millisecond.
    */
   derive(branch: number, index: number): DerivedKey
 }
@@ -140,7 +140,10 @@ function parseStep(text: string): number | undefined {
   return match && number < HARDENED ? number + (match[2] ? HARDENED : 0) : undefined
 }
 
-/** `/5/<0;1>` as one path a branch, unhardened: [[5, 0], [5, 1]]. Undefined where it is none, or lists a branch twice. */
+/**
+ * `/5/<0;1>` as one path a branch, unhardened: [[5, 0], [5, 1]]. Undefined where it is none, or lists a branch
+ * twice.
+ */
 function parseBranches(path: string): number[][] | undefined {
   const tuple = /<([^<>]*)>/.exec(path)
   const alternatives = tuple ? tuple[1].split(';') : ['']

@@ -38,7 +38,10 @@ export function isKeyRecord(value: unknown): value is KeyRecord {
   )
 }
 
-/** The public fields as the box authenticates them: who exchanges the descriptor to receive the coins is found out at unlocking. */
+/**
+ * The public fields as the box authenticates them: who exchanges the descriptor to receive the coins is found out
+ * at unlocking.
+ */
 export function recordContext(record: Omit<KeyRecord, 'box'>): string {
   return JSON.stringify(['opentab/keys', record.version, record.network, record.descriptor, record.birthday])
 }

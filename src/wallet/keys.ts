@@ -1,5 +1,6 @@
 /**
- * Seed words and what is derived from them: BIP39, BIP32, BIP86. Everything here handles secrets: the signer worker only.
+ * Seed words and what is derived from them: BIP39, BIP32, BIP86. Everything here handles secrets: the signer worker
+ * only.
  */
 import { HDKey } from '@scure/bip32'
 import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure/bip39'
@@ -102,7 +103,10 @@ function similarWords(typed: string): string[] {
     .map(({ word }) => word)
 }
 
-/** Levenshtein distance, with a swap of neighbours counted as one edit. Of words over 12 letters only the beginning counts. */
+/**
+ * Levenshtein distance, with a swap of neighbours counted as one edit. Of words over 12 letters only the beginning
+ * counts.
+ */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= Math.min(a.length, 12); i++) {

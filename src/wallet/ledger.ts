@@ -1,7 +1,8 @@
 /**
- * What happened to the account's coins: every transaction that touches them, with the facts that the chain and the mempool told about
- * it. All else (which coins are there, what counts as spent, balances) is derived from those facts, so that going back over
- * disconnected blocks means forgetting facts. Synchronous and without I/O: `wallet.ts` feeds and stores it. Thread: the brain.
+ * What happened to the account's coins: every transaction that touches them, with the facts that the chain and the
+ * mempool told about it. All else (which coins are there, what counts as spent, balances) is derived from those
+ * facts, so that going back over disconnected blocks means forgetting facts. Synchronous and without I/O:
+ * `wallet.ts` feeds and stores it. Thread: the brain.
  */
 import { type Sats, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
@@ -187,7 +188,10 @@ export class Ledger {
     return this.spendersOf(key).length > 0
   }
 
-  /** The active transactions that spend an outpoint, by its `outpointKey`: one, or rivals of which the mempool has not yet chosen. */
+  /**
+   * The active transactions that spend an outpoint, by its `outpointKey`: one, or rivals of which the mempool has
+   * not yet chosen.
+   */
   spendersOf(key: string): LedgerEntry[] {
     const txids = this.spenders.get(key)
     if (!txids) return []
@@ -216,7 +220,10 @@ export class Ledger {
     return this.isActive(entry) ? 'pending' : 'conflicted'
   }
 
-  /** Confirmed; or pending in the mempool with every input the account's own and as good (Bitcoin Core's CachedTxIsTrusted). */
+  /**
+   * Confirmed; or pending in the mempool with every input the account's own and as good (Bitcoin Core's
+   * CachedTxIsTrusted).
+   */
   isTrusted(entry: LedgerEntry): boolean {
     if (entry.block) return true
     if (!this.mempool.has(entry.txid) || !this.isActive(entry)) return false
@@ -290,7 +297,9 @@ export class Ledger {
     this.dirty.clear()
   }
 
-  /** Whether it touches the account: pays it, spends from it, or competes with one of its transactions for a coin. */
+  /**
+   * Whether it touches the account: pays it, spends from it, or competes with one of its transactions for a coin.
+   */
   private concerns(transaction: Transaction): boolean {
     const { inputs, outputs } = transaction
     return (

@@ -1,7 +1,8 @@
 /**
- * The signer that holds the keys: seed words in, signatures out. Runs in the signer worker, where nothing else runs; the brain reaches it
- * through the `Signer` port, the page reaches the rest. Invariants: the seed is on disk only under a passphrase; the account's private
- * key is in memory only while unlocked; no command destroys a stored seed; nothing is logged.
+ * The signer that holds the keys: seed words in, signatures out. Runs in the signer worker, where nothing else
+ * runs; the brain reaches it through the `Signer` port, the page reaches the rest. Invariants: the seed is on disk
+ * only under a passphrase; the account's private key is in memory only while unlocked; no command destroys a stored
+ * seed; nothing is logged.
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes } from '../primitives/bytes.ts'
@@ -46,7 +47,10 @@ export class LocalSigner implements Signer {
     this.record = record
   }
 
-  /** Opens locked, or without keys. Throws when the stored record is damaged or belongs to another network: nothing overwrites it. */
+  /**
+   * Opens locked, or without keys. Throws when the stored record is damaged or belongs to another network: nothing
+   * overwrites it.
+   */
   static async open(options: LocalSignerOptions): Promise<LocalSigner> {
     const stored = await options.store.load()
     if (stored !== undefined && !isKeyRecord(stored))
@@ -71,7 +75,10 @@ export class LocalSigner implements Signer {
     return () => this.listeners.delete(listener)
   }
 
-  /** Makes a new seed and stores it; the wallet is locked after it. Returns the words: to be shown once, for the paper copy. */
+  /**
+   * Makes a new seed and stores it; the wallet is locked after it. Returns the words: to be shown once, for the
+   * paper copy.
+   */
   create(passphrase: string, words: 12 | 24 = 12): Promise<Result<string>> {
     return this.exclusively(async () => {
       const entropy = createEntropy(this.options.random, words)
@@ -94,8 +101,8 @@ export class LocalSigner implements Signer {
   }
 
   /**
-   * Restores a wallet from a backup file, under the passphrase it was made with. Returns the metadata, for `Wallet.importMetadata`.
-   * Codes of `readBackup`.
+   * Restores a wallet from a backup file, under the passphrase it was made with. Returns the metadata, for
+   * `Wallet.importMetadata`. Codes of `readBackup`.
    */
   restoreBackup(file: string, passphrase: string): Promise<Result<string>> {
     return this.exclusively(async () => {
@@ -110,7 +117,10 @@ export class LocalSigner implements Signer {
     })
   }
 
-  /** A backup file: the seed and `metadata` under the passphrase, which is checked first, so that nobody keeps a file they can't open. */
+  /**
+   * A backup file: the seed and `metadata` under the passphrase, which is checked first, so that nobody keeps a
+   * file they can't open.
+   */
   exportBackup(passphrase: string, metadata: string): Promise<Result<string>> {
     return this.withSeed(passphrase, async (entropy, { birthday }) => {
       const { network, random, logN = DEFAULT_LOG_N } = this.options
@@ -128,7 +138,10 @@ export class LocalSigner implements Signer {
     return this.withSeed(passphrase, (entropy, { birthday }) => this.saveSeed(entropy, birthday, next))
   }
 
-  /** Unlocks for `seconds`, or until `lock`. Unlocking again sets the time anew. Rejects with `wallet-passphrase-incorrect`. */
+  /**
+   * Unlocks for `seconds`, or until `lock`. Unlocking again sets the time anew. Rejects with
+   * `wallet-passphrase-incorrect`.
+   */
   unlock(passphrase: string, seconds?: number): Promise<Result<void>> {
     return this.withSeed(passphrase, async (entropy, record) => {
       const keys = deriveAccount(entropy, this.options.coinType)
@@ -273,7 +286,10 @@ interface Position {
   readonly index: number
 }
 
-/** The place that a PSBT gives a key by its origin, where that is in the account. Whether the key is the one there is not yet known. */
+/**
+ * The place that a PSBT gives a key by its origin, where that is in the account. Whether the key is the one there
+ * is not yet known.
+ */
 function positionOf(account: AccountKeys, named: PsbtKey | undefined): Position | undefined {
   if (named?.origin.fingerprint !== account.fingerprint) return undefined
   const { path } = named.origin

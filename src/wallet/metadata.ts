@@ -1,6 +1,6 @@
 /**
- * What seed words alone can't bring back: labels, and how many addresses were handed out. A text of JSON that goes into the backup file
- * beside the seed. Pure, any thread.
+ * What seed words alone can't bring back: labels, and how many addresses were handed out. A text of JSON that goes
+ * into the backup file beside the seed. Pure, any thread.
  */
 import { accept, invalid, type Result } from '../primitives/result.ts'
 

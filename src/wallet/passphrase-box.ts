@@ -1,6 +1,7 @@
 /**
- * Encryption under a passphrase: scrypt and AES-256-GCM, both from noble. The parameters travel with the box and are bounded when it
- * is read, so that a forged one can't exhaust the tab. Synchronous and slow by design; the signer worker only.
+ * Encryption under a passphrase: scrypt and AES-256-GCM, both from noble. The parameters travel with the box and
+ * are bounded when it is read, so that a forged one can't exhaust the tab. Synchronous and slow by design; the
+ * signer worker only.
  */
 import { gcm } from '@noble/ciphers/aes.js'
 import { scrypt } from '@noble/hashes/scrypt.js'
@@ -9,7 +10,9 @@ import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
 
-/** Something sealed. Byte strings are lower-case hex, so that one value goes into IndexedDB and into a backup file. */
+/**
+ * Something sealed. Byte strings are lower-case hex, so that one value goes into IndexedDB and into a backup file.
+ */
 export interface PassphraseBox {
   readonly kdf: 'scrypt'
   /** Binary logarithm of scrypt's N (RFC 7914). */
@@ -50,8 +53,8 @@ export function sealBox(
 }
 
 /**
- * What was sealed; wipe it after use. Rejects with `wallet-passphrase-incorrect`: a changed box can't be told from a wrong
- * passphrase.
+ * What was sealed; wipe it after use. Rejects with `wallet-passphrase-incorrect`: a changed box can't be told from
+ * a wrong passphrase.
  */
 export function openBox(box: PassphraseBox, passphrase: string, context: string): Result<Uint8Array> {
   const key = deriveKey(box, passphrase)

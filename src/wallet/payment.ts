@@ -1,6 +1,6 @@
 /**
- * Preparing a payment: from what the user asks to a plan that can be reviewed, a PSBT and the figures beside it. Changes nothing; the wallet
- * signs and records. Pure, any thread.
+ * Preparing a payment: from what the user asks to a plan that can be reviewed, a PSBT and the figures beside it.
+ * Changes nothing; the wallet signs and records. Pure, any thread.
  */
 import { formatCoins, type Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
@@ -14,7 +14,10 @@ import type { OwnOutput } from './ledger.ts'
 import { Psbt, type PsbtOutput } from './psbt.ts'
 import type { WalletCoin } from './views.ts'
 
-/** Satoshis per 1,000 virtual bytes: above it a fee is taken for a mistake (Bitcoin Core's default -maxtxfee rate, 0.1 coin). */
+/**
+ * Satoshis per 1,000 virtual bytes: above it a fee is taken for a mistake (Bitcoin Core's default -maxtxfee rate,
+ * 0.1 coin).
+ */
 export const MAX_FEE_RATE = 10_000_000
 /** Final but for nLockTime, and replaceable by a higher fee (BIP125). */
 const SEQUENCE = 0xfffffffd
@@ -61,8 +64,8 @@ export interface Payee {
 }
 
 /**
- * Checks recipients and fee rate. Codes of `decodeAddress`, `amount-invalid`, `amount-too-small`, `fee-rate-invalid`,
- * `max-fee-exceeded`, `recipients-missing`.
+ * Checks recipients and fee rate. Codes of `decodeAddress`, `amount-invalid`, `amount-too-small`,
+ * `fee-rate-invalid`, `max-fee-exceeded`, `recipients-missing`.
  */
 export function checkRequest(request: PaymentRequest, addressPrefix: string): Result<Payee[]> {
   const rate = checkFeeRate(request.feeRate)
@@ -121,7 +124,9 @@ export interface PlanParts {
   readonly replaces: Txid | undefined
 }
 
-/** The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing. */
+/**
+ * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
+ */
 export function planPayment(parts: PlanParts): PaymentPlan {
   const { selection, scripts, changeKey, lockTime, addressPrefix, random, replaces } = parts
   const coins = shuffled(selection.coins, random)

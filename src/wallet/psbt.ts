@@ -1,6 +1,7 @@
 /**
- * Partially signed transactions (BIP174 version 0, taproot fields of BIP371) over scure-btc-signer, seen through the project's own
- * types. What comes from outside is refused by value; scure's classes don't leave this file. Any thread.
+ * Partially signed transactions (BIP174 version 0, taproot fields of BIP371) over scure-btc-signer, seen through
+ * the project's own types. What comes from outside is refused by value; scure's classes don't leave this file. Any
+ * thread.
  */
 import { Transaction as ScureTransaction } from '@scure/btc-signer'
 import { sats } from '../primitives/amount.ts'
@@ -129,7 +130,9 @@ export class Psbt {
     this.scure.updateInput(input, { tapKeySig: signature }, true)
   }
 
-  /** Takes over what another PSBT of the same transaction has more (BIP174, Combiner). Rejects with `psbt-mismatch`. */
+  /**
+   * Takes over what another PSBT of the same transaction has more (BIP174, Combiner). Rejects with `psbt-mismatch`.
+   */
   combine(other: Psbt): Result<Psbt> {
     return attempt('psbt-mismatch', "These PSBTs don't belong together", () => {
       const scure = this.scure.clone().combine(other.scure)
@@ -148,8 +151,8 @@ export class Psbt {
 }
 
 /**
- * Unknown fields are kept for whoever knows them (BIP174), and so are scripts that this network has no use for: the rules of the
- * network are asked when a transaction is sent, not when a PSBT is read.
+ * Unknown fields are kept for whoever knows them (BIP174), and so are scripts that this network has no use for: the
+ * rules of the network are asked when a transaction is sent, not when a PSBT is read.
  */
 const OPTIONS = {
   unknown: 'ignore',

@@ -1,16 +1,20 @@
 /**
- * Port: the only way to a signature. The brain knows the account's public descriptor and hands over whole PSBTs; keys,
- * passphrases and seed words stay behind this port (`local-signer.ts` in the signer worker, a hardware or cold wallet tomorrow).
+ * Port: the only way to a signature. The brain knows the account's public descriptor and hands over whole PSBTs;
+ * keys, passphrases and seed words stay behind this port (`local-signer.ts` in the signer worker, a hardware or
+ * cold wallet tomorrow).
  */
 import type { Result } from '../primitives/result.ts'
 
 /** The public half of an account: what the brain needs to follow it and to prepare its payments. */
 export interface Account {
-  /** Descriptor of both its branches with key origin and checksum: `tr([fingerprint/86h/…]xpub/<0;1>/*)#…` (BIP386, BIP389). */
+  /**
+   * Descriptor of both its branches with key origin and checksum: `tr([fingerprint/86h/…]xpub/<0;1>/*)#…` (BIP386,
+   * BIP389).
+   */
   readonly descriptor: string
   /**
-   * Seconds since 1970 before which the account can't have had any coin; 0 when unknown, as after restoring from words:
-   * then the whole chain is searched.
+   * Seconds since 1970 before which the account can't have had any coin; 0 when unknown, as after restoring from
+   * words: then the whole chain is searched.
    */
   readonly birthday: number
 }
@@ -31,9 +35,10 @@ export interface Signer {
   /** What was last known: answers at once, also when the signer runs in another thread. */
   status(): SignerStatus
   /**
-   * Signs every input of the PSBT (BIP174, version 0) that spends from the account and returns it with those signatures. The signer
-   * looks at the whole: rejects with `wallet-locked`, `wallet-missing`, `psbt-invalid`, `psbt-not-ours` (no input is ours),
-   * `psbt-sighash` (a sighash type other than SIGHASH_DEFAULT) or `psbt-mismatch` (a key, script or amount that is not what it claims).
+   * Signs every input of the PSBT (BIP174, version 0) that spends from the account and returns it with those
+   * signatures. The signer looks at the whole: rejects with `wallet-locked`, `wallet-missing`, `psbt-invalid`,
+   * `psbt-not-ours` (no input is ours), `psbt-sighash` (a sighash type other than SIGHASH_DEFAULT) or
+   * `psbt-mismatch` (a key, script or amount that is not what it claims).
    */
   signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>>
   /** Returns the function that unsubscribes. */

@@ -24,7 +24,8 @@ export function selectSpendable(
   terms: PaymentTerms,
 ): Result<Selection<SpendableCoin>> {
   const candidates = spendableCoins(ledger, context)
-  // Change that waits is taken only when it must be: the mempool limits how many unconfirmed payments hang together.
+  // Change that waits is taken only when it must be: the mempool limits how many unconfirmed payments hang
+  // together.
   const confirmed = candidates.filter(({ coin }) => coin.height !== undefined)
   const preferred = selectCoins({ ...terms, candidates: confirmed, maxWeight: MAX_PAYMENT_WEIGHT })
   if (preferred.ok || preferred.code !== 'insufficient-funds') return preferred
@@ -36,7 +37,10 @@ export function selectSpendable(
   return { ...selection, detail: `${selection.detail}${pending}${maturing}` }
 }
 
-/** Takes exactly the coins that the user chose. Rejects with `coin-unknown`, `coin-not-spendable`, and as `selectCoins` does. */
+/**
+ * Takes exactly the coins that the user chose. Rejects with `coin-unknown`, `coin-not-spendable`, and as
+ * `selectCoins` does.
+ */
 export function selectChosen(
   ledger: Ledger,
   context: ViewContext,
@@ -67,8 +71,8 @@ export interface Replacement {
 }
 
 /**
- * Selects for the same payment at a higher fee (BIP125): its own coins, and confirmed ones where these don't suffice. Rejects with
- * `not-replaceable`, `fee-rate-too-low`, and as `checkFeeRate` and `selectCoins` do.
+ * Selects for the same payment at a higher fee (BIP125): its own coins, and confirmed ones where these don't
+ * suffice. Rejects with `not-replaceable`, `fee-rate-too-low`, and as `checkFeeRate` and `selectCoins` do.
  */
 export function selectReplacement(
   ledger: Ledger,
@@ -107,7 +111,8 @@ export function selectReplacement(
     required: transaction.inputs.map(({ prevout }) => toSpendable(ledger, context, prevout)),
     maxWeight: MAX_PAYMENT_WEIGHT,
   }
-  // It has to pay for its own relay beyond all that the former one paid, which a smaller transaction would not by its rate.
+  // It has to pay for its own relay beyond all that the former one paid, which a smaller transaction would not by
+  // its rate.
   let minFee = sats(0)
   for (;;) {
     const selection = selectCoins({ ...request, minFee })

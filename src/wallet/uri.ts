@@ -1,6 +1,6 @@
 /**
- * Payment links (BIP21) with a scheme of our own: `opentab:<address>?amount=0.5&label=Ana&message=Lunch`. What a QR code holds and
- * what a link on another page opens: a stranger's words, refused by value. Pure, any thread.
+ * Payment links (BIP21) with a scheme of our own: `opentab:<address>?amount=0.5&label=Ana&message=Lunch`. What a QR
+ * code holds and what a link on another page opens: a stranger's words, refused by value. Pure, any thread.
  */
 import { formatCoins, parseCoins, type Sats } from '../primitives/amount.ts'
 import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
@@ -34,9 +34,9 @@ export function formatPaymentLink(link: PaymentLink, scheme: string = PAYMENT_SC
 }
 
 /**
- * Reads a payment link, or a plain address. `checkAddress` is asked about the address, and its rejection is handed on. Rejects with
- * `link-invalid`, and with `link-requires` where the link asks for something that this wallet doesn't know (a `req-` parameter): paying
- * without it would be wrong.
+ * Reads a payment link, or a plain address. `checkAddress` is asked about the address, and its rejection is handed
+ * on. Rejects with `link-invalid`, and with `link-requires` where the link asks for something that this wallet
+ * doesn't know (a `req-` parameter): paying without it would be wrong.
  */
 export function parsePaymentLink(
   text: string,

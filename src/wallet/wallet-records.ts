@@ -1,6 +1,6 @@
 /**
- * The wallet's records in its store, beside the ledger's own: the account, the tip that everything reflects, the keys handed out, the
- * labels. Writes go one after another, and none after one that failed. Thread: the brain.
+ * The wallet's records in its store, beside the ledger's own: the account, the tip that everything reflects, the
+ * keys handed out, the labels. Writes go one after another, and none after one that failed. Thread: the brain.
  */
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { LedgerTip } from './ledger.ts'

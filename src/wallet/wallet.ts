@@ -1,7 +1,8 @@
 /**
- * The wallet of a node: follows the chain and the mempool into its ledger, keeps that durable, and prepares payments. It holds no key:
- * signatures come through the `Signer` port. Invariants: an address is durable before it is shown, a payment before it is sent; every commit
- * holds the tip that its records reflect, so that a wallet reopens consistent and catches up. Thread: the brain.
+ * The wallet of a node: follows the chain and the mempool into its ledger, keeps that durable, and prepares
+ * payments. It holds no key: signatures come through the `Signer` port. Invariants: an address is durable before it
+ * is shown, a payment before it is sent; every commit holds the tip that its records reflect, so that a wallet
+ * reopens consistent and catches up. Thread: the brain.
  */
 import type { Chain } from '../chain/chain.ts'
 import { sats } from '../primitives/amount.ts'
@@ -73,7 +74,9 @@ export interface IssuedAddress {
 }
 
 export interface WalletListener {
-  /** Coins, history or addresses changed; durable when told. A mere change of confirmations is the chain's event. */
+  /**
+   * Coins, history or addresses changed; durable when told. A mere change of confirmations is the chain's event.
+   */
   changed?(txids: readonly Txid[]): void
   /** A store failed: the wallet writes nothing more, and what was stored stays readable. */
   storageFailed?(error: Error): void
@@ -220,7 +223,10 @@ export class Wallet {
     return this.following?.book.find(scriptPubKey) !== undefined
   }
 
-  /** An address that was not given before, durable when returned. Rejects with `wallet-missing` and `label-too-long`. */
+  /**
+   * An address that was not given before, durable when returned. Rejects with `wallet-missing` and
+   * `label-too-long`.
+   */
   async newAddress(label?: string): Promise<Result<IssuedAddress>> {
     if (!this.following) return walletMissing()
     if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
@@ -239,7 +245,10 @@ export class Wallet {
     return book ? book.issued(RECEIVING).map((key) => this.issued(book, key)) : []
   }
 
-  /** Names an address, an own one or another's; an empty label takes the name away. Rejects with the codes of `decodeAddress` and `label-too-long`. */
+  /**
+   * Names an address, an own one or another's; an empty label takes the name away. Rejects with the codes of
+   * `decodeAddress` and `label-too-long`.
+   */
   async setLabel(address: string, label: string): Promise<Result<void>> {
     const decoded = decodeAddress(address, this.context.addressPrefix)
     if (!decoded.ok) return decoded
@@ -254,7 +263,10 @@ export class Wallet {
     return encodeMetadata({ next: this.following?.book.next ?? [0, 0], labels: this.labels })
   }
 
-  /** Takes in what `exportMetadata` gave, and searches the chain again for addresses that were not known. Rejects with `metadata-invalid`. */
+  /**
+   * Takes in what `exportMetadata` gave, and searches the chain again for addresses that were not known. Rejects
+   * with `metadata-invalid`.
+   */
   async importMetadata(text: string): Promise<Result<void>> {
     if (!this.following) return walletMissing()
     const metadata = decodeMetadata(text)
@@ -272,7 +284,9 @@ export class Wallet {
 
   // Payments
 
-  /** Plans a payment. Rejects with `wallet-missing`, and as `checkRequest`, `selectSpendable` and `selectChosen` do. */
+  /**
+   * Plans a payment. Rejects with `wallet-missing`, and as `checkRequest`, `selectSpendable` and `selectChosen` do.
+   */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
     if (!this.following) return walletMissing()
     const payees = checkRequest(request, this.context.addressPrefix)
@@ -287,7 +301,10 @@ export class Wallet {
     return accept(this.plan(selection.value, payees.value, book.peek(CHANGE), undefined))
   }
 
-  /** Plans to replace an own pending payment by the same one at a higher fee. Rejects with `transaction-unknown`, and as `selectReplacement` does. */
+  /**
+   * Plans to replace an own pending payment by the same one at a higher fee. Rejects with `transaction-unknown`,
+   * and as `selectReplacement` does.
+   */
   async bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>> {
     const entry = this.following?.ledger.get(txid)
     if (!this.following || !entry) return unknownTransaction()
@@ -299,9 +316,10 @@ export class Wallet {
   }
 
   /**
-   * Has a plan signed, unless its PSBT brings all signatures from a signer elsewhere, and records the payment durably: its coins are taken from
-   * then on. The caller gives it to the mempool, and calls `abandon` when that refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`,
-   * `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as `Signer.signPsbt` does.
+   * Has a plan signed, unless its PSBT brings all signatures from a signer elsewhere, and records the payment
+   * durably: its coins are taken from then on. The caller gives it to the mempool, and calls `abandon` when that
+   * refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`,
+   * `signature-invalid`, and as `Signer.signPsbt` does.
    */
   async sign(
     plan: Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>,
@@ -327,7 +345,10 @@ export class Wallet {
     }
   }
 
-  /** Gives up an own payment that no mempool waits with: its coins are free again. Rejects with `transaction-unknown` and `not-abandonable`. */
+  /**
+   * Gives up an own payment that no mempool waits with: its coins are free again. Rejects with
+   * `transaction-unknown` and `not-abandonable`.
+   */
   async abandon(txid: Txid): Promise<Result<void>> {
     const entry = this.following?.ledger.get(txid)
     if (!this.following || !entry) return unknownTransaction()

@@ -1,4 +1,6 @@
-/** Wallets for tests: seeded randomness, a clock moved by hand, and signers whose passphrase costs nothing to guess. */
+/**
+ * Wallets for tests: seeded randomness, a clock moved by hand, and signers whose passphrase costs nothing to guess.
+ */
 import { REGTEST } from '../../src/consensus/params.ts'
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'

@@ -1,4 +1,7 @@
-/** Promise: a descriptor means the same keys here as in every other wallet, and one that can't be followed is refused with a reason. */
+/**
+ * Promise: a descriptor means the same keys here as in every other wallet, and one that can't be followed is
+ * refused with a reason.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,6 +1,6 @@
 /**
- * Promises: the wallet follows the chain through payments, reorganisations, restarts and crashes; what it shows it has stored; its payments
- * are valid, and its coins are never promised twice.
+ * Promises: the wallet follows the chain through payments, reorganisations, restarts and crashes; what it shows it
+ * has stored; its payments are valid, and its coins are never promised twice.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

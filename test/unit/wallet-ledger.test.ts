@@ -1,6 +1,6 @@
 /**
- * Promise: whatever way the chain took, the ledger ends with what a look at the active branch alone would give; and it tells apart what is
- * confirmed, pending, replaced, conflicted and orphaned.
+ * Promise: whatever way the chain took, the ledger ends with what a look at the active branch alone would give; and
+ * it tells apart what is confirmed, pending, replaced, conflicted and orphaned.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,6 +1,6 @@
 /**
- * Promises: the seed is on disk only under its passphrase; no mistake destroys it; a locked signer signs nothing; and the signer signs only
- * what the whole PSBT shows to be right.
+ * Promises: the seed is on disk only under its passphrase; no mistake destroys it; a locked signer signs nothing;
+ * and the signer signs only what the whole PSBT shows to be right.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -81,7 +81,8 @@ interface PsbtVectors {
 
 for (const file of ['bip174_psbt', 'bip371_taproot'])
   vectorTest(file, vectors<PsbtVectors>(`psbt/${file}.json`), ({ valid, invalid }, context) => {
-    // Outputs without inputs: read as a network transaction these bytes are another one (BIP144), and there is nothing to sign.
+    // Outputs without inputs: read as a network transaction these bytes are another one (BIP144), and there is
+    // nothing to sign.
     const usable = valid.filter((row) => row.case !== 'PSBT with 0 inputs')
     for (const row of usable)
       assert.equal(bytesToHex(value(Psbt.parse(hexToBytes(row.hex))).bytes), row.hex, row.case)
