@@ -268,6 +268,35 @@ describe('mempool acceptance', () => {
     assert.equal(await node.code(node.spend([outputs[23]], 900)), 'ok')
   })
 
+  test('lines of unconfirmed transactions are bounded by weight, too', async () => {
+    const node = await ChainNode.open()
+    const [coin, other] = await node.fund(2, 10_000_000)
+    const { wallet } = node
+    // About 206,000 weight units each: two weigh more than 404,000 together.
+    const heavy = (coins: TestCoin[], fee: number) => {
+      const { value } = coins[0]
+      const outputs = Array.from({ length: 1_200 }, (_, i) => ({
+        value: sats(i === 0 ? value - fee - 1_199 * 330 : 330),
+        scriptPubKey: wallet.scriptPubKey,
+      }))
+      return wallet.spend(coins, outputs)
+    }
+    const above = heavy([coin], 60_000)
+    assert.equal(await node.code(above), 'ok')
+    assert.equal(await node.code(heavy(wallet.coinsOf(above).slice(0, 1), 60_000)), 'too-long-mempool-chain')
+    const split = node.spend([other], 1_000, 3)
+    const [a, b] = wallet.coinsOf(split)
+    assert.equal(await node.code(split), 'ok')
+    assert.equal(await node.code(heavy([a], 60_000)), 'ok')
+    assert.equal(await node.code(heavy([b], 60_000)), 'too-long-mempool-chain')
+    // One that takes the other's place adds no weight.
+    const next = heavy([a], 150_000)
+    assert.equal(await node.code(next), 'ok')
+    // Two that may wait side by side have no common child.
+    const child = node.spend([wallet.coinsOf(above)[0], wallet.coinsOf(next)[0]], 5_000)
+    assert.equal(await node.code(child), 'too-long-mempool-chain')
+  })
+
   test('double spends that are checked at the same time: one enters', async () => {
     const checks = new HeldCheckPool()
     const node = await ChainNode.open({ checks })

@@ -50,6 +50,20 @@ describe('mempool limits', () => {
     assert.equal(node.mempool.has(poorChild.txid), false)
   })
 
+  test('a poor child leaves without its parent', async () => {
+    const node = await ChainNode.open({ maxBytes: 100_000 })
+    const coins = await node.fund(40)
+    const parent = node.spend([coins[0]], 1_500)
+    const child = node.spend(node.wallet.coinsOf(parent), 170, 2)
+    for (const tx of [parent, child]) assert.equal(await node.code(tx), 'ok')
+    // Together they pay less than these, the parent alone pays more.
+    for (const coin of coins.slice(1)) await node.mempool.accept(node.spend([coin], 1_110))
+    assert.equal(node.mempool.has(child.txid), false)
+    assert.ok(node.mempool.has(parent.txid))
+    const left = node.told.filter((event) => event.startsWith('size-limit'))
+    assert.ok(left.length > 1, 'others had to leave as well')
+  })
+
   test('what would be the first to leave does not enter', async () => {
     const node = await ChainNode.open({ maxBytes: 30_000 })
     const coins = await node.fund(30)

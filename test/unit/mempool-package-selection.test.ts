@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Entry, MempoolGraph, withAncestors } from '../../src/mempool/graph.ts'
+import {
+  descendantsOf,
+  type Entry,
+  MempoolGraph,
+  parentsFirst,
+  withAncestors,
+} from '../../src/mempool/graph.ts'
 import { selectPackages } from '../../src/mempool/package-selection.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { addGenerated, type EntryShape } from '../support/mempool-graphs.ts'
 
 function graphOf(shapes: readonly EntryShape[]): { graph: MempoolGraph; entries: Entry[] } {
@@ -29,6 +36,28 @@ function plainSelection(entries: readonly Entry[], maxWeight: number): Entry[] {
     if (!best) return selected
     selected.push(...best.package_.sort((a, b) => a.ancestorCount - b.ancestorCount || a.order - b.order))
   }
+}
+
+/** All of `entries` in the order of selection, found by looking at each again and again: nothing but sums is kept. */
+function scannedSelection(entries: readonly Entry[]): Entry[] {
+  const left = new Map(
+    entries.map((entry) => [entry, { fees: entry.ancestorFees as number, weight: entry.ancestorWeight }]),
+  )
+  const selected: Entry[] = []
+  while (left.size > 0) {
+    const [best] = [...left].reduce((a, b) => (b[1].fees / b[1].weight > a[1].fees / a[1].weight ? b : a))
+    const package_ = [...withAncestors([best])].filter((member) => left.has(member))
+    for (const member of package_) left.delete(member)
+    for (const member of package_)
+      for (const descendant of descendantsOf(member)) {
+        const sums = left.get(descendant)
+        if (!sums) continue
+        sums.fees -= member.fee
+        sums.weight -= member.weight
+      }
+    selected.push(...parentsFirst(package_))
+  }
+  return selected
 }
 
 /** Greatest sum of fees of any set that holds its members' ancestors and weighs at most `maxWeight`. */
@@ -69,6 +98,27 @@ describe('package selection', () => {
         }
       }),
       { numRuns: 300 },
+    )
+  })
+
+  test('among hundreds, each next one is the best that is left', () => {
+    fc.assert(
+      fc.property(fc.string(), (seed) => {
+        const random = new SeededRandom(seed)
+        const { entries } = graphOf(
+          Array.from({ length: 400 }, () => ({
+            parents: Array.from({ length: random.integer(4) }, () => random.integer(1_000_000)),
+            fee: random.integer(5_000),
+            outputs: 1 + random.integer(4),
+          })),
+        )
+        const { entries: selected } = selectPackages(entries, Number.MAX_SAFE_INTEGER)
+        assert.deepEqual(
+          selected.map(({ order }) => order),
+          scannedSelection(entries).map(({ order }) => order),
+        )
+      }),
+      { numRuns: 20 },
     )
   })
 

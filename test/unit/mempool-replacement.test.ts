@@ -50,6 +50,13 @@ describe('mempool replacement', () => {
     assert.ok(3_000 > 1_000 + large.vsize)
     assert.equal(await node.code(large), 'insufficient fee')
     assert.equal(await node.code(node.spend([coin], 20_000, 25)), 'ok')
+    // An equal one is not enough, even where it pays much more.
+    const [other] = await node.fund(1)
+    const small = node.spend([other], 10 * node.spend([other], 1).weight)
+    assert.equal(await node.code(small), 'ok')
+    const equal = 10 * large.weight
+    assert.equal(await node.code(node.spend([other], equal, 25)), 'insufficient fee')
+    assert.equal(await node.code(node.spend([other], equal + 1, 25)), 'ok')
   })
 
   test('rule 2: it spends nothing unconfirmed that is new', async () => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sats } from '../../src/primitives/amount.ts'
-import { ChainNode } from '../support/chain-node.ts'
+import type { TestCoin } from '../support/chain-builder.ts'
+import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 
 describe('mempool and the tip', () => {
   test('a block removes what it holds and what conflicts with it, and keeps what spends it', async () => {
@@ -99,6 +100,100 @@ describe('mempool and the tip', () => {
     assert.deepEqual(node.told.slice(3).sort(), [`reorg ${locked.txid}`, `reorg ${ofCoinbase.txid}`].sort())
   })
 
+  test('what a shorter chain makes immature or locked again leaves, though its coins stay', async () => {
+    const node = await ChainNode.open({ params: { ...QUICK_PARAMS, coinbaseMaturity: 4 } })
+    const { wallet } = node
+    const first = wallet.coinbaseOf(await node.mine())
+    for (let i = 0; i < 4; i++) await node.mine()
+    const [a, b] = await payOut(node, first)
+    const fork = node.tip
+    await node.mine()
+    await node.mine()
+    const outputs = [{ value: sats(50_000), scriptPubKey: wallet.scriptPubKey }]
+    // At height 8: the block of `fork` at height 6 made the coins, and a coinbase of height 5 is mature from 9 on.
+    const relative = wallet.spend([a], outputs, { sequence: 3 })
+    const free = wallet.spend([b], outputs)
+    const ofCoinbase = node.spend([wallet.coinbaseOf(node.builder.ancestor(node.tip, 5))], 1_000)
+    for (const tx of [relative, free, ofCoinbase]) assert.equal(await node.code(tx), 'ok')
+    await node.chain.invalidate(node.chain.headers.ancestor(node.chain.tip, fork.height + 1))
+    await node.settled()
+    assert.equal(node.chain.headers.height(node.chain.tip), 6)
+    assert.deepEqual(node.txids(), new Set([free.txid]))
+  })
+
+  test('tips that move again while transactions come back', async () => {
+    const node = await ChainNode.open()
+    const coins = await node.fund(3)
+    const { wallet } = node
+    const fork = node.tip
+    const parent = node.spend([coins[0]], 1_000)
+    const child = node.spend(wallet.coinsOf(parent), 1_000)
+    const other = node.spend([coins[1]], 1_000)
+    const rival = node.spend([coins[2]], 1_000)
+    const grandchild = node.spend(wallet.coinsOf(child), 1_000)
+    await node.mine([parent, child, other, rival])
+    assert.equal(await node.code(grandchild), 'ok')
+    const told = node.told.length
+
+    // Reading coins waits until the tips have moved.
+    const { coins: readCoins } = node.chain
+    const waiting: (() => void)[] = []
+    node.chain.coins = async (prevouts) => {
+      const read = await readCoins.call(node.chain, prevouts)
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return read
+    }
+    const branch = node.builder.branch(node.builder.mineEmpty(fork, 2)).slice(fork.height)
+    for (const { block } of branch) assert.ok((await node.chain.acceptBlock(block)).ok)
+    await node.chain.settled()
+    assert.equal(node.mempool.size, 0)
+    const [, tip] = branch
+    // Two of them are confirmed, and a third loses its coin, before they are back.
+    const next = node.builder.mineBlock(tip, [parent, child, grandchild, node.spend([coins[2]], 2_000)])
+    assert.ok((await node.chain.acceptBlock(next.block)).ok)
+    await node.chain.settled()
+    node.chain.coins = readCoins
+    for (const release of waiting) release()
+    await node.settled()
+    assert.deepEqual(node.txids(), new Set([other.txid]))
+    assert.deepEqual(node.told.slice(told), [`block ${grandchild.txid}`, `added ${other.txid}`])
+  })
+
+  test('two reorganisations before the first is taken in: nothing is lost', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const { wallet } = node
+    const fork = node.tip
+    const parent = node.spend([a], 1_000)
+    const child = node.spend(wallet.coinsOf(parent), 1_000)
+    const other = node.spend([b], 1_000)
+    await node.mine([parent, other])
+    assert.equal(await node.code(child), 'ok')
+    const { coins: readCoins } = node.chain
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    node.chain.coins = async (prevouts) => {
+      await released
+      return readCoins.call(node.chain, prevouts)
+    }
+    // The first branch confirms the parent only; the second, nothing.
+    const first = node.builder.mineBlock(fork, [parent])
+    const second = node.builder.mineEmpty(fork, 3)
+    for (const branch of [
+      [first, node.builder.mineBlock(first)],
+      node.builder.branch(second).slice(fork.height),
+    ]) {
+      for (const { block } of branch) assert.ok((await node.chain.acceptBlock(block)).ok)
+      await node.chain.settled()
+    }
+    assert.equal(node.chain.headers.hash(node.chain.tip), second.block.hash)
+    release()
+    await node.settled()
+    assert.deepEqual(node.txids(), new Set([parent.txid, child.txid, other.txid]))
+  })
+
   test('returned transactions are not verified a second time', async () => {
     const node = await ChainNode.open()
     const [a] = await node.fund(1)
@@ -120,6 +215,13 @@ describe('mempool and the tip', () => {
     assert.equal(node.mempool.size, 1)
   })
 })
+
+/** Confirms a split of `coin` in a block of its own. */
+async function payOut(node: ChainNode, coin: TestCoin): Promise<TestCoin[]> {
+  const split = node.spend([coin], 5_000, 2)
+  await node.mine([split])
+  return node.wallet.coinsOf(split)
+}
 
 /** Mines `count` empty blocks after `fork`, another branch than any before. */
 async function branch(node: ChainNode, fork: ChainNode['tip'], count: number): Promise<ChainNode['tip']> {

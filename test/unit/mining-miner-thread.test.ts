@@ -188,11 +188,15 @@ describe('threaded miner pool', () => {
     const time = new WorkClock()
     const kernel = new TimedKernel(time, 1_000, 100)
     const told: string[] = []
-    const threads: { closed: boolean; fail(reason: string): void }[] = []
+    const threads: {
+      closed: boolean
+      tell(event: MinerThreadEvent): void
+      fail(reason: string): void
+    }[] = []
     const pool = new ThreadedMinerPool(
       ({ event, failed }) => {
         const thread = new MinerThread({ kernel, clock: time, post: event })
-        const handle = { closed: false, fail: failed }
+        const handle = { closed: false, tell: event, fail: failed }
         threads.push(handle)
         return {
           post: (request) => thread.receive(request),
@@ -227,14 +231,19 @@ describe('threaded miner pool', () => {
     pool.stop()
   })
 
-  test('results of a job that was replaced are not told', () => {
-    const { time, pool, told, listener } = startPool(1)
+  test('results of a job that was replaced are not told, nor what a closed thread says', () => {
+    const { pool, told, threads, listener } = startPool(2)
     pool.start(listener)
-    pool.setJob({ id: 1, headers: [EASY], target: TARGET })
-    pool.setJob({ id: 2, headers: [ENDLESS], target: TARGET })
-    time.step(5)
+    pool.configure({ threads: 2, throttle: 1 })
+    pool.setJob({ id: 1, headers: [ENDLESS, ENDLESS], target: TARGET })
+    pool.setJob({ id: 2, headers: [ENDLESS, ENDLESS], target: TARGET })
+    threads[0].tell({ type: 'found', job: 1, header: EASY })
+    threads[0].tell({ type: 'exhausted', job: 1 })
+    pool.configure({ threads: 1, throttle: 1 })
+    threads[1].tell({ type: 'found', job: 2, header: EASY })
     assert.deepEqual(told, [])
-    pool.setJob(undefined)
+    threads[0].tell({ type: 'found', job: 2, header: EASY })
+    assert.deepEqual(told, ['found 2 0'])
     pool.stop()
   })
 
