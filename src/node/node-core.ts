@@ -86,7 +86,8 @@ export class NodeCore {
     const peers = new PeerManager({
       chain,
       mempool,
-      clock,
+      // Timeouts of peers follow real time, also while `setmocktime` holds the node's.
+      clock: ports.clock,
       random,
       transport: ports.transport,
       store: ports.peerStore,

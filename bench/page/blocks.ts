@@ -1,0 +1,132 @@
+/**
+ * `blocks.*`: transactions a second from the bytes of a block to its commit in IndexedDB, signatures checked by the check workers, or
+ * known beforehand. The reference does the same work one transaction after another with scure-btc-signer and noble on one thread,
+ * and stores nothing.
+ */
+import { schnorr } from '@noble/curves/secp256k1.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { Transaction as ScureTransaction } from '@scure/btc-signer'
+import { Chain } from '../../src/chain/chain.ts'
+import { Mempool } from '../../src/mempool/mempool.ts'
+import { decodeBlock } from '../../src/primitives/block.ts'
+import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
+import { ProfileDatabase } from '../../src/storage/profile-database.ts'
+import { systemClock } from '../../src/workers/system-ports.ts'
+import { WorkerCheckPool } from '../../src/workers/worker-check-pool.ts'
+import { type BenchResult, compared, median } from '../result.ts'
+import { type BenchChain, fullBlock, HEAVY, LIGHT } from './chains.ts'
+
+const ROUNDS = 3
+/** Transactions on which the reference, which is slow, is measured. */
+const REFERENCE_SAMPLE = 400
+
+export async function benchBlocks(): Promise<BenchResult[]> {
+  const results: BenchResult[] = []
+  for (const [suffix, params] of [
+    ['', HEAVY],
+    ['-public-limit', LIGHT],
+  ] as const) {
+    const chain = fullBlock(params)
+    const connect: number[] = []
+    const cached: number[] = []
+    const referenceConnect: number[] = []
+    const referenceCached: number[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      connect.push(await connectRate(chain, false))
+      referenceConnect.push(referenceRate(chain, true))
+      cached.push(await connectRate(chain, true))
+      referenceCached.push(referenceRate(chain, false))
+    }
+    const reference = 'scure-btc-signer and noble, one thread'
+    results.push(
+      compared(`blocks.connect${suffix}`, median(connect), 'tx/s', reference, median(referenceConnect)),
+      compared(`blocks.cached${suffix}`, median(cached), 'tx/s', reference, median(referenceCached)),
+    )
+  }
+  return results
+}
+
+/** Transactions a second of the full block; `known` has the mempool take them all beforehand. */
+async function connectRate({ params, funding, full, spends }: BenchChain, known: boolean): Promise<number> {
+  const name = `bench/${crypto.randomUUID()}`
+  const database = await ProfileDatabase.open(name)
+  const checks = new WorkerCheckPool(navigator.hardwareConcurrency, (message) => {
+    throw new Error(message)
+  })
+  const chain: Chain = await Chain.open({
+    params,
+    checks,
+    clock: systemClock,
+    store: new IdbChainStore(database),
+    alreadyVerified: (transaction) => mempool.wasVerified(transaction),
+  })
+  const mempool = new Mempool({ chain, checks, clock: systemClock })
+  for (const block of funding) await chain.acceptBlock(block)
+  await chain.settled()
+  if (known)
+    for (const accepted of await Promise.all(spends.map((transaction) => mempool.accept(transaction))))
+      if (!accepted.ok) throw new Error(accepted.detail)
+  await mempool.settled()
+
+  const bytes = full.bytes.slice()
+  const start = performance.now()
+  const block = decodeBlock(bytes)
+  if (!block.ok) throw new Error(block.detail)
+  const connected = new Promise<void>((resolve) => chain.subscribe({ tipChanged: () => resolve() }))
+  const accepted = await chain.acceptBlock(block.value)
+  if (!accepted.ok) throw new Error(accepted.detail)
+  await connected
+  const seconds = (performance.now() - start) / 1000
+
+  await chain.settled()
+  mempool.close()
+  await chain.close()
+  checks.stop()
+  database.close()
+  await ProfileDatabase.delete(name)
+  return spends.length / seconds
+}
+
+/** The same transactions, one after another: decoded, their coins looked up and replaced, their identifiers hashed, and with `signatures` each input verified. */
+function referenceRate({ spends, coins, scriptPubKey }: BenchChain, signatures: boolean): number {
+  const unspent = new Map(
+    coins.map(({ prevout, value }) => [
+      `${bytesToHex(prevout.txid.slice().reverse())}:${prevout.index}`,
+      { amount: BigInt(value), script: scriptPubKey },
+    ]),
+  )
+  const sample = spends.slice(0, REFERENCE_SAMPLE).map((tx) => tx.bytes)
+  const start = performance.now()
+  for (const bytes of sample) {
+    const tx = ScureTransaction.fromRaw(bytes, { allowUnknownOutputs: true })
+    const spent = []
+    for (let i = 0; i < tx.inputsLength; i++) {
+      const { txid, index } = tx.getInput(i)
+      const key = `${bytesToHex(txid as Uint8Array)}:${index}`
+      const coin = unspent.get(key)
+      if (coin === undefined) throw new Error(`The reference misses the coin ${key}`)
+      spent.push(coin)
+      unspent.delete(key)
+    }
+    const { id } = tx
+    sha256(sha256(tx.toBytes(true, true)))
+    if (signatures)
+      for (let i = 0; i < tx.inputsLength; i++) {
+        const message = tx.preimageWitnessV1(
+          i,
+          spent.map(({ script }) => script),
+          0,
+          spent.map(({ amount }) => amount),
+        )
+        const [signature] = tx.getInput(i).finalScriptWitness as Uint8Array[]
+        if (!schnorr.verify(signature, message, scriptPubKey.subarray(2)))
+          throw new Error('The reference finds a bad signature')
+      }
+    for (let i = 0; i < tx.outputsLength; i++) {
+      const { amount, script } = tx.getOutput(i)
+      unspent.set(`${id}:${i}`, { amount: amount as bigint, script: script as Uint8Array })
+    }
+  }
+  return sample.length / ((performance.now() - start) / 1000)
+}

@@ -1,0 +1,19 @@
+/** Thread root of the benchmarks that need no network. */
+import type { BenchResult } from '../result.ts'
+import { benchBlocks } from './blocks.ts'
+import { benchMining } from './mining.ts'
+import { benchStore } from './store.ts'
+
+const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
+  blocks: benchBlocks,
+  mining: benchMining,
+  store: benchStore,
+}
+
+self.onmessage = async ({ data }: MessageEvent<string>) => {
+  try {
+    self.postMessage({ results: await GROUPS[data]() })
+  } catch (error) {
+    self.postMessage({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  }
+}

@@ -1,0 +1,52 @@
+/** Serves the benchmark page, built as the real one is, to a Chromium, and runs a group in it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import { build } from 'vite'
+import { loadPage } from '../relay/page.ts'
+import { startServer } from '../relay/server.ts'
+import { CHROMIUM_FLAGS, findChromium } from '../test/support/chromium.ts'
+import type { BenchResult } from './result.ts'
+
+/** For `coins.bytes`. */
+const MEMORY_FLAGS = ['--js-flags=--expose-gc', '--enable-precise-memory-info']
+
+export async function runInPage(group: string): Promise<BenchResult[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'opentab-bench-'))
+  await build({
+    configFile: false,
+    logLevel: 'warn',
+    root: fileURLToPath(new URL('page', import.meta.url)),
+    build: {
+      outDir: directory,
+      emptyOutDir: true,
+      target: 'es2023',
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+    worker: { format: 'es' },
+  })
+  const server = await startServer({
+    host: '127.0.0.1',
+    port: 0,
+    keySeed: new Uint8Array(32).fill(1),
+    page: () => loadPage(directory),
+  })
+  const browser = await chromium.launch({
+    executablePath: await findChromium(),
+    args: [...CHROMIUM_FLAGS, ...MEMORY_FLAGS],
+  })
+  try {
+    const page = await browser.newPage()
+    await page.goto(`http://localhost:${server.port}/`)
+    await page.waitForFunction(() => 'runGroup' in window)
+    const results = await page.evaluate((name) => window.runGroup(name), group)
+    return group === 'store' ? [...results, await page.evaluate(() => window.runCoins())] : results
+  } finally {
+    await browser.close()
+    await server.stop()
+    await rm(directory, { recursive: true })
+  }
+}
