@@ -57,7 +57,7 @@ describe('mempool limits', () => {
     const child = node.spend(node.wallet.coinsOf(parent), 170, 2)
     for (const tx of [parent, child]) assert.equal(await node.code(tx), 'ok')
     // Together they pay less than these, the parent alone pays more.
-    for (const coin of coins.slice(1)) await node.mempool.accept(node.spend([coin], 1_110))
+    for (const [i, coin] of coins.slice(1).entries()) await node.mempool.accept(node.spend([coin], 1_110 + i))
     assert.equal(node.mempool.has(child.txid), false)
     assert.ok(node.mempool.has(parent.txid))
     const left = node.told.filter((event) => event.startsWith('size-limit'))
