@@ -1,6 +1,5 @@
 /** RPC: the wallet's history, as Bitcoin Core lists it. */
 import { bytesToHex } from '../primitives/bytes.ts'
-import type { Txid } from '../primitives/hashes.ts'
 import { outpointKey } from '../primitives/transaction.ts'
 import type { HistoryEntry, HistoryOutput } from '../wallet/views.ts'
 import type { NodeCore } from './node-core.ts'
@@ -51,17 +50,22 @@ function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object
   }
 }
 
-/** What every line about a transaction tells of it. `state` and `inmempool` are ours. */
-function entryJson(entry: HistoryEntry, conflicts: Conflicts): object {
+/** What every line about a transaction tells of it; `confirmations` is negative below a confirmed conflict. `state` and `inmempool` are ours. */
+function entryJson(entry: HistoryEntry, conflictsOf: Conflicts): object {
+  const conflicts = conflictsOf(entry)
+  const depth = Math.max(
+    entry.state === 'conflicted' ? 1 : 0,
+    ...conflicts.map((other) => other.confirmations),
+  )
   return {
-    confirmations: entry.state === 'conflicted' ? -1 : entry.confirmations,
+    confirmations: depth > 0 ? -depth : entry.confirmations,
     ...(entry.kind === 'mined' ? { generated: true } : {}),
     ...(entry.blockHash === undefined
       ? { trusted: entry.inMempool && entry.kind !== 'received' }
       : { blockhash: entry.blockHash, blockheight: entry.height, blocktime: entry.time }),
     txid: entry.txid,
     wtxid: entry.transaction.wtxid,
-    walletconflicts: conflicts(entry),
+    walletconflicts: conflicts.map((other) => other.txid),
     time: entry.time,
     'bip125-replaceable': entry.state === 'pending' ? 'yes' : 'no',
     state: entry.state,
@@ -70,17 +74,17 @@ function entryJson(entry: HistoryEntry, conflicts: Conflicts): object {
 }
 
 /** The other transactions of the wallet that spend a coin which this one spends. */
-type Conflicts = (entry: HistoryEntry) => Txid[]
+type Conflicts = (entry: HistoryEntry) => HistoryEntry[]
 
 function conflictsAmong(history: readonly HistoryEntry[]): Conflicts {
   const keysOf = ({ kind, transaction }: HistoryEntry) =>
     kind === 'mined' ? [] : transaction.inputs.map(({ prevout }) => outpointKey(prevout))
-  const spenders = new Map<string, Txid[]>()
+  const spenders = new Map<string, HistoryEntry[]>()
   for (const entry of history)
-    for (const key of keysOf(entry)) spenders.set(key, [...(spenders.get(key) ?? []), entry.txid])
+    for (const key of keysOf(entry)) spenders.set(key, [...(spenders.get(key) ?? []), entry])
   return (entry) => {
-    const rivals = keysOf(entry).flatMap((key) => spenders.get(key) ?? [])
-    return [...new Set(rivals)].filter((id) => id !== entry.txid)
+    const rivals = new Set(keysOf(entry).flatMap((key) => spenders.get(key) ?? []))
+    return [...rivals].filter(({ txid }) => txid !== entry.txid)
   }
 }
 

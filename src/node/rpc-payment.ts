@@ -124,7 +124,6 @@ function fromBase64(encoded: string): Uint8Array {
 
 /** Has a plan signed, and offers the payment to the mempool: when that does not take it, its coins are free again. */
 async function send(node: NodeCore, plan: PaymentPlan): Promise<Transaction> {
-  node.requireStorage()
   const transaction = unwrap(await node.wallet.sign(plan))
   let sent = false
   try {
@@ -187,6 +186,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       rate,
     ) => {
       requireWallet(node)
+      node.requireStorage()
       const plan = await node.wallet.createPayment({
         recipients: [{ address, amount: value }],
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
@@ -268,6 +268,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     [txid(), options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })],
     async (node, id, choice) => {
       requireWallet(node)
+      node.requireStorage()
       const before = node.wallet.transaction(id)
       const asked = feeRateOf(node, choice)
       const plan = unwrap(
