@@ -186,7 +186,7 @@ function addTo(entry: Entry, sums: 'ancestor' | 'descendant', relative: Entry, s
   }
 }
 
-/** Bytes that a transaction takes with its objects, views and map slots, measured in V8 and rounded up. */
+/** Bytes that a transaction takes with its objects, views and map slots, about: as measured in V8. */
 function memoryOf(transaction: Transaction): number {
-  return transaction.bytes.length + 1_500 + transaction.inputs.length * 800 + transaction.outputs.length * 250
+  return transaction.bytes.length + 2_500 + transaction.inputs.length * 600 + transaction.outputs.length * 150
 }

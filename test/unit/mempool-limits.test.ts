@@ -12,7 +12,7 @@ import { freshCoin, spending } from '../support/mempool-graphs.ts'
 
 describe('mempool limits', () => {
   test('over the cap the lowest fee rates leave, and the floor rises over them', async () => {
-    const maxBytes = 60_000
+    const maxBytes = 80_000
     const node = await ChainNode.open({ maxBytes })
     const coins = await node.fund(60)
     const fees = coins.map((_, i) => 1_000 + ((i * 37) % 60) * 100)
