@@ -10,10 +10,11 @@ import './components/search-box.ts'
 import './components/start-screen.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
 import './components/unlock-dialog.ts'
-import { countText, plural } from './format.ts'
+import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
 import { type Route, Router, titleOf } from './router.ts'
+import type { WalletTransactionDetail } from './rpc-results.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts'
@@ -254,6 +255,8 @@ export class App extends LitElement {
   declare step: string
   declare route: Route
   declare theme: Theme
+  /** Own transactions that were looked at for news. */
+  readonly #announced = new Set<string>()
   readonly #router = new Router((route) => this.#follow(route))
 
   constructor() {
@@ -287,7 +290,16 @@ export class App extends LitElement {
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      opentab.on('mined', ({ height }) => this.#show(`You mined block ${countText(height)}.`))
+      opentab.on('mined', ({ height }) =>
+        this.#show(
+          (count) =>
+            count === 1
+              ? `You mined block ${countText(height)}.`
+              : `You mined ${countText(count)} blocks, the last is ${countText(height)}.`,
+          'mined',
+        ),
+      )
+      opentab.on('wallet', ({ txids }) => void this.#announce(node, txids))
       this.node = node
     } catch (error) {
       this.failure = error
@@ -318,8 +330,20 @@ export class App extends LitElement {
     explorer?.renderRoot.querySelector<HTMLElement>('ot-search')?.focus()
   }
 
-  #show(text: string): void {
-    this.renderRoot.querySelector<Notices>('ot-notices')?.show(text)
+  /** Tells of payments that came in, each once. */
+  async #announce(node: LiveNode, txids: readonly string[]): Promise<void> {
+    for (const txid of txids) {
+      if (this.#announced.has(txid)) continue
+      this.#announced.add(txid)
+      const payment = await node.rpc<WalletTransactionDetail>('gettransaction', txid).catch(() => undefined)
+      const isNew =
+        payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
+      if (payment && isNew) this.#show(`${amountWithUnit(fromCoins(payment.amount))} coming in.`)
+    }
+  }
+
+  #show(...message: Parameters<Notices['show']>): void {
+    this.renderRoot.querySelector<Notices>('ot-notices')?.show(...message)
   }
 
   /** Another view: from its top, with the focus on its heading, so that a screen reader reads it. */

@@ -20,7 +20,8 @@ export class BlockStrip extends LitElement {
       ol {
         display: grid;
         grid-auto-flow: column;
-        grid-auto-columns: minmax(138px, 1fr);
+        /* Seven fill the row; fewer keep their size. */
+        grid-auto-columns: minmax(138px, calc((100% - 72px) / 7));
         gap: 12px;
         /* Room for the focus ring. */
         margin: -4px;
@@ -121,7 +122,7 @@ export class BlockStrip extends LitElement {
           html`<li class="block-item">
             <a class="block" href=${`/block/${block.hash}`} aria-label=${`Block ${block.height}`}>
               <strong>${countText(block.height)}</strong>
-              ${plural(block.transactions, 'transaction')}<br /><ot-age .time=${block.time}></ot-age>
+              ${plural(block.transactions, 'transaction')}<br />${block.height === 0 ? 'the first block' : html`<ot-age .time=${block.time}></ot-age>`}
               ${this.#fill(block.weight, weightLimit)}
             </a>
           </li>`,

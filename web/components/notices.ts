@@ -8,6 +8,13 @@ import { icons } from './icons.ts'
 const SHOWN = 6000
 const MOST = 3
 
+interface Message {
+  readonly id: number
+  readonly key: string | undefined
+  readonly count: number
+  readonly text: string
+}
+
 export class Notices extends LitElement {
   static override properties = { messages: { state: true } }
   static override styles = [
@@ -51,7 +58,7 @@ export class Notices extends LitElement {
       }
     `,
   ]
-  declare messages: readonly { readonly id: number; readonly text: string }[]
+  declare messages: readonly Message[]
   #next = 0
 
   constructor() {
@@ -59,11 +66,15 @@ export class Notices extends LitElement {
     this.messages = []
   }
 
-  show(text: string): void {
+  /** Shows a message. One with the same key that is still there is replaced: `text` gets how many of them there were, this one included. */
+  show(text: string | ((count: number) => string), key?: string): void {
     const id = this.#next++
-    this.messages = [...this.messages, { id, text }].slice(-MOST)
+    const before = key === undefined ? undefined : this.messages.find((message) => message.key === key)
+    const count = (before?.count ?? 0) + 1
+    const message = { id, key, count, text: typeof text === 'string' ? text : text(count) }
+    this.messages = [...this.messages.filter((other) => other !== before), message].slice(-MOST)
     setTimeout(() => {
-      this.messages = this.messages.filter((message) => message.id !== id)
+      this.messages = this.messages.filter((other) => other.id !== id)
     }, SHOWN)
   }
 
@@ -71,7 +82,7 @@ export class Notices extends LitElement {
     return html`<div role="status" aria-live="polite">
       ${repeat(
         this.messages,
-        ({ id }) => id,
+        ({ id, key }) => key ?? id,
         ({ text }) => html`<p class="message">${icons.check}${text}</p>`,
       )}
     </div>`

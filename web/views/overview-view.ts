@@ -22,6 +22,7 @@ import {
 import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { startMining, stopMining } from '../mining.ts'
+import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
@@ -34,6 +35,9 @@ interface WalletFigures {
   readonly balances: Balances['mine']
   readonly payments: readonly Payment[]
 }
+
+/** Blocks from which on a tab is said to catch up: less is the daily business of following the tip. */
+const BEHIND = 6
 
 /** Payments that the overview shows. */
 const RECENT = 4
@@ -200,7 +204,7 @@ export class OverviewView extends LitElement {
 
   #sync() {
     const { synced, blocks, headers } = this.node.sync
-    if (synced || headers === 0) return nothing
+    if (synced || headers - blocks < BEHIND) return nothing
     return html`<div class="card" role="status">
       <div class="spread">
         <h2>Catching up with the network</h2>
@@ -285,7 +289,13 @@ export class OverviewView extends LitElement {
       <div>
         <dt>Connected to</dt>
         <dd class="value">${figure(plural(network.directPeers, 'tab'))}</dd>
-        <dd class="about"><a href="/network">directly, by WebRTC</a></dd>
+        <dd class="about">
+          ${
+            network.directPeers > 0
+              ? html`<a href="/network">directly, by WebRTC</a>`
+              : html`<a href=${newTabUrl()} target="_blank" rel="noopener">Open another tab</a>`
+          }
+        </dd>
       </div>
       <div>
         <dt>Network speed</dt>

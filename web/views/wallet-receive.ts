@@ -124,8 +124,8 @@ export class WalletReceive extends LitElement {
               </div>
             </div>`
         }
-        ${this.#address.value ? this.#card(this.#address.value) : this.#waiting()}
         ${this.#received()}
+        ${this.#address.value ? this.#card(this.#address.value) : this.#waiting()}
       </div>`
   }
 
