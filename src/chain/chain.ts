@@ -9,17 +9,17 @@ import { spentCoinsIn } from '../consensus/connect-block.ts'
 import { genesisOf } from '../consensus/genesis.ts'
 import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
-import { type Block, type BlockHeader, decodeBlock } from '../primitives/block.ts'
+import type { Block, BlockHeader } from '../primitives/block.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
+import { BlockArchive } from './block-archive.ts'
 import { Candidates } from './candidates.ts'
 import { CoinsCache } from './coins-cache.ts'
-import { HEADERS_PER_PAGE, type HeaderIndex, type HeaderMark, HeaderTree, NO_HEADER } from './header-tree.ts'
-import { type BadBlock, Move, type PlacedBlock } from './move.ts'
-import { RecentBlocks } from './recent-blocks.ts'
+import { type HeaderIndex, HeaderTree, NO_HEADER } from './header-tree.ts'
+import { type BadBlock, Move } from './move.ts'
 import { type ChainStore, StorageError } from './store.ts'
 
 /** The active chain went from one tip to another; durable and in memory when told. */
@@ -58,14 +58,6 @@ const DEFAULT_COIN_CACHE_BYTES = 256 * 1024 * 1024
 /** Bounds of what is connected between two waits for a port, so that the brain answers others meanwhile. At least one block. */
 const MAX_BATCH_BYTES = 1024 * 1024
 const MAX_BATCH_BLOCKS = 64
-/** Bytes of blocks kept in memory after they were stored: most are connected, or asked for by a peer, at once. */
-const RECENT_BLOCK_BYTES = 16 * 1024 * 1024
-
-/** A block that passed its checks and waits to be stored. */
-interface UnstoredBlock extends PlacedBlock {
-  readonly answer: (result: Result<HeaderIndex>) => void
-}
-
 export class Chain {
   readonly params: NetworkParams
   readonly genesis: Block
@@ -79,15 +71,11 @@ export class Chain {
   /** The active chain by height. */
   private readonly active: HeaderIndex[]
   private best: HeaderIndex
-  private readonly recent = new RecentBlocks(RECENT_BLOCK_BYTES)
+  private readonly archive: BlockArchive
   private readonly listeners = new Set<ChainListener>()
 
-  /** Blocks on their way to the store, by index. */
-  private readonly unstored = new Map<HeaderIndex, UnstoredBlock>()
-  private bodiesStored: number
-  private headersSaved: number
-  /** Writes that hold header pages take turns, so that each builds on the pages of the one before. */
-  private writing: Promise<void> = Promise.resolve()
+  /** Blocks whose bodies are being stored. */
+  private accepting = 0
   /** Moves of the tip, one after another; undefined while nothing is to be done. */
   private moving: Promise<void> | undefined
   /** What runs between two moves. */
@@ -103,8 +91,9 @@ export class Chain {
     const stored = await options.store.load()
     const genesis = genesisOf(options.params)
     const headers = HeaderTree.restore(stored.headerPages)
+    // The genesis block is connected from the beginning, and never read from the store.
     if (headers.size === 0)
-      headers.apply([{ index: headers.add(genesis.header, NO_HEADER), ...GENESIS_MARK }])
+      headers.apply([{ index: headers.add(genesis.header, NO_HEADER), bodyOrder: 1, connected: true }])
     if (headers.hash(0) !== genesis.hash)
       throw new StorageError('corrupt', 'The stored chain belongs to another network.')
     const tip = stored.state?.tip ?? 0
@@ -137,10 +126,10 @@ export class Chain {
     this.active.reverse()
     this.best = tip
     this.findBestHeader()
-    this.headersSaved = headers.size
-    this.bodiesStored = 0
-    for (let index = 0; index < headers.size; index++)
-      this.bodiesStored = Math.max(this.bodiesStored, headers.bodyOrder(index))
+    this.archive = new BlockArchive(options.store, headers, (index) => {
+      this.candidates.add(index)
+      this.wake()
+    })
   }
 
   /** Tip of the active chain: all of it connected. */
@@ -190,7 +179,7 @@ export class Chain {
     const { size } = this.headers
     if (size > before) {
       // Fewer go with the next commit: to lose them costs a question to a peer.
-      if (size - this.headersSaved >= HEADERS_PER_PAGE) this.saveHeaders()
+      if (this.archive.isBehind) this.saveHeaders()
       this.tell((listener) => listener.headersChanged?.(size - 1))
     }
     return result
@@ -205,32 +194,33 @@ export class Chain {
     const header = this.acceptHeaders([block.header])
     if (!header.ok) return header
     const index = header.value
-    if (this.headers.hasBody(index) || this.unstored.has(index))
-      return notNow('duplicate', `Block ${block.hash} is held already.`)
+    if (this.archive.holds(index)) return notNow('duplicate', `Block ${block.hash} is held already.`)
     const checked = this.checkBody(block, index)
     if (!checked.ok) {
       if (checked.kind === 'invalid') this.markInvalid(index)
       return checked
     }
     if (this.failure || this.closing) return storageBusy()
-    return new Promise((answer) => {
-      this.unstored.set(index, { index, block, answer })
-      this.inTurn(() => this.storeBodies())
-    })
+    this.accepting++
+    try {
+      await this.archive.put({ index, block })
+    } catch (error) {
+      this.fail(error)
+      return storageBusy()
+    } finally {
+      this.accepting--
+    }
+    return accept(index)
   }
 
   /** Resolves when no accepted block waits to be connected. */
   async settled(): Promise<void> {
-    while (this.moving || this.unstored.size > 0) await (this.moving ?? this.writing)
+    while (this.moving || this.accepting > 0) await (this.moving ?? this.archive.idle)
   }
 
   /** Undefined when the body isn't held. */
   async readBlock(index: HeaderIndex): Promise<Block | undefined> {
-    if (index === 0) return this.genesis
-    const recent = this.recent.get(index)
-    if (recent || !this.headers.hasBody(index)) return recent
-    const [bytes] = await this.store.readBodies([index])
-    return bytes && this.decodeStored(index, bytes)
+    return index === 0 ? this.genesis : this.archive.read(index)
   }
 
   /**
@@ -327,32 +317,6 @@ export class Chain {
     return checked.ok ? contextualCheckBlock(block, this.contextOn(this.headers.parent(index))) : checked
   }
 
-  /** Stores all blocks that wait, in one write. */
-  private async storeBodies(): Promise<void> {
-    const waiting = [...this.unstored.values()]
-    if (waiting.length === 0) return
-    const marks = waiting.map(({ index }, i) => ({ index, bodyOrder: this.bodiesStored + 1 + i }))
-    const bodies = waiting.map(({ index, block }) => ({ index, bytes: block.bytes }))
-    try {
-      if (!this.failure) await this.store.write({ bodies, headerPages: this.takeHeaderPages(marks) })
-    } catch (error) {
-      this.fail(error)
-    }
-    for (const { index } of waiting) this.unstored.delete(index)
-    if (this.failure) {
-      for (const { answer } of waiting) answer(storageBusy())
-      return
-    }
-    this.bodiesStored += waiting.length
-    this.headers.apply(marks)
-    for (const { index, block, answer } of waiting) {
-      this.recent.add(index, block)
-      this.candidates.add(index)
-      answer(accept(index))
-    }
-    this.wake()
-  }
-
   /** Starts moving the tip unless that is under way. */
   private wake(): void {
     this.moving ??= Promise.resolve().then(() => this.advance())
@@ -395,41 +359,47 @@ export class Chain {
   }
 
   /**
-   * Moves the tip towards `target` in one commit: until it has more work than before, or to `target` itself from a tip that was
-   * marked invalid. Does nothing when a block on the way is bad, which is then marked, or when a better branch turns up: the
-   * caller looks again.
+   * Moves the tip towards `end` in one commit: until it has more work than before, or to `end` itself from a tip that was marked
+   * invalid. Does nothing when a block on the way is bad, which is then marked, or when a better branch turns up: the caller looks
+   * again.
    */
-  private async moveTo(target: HeaderIndex): Promise<void> {
+  private async moveTo(end: HeaderIndex): Promise<void> {
     const { headers } = this
-    const fork = headers.forkPoint(this.tip, target)
-    const floor = headers.isInvalid(this.tip) ? this.work(target) - 1n : this.work(this.tip)
+    const fork = headers.forkPoint(this.tip, end)
+    const floor = headers.isInvalid(this.tip) ? this.work(end) - 1n : this.work(this.tip)
     const move = new Move(this.coinsCache, this.pool)
+    let target = end
     let at = this.tip
     let bad: BadBlock | undefined
-    while (at !== target && !bad && (!this.isOn(at, target) || this.work(at) <= floor)) {
-      if (this.isOutrun(target)) return
+    while (!bad && at !== target && (!this.isOn(at, target) || this.work(at) <= floor || move.isWaiting)) {
       if (this.isOn(at, target)) {
         const blocks = await this.blocksUp(at, target)
+        // Connects while the checks of the batch before run, and lets them end before the batch after.
+        const before = move.verdict()
         bad = await move.connect(blocks)
+        bad = (await before) ?? bad
         at = blocks[blocks.length - 1].index
       } else {
         const blocks = await this.blocksDown(at, fork)
         await move.disconnect(blocks)
         at = headers.parent(blocks[blocks.length - 1].index)
       }
+      const better = this.betterThan(target)
+      if (!this.isOn(target, better)) return
+      target = better
     }
     bad ??= await move.verdict()
     if (bad) {
       this.markInvalid(bad.index)
       const { index, rejection } = bad
       this.tell((listener) => listener.blockInvalid?.(headers.hash(index), rejection))
-    } else if (!this.isOutrun(target)) await this.commit(move, fork)
+    } else if (this.isOn(target, this.betterThan(target))) await this.commit(move, fork)
   }
 
-  /** Whether a branch with more work than `target`'s is complete, and not just more blocks on `target`. */
-  private isOutrun(target: HeaderIndex): boolean {
+  /** The end of the complete branch with most work: `target` or one with more. */
+  private betterThan(target: HeaderIndex): HeaderIndex {
     const best = this.candidates.best(this.work(target))
-    return best !== NO_HEADER && !this.isOn(target, best)
+    return best === NO_HEADER ? target : best
   }
 
   /** Whether `index` is on the chain that ends in `end`. */
@@ -442,7 +412,7 @@ export class Chain {
     const height = headers.height(from)
     const count = Math.min(headers.height(target) - height, MAX_BATCH_BLOCKS)
     const path = Array.from({ length: count }, (_, i) => headers.ancestor(target, height + 1 + i))
-    return (await this.readBatch(path)).map(({ index, block }) => ({
+    return (await this.archive.readSome(path, MAX_BATCH_BYTES)).map(({ index, block }) => ({
       index,
       block,
       context: this.contextOn(headers.parent(index)),
@@ -455,7 +425,7 @@ export class Chain {
     const height = headers.height(from)
     const count = Math.min(height - headers.height(fork), MAX_BATCH_BLOCKS)
     const path = this.active.slice(height + 1 - count, height + 1).reverse()
-    const blocks = await this.readBatch(path)
+    const blocks = await this.archive.readSome(path, MAX_BATCH_BYTES)
     const undo = await this.store.readUndo(blocks.map(({ index }) => index))
     return blocks.map(({ index, block }, i) => ({
       index,
@@ -465,38 +435,17 @@ export class Chain {
     }))
   }
 
-  /** The bodies at the beginning of `path` that make a batch. */
-  private async readBatch(path: readonly HeaderIndex[]): Promise<PlacedBlock[]> {
-    const batch: PlacedBlock[] = []
-    let bytes = 0
-    for (const index of path) {
-      const block = (await this.readBlock(index)) ?? missing(`body of block ${this.headers.hash(index)}`)
-      bytes += block.bytes.length
-      if (batch.length > 0 && bytes > MAX_BATCH_BYTES) break
-      batch.push({ index, block })
-    }
-    return batch
-  }
-
   private async commit(move: Move, fork: HeaderIndex): Promise<void> {
     const height = this.headers.height(fork)
     const { changes, before } = move.changes()
     const tip = move.connected.at(-1)?.index ?? fork
-    await this.inTurn(async () => {
-      if (this.failure) throw this.failure
-      const staged = this.coinsCache.stage(changes, before)
-      const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
-      await this.store.write({
-        undo: move.undo,
-        delta: staged.delta,
-        headerPages: this.takeHeaderPages(marks),
-        state: { ...staged.state, tip },
-      })
-      this.headers.apply(marks)
-      this.coinsCache.commit(staged)
-      this.active.length = height + 1
-      for (const { index } of move.connected) this.active.push(index)
-    })
+    const staged = this.coinsCache.stage(changes, before)
+    const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
+    const state = { ...staged.state, tip }
+    await this.archive.write({ undo: move.undo, delta: staged.delta, state }, marks)
+    this.coinsCache.commit(staged)
+    this.active.length = height + 1
+    for (const { index } of move.connected) this.active.push(index)
     if (this.work(tip) >= this.work(this.best)) this.best = tip
     this.candidates.prune(this.work(tip))
     const { disconnected } = move
@@ -527,36 +476,8 @@ export class Chain {
     return this.headers.chainWork(index)
   }
 
-  private decodeStored(index: HeaderIndex, bytes: Uint8Array): Block {
-    const decoded = decodeBlock(bytes)
-    if (!decoded.ok || decoded.value.hash !== this.headers.hash(index))
-      throw new StorageError('corrupt', `The stored body of block ${this.headers.hash(index)} is damaged.`)
-    return decoded.value
-  }
-
-  private takeHeaderPages(marks: readonly HeaderMark[]) {
-    this.headersSaved = this.headers.size
-    return this.headers.takeChangedPages(marks)
-  }
-
   private saveHeaders(): Promise<void> {
-    return this.write(async () => {
-      const headerPages = this.takeHeaderPages([])
-      if (headerPages.length > 0) await this.store.write({ headerPages })
-    })
-  }
-
-  /** `inTurn` for writes whose failure the chain itself looks after. */
-  private write(run: () => Promise<void>): Promise<void> {
-    return this.inTurn(async () => {
-      if (!this.failure) await run()
-    }).catch((error: unknown) => this.fail(error))
-  }
-
-  private inTurn(run: () => Promise<void>): Promise<void> {
-    const result = this.writing.then(run)
-    this.writing = result.catch(() => undefined)
-    return result
+    return this.archive.writeHeaders().catch((error: unknown) => this.fail(error))
   }
 
   /** Stops writing; what is in memory and in the store stays readable. */
@@ -565,6 +486,7 @@ export class Chain {
     if (!(error instanceof StorageError)) Promise.reject(error)
     if (this.failure) return
     this.failure = error as Error
+    this.archive.stop(error)
     if (error instanceof StorageError) this.tell((listener) => listener.storageFailed?.(error))
   }
 
@@ -572,9 +494,6 @@ export class Chain {
     for (const listener of [...this.listeners]) event(listener)
   }
 }
-
-/** The genesis block is connected from the beginning, and never read from the store. */
-const GENESIS_MARK = { bodyOrder: 1, connected: true } as const
 
 function storageBusy(): Rejection {
   return retry('storage-busy', 'The block could not be stored.')

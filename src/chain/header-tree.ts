@@ -252,6 +252,11 @@ export class HeaderTree {
     this.spreadFailure(1)
   }
 
+  /** Whether pages changed since they were last taken. */
+  get hasChangedPages(): boolean {
+    return this.segments.some(({ dirty }) => dirty)
+  }
+
   /**
    * Copies of the pages that changed since they were last taken, and of those that `marks` touch, with the marks in
    * them: to be written before `apply` makes the marks true in memory. For the chain alone.

@@ -11,20 +11,19 @@ import { invalid, type Rejection } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
 import { outputKeyOf } from '../script/taproot.ts'
+import type { PlacedBlock } from './block-archive.ts'
 import type { CoinsCache } from './coins-cache.ts'
 import type { HeaderIndex } from './header-tree.ts'
 import { type BlockRecord, StorageError } from './store.ts'
-
-export interface PlacedBlock {
-  readonly index: HeaderIndex
-  readonly block: Block
-}
 
 /** A block of the move that breaks a rule. */
 export interface BadBlock {
   readonly index: HeaderIndex
   readonly rejection: Rejection
 }
+
+/** Bytes of blocks connected before the first of their checks must have ended: what one bad block can waste. */
+const MAX_TRUSTED_BYTES = 8 * 1024 * 1024
 
 export class Move {
   /** The former tip first. */
@@ -38,6 +37,9 @@ export class Move {
   /** The committed coins that the move touches, and no others; and what becomes of them. From the first load on. */
   private staged: { readonly base: CoinTable; readonly overlay: CoinsOverlay } | undefined
   private readonly checks: { readonly index: HeaderIndex; readonly outcome: Promise<CheckOutcome> }[] = []
+  /** Checks that run. */
+  private running = 0
+  private bytes = 0
 
   constructor(coins: CoinsCache, pool: CheckPool) {
     this.coins = coins
@@ -85,21 +87,26 @@ export class Move {
       const result = connectBlock(block, overlay, context, isVerified)
       if (!result.ok) return (await this.verdict()) ?? { index, rejection: result }
       this.connected.push({ index, block })
+      this.bytes += block.bytes.length
       this.undo.push({ index, bytes: result.value.undo })
       this.startChecks(index, result.value.checks)
     }
     return undefined
   }
 
-  /** Waits for the checks of the blocks connected so far; the first bad block. */
+  /** Whether checks run for whose end more blocks may be connected, on trust. */
+  get isWaiting(): boolean {
+    return this.running > 0 && this.bytes < MAX_TRUSTED_BYTES
+  }
+
+  /** Waits for the checks of the blocks connected so far; the first bad block. Each check counts in one verdict. */
   async verdict(): Promise<BadBlock | undefined> {
-    for (const { index, outcome } of this.checks) {
+    for (const { index, outcome } of this.checks.splice(0)) {
       const result = await outcome
       if (result.ok) continue
       const detail = `Input ${result.input} of a transaction fails with ${result.code}: ${result.detail}`
       return { index, rejection: invalid('block-script-verify-flag-failed', detail) }
     }
-    this.checks.length = 0
     return undefined
   }
 
@@ -111,7 +118,10 @@ export class Move {
 
   private startChecks(index: HeaderIndex, checks: readonly TransactionCheck[]): void {
     if (checks.length === 0) return
-    const outcome = this.pool.verify(checks)
+    this.running++
+    const outcome = this.pool.verify(checks).finally(() => {
+      this.running--
+    })
     // The move may be dropped before anyone waits for it.
     outcome.catch(() => undefined)
     this.checks.push({ index, outcome })

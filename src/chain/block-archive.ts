@@ -1,0 +1,148 @@
+/**
+ * Headers and bodies on their way to the store and back. Writes take turns, so that each builds on the header pages of the one
+ * before, and what a write makes true of a header is marked in the tree once it is durable. Nothing is written after a failure.
+ * Thread: the brain.
+ */
+import { type Block, decodeBlock } from '../primitives/block.ts'
+import { HEADERS_PER_PAGE, type HeaderIndex, type HeaderMark, type HeaderTree } from './header-tree.ts'
+import { RecentBlocks } from './recent-blocks.ts'
+import { type ChainBatch, type ChainStore, StorageError } from './store.ts'
+
+/** A block and its header's place in the tree. */
+export interface PlacedBlock {
+  readonly index: HeaderIndex
+  readonly block: Block
+}
+
+/** Bytes of blocks kept in memory after they were stored: most are connected, or asked for by a peer, at once. */
+const RECENT_BLOCK_BYTES = 16 * 1024 * 1024
+
+export class BlockArchive {
+  private readonly store: ChainStore
+  private readonly headers: HeaderTree
+  private readonly stored: (index: HeaderIndex) => void
+  private readonly recent = new RecentBlocks(RECENT_BLOCK_BYTES)
+  /** Bodies that wait for their turn, or are being written. */
+  private readonly unstored = new Map<HeaderIndex, Block>()
+  private bodiesStored = 0
+  private headersSaved: number
+  private turn: Promise<unknown> = Promise.resolve()
+  private failure: unknown
+
+  /** `stored` is called for every body that has become durable, in the order of `put`. */
+  constructor(store: ChainStore, headers: HeaderTree, stored: (index: HeaderIndex) => void) {
+    this.store = store
+    this.headers = headers
+    this.stored = stored
+    this.headersSaved = headers.size
+    for (let index = 0; index < headers.size; index++)
+      this.bodiesStored = Math.max(this.bodiesStored, headers.bodyOrder(index))
+  }
+
+  /** Whether the body is stored, or about to be. */
+  holds(index: HeaderIndex): boolean {
+    return this.headers.hasBody(index) || this.unstored.has(index)
+  }
+
+  /** Whether so many new headers wait for the next write that they deserve one of their own. */
+  get isBehind(): boolean {
+    return this.headers.size - this.headersSaved >= HEADERS_PER_PAGE
+  }
+
+  /** Resolves when no write is under way. */
+  get idle(): Promise<unknown> {
+    return this.turn
+  }
+
+  /** Stores a body that isn't held; those that wait at the same time are stored together. */
+  put({ index, block }: PlacedBlock): Promise<void> {
+    this.unstored.set(index, block)
+    return this.inTurn(async () => {
+      // Written along with one before.
+      if (!this.unstored.has(index)) return
+      const waiting = [...this.unstored]
+      const bodies = waiting.map(([index, { bytes }]) => ({ index, bytes }))
+      const marks = bodies.map(({ index }, i) => ({ index, bodyOrder: this.bodiesStored + 1 + i }))
+      try {
+        // Told at once: a header never has its mark without the listener knowing.
+        await this.writeNow({ bodies }, marks, () => {
+          this.bodiesStored += waiting.length
+          for (const [index, block] of waiting) {
+            this.recent.add(index, block)
+            this.stored(index)
+          }
+        })
+      } finally {
+        for (const [index] of waiting) this.unstored.delete(index)
+      }
+    })
+  }
+
+  /** Writes a batch with all header pages that changed, and marks headers. */
+  write(batch: ChainBatch, marks: readonly HeaderMark[]): Promise<void> {
+    return this.inTurn(() => this.writeNow(batch, marks))
+  }
+
+  /** Writes the header pages that changed, if any. */
+  writeHeaders(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.headers.hasChangedPages) await this.writeNow({}, [])
+    })
+  }
+
+  /** Undefined when the body isn't held. */
+  async read(index: HeaderIndex): Promise<Block | undefined> {
+    const recent = this.recent.get(index)
+    if (recent || !this.headers.hasBody(index)) return recent
+    const [bytes] = await this.store.readBodies([index])
+    if (!bytes) return undefined
+    const decoded = decodeBlock(bytes)
+    if (!decoded.ok || decoded.value.hash !== this.headers.hash(index))
+      throw new StorageError('corrupt', `The stored body of block ${this.headers.hash(index)} is damaged.`)
+    return decoded.value
+  }
+
+  /** The first bodies of `path`: as many as stay within `maxBytes`, but at least one. Throws where one is missing. */
+  async readSome(path: readonly HeaderIndex[], maxBytes: number): Promise<PlacedBlock[]> {
+    const blocks: PlacedBlock[] = []
+    let bytes = 0
+    for (const index of path) {
+      const block = await this.read(index)
+      if (!block)
+        throw new StorageError(
+          'corrupt',
+          `The body of block ${this.headers.hash(index)} is missing from storage.`,
+        )
+      bytes += block.bytes.length
+      if (blocks.length > 0 && bytes > maxBytes) break
+      blocks.push({ index, block })
+    }
+    return blocks
+  }
+
+  /** Makes every write from now on fail with `reason`, those that wait included. */
+  stop(reason: unknown): void {
+    this.failure ??= reason
+  }
+
+  private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[], done?: () => void): Promise<void> {
+    this.headersSaved = this.headers.size
+    try {
+      await this.store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
+    } catch (error) {
+      this.stop(error)
+      throw error
+    }
+    this.headers.apply(marks)
+    done?.()
+  }
+
+  private inTurn(run: () => Promise<void>): Promise<void> {
+    const result = this.turn.then(() => {
+      if (this.failure) throw this.failure
+      return run()
+    })
+    this.turn = result.catch(() => undefined)
+    return result
+  }
+}
