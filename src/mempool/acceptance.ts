@@ -9,7 +9,15 @@ import { isFinal, SEQUENCE_LOCK_DISABLE } from '../consensus/locks.ts'
 import { checkTxInputs } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import {
+  type Accepted,
+  accept,
+  invalid,
+  notNow,
+  type Rejection,
+  type Result,
+  retry,
+} from '../primitives/result.ts'
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { Entry, MempoolGraph } from './graph.ts'
@@ -54,7 +62,7 @@ export function checkAcceptance(
   tx: Transaction,
   coins: readonly (Coin | undefined)[],
   state: AcceptanceState,
-): Result<Acceptance> | AcceptanceRejection {
+): Accepted<Acceptance> | AcceptanceRejection {
   const { graph, context, rates } = state
   if (!isFinal(tx, context.height, context.medianTimePast))
     return notNow('non-final', `The transaction is locked until ${tx.lockTime}.`)
@@ -97,11 +105,11 @@ function gatherCoins(
   tx: Transaction,
   coins: readonly (Coin | undefined)[],
   { graph, context }: AcceptanceState,
-): Result<{ spent: Coin[]; parents: Set<Entry> }> | AcceptanceRejection {
+): Accepted<{ spent: Coin[]; parents: Set<Entry> }> | AcceptanceRejection {
   const spent: Coin[] = []
   const parents = new Set<Entry>()
   const missing = new Set<Txid>()
-  for (let i = 0; i < coins.length; i++) {
+  for (let i = 0; i < tx.inputs.length; i++) {
     const { prevout } = tx.inputs[i]
     const txid = toDisplay<Txid>(prevout.txid)
     const parent = graph.get(txid)
@@ -112,7 +120,8 @@ function gatherCoins(
         'bad-txns-inputs-missingorspent',
         `The transaction spends ${outpointKey(prevout)}, which is no coin.`,
       )
-    else missing.add(txid)
+    // Coins that were not looked up are named only where nothing else is missing: a parent came in the meantime.
+    else if (i < coins.length || missing.size === 0) missing.add(txid)
     if (parent) parents.add(parent)
   }
   if (missing.size === 0) return accept({ spent, parents })

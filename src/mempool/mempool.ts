@@ -125,10 +125,12 @@ export class Mempool {
    */
   async accept(transaction: Transaction): Promise<Accepted<MempoolEntry> | AcceptanceRejection> {
     const tx = withOwnBytes(transaction)
-    const examined = await this.examine(tx, (acceptance) => this.insert(tx, acceptance))
-    if (examined.ok) return examined.value
-    if (examined.missingParents) this.orphans.add(tx, examined.missingParents, this.now())
-    return examined
+    const examined = await this.examine(
+      tx,
+      (acceptance) => this.insert(tx, acceptance),
+      (missing) => this.orphans.add(tx, missing, this.now()),
+    )
+    return examined.ok ? examined.value : examined
   }
 
   /** What `accept` would say, without adding. */
@@ -221,12 +223,14 @@ export class Mempool {
   }
 
   /**
-   * Takes `tx` through every check, then calls `conclude` in the same instant as the last of them. Loops because reading
-   * coins and verifying take time: whatever changed meanwhile, the state is checked again before anything is concluded.
+   * Takes `tx` through every check, then calls `conclude` in the same instant as the last of them, or `setAside` in the instant
+   * in which parents are missing. Loops because reading coins and verifying take time: whatever changed meanwhile, the state is
+   * checked again before anything is concluded.
    */
   private async examine<T>(
     tx: Transaction,
     conclude: (acceptance: Acceptance) => T,
+    setAside: (missing: readonly Txid[]) => void = () => {},
   ): Promise<Accepted<T> | AcceptanceRejection> {
     const checked = checkTransaction(tx, this.chain.params)
     if (!checked.ok) return checked
@@ -242,7 +246,11 @@ export class Mempool {
         coins = await this.readCoins(prevoutsOf(tx))
       }
       const checked = checkAcceptance(tx, coins, this.state({ checkFees: true }))
-      if (!checked.ok) return this.explain(tx, checked)
+      if (!checked.ok) {
+        if (!checked.missingParents) return checked
+        setAside(checked.missingParents)
+        return (await this.isConfirmed(tx)) ? this.alreadyKnown(tx) : checked
+      }
       if (inputsVerified) return accept(conclude(checked.value))
       const outcome = await this.checks.verify([transactionCheck(tx, checked.value.spent)])
       if (!outcome.ok)
@@ -276,14 +284,16 @@ export class Mempool {
     }
   }
 
-  /** The coins of what is confirmed are often spent: its own outputs tell it from what waits for parents. */
-  private async explain(tx: Transaction, rejection: AcceptanceRejection): Promise<AcceptanceRejection> {
-    if (!rejection.missingParents) return rejection
+  /** Whether a coin that `tx` makes is on the chain: those that it spends are not there any more. */
+  private async isConfirmed(tx: Transaction): Promise<boolean> {
     const outputs = tx.outputs.slice(0, MAX_OUTPUTS_LOOKED_UP)
-    const made = await this.chain.coins(outputs.map((_, index) => ({ txid: tx.txidBytes, index })))
-    return made.some((coin) => coin !== undefined)
-      ? notNow('txn-already-known', `Transaction ${tx.txid} is confirmed.`)
-      : rejection
+    const coins = await this.chain.coins(outputs.map((_, index) => ({ txid: tx.txidBytes, index })))
+    return coins.some((coin) => coin !== undefined)
+  }
+
+  private alreadyKnown(tx: Transaction): Rejection {
+    this.orphans.delete(tx)
+    return notNow('txn-already-known', `Transaction ${tx.txid} is confirmed.`)
   }
 
   /** Adds what was just checked, and makes room for it. `mempool full` when it is itself what has to leave. */
@@ -300,10 +310,10 @@ export class Mempool {
     })
     const evicted = this.trim()
     const wasEvicted = evicted.includes(entry)
+    const wasTold = former?.formerTime !== undefined
     this.tellRemoved(replaced, 'replaced')
-    if (!wasEvicted && former?.formerTime === undefined)
-      for (const listener of [...this.listeners]) listener.added?.(entry)
-    this.tellRemoved(wasEvicted ? evicted.filter((other) => other !== entry) : evicted, 'size-limit')
+    if (!wasEvicted && !wasTold) for (const listener of [...this.listeners]) listener.added?.(entry)
+    this.tellRemoved(wasTold ? evicted : evicted.filter((other) => other !== entry), 'size-limit')
     if (wasEvicted)
       return notNow('mempool full', `The mempool is full of transactions that pay more than ${tx.txid}.`)
     this.orphans.delete(tx)

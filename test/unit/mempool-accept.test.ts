@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
+import { checkAcceptance } from '../../src/mempool/acceptance.ts'
+import { MempoolGraph } from '../../src/mempool/graph.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { Transaction } from '../../src/primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../../src/script/input-check.ts'
@@ -198,6 +200,45 @@ describe('mempool acceptance', () => {
     assert.equal(await node.code(child), 'bad-txns-inputs-missingorspent')
     await node.mine([parent])
     assert.deepEqual(node.txids(), new Set([child.txid]))
+  })
+
+  test('coins that were not looked up are missing, even when all parents that were missing have come', async () => {
+    const node = await ChainNode.open()
+    const [a, b] = await node.fund(2)
+    const graph = new MempoolGraph()
+    const parent = node.spend([a], 5_000)
+    graph.add({ transaction: parent, fee: sats(5_000), time: 0, height: 0, anchorHeight: 0 })
+    const tx = node.spend([...node.wallet.coinsOf(parent), b], 5_000)
+    const context = node.chain.contextOn(node.chain.tip)
+    const state = { graph, context, rates: { relay: 1_000, mempool: 1_000 }, checkFees: true }
+    const checked = checkAcceptance(tx, [undefined], state)
+    assert.ok(!checked.ok && checked.kind === 'retry')
+    const whole = checkAcceptance(tx, await node.chain.coins(tx.inputs.map(({ prevout }) => prevout)), state)
+    assert.ok(whole.ok)
+  })
+
+  test('an orphan is not left behind by a parent that comes while it is looked at', async () => {
+    const node = await ChainNode.open()
+    const [coin] = await node.fund(1)
+    const parent = node.spend([coin], 5_000)
+    const child = node.spend(node.wallet.coinsOf(parent), 5_000)
+    const { coins: readCoins } = node.chain
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    // The look whether the child is confirmed takes long.
+    node.chain.coins = async (prevouts) => {
+      if (Buffer.from(prevouts[0].txid).equals(child.txidBytes)) await released
+      return readCoins.call(node.chain, prevouts)
+    }
+    const accepting = node.code(child)
+    await node.time.run(0)
+    assert.equal(await node.code(parent), 'ok')
+    await node.settled()
+    release()
+    assert.equal(await accepting, 'bad-txns-inputs-missingorspent')
+    assert.deepEqual(node.txids(), new Set([parent.txid, child.txid]))
   })
 
   test('what is confirmed is known, not an orphan', async () => {

@@ -129,7 +129,7 @@ describe('mempool properties', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 40 }), async (operations) =>
         play(operations, await ChainNode.open()),
       ),
-      { numRuns: 25 },
+      { numRuns: 15 },
     )
   })
 
@@ -139,7 +139,7 @@ describe('mempool properties', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 40 }), async (operations) =>
         play(operations, await ChainNode.open({ params, maxBytes: 40_000 })),
       ),
-      { numRuns: 15 },
+      { numRuns: 10 },
     )
   })
 })

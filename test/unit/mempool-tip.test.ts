@@ -194,6 +194,24 @@ describe('mempool and the tip', () => {
     assert.deepEqual(node.txids(), new Set([parent.txid, child.txid, other.txid]))
   })
 
+  test('what comes back and finds no room is told to have left', async () => {
+    const node = await ChainNode.open({ maxBytes: 16_000 })
+    const coins = await node.fund(6)
+    const fork = node.tip
+    const parents = coins.slice(0, 3).map((coin) => node.spend([coin], 9_000))
+    await node.mine(parents)
+    const children = parents.map((parent, i) => node.spend(node.wallet.coinsOf(parent), 200 + i))
+    for (const child of children) assert.equal(await node.code(child), 'ok')
+    const told = node.told.length
+    await branch(node, fork, 2)
+    const txids = node.txids()
+    assert.ok(parents.every((parent) => txids.has(parent.txid)))
+    const lost = children.filter((child) => !txids.has(child.txid))
+    assert.ok(lost.length > 0)
+    const left = node.told.slice(told).filter((event) => event.startsWith('size-limit'))
+    assert.deepEqual(left.sort(), lost.map(({ txid }) => `size-limit ${txid}`).sort())
+  })
+
   test('returned transactions are not verified a second time', async () => {
     const node = await ChainNode.open()
     const [a] = await node.fund(1)
