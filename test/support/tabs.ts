@@ -143,22 +143,35 @@ export class Tab {
     patience = PATIENCE,
   ): Promise<T> {
     const over = AbortSignal.timeout(patience)
-    const ended = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()))
     for (;;) {
-      const seen = await this.page.evaluate(() => (globalThis as unknown as PageGlobals).watch.count)
+      const seen = await this.eventsSeen()
       const result = await this.rpc<T>(method, ...args)
       if (holds(result)) return result
       if (over.aborted)
         throw new Error(`${this.name} waited in vain until ${what}; ${method} says ${JSON.stringify(result)}`)
-      const next = this.page.evaluate((after) => {
-        const { watch } = globalThis as unknown as PageGlobals
-        if (watch.count > after) return
-        return new Promise<void>((wake) => watch.waiting.push(wake))
-      }, seen)
-      await Promise.race([next, ended])
-      // Whoever gives up closes the page, which this then complains of.
-      next.catch(() => undefined)
+      await this.anotherEvent(seen, over)
     }
+  }
+
+  /** Events of the node since it was ready. */
+  eventsSeen(): Promise<number> {
+    return this.page.evaluate(() => (globalThis as unknown as PageGlobals).watch.count)
+  }
+
+  /** Resolves when the node has told more events than `seen`, or `over` aborts. */
+  async anotherEvent(seen: number, over: AbortSignal): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      if (over.aborted) resolve()
+      over.addEventListener('abort', () => resolve(), { once: true })
+    })
+    const event = this.page.evaluate((after) => {
+      const { watch } = globalThis as unknown as PageGlobals
+      if (watch.count > after) return
+      return new Promise<void>((wake) => watch.waiting.push(wake))
+    }, seen)
+    // Whoever gives up closes the page, which this then complains of.
+    event.catch(() => undefined)
+    await Promise.race([event, ended])
   }
 
   /** Waits until the active chain ends in this block. */
@@ -347,9 +360,14 @@ export function journey(run: (world: World) => Promise<void>): () => Promise<voi
   }
 }
 
-/** Waits until all tabs are on the tip of the first. */
+/** Waits until all tabs are on one tip, and answers its hash. */
 export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
-  const tip = await tabs[0]!.rpc<string>('getbestblockhash')
-  await Promise.all(tabs.map((tab) => tab.untilTip(tip)))
-  return tip
+  const over = AbortSignal.timeout(PATIENCE)
+  for (;;) {
+    const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
+    const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
+    if (tips.every((tip) => tip === tips[0])) return tips[0]!
+    if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
+    await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))
+  }
 }
