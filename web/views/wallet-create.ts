@@ -71,6 +71,7 @@ export class WalletCreate extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.#words = []
+    this.step = 'passphrase'
   }
 
   override updated(changed: Map<string, unknown>): void {

@@ -8,7 +8,7 @@ import '../components/qr-code.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { paymentsOf } from '../history.ts'
+import { type Payment, paymentsOf } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { paymentLink } from '../payment.ts'
 import type { WalletTransaction } from '../rpc-results.ts'
@@ -109,6 +109,7 @@ export class WalletReceive extends LitElement {
   }
 
   override render() {
+    const payments = paymentsOf(this.#payments.value ?? [])
     return html`<div class="head">
         <div>${walletLink}<h1 tabindex="-1">Receive coins</h1></div>
       </div>
@@ -124,8 +125,15 @@ export class WalletReceive extends LitElement {
               </div>
             </div>`
         }
-        ${this.#received()}
+        ${payments.length > 0 ? this.#received(payments) : nothing}
         ${this.#address.value ? this.#card(this.#address.value) : this.#waiting()}
+        ${
+          payments.length === 0
+            ? html`<p class="muted small" role="status">
+                Waiting for a payment. It shows here as soon as the network knows of it.
+              </p>`
+            : nothing
+        }
       </div>`
   }
 
@@ -198,10 +206,7 @@ export class WalletReceive extends LitElement {
     </div>`
   }
 
-  #received() {
-    const payments = paymentsOf(this.#payments.value ?? [])
-    if (payments.length === 0)
-      return html`<p class="muted small" role="status">Waiting for a payment. It shows here as soon as the network knows of it.</p>`
+  #received(payments: readonly Payment[]) {
     return html`<section class="card" aria-labelledby="received">
       <h2 id="received">Received at this address</h2>
       <ot-payments .node=${this.node} .payments=${payments}></ot-payments>

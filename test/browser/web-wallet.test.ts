@@ -1,0 +1,191 @@
+/** Money leaves only after a review and with the passphrase; seed words are checked, and gone when the view is left. */
+import { assert } from 'chai'
+import type { TipEvent } from '../../src/node/events.ts'
+import { LiveNode } from '../../web/live-node.ts'
+import type { UnlockRequest } from '../../web/requests.ts'
+import { WalletCreate } from '../../web/views/wallet-create.ts'
+import { WalletSend } from '../../web/views/wallet-send.ts'
+import { isBackedUp } from '../../web/wallet-memory.ts'
+import { deepAll, deepOne, ScriptedOpentab, type, until } from './support/scripted-opentab.ts'
+
+const ACCOUNT = { descriptor: 'tr(xpub)#abcdefgh', birthday: 0 }
+const TIP = { height: 1, time: 0, connected: 1, disconnected: 0 } as TipEvent
+
+describe('sending', () => {
+  let opentab: ScriptedOpentab
+  let view: WalletSend
+  let confirmations: number
+
+  beforeEach(async () => {
+    confirmations = 0
+    opentab = new ScriptedOpentab({
+      getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
+      getmempoolinfo: () => ({ size: 0, bytes: 0, mempoolminfee: 0.00001 }),
+      estimatesmartfee: (blocks: number) => ({ feerate: 0.00001, blocks }),
+      validateaddress: (address: string) =>
+        address.startsWith('tabrt1p') ? { isvalid: true } : { isvalid: false, error: 'Not of this network.' },
+      // The node takes the fee from the amount: what is reviewed must be what the node planned.
+      walletcreatefundedpsbt: () => ({
+        psbt: 'plan',
+        fee: 0.000002,
+        changepos: 1,
+        vsize: 150,
+        outputs: [
+          { address: 'tabrt1pbob', amount: 2, change: false },
+          { address: 'tabrt1pme', amount: 2.999998, change: true },
+        ],
+      }),
+      walletprocesspsbt: () => ({ psbt: 'signed', complete: true }),
+      finalizepsbt: () => ({ hex: '00', complete: true }),
+      sendrawtransaction: () => 'cd'.repeat(32),
+      setlabel: () => null,
+      gettransaction: () => ({ txid: 'cd'.repeat(32), amount: -2, confirmations, time: 0, details: [] }),
+    })
+    view = new WalletSend()
+    view.node = new LiveNode(opentab)
+    document.body.append(view)
+    await until(
+      'balance and fees are there',
+      () =>
+        view.shadowRoot!.textContent!.includes('5 coins') && deepAll(view, 'input[name=speed]').length === 4,
+    )
+  })
+
+  afterEach(() => view.remove())
+
+  const press = (text: string): void => deepOne(view, 'button', text).click()
+  const shows = (text: string): boolean =>
+    deepAll(view, 'p, dt, dd, h1, span').some((element) => element.textContent!.includes(text))
+
+  async function review(): Promise<void> {
+    type(deepOne(view, '#recipient'), 'opentab:tabrt1pbob?amount=2&label=Bob')
+    await view.updateComplete
+    press('Review payment')
+    await until('the review', () => deepAll(view, 'ot-send-review').length === 1)
+    await until('its text', () => shows('They get'))
+  }
+
+  it('says what is wrong with each field and asks the node for no plan', async () => {
+    type(deepOne(view, '#recipient'), 'bc1qelse')
+    type(deepOne(view, '#amount'), '6')
+    await view.updateComplete
+    press('Review payment')
+    await until('both problems', () => shows('Not of this network.') && shows('you have 5 coins'))
+    assert.equal(deepOne(view, '#recipient').getAttribute('aria-invalid'), 'true')
+    assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
+  })
+
+  it('shows what the node planned, and signs nothing before it is confirmed', async () => {
+    await review()
+    const text = (id: string): string =>
+      deepOne(view, `[data-testid=review-${id}]`).textContent!.replace(/\s+/g, ' ').trim()
+    assert.include(text('recipient'), 'tabrt1pbob')
+    assert.equal(text('amount'), '2 coins')
+    assert.include(text('fee'), '0.000002 coins')
+    assert.equal(text('total'), '2.000002 coins')
+    assert.equal(opentab.count('walletprocesspsbt'), 0)
+    press('Back')
+    await view.updateComplete
+    assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '2')
+    assert.equal(opentab.count('sendrawtransaction'), 0)
+  })
+
+  it('sends, keeps the label, and counts confirmations at every block', async () => {
+    await review()
+    press('Send 2 coins')
+    await until('it is sent', () => shows('2 coins sent'))
+    assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
+    await until('it waits', () => shows('Unconfirmed'))
+    confirmations = 2
+    opentab.emit('tip', TIP)
+    await until('two confirmations', () => shows('2 of 6 confirmations'))
+    confirmations = -1
+    opentab.emit('tip', TIP)
+    await until('the conflict', () => shows('Conflicted'))
+  })
+
+  it('asks for the passphrase of a locked wallet, and sends nothing without it', async () => {
+    opentab.signer = { state: 'locked', account: ACCOUNT }
+    let asked = 0
+    const refuse = (event: Event): void => {
+      asked++
+      ;(event as CustomEvent<UnlockRequest>).detail.resolve(false)
+    }
+    document.body.addEventListener('ot-unlock', refuse)
+    await review()
+    press('Send 2 coins')
+    await until('it asked', () => asked === 1)
+    document.body.removeEventListener('ot-unlock', refuse)
+    await view.updateComplete
+    assert.equal(opentab.count('walletprocesspsbt'), 0)
+    assert.equal(opentab.count('sendrawtransaction'), 0)
+  })
+})
+
+describe('creating a wallet', () => {
+  const words = 'abandon ability able about above absent absorb abstract absurd abuse access accident'.split(
+    ' ',
+  )
+  let opentab: ScriptedOpentab
+  let view: WalletCreate
+
+  beforeEach(async () => {
+    localStorage.removeItem('opentab.backup.abcdefgh')
+    opentab = new ScriptedOpentab({
+      createwallet: () => {
+        opentab.signer = { state: 'locked', account: ACCOUNT }
+        return { name: '', mnemonic: words.join(' ') }
+      },
+    })
+    opentab.signer = { state: 'none' }
+    view = new WalletCreate()
+    view.node = new LiveNode(opentab)
+    document.body.append(view)
+    await view.updateComplete
+  })
+
+  afterEach(() => view.remove())
+
+  const press = (text: string): void => deepOne(view, 'button', text).click()
+
+  async function createWith(passphrase: string, repeated: string): Promise<void> {
+    const [first, second] = deepAll(view, 'input[type=password]')
+    type(first!, passphrase)
+    type(second!, repeated)
+    await view.updateComplete
+    press('Create the wallet')
+  }
+
+  it('takes no passphrase that was not typed twice the same', async () => {
+    await createWith('one', 'other')
+    await until('the problem', () =>
+      deepAll(view, '.error').some(({ textContent }) => textContent!.includes('differ')),
+    )
+    assert.equal(opentab.count('createwallet'), 0)
+  })
+
+  it('accepts the backup only with the right words, then remembers it', async () => {
+    await createWith('correct horse', 'correct horse')
+    await until('the words', () => deepAll(view, '.word').length === 12)
+    press('I wrote them down')
+    await view.updateComplete
+    const fields = deepAll(view, 'input[id^=word-]')
+    assert.lengthOf(fields, 3)
+    type(fields[0]!, 'zoo')
+    press('Finish')
+    await view.updateComplete
+    assert.isFalse(isBackedUp(view.node))
+    assert.include(deepOne(view, '.error:not([hidden])').textContent!, 'another word')
+    for (const field of fields) type(field, ` ${words[Number(field.id.slice(5))]!.toUpperCase()} `)
+    press('Finish')
+    assert.isTrue(isBackedUp(view.node))
+  })
+
+  it('shows no word again once it was left', async () => {
+    await createWith('correct horse', 'correct horse')
+    await until('the words', () => deepAll(view, '.word').length === 12)
+    view.remove()
+    document.body.append(view)
+    await until('the words are gone', () => deepAll(view, '.word').length === 0)
+  })
+})
