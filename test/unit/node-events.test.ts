@@ -135,12 +135,16 @@ async function assertStopped(node: RigNode, height: number): Promise<void> {
 test('a full disk stops mining and payments; the chain stays readable and reopens', async () => {
   const rig = new NodeRig()
   const chainStore = new FillingChainStore()
-  const node = await rig.add('node', { chainStore })
+  const walletStore = new FillingWalletStore()
+  const node = await rig.add('node', { chainStore, walletStore })
   await node.fund()
   await node.rpc('setgenerate', true)
   chainStore.full = true
   await rig.until(() => node.told('fault').length > 0)
   await assertStopped(node, 6)
+  walletStore.full = true
+  assert.equal((await node.failure('setlabel', STRANGER, 'someone')).code, -20)
+  assert.equal(node.told('fault').length, 1, 'told once')
   await rig.time.complete(node.core.close())
 
   const again = await rig.add('node', { chainStore: chainStore.clone() })
@@ -181,6 +185,7 @@ test('a node that is closed amid its work is done when told so, and opens at wha
   await rig.time.complete(closing)
   const told = node.events.length
   const { hash } = node.told('tip').at(-1)!
+  node.signer.lock()
   await rig.time.run(60_000)
   assert.equal(node.events.length, told, 'a closed node is silent')
   for (const method of ['getblockcount', 'setgenerate', 'getnewaddress']) {

@@ -59,9 +59,9 @@ test('a payment that fell out of the mempool is offered again with the next bloc
   const txid = await payer.rpc('sendtoaddress', STRANGER, 1)
   const later = Math.floor(rig.time.now() / 1000) + 15 * 86_400
   for (const node of [payer, miner]) await node.rpc('setmocktime', later)
-  await miner.generate(1, STRANGER)
-  rig.network.heal()
-  await rig.until(() => payer.tip === miner.tip && payer.core.mempool.size === 1)
+  const [hash] = await miner.generate(1, STRANGER)
+  assert.equal(await payer.rpc('submitblock', await miner.rpc('getblock', hash, 0)), null)
+  await rig.until(() => payer.core.mempool.size === 1)
   assert.deepEqual(
     payer.told('transaction').map((told) => [told.txid, told.change]),
     [

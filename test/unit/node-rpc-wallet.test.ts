@@ -1,7 +1,25 @@
 /** Promise: the wallet answers RPC with Bitcoin Core's shapes and codes, and no payment is lost, doubled or half made. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { type Json, NodeRig, RIG_PARAMS, type RigNode, STRANGER } from '../support/node-rig.ts'
+
+/** A disk that takes its time. */
+class HeldWalletStore extends MemoryWalletStore {
+  private held: Promise<void> = Promise.resolve()
+  release: () => void = () => {}
+
+  hold(): void {
+    this.held = new Promise((resolve) => {
+      this.release = resolve
+    })
+  }
+
+  override async commit(changes: ReadonlyMap<string, string | undefined>): Promise<void> {
+    await this.held
+    return super.commit(changes)
+  }
+}
 
 /** A node with one mature coin of 50. */
 async function fundedNode(): Promise<RigNode> {
@@ -190,6 +208,36 @@ test('a PSBT is planned, signed and sent; the wallet learns of it and its coin i
   await node.restart()
   assert.equal((await node.rpc('gettransaction', txid)).state, 'pending', 'it was durable')
   assert.deepEqual(await node.rpc('getrawmempool'), [txid])
+})
+
+test('a payment of the wallet is durable before the network hears of it, whoever sends it', async () => {
+  const rig = new NodeRig()
+  const walletStore = new HeldWalletStore()
+  const node = await rig.add('node', { walletStore })
+  const peer = await rig.add('peer', { wallet: false })
+  await node.fund()
+  await rig.until(() => peer.tip === node.tip)
+  const { psbt } = await node.rpc('walletcreatefundedpsbt', [], { [STRANGER]: 1 })
+  const { hex } = await node.rpc('walletprocesspsbt', psbt)
+  walletStore.hold()
+  const sent = node.rpc('sendrawtransaction', hex)
+  await rig.time.run(5_000)
+  assert.equal(peer.core.mempool.size, 0)
+  walletStore.release()
+  await sent
+  await rig.until(() => peer.core.mempool.size === 1)
+})
+
+test('a payment that the mempool refuses is given up: its coins are free again', async () => {
+  const node = await fundedNode()
+  const pay = ['sendtoaddress', STRANGER, 1, '', '', false, true, null, '', false] as const
+  const { code, message } = await node.failure(...pay, 0.5)
+  assert.equal(code, -26)
+  assert.match(message, /was not sent: The fee of .* Its coins are free again/)
+  assert.equal((await node.rpc('listunspent')).length, 1)
+  const [line] = (await node.rpc('listtransactions')).slice(-1)
+  assert.deepEqual([line.state, line.abandoned, line.inmempool], ['abandoned', true, false])
+  await node.rpc(...pay, 1)
 })
 
 test('chosen coins and all outputs bearing the fee empty the wallet', async () => {
