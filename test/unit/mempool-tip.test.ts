@@ -200,7 +200,7 @@ describe('mempool and the tip', () => {
     const fork = node.tip
     const parents = coins.slice(0, 3).map((coin) => node.spend([coin], 9_000))
     await node.mine(parents)
-    const children = parents.map((parent, i) => node.spend(node.wallet.coinsOf(parent), 200 + i))
+    const children = parents.map((parent, i) => node.spend(node.wallet.coinsOf(parent), 202 - i))
     for (const child of children) assert.equal(await node.code(child), 'ok')
     const told = node.told.length
     await branch(node, fork, 2)
