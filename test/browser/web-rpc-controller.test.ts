@@ -62,7 +62,8 @@ describe('RpcController', () => {
     waiting[1]!.answer('about b')
     await until('the answer', () => host.answer.value === 'about b')
     waiting[0]!.answer('about a')
-    await host.updateComplete
+    // A frame lies after all that the answer can set off.
+    await new Promise((resolve) => requestAnimationFrame(resolve))
     assert.equal(host.answer.value, 'about b')
   })
 
