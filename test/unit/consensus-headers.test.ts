@@ -75,6 +75,14 @@ test('time-too-new: a time is at most two minutes ahead, and is retried, not con
   assert.equal(at(context.now + 121), 'retry time-too-new')
 })
 
+test('time-too-new: two hours where blocks are made on demand', () => {
+  const onDemand = { ...context, params: { ...params, testControls: true } }
+  const at = (time: number): string =>
+    code(contextualCheckHeader(BlockHeader.of({ ...three.block.header, time }), onDemand))
+  assert.equal(at(context.now + 7200), 'ok')
+  assert.equal(at(context.now + 7201), 'retry time-too-new')
+})
+
 test('the median time is the middle one, the later of two', () => {
   assert.equal(medianTime([5]), 5)
   assert.equal(medianTime([9, 5]), 9)
