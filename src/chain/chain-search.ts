@@ -1,8 +1,11 @@
-/** Finding transactions in the active chain, newest block first. Thread: the brain. */
+/**
+ * Finding transactions in the active chain, newest block first. Blocks are found by what they mention, and only those are read. Thread: the
+ * brain.
+ */
 import type { Coin } from '../consensus/coins.ts'
 import type { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
-import type { Txid } from '../primitives/hashes.ts'
+import { fromDisplay, type Txid } from '../primitives/hashes.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { Chain } from './chain.ts'
@@ -23,8 +26,8 @@ export async function findTransaction(
   txid: Txid,
   within?: HeaderIndex,
 ): Promise<FoundTransaction | undefined> {
-  const places = within === undefined ? activeChain(chain) : [within]
-  for (const index of places) {
+  const places = within === undefined ? chain.blocksMentioning(fromDisplay(txid)) : [within]
+  for await (const index of places) {
     const block = await chain.readBlock(index)
     const at = block?.transactions.findIndex((tx) => tx.txid === txid) ?? -1
     if (block && at >= 0) return found(index, block, at, await chain.readSpentCoins(index))
@@ -37,7 +40,7 @@ export async function* findByOutputKey(
   chain: Chain,
   outputKey: Uint8Array,
 ): AsyncGenerator<FoundTransaction> {
-  for (const index of activeChain(chain)) {
+  for await (const index of chain.blocksMentioning(outputKey)) {
     const block = await chain.readBlock(index)
     if (!block) continue
     const coins = await chain.readSpentCoins(index)
@@ -50,11 +53,6 @@ export async function* findByOutputKey(
       if (pays || candidate.spent?.some((coin) => equalBytes(coin.outputKey, outputKey))) yield candidate
     }
   }
-}
-
-/** From the tip down to the first block after genesis. */
-function* activeChain(chain: Chain): Generator<HeaderIndex> {
-  for (let height = chain.headers.height(chain.tip); height > 0; height--) yield chain.activeAt(height)
 }
 
 /** `coins` are those that the whole block spent. */

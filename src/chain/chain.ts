@@ -16,6 +16,7 @@ import { accept, invalid, notNow, type Rejection, type Result, retry } from '../
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
 import { BlockArchive } from './block-archive.ts'
+import { isMentioned } from './block-mentions.ts'
 import { Candidates } from './candidates.ts'
 import { CoinsCache } from './coins-cache.ts'
 import { type HeaderIndex, HeaderTree, NO_HEADER } from './header-tree.ts'
@@ -58,6 +59,8 @@ const DEFAULT_COIN_CACHE_BYTES = 256 * 1024 * 1024
 /** Bounds of what is connected between two waits for a port, so that the brain answers others meanwhile. At least one block. */
 const MAX_BATCH_BYTES = 1024 * 1024
 const MAX_BATCH_BLOCKS = 64
+/** Blocks whose mentions are read at a time: a few megabytes of them on a busy network. */
+const MENTIONS_AT_ONCE = 256
 export class Chain {
   readonly params: NetworkParams
   readonly genesis: Block
@@ -233,6 +236,19 @@ export class Chain {
     return undo && spentCoinsIn(undo)
   }
 
+  /**
+   * The blocks of the active chain, newest first, that have a transaction of this id (32 bytes, internal order), or that pay or
+   * spend a coin of this output key. Once in 2^64 a block comes that does not: look into it.
+   */
+  async *blocksMentioning(id: Uint8Array): AsyncGenerator<HeaderIndex> {
+    // A block comes after its parent, in the tree and in the store.
+    for (let last = this.tip; last > 0; last -= MENTIONS_AT_ONCE) {
+      const records = await this.store.readMentions(Math.max(1, last - MENTIONS_AT_ONCE + 1), last)
+      for (const { index, bytes } of records.reverse())
+        if (this.isActive(index) && isMentioned(bytes, id)) yield index
+    }
+  }
+
   /** The coins of the active chain at these outpoints, in order; undefined where spent or unknown. One batched read. */
   async coins(prevouts: readonly Outpoint[]): Promise<(Coin | undefined)[]> {
     const found = await this.coinsCache.load(prevouts)
@@ -260,7 +276,10 @@ export class Chain {
     })
   }
 
-  /** Takes back `invalidate` and verdicts on its descendants (`reconsiderblock`). The move that may follow is awaited by `settled`. */
+  /**
+   * Takes back the marks of a block, its ancestors and its descendants (`reconsiderblock`). `settled` waits for the move that may
+   * follow.
+   */
   reconsider(index: HeaderIndex): Promise<void> {
     return this.request(async () => {
       this.headers.clearInvalid(index)
@@ -442,7 +461,8 @@ export class Chain {
     const staged = this.coinsCache.stage(changes, before)
     const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
     const state = { ...staged.state, tip }
-    await this.archive.write({ undo: move.undo, delta: staged.delta, state }, marks)
+    const { undo, mentions } = move
+    await this.archive.write({ undo, mentions, delta: staged.delta, state }, marks)
     this.coinsCache.commit(staged)
     this.active.length = height + 1
     for (const { index } of move.connected) this.active.push(index)

@@ -12,6 +12,7 @@ import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { PlacedBlock } from './block-archive.ts'
+import { mentionsOf } from './block-mentions.ts'
 import type { CoinsCache } from './coins-cache.ts'
 import type { HeaderIndex } from './header-tree.ts'
 import { type BlockRecord, StorageError } from './store.ts'
@@ -32,6 +33,8 @@ export class Move {
   readonly connected: PlacedBlock[] = []
   /** Undo data of the blocks connected. */
   readonly undo: BlockRecord[] = []
+  /** What the blocks connected mention. */
+  readonly mentions: BlockRecord[] = []
   private readonly coins: CoinsCache
   private readonly pool: CheckPool
   /** The committed coins that the move touches, and no others; and what becomes of them. From the first load on. */
@@ -88,8 +91,10 @@ export class Move {
       if (!result.ok) return (await this.verdict()) ?? { index, rejection: result }
       this.connected.push({ index, block })
       this.bytes += block.bytes.length
-      this.undo.push({ index, bytes: result.value.undo })
-      this.startChecks(index, result.value.checks)
+      const { undo, checks } = result.value
+      this.undo.push({ index, bytes: undo })
+      this.mentions.push({ index, bytes: mentionsOf(block, undo) })
+      this.startChecks(index, checks)
     }
     return undefined
   }

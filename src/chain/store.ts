@@ -31,7 +31,7 @@ export interface HeaderPage {
   readonly bytes: Uint8Array
 }
 
-/** The body or the undo data of a block. */
+/** The body of a block, its undo data, or what it mentions (`block-mentions.ts`). */
 export interface BlockRecord {
   readonly index: HeaderIndex
   readonly bytes: Uint8Array
@@ -84,6 +84,7 @@ export interface ChainBatch {
   readonly headerPages?: readonly HeaderPage[]
   readonly bodies?: readonly BlockRecord[]
   readonly undo?: readonly BlockRecord[]
+  readonly mentions?: readonly BlockRecord[]
   readonly delta?: CoinDelta
   readonly buckets?: readonly CoinBucket[]
   readonly state?: ChainState
@@ -104,6 +105,8 @@ export interface ChainStore {
   /** In the order asked for; undefined where there is no record. */
   readBodies(indexes: readonly HeaderIndex[]): Promise<(Uint8Array | undefined)[]>
   readUndo(indexes: readonly HeaderIndex[]): Promise<(Uint8Array | undefined)[]>
+  /** Of the blocks from `first` to `last`, both included, where there is one; in order. */
+  readMentions(first: HeaderIndex, last: HeaderIndex): Promise<BlockRecord[]>
   /** In the order asked for; undefined where nothing was ever written. */
   readBuckets(bits: number, buckets: readonly number[]): Promise<(Uint8Array | undefined)[]>
   /** Waits for the writes under way. */

@@ -4,13 +4,19 @@
  */
 import { unwrap } from 'idb'
 import type { HeaderIndex } from '../chain/header-tree.ts'
-import { type ChainBatch, type ChainStore, StorageError, type StoredChain } from '../chain/store.ts'
+import {
+  type BlockRecord,
+  type ChainBatch,
+  type ChainStore,
+  StorageError,
+  type StoredChain,
+} from '../chain/store.ts'
 import { SALT_BYTES } from '../consensus/outpoint-table.ts'
 import { ownBytes } from './own-bytes.ts'
 import type { ProfileDatabase } from './profile-database.ts'
 
 type RecordStore = 'bodies' | 'undo'
-type BatchStore = RecordStore | 'chain-state' | 'headers' | 'deltas' | 'buckets'
+type BatchStore = RecordStore | 'mentions' | 'chain-state' | 'headers' | 'deltas' | 'buckets'
 
 export class IdbChainStore implements ChainStore {
   private readonly database: ProfileDatabase
@@ -58,6 +64,7 @@ export class IdbChainStore implements ChainStore {
       headerPages = [],
       bodies = [],
       undo = [],
+      mentions = [],
       delta,
       buckets = [],
       state,
@@ -68,6 +75,7 @@ export class IdbChainStore implements ChainStore {
       headers: headerPages.length > 0,
       bodies: bodies.length > 0,
       undo: undo.length > 0,
+      mentions: mentions.length > 0,
       deltas: delta !== undefined || dropDeltas !== undefined,
       buckets: buckets.length > 0 || keepBuckets !== undefined,
       'chain-state': state !== undefined,
@@ -83,6 +91,7 @@ export class IdbChainStore implements ChainStore {
       for (const { page, bytes } of headerPages) put('headers', [chainstate, page], bytes)
       for (const { index, bytes } of bodies) put('bodies', [chainstate, index], bytes)
       for (const { index, bytes } of undo) put('undo', [chainstate, index], bytes)
+      for (const { index, bytes } of mentions) put('mentions', [chainstate, index], bytes)
       if (delta) put('deltas', [chainstate, delta.sequence], delta.bytes)
       for (const { bits, bucket, bytes } of buckets) put('buckets', [chainstate, bits, bucket], bytes)
       if (dropDeltas !== undefined)
@@ -104,6 +113,16 @@ export class IdbChainStore implements ChainStore {
 
   readUndo(indexes: readonly HeaderIndex[]): Promise<(Uint8Array | undefined)[]> {
     return this.readRecords('undo', indexes)
+  }
+
+  async readMentions(first: HeaderIndex, last: HeaderIndex): Promise<BlockRecord[]> {
+    this.assertOpen()
+    const range = IDBKeyRange.bound([this.chainstate, first], [this.chainstate, last])
+    return this.database.transact(['mentions'], 'readonly', 'relaxed', async (transaction) => {
+      const store = transaction.objectStore('mentions')
+      const [keys, records] = await Promise.all([store.getAllKeys(range), store.getAll(range)])
+      return records.map((bytes, i) => ({ index: keys[i][1], bytes }))
+    })
   }
 
   async readBuckets(bits: number, buckets: readonly number[]): Promise<(Uint8Array | undefined)[]> {

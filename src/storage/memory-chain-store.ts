@@ -5,6 +5,7 @@
 
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import {
+  type BlockRecord,
   type ChainBatch,
   type ChainState,
   type ChainStore,
@@ -20,6 +21,7 @@ export class MemoryChainStore implements ChainStore {
   private readonly headerPages = new Map<number, Uint8Array>()
   private readonly bodies = new Map<HeaderIndex, Uint8Array>()
   private readonly undo = new Map<HeaderIndex, Uint8Array>()
+  private readonly mentions = new Map<HeaderIndex, Uint8Array>()
   private readonly deltas = new Map<number, Uint8Array>()
   /** By bits, then by bucket. */
   private readonly buckets = new Map<number, Map<number, Uint8Array>>()
@@ -37,6 +39,7 @@ export class MemoryChainStore implements ChainStore {
     for (const [key, value] of this.headerPages) copy.headerPages.set(key, value)
     for (const [key, value] of this.bodies) copy.bodies.set(key, value)
     for (const [key, value] of this.undo) copy.undo.set(key, value)
+    for (const [key, value] of this.mentions) copy.mentions.set(key, value)
     for (const [key, value] of this.deltas) copy.deltas.set(key, value)
     for (const [bits, level] of this.buckets) copy.buckets.set(bits, new Map(level))
     return copy
@@ -59,6 +62,7 @@ export class MemoryChainStore implements ChainStore {
     for (const { page, bytes } of batch.headerPages ?? []) this.headerPages.set(page, ownBytes(bytes))
     for (const { index, bytes } of batch.bodies ?? []) this.bodies.set(index, ownBytes(bytes))
     for (const { index, bytes } of batch.undo ?? []) this.undo.set(index, ownBytes(bytes))
+    for (const { index, bytes } of batch.mentions ?? []) this.mentions.set(index, ownBytes(bytes))
     if (batch.delta) this.deltas.set(batch.delta.sequence, ownBytes(batch.delta.bytes))
     for (const { bits, bucket, bytes } of batch.buckets ?? []) {
       const level = this.buckets.get(bits) ?? new Map<number, Uint8Array>()
@@ -79,6 +83,16 @@ export class MemoryChainStore implements ChainStore {
   async readUndo(indexes: readonly HeaderIndex[]): Promise<(Uint8Array | undefined)[]> {
     this.assertOpen()
     return indexes.map((index) => this.undo.get(index))
+  }
+
+  async readMentions(first: HeaderIndex, last: HeaderIndex): Promise<BlockRecord[]> {
+    this.assertOpen()
+    const records: BlockRecord[] = []
+    for (let index = first; index <= last; index++) {
+      const bytes = this.mentions.get(index)
+      if (bytes) records.push({ index, bytes })
+    }
+    return records
   }
 
   async readBuckets(bits: number, buckets: readonly number[]): Promise<(Uint8Array | undefined)[]> {

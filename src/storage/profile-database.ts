@@ -24,6 +24,7 @@ export interface ProfileSchema extends DBSchema {
   headers: { key: [chainstate: number, page: number]; value: Uint8Array }
   bodies: { key: [chainstate: number, index: number]; value: Uint8Array }
   undo: { key: [chainstate: number, index: number]; value: Uint8Array }
+  mentions: { key: [chainstate: number, index: number]; value: Uint8Array }
   deltas: { key: [chainstate: number, sequence: number]; value: Uint8Array }
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
   wallet: { key: string; value: string }
@@ -41,6 +42,7 @@ const STORES: readonly StoreName[] = [
   'headers',
   'bodies',
   'undo',
+  'mentions',
   'deltas',
   'buckets',
   'wallet',
@@ -107,7 +109,9 @@ export class ProfileDatabase {
         (connection) => connection.close(),
         () => undefined,
       )
-      throw storageErrorOf(error)
+      // What Firefox says in a private window.
+      const isRefused = error instanceof DOMException && error.name === 'InvalidStateError'
+      throw isRefused ? refused({ cause: error }) : storageErrorOf(error)
     }
   }
 
@@ -156,7 +160,7 @@ function abort(transaction: ProfileTransaction<Mode> | undefined): void {
   }
 }
 
-/** What to say for an exception of IndexedDB. Other errors are bugs and stay what they are. */
+/** What to say for an exception of IndexedDB. Those that only a bug can cause, and other errors, stay what they are. */
 function storageErrorOf(error: unknown): unknown {
   if (!(error instanceof DOMException)) return error
   const cause = { cause: error }
@@ -177,17 +181,26 @@ function storageErrorOf(error: unknown): unknown {
         cause,
       )
     case 'NotReadableError':
-    case 'DataCloneError':
       return new StorageError(
         'corrupt',
         'The browser cannot read what it stored. Clear the data of this site to start again.',
         cause,
       )
+    case 'DataCloneError':
+    case 'DataError':
+    case 'NotFoundError':
+    case 'ReadOnlyError':
+    case 'TransactionInactiveError':
+      return error
     default:
-      return new StorageError(
-        'unavailable',
-        'The browser does not let this page store data: leave private browsing, or allow site data for this page.',
-        cause,
-      )
+      return refused(cause)
   }
+}
+
+function refused(cause: ErrorOptions): StorageError {
+  return new StorageError(
+    'unavailable',
+    'The browser does not let this page store data: leave private browsing, or allow site data for this page.',
+    cause,
+  )
 }

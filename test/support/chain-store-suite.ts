@@ -60,6 +60,7 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
         ],
         bodies: [{ index: 5, bytes: large.subarray(10, 13) }],
         undo: [{ index: 5, bytes: new Uint8Array(0) }],
+        mentions: [300, 5, 4, 7].map((index) => ({ index, bytes: bytes(index % 256) })),
         delta: { sequence: 1, bytes: bytes(11) },
         buckets: [
           { bits: 4, bucket: 15, bytes: bytes(15) },
@@ -78,6 +79,11 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
       same(bodies, [undefined, bytes(10, 11, 12)])
       same(bodies[1]?.buffer.byteLength, 3)
       same(await again.readUndo([5, 0, 5]), [bytes(), undefined, bytes()])
+      same(
+        await again.readMentions(5, 300),
+        [5, 7, 300].map((index) => ({ index, bytes: bytes(index % 256) })),
+      )
+      same(await again.readMentions(8, 299), [])
       same(await again.readBuckets(4, [0, 1, 15]), [bytes(16), undefined, bytes(15)])
       same(await again.readBuckets(5, [0]), [undefined])
     },
@@ -131,6 +137,7 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
         () => store.write({ state: STATE }),
         () => store.readBodies([0]),
         () => store.readUndo([0]),
+        () => store.readMentions(0, 1),
         () => store.readBuckets(0, [0]),
       ]
       for (const call of calls) {

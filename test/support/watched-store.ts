@@ -12,6 +12,8 @@ export class WatchedStore implements ChainStore {
   readonly batches: ChainBatch[] = []
   /** Buckets read. */
   bucketsRead = 0
+  /** Bodies read. */
+  bodiesRead = 0
   private readonly writesGranted: number
   private readonly kind: StorageErrorKind
 
@@ -37,11 +39,16 @@ export class WatchedStore implements ChainStore {
   }
 
   readBodies(indexes: readonly number[]) {
+    this.bodiesRead += indexes.length
     return this.inner.readBodies(indexes)
   }
 
   readUndo(indexes: readonly number[]) {
     return this.inner.readUndo(indexes)
+  }
+
+  readMentions(first: number, last: number) {
+    return this.inner.readMentions(first, last)
   }
 
   readBuckets(bits: number, buckets: readonly number[]) {
@@ -56,12 +63,13 @@ export class WatchedStore implements ChainStore {
 
 /** Records of a batch: each is a request to IndexedDB, and so is each deletion of a range. */
 export function requestsOf(batch: ChainBatch): number {
-  const { headerPages = [], bodies = [], undo = [], buckets = [] } = batch
+  const { headerPages = [], bodies = [], undo = [], mentions = [], buckets = [] } = batch
   const single = [batch.delta, batch.state, batch.dropDeltas, batch.keepBuckets]
   return (
     headerPages.length +
     bodies.length +
     undo.length +
+    mentions.length +
     buckets.length +
     single.filter((item) => item !== undefined).length
   )
