@@ -36,7 +36,7 @@ import {
 /** Coins of a bucket, at most and on average: records of 64 to 128 KiB. */
 const MAX_BUCKET_COINS = 1600
 const MIN_BUCKET_COINS = 4
-/** A bucket is at most this part of the cache, and what is read or merged at once at most `1 / 8`. */
+/** Buckets that fit into the cache, at least: a small cache has small buckets. An eighth of it is read or merged at once. */
 const BUCKETS_IN_CACHE = 16
 /** Changes after which a checkpoint begins, at least; an eighth of all coins in a large set. */
 const CHECKPOINT_CHANGES = 65_536
