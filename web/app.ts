@@ -81,7 +81,7 @@ export class App extends LitElement {
       .bar {
         display: flex;
         align-items: center;
-        gap: 20px;
+        gap: 16px;
         max-width: calc(var(--page-width) + 2 * var(--gutter));
         height: 60px;
         margin: 0 auto;
@@ -110,7 +110,7 @@ export class App extends LitElement {
         display: flex;
         align-items: center;
         gap: 8px;
-        padding: 7px 12px;
+        padding: 7px 11px;
         border-radius: 8px;
         color: var(--muted);
         font-weight: 540;
@@ -202,7 +202,7 @@ export class App extends LitElement {
           display: none;
         }
       }
-      @media (max-width: 760px) {
+      @media (max-width: 960px) {
         .bar {
           height: 54px;
           gap: 10px;

@@ -50,7 +50,7 @@ export class Notices extends LitElement {
           transform: translateY(8px);
         }
       }
-      @media (max-width: 760px) {
+      @media (max-width: 960px) {
         :host {
           right: 16px;
           bottom: 84px;

@@ -3,7 +3,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { sentence } from '../live-node.ts'
 import { newTabUrl } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { TabError } from '../tab/tab-error.ts'
+import { TabError, type TabErrorKind } from '../tab/tab-error.ts'
 import { mark } from './icons.ts'
 
 /** What is under way, by the steps that `startTab` tells. */
@@ -89,14 +89,21 @@ export class StartScreen extends LitElement {
     return html`<h1>${TITLES[kind]}</h1>
       <p class="wrap" role="alert">${sentence(failure)}</p>
       ${missing.length > 0 ? html`<ul aria-label="What is missing">${missing.map((name) => html`<li>${name}</li>`)}</ul>` : nothing}
+      ${kind === 'unsupported' ? nothing : this.#wayOut(kind)}`
+  }
+
+  #wayOut(kind: TabErrorKind) {
+    const isNamed = new URLSearchParams(location.search).has('profile')
+    return html`<div class="row">
+      <button class="primary" @click=${() => location.reload()}>Try again</button>
       ${
-        kind === 'unsupported'
-          ? nothing
-          : html`<div class="row">
-            <button class="primary" @click=${() => location.reload()}>Try again</button>
-            ${location.search === '' ? nothing : html`<a class="button" href=${kind === 'address' ? '/' : newTabUrl()}>Open without a profile name</a>`}
-          </div>`
-      }`
+        kind === 'address'
+          ? html`<a class="button" href="/">Open the public network</a>`
+          : isNamed
+            ? html`<a class="button" href=${newTabUrl()}>Open another profile</a>`
+            : nothing
+      }
+    </div>`
   }
 }
 customElements.define('ot-start-screen', StartScreen)

@@ -94,6 +94,7 @@ export class UnlockDialog extends LitElement {
         .problem=${this.#task.problem}
         @change=${(event: Event) => {
           this.passphrase = (event.target as HTMLInputElement).value
+          this.#task.fail(undefined)
         }}
       ></ot-passphrase>
       <div class="field">

@@ -340,6 +340,9 @@ export const base = css`
   .empty > * + * {
     margin-top: 12px;
   }
+  .empty h1 {
+    color: var(--text);
+  }
 
   /* Pairs of a name and a value, one below another. */
   .facts {
@@ -429,6 +432,11 @@ export const base = css`
     }
     .wide-only {
       display: none;
+    }
+    /* The last cell that is shown. */
+    th:not(:has(~ :not(.wide-only))),
+    td:not(:has(~ :not(.wide-only))) {
+      padding-right: 0;
     }
   }
   @media (pointer: coarse) {
