@@ -116,7 +116,14 @@ const NO_ORIGIN: KeyOrigin = { fingerprint: 0, path: [] }
 
 function fromBranches(body: string, ranged: boolean, branches: readonly Branch[]): Descriptor {
   const text = `${body}#${descriptorChecksum(body)}`
+  const known = keysOf(text)
   const derive = (branch: number, index: number): DerivedKey => {
+    const key = `${branch}/${index}`
+    const derived = known.get(key) ?? deriveAnew(branch, index)
+    known.set(key, derived)
+    return derived
+  }
+  const deriveAnew = (branch: number, index: number): DerivedKey => {
     const { origin, internalKey: keyAt } = branches[branch]
     const internalKey = keyAt(index)
     const tweaked = taprootOutputKey(internalKey)
@@ -126,6 +133,20 @@ function fromBranches(body: string, ranged: boolean, branches: readonly Branch[]
     return { internalKey, outputKey: tweaked.outputKey, origin: { fingerprint: origin.fingerprint, path } }
   }
   return { text, ranged, branches: branches.length, derive }
+}
+
+/** Descriptors whose keys are remembered. */
+const MAX_REMEMBERED = 16
+const remembered = new Map<string, Map<string, DerivedKey>>()
+
+/** The keys derived so far of a descriptor: each takes a millisecond, and every payment and every reopened wallet asks for the same ones. */
+function keysOf(text: string): Map<string, DerivedKey> {
+  const keys = remembered.get(text) ?? new Map<string, DerivedKey>()
+  const oldest = remembered.keys().next()
+  if (!remembered.has(text) && remembered.size >= MAX_REMEMBERED && !oldest.done)
+    remembered.delete(oldest.value)
+  remembered.set(text, keys)
+  return keys
 }
 
 /** `/86h/1'/0` as child numbers; undefined where a step is none. */
