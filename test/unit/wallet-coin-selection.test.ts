@@ -81,13 +81,22 @@ test('what is selected pays the amounts and the fee, and accounts for every sato
       const slack =
         feeOf(OUTPUT_WEIGHT + INPUT_WEIGHT, asked.feeRate) + DUST + coins.length * (asked.feeRate / 1000 + 1)
       assert.ok(fee <= needed + slack, `fee ${fee}, ${needed} and ${slack}`)
-      assert.ok(change === 0 || change >= DUST)
-      assert.ok(amounts.every((amount) => amount >= DUST))
+      assert.ok(change === 0 || change >= DUST, 'change is dust')
+      assert.ok(
+        amounts.every((amount) => amount >= DUST),
+        'an amount is dust',
+      )
       if (!asked.subtractFee) assert.deepEqual(amounts, asked.amounts)
       assert.equal(new Set(coins).size, coins.length, 'no coin twice')
       const offered = new Set([...asked.candidates, ...(asked.required ?? [])])
-      assert.ok(coins.every((coin) => offered.has(coin)))
-      assert.ok((asked.required ?? []).every((coin) => coins.includes(coin)))
+      assert.ok(
+        coins.every((coin) => offered.has(coin)),
+        'a coin from nowhere',
+      )
+      assert.ok(
+        (asked.required ?? []).every((coin) => coins.includes(coin)),
+        'a required coin is left out',
+      )
     }),
     { numRuns: 1_000 },
   )
@@ -107,7 +116,7 @@ test('it refuses for want of funds only where all useful coins together are too 
         asked.minFee ?? 0,
       )
       const rounding = useful.length * (asked.feeRate / 1000 + 1) + (asked.minFee ?? 0)
-      assert.ok(held(all) - rounding < sum(asked.amounts) + (asked.subtractFee ? 0 : fee))
+      assert.ok(held(all) - rounding < sum(asked.amounts) + (asked.subtractFee ? 0 : fee), 'there was enough')
     }),
     { numRuns: 1_000 },
   )
@@ -123,7 +132,7 @@ test('a payment that coins match exactly makes no change', () => {
   )
   assert.deepEqual(coins.map((coin) => coin.value).sort(), [12_345, 70_000])
   assert.equal(change, 0)
-  assert.ok(fee <= exact)
+  assert.ok(fee <= exact, 'it pays more than the exact fee')
 })
 
 test('the smallest coin that suffices is taken before many', () => {
@@ -162,7 +171,7 @@ test('recipients share the fee evenly', () => {
     }),
   )
   assert.equal(sum(paid), 150_000 - fee)
-  assert.ok(Math.max(...paid) - Math.min(...paid) <= 1)
+  assert.ok(Math.max(...paid) - Math.min(...paid) <= 1, 'unequal parts')
 })
 
 test('a coin that costs more than it brings is left', () => {
@@ -180,7 +189,7 @@ test('refusals say how much there is and how much is needed', () => {
     feeRate: 1_000,
     maxWeight: 100_000,
   })
-  assert.ok(!poor.ok)
+  assert.ok(!poor.ok, 'accepted')
   assert.equal(poor.code, 'insufficient-funds')
   assert.match(poor.detail, /1\.20000000 coins that can be spent.* needs 1\.30000111/)
   const dusty = { candidates: [coin(10_000)], feeRate: 1_000, maxWeight: 100_000 }

@@ -154,9 +154,15 @@ test('a payment is valid, shows at once, and counts its confirmations up', async
     ['false false true', 'true true false'],
   )
   assert.equal(node.wallet.balances().trusted, SUBSIDY - 30_000_000 - waiting.fee!)
-  assert.ok(waiting.fee! >= (payment.vsize * RATE) / 1000 && waiting.fee! < (payment.vsize * RATE) / 1000 + 2)
+  assert.ok(
+    waiting.fee! >= (payment.vsize * RATE) / 1000 && waiting.fee! < (payment.vsize * RATE) / 1000 + 2,
+    'not the fee rate asked for',
+  )
   assert.equal(payment.lockTime, node.chain.headers.height(node.chain.tip))
-  assert.ok(payment.inputs.every(({ sequence }) => sequence === 0xfffffffd))
+  assert.ok(
+    payment.inputs.every(({ sequence }) => sequence === 0xfffffffd),
+    'not replaceable',
+  )
 
   let at = tip
   for (let confirmations = 1; confirmations <= 6; confirmations++) {
@@ -176,7 +182,10 @@ test('a payment of another is pending until it is mined', async () => {
   const tip = await payer.fund(net.genesis, 1)
   await payee.deliver(...net.branch(tip))
   const { address, scriptPubKey } = value(await payee.wallet.newAddress('rent'))
-  assert.ok(payee.wallet.isMine(scriptPubKey) && !payer.wallet.isMine(scriptPubKey))
+  assert.ok(
+    payee.wallet.isMine(scriptPubKey) && !payer.wallet.isMine(scriptPubKey),
+    "taken for another wallet's",
+  )
   const plan = value(
     await payer.wallet.createPayment({ recipients: [{ address, amount: sats(5_000) }], feeRate: RATE }),
   )
@@ -268,7 +277,10 @@ test('after any crash it opens with what it acknowledged, and ends where a fresh
     last.wallet.addresses().map(({ address }) => address),
     addresses,
   )
-  assert.ok(payments.every(({ txid }) => last.wallet.transaction(txid)))
+  assert.ok(
+    payments.every(({ txid }) => last.wallet.transaction(txid)),
+    'a payment is lost',
+  )
 })
 
 test('a chain that lost its last blocks takes the wallet back with it', async () => {
@@ -320,7 +332,7 @@ test('an account is adopted when the signer gets one, and searched for from its 
   await node.wallet.settled()
   assert.equal(node.wallet.height, 60)
   assert.ok(read[0] > 30 && read[0] <= 46, `read from ${read[0]} on`)
-  assert.ok((await node.wallet.newAddress()).ok)
+  assert.ok((await node.wallet.newAddress()).ok, 'no address')
 })
 
 test('an address is stored before it is shown', async () => {
@@ -389,7 +401,7 @@ test('a locked signer leaves everything as it was', async () => {
   assert.equal(codeOf(await node.wallet.sign(plan)), 'wallet-locked')
   assert.equal(node.wallet.balances().trusted, SUBSIDY)
   value(await node.signer.unlock(PASSPHRASE))
-  assert.ok((await node.wallet.sign(plan)).ok)
+  assert.ok((await node.wallet.sign(plan)).ok, 'not signed')
 })
 
 test('change that waits is spent, and only when it must be', async () => {
@@ -397,9 +409,15 @@ test('change that waits is spent, and only when it must be', async () => {
   await node.fund(net.genesis, 2)
   const first = await node.pay(1_000_000)
   const second = await node.pay(1_000_000)
-  assert.ok(second.inputs.every(({ prevout }) => outpointKey(prevout).slice(0, 64) !== first.txid))
+  assert.ok(
+    second.inputs.every(({ prevout }) => outpointKey(prevout).slice(0, 64) !== first.txid),
+    'change was spent',
+  )
   const third = await node.pay(SUBSIDY + 10_000_000)
-  assert.ok(third.inputs.some(({ prevout }) => outpointKey(prevout).slice(0, 64) === first.txid))
+  assert.ok(
+    third.inputs.some(({ prevout }) => outpointKey(prevout).slice(0, 64) === first.txid),
+    'change was not spent',
+  )
 })
 
 test('the user chooses the coins', async () => {
@@ -487,7 +505,7 @@ test('mistakes get a code and a sentence', async () => {
   for (const [code, mistake] of mistakes) {
     const refused = await mistake
     assert.equal(codeOf(refused), code)
-    assert.ok(!refused.ok && /.{20}[.?]$/.test(refused.detail))
+    assert.ok(!refused.ok && /.{20}[.?]$/.test(refused.detail), 'no sentence')
   }
 })
 
@@ -552,7 +570,10 @@ test('listeners hear of changes when these are durable', async () => {
   const [mined] = node.wallet.history()
   const told = heard.find(({ txids }) => txids.includes(mined.txid))!
   const stored = await states[told.commits - 1].load()
-  assert.ok([...stored.keys()].some((key) => key.includes(mined.txid)))
+  assert.ok(
+    [...stored.keys()].some((key) => key.includes(mined.txid)),
+    'told before it was stored',
+  )
   heard.length = 0
   await node.deliver(net.mineEmpty(tip, 1))
   assert.deepEqual(heard, [], 'a block without anything of ours changes confirmations only')

@@ -32,7 +32,7 @@ test('fresh words are read back, however they are typed', () => {
 test('a mistyped word is named, with what it may have been', () => {
   const typed = WORDS.replace('about', 'abuot')
   const refused = wordsToEntropy(typed)
-  assert.ok(!refused.ok)
+  assert.ok(!refused.ok, 'accepted')
   assert.equal(refused.code, 'mnemonic-word')
   assert.match(refused.detail, /Word 12, "abuot"/)
   assert.match(refused.detail, /"about"/)
@@ -47,7 +47,7 @@ test('every word with one letter changed is named, and the word itself is offere
     fc.property(slip, ({ word, at }) => {
       const typo = `${word.slice(0, at)}#${word.slice(at + 1)}`
       const refused = wordsToEntropy(WORDS.replace('about', typo))
-      assert.ok(!refused.ok)
+      assert.ok(!refused.ok, 'accepted')
       assert.match(refused.detail, new RegExp(`"${word}"`))
     }),
     { numRuns: 30 },
@@ -66,7 +66,7 @@ test("no network has Bitcoin's coin type, and networks differ", () => {
   fc.assert(
     fc.property(genesis, genesis, (a, b) => {
       const type = coinType(PUBLIC, a)
-      assert.ok(type > 1 && type < HARDENED)
+      assert.ok(type > 1 && type < HARDENED, 'out of range')
       if (bytesToHex(a) !== bytesToHex(b)) assert.notEqual(type, coinType(PUBLIC, b))
     }),
   )

@@ -118,7 +118,7 @@ test('a payment waits, confirms, and waits again after its block was left', () =
   assert.equal(ledger.unspent().length, before.length - 1, 'its change counts once the mempool has it')
   ledger.addToMempool(payment, 5)
   assert.equal(ledger.unspent().length, before.length)
-  assert.ok(ledger.isTrusted(ledger.get(payment.txid)!))
+  assert.ok(ledger.isTrusted(ledger.get(payment.txid)!), 'not trusted')
   assert.equal(ledger.net(ledger.get(payment.txid)!), -1_010)
   assert.equal(ledger.fee(ledger.get(payment.txid)!), 10)
 
@@ -255,7 +255,7 @@ test('an address is marked when a search from words alone would not reach it', (
   const marks = book.issued(RECEIVING).map((key) => book.isBeyondGap(key))
   assert.deepEqual(marks.slice(-3), [false, true, true])
   book.markUsed(book.issued(RECEIVING)[5])
-  assert.ok(!book.issued(RECEIVING).some((key) => book.isBeyondGap(key)))
+  assert.ok(!book.issued(RECEIVING).some((key) => book.isBeyondGap(key)), 'beyond the gap')
 })
 
 test('a key is handed out once', () => {

@@ -35,7 +35,7 @@ test('a box opens with its passphrase in its context, and with nothing else', ()
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), fc.string(), fc.string(), (secret, passphrase, other) => {
       const box = sealBox(secret, passphrase, 'context', random, 1)
-      assert.ok(isBox(JSON.parse(JSON.stringify(box))))
+      assert.ok(isBox(JSON.parse(JSON.stringify(box))), 'not recognised')
       assert.deepEqual(value(openBox(box, passphrase, 'context')), secret)
       assert.equal(codeOf(openBox(box, passphrase, 'other')), 'wallet-passphrase-incorrect')
       fc.pre(passphrase.normalize('NFKC') !== other.normalize('NFKC'))
@@ -46,7 +46,7 @@ test('a box opens with its passphrase in its context, and with nothing else', ()
 
 test('the same passphrase typed with other code points opens', () => {
   const box = sealBox(Uint8Array.of(1), 'caf\u00e9', '', random, 1)
-  assert.ok(openBox(box, 'cafe\u0301', '').ok)
+  assert.ok(openBox(box, 'cafe\u0301', '').ok, 'not opened')
 })
 
 test('a box with absurd parameters is not opened at all', () => {
@@ -84,7 +84,8 @@ test('a new wallet is locked, opens with its passphrase, and shows its words onl
   assert.deepEqual(signer.status(), locked)
 
   const stored = JSON.stringify(await store.load())
-  for (const secret of [words, bytesToHex(value(wordsToEntropy(words)))]) assert.ok(!stored.includes(secret))
+  for (const secret of [words, bytesToHex(value(wordsToEntropy(words)))])
+    assert.ok(!stored.includes(secret), 'the record tells a secret')
 
   const reopened = await openSigner({ store })
   assert.deepEqual(reopened.status(), locked)
@@ -141,9 +142,15 @@ test('locking overwrites the private key', async () => {
   const signer = await unlockedSigner()
   const { unlocked } = signer as unknown as { unlocked: { keys: { key: { _privateKey: Uint8Array } } } }
   const secret = unlocked.keys.key._privateKey
-  assert.ok(secret.some((byte) => byte !== 0))
+  assert.ok(
+    secret.some((byte) => byte !== 0),
+    'no key in memory',
+  )
   signer.lock()
-  assert.ok(secret.every((byte) => byte === 0))
+  assert.ok(
+    secret.every((byte) => byte === 0),
+    'the key is still in memory',
+  )
 })
 
 test('the passphrase changes, and the former one is worth nothing', async () => {
@@ -162,7 +169,7 @@ test('a record that was tampered with is not opened', async () => {
   const store = new MemoryKeyStore()
   value(await (await openSigner({ store })).restoreWords(WORDS, PASSPHRASE))
   const record = (await store.load()) as KeyRecord
-  assert.ok(isKeyRecord(record))
+  assert.ok(isKeyRecord(record), 'no record')
   // Someone else's account, to receive what is paid to this wallet.
   const thief = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor.text
   await store.save({ ...record, descriptor: thief })
@@ -198,9 +205,10 @@ test('a backup brings back seed, birthday and metadata, with its own passphrase 
   assert.equal(codeOf(await signer.exportBackup('wrong', '')), 'wallet-passphrase-incorrect')
   const file = value(await signer.exportBackup(PASSPHRASE, 'métadonnées'))
   const status = signer.status()
-  assert.ok(status.state !== 'none')
+  assert.ok(status.state !== 'none', 'no wallet')
   assert.equal(status.account.birthday, clock.now() / 1000)
-  for (const hidden of [words, 'xpub', 'métadonnées']) assert.ok(!file.includes(hidden))
+  for (const hidden of [words, 'xpub', 'métadonnées'])
+    assert.ok(!file.includes(hidden), 'the file tells a secret')
 
   const restored = await openSigner()
   assert.equal(codeOf(await restored.restoreBackup(file, 'wrong')), 'wallet-passphrase-incorrect')
