@@ -1,20 +1,21 @@
 /**
- * A tab of the simulator: an unchanged NodeCore over virtual ports, on stores that outlive it. It can be killed at any instant and
- * started again on what was durable then.
+ * A tab of the simulator: an unchanged NodeCore over virtual ports, on stores that outlive it. It can be killed at any instant, also
+ * while it opens, and started again on what was durable then. Every start checks that nothing acknowledged was lost.
  */
-import { networkId } from '../consensus/genesis.ts'
+import { StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
+import type { NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
-import { fromDisplay } from '../primitives/hashes.ts'
+import { taggedHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { PeerId } from '../protocol/transport.ts'
+import { p2trScript } from '../script/taproot.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
-import { MemoryKeyStore } from '../storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
-import { coinType } from '../wallet/coin-type.ts'
-import { LocalSigner } from '../wallet/local-signer.ts'
-import { type DelayedPort, delayedPort } from './delayed-port.ts'
+import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
+import { Acknowledged } from './acknowledged.ts'
+import { type DelayedPort, type DelayedPortOptions, delayedPort } from './delayed-port.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { type VerdictCache, VirtualCheckPool } from './virtual-check-pool.ts'
 import { VirtualMinerPool } from './virtual-miner-pool.ts'
@@ -30,87 +31,137 @@ export interface SimulatedNodeOptions {
   readonly verdicts: VerdictCache
   /** Hashes a virtual second while it mines. */
   readonly hashRate: number
-  /** A key store with a wallet made beforehand; an empty one when left out. Its passphrase is `PASSPHRASE`. */
-  readonly keys?: MemoryKeyStore
+  /** Of its wallet; none when left out. */
+  readonly signer?: Signer | undefined
+  /** Milliseconds by which its clock is ahead. */
+  readonly clockError?: number
+  /** Hears all that the node tells, in every life. */
+  readonly onEvent?: (event: NodeEvent) => void
 }
 
-/** Of the wallets in simulated nodes. */
-export const PASSPHRASE = 'simulated'
-
-/** Milliseconds that a write to storage and a batch of checks take: least, most. */
+/** Milliseconds that a call takes, least and most. */
 const STORE_LATENCY = [1, 20] as const
 const CHECK_LATENCY = [0, 50] as const
+const SIGNER_LATENCY = [5, 100] as const
 
 /** What a killed tab leaves behind of itself: nothing but its stores. */
 interface Life {
-  readonly core: NodeCore
-  readonly stores: readonly DelayedPort<object>[]
   readonly clock: MortalClock
+  readonly ports: DelayedPort<object>[]
+  /** Undefined while it opens. */
+  core: NodeCore | undefined
   stopTransport(): Promise<void>
 }
 
 export class SimulatedNode {
   readonly id: PeerId
+  /** Kept through all lives, for the invariants. */
+  readonly acknowledged = new Acknowledged()
+  /** Calls of the chain's store, in all lives. */
+  storeCalls = 0
+  /** Hears the number of each when it is about to take effect: to kill the node there. */
+  onStoreCall: (call: number) => void = () => {}
+  /** No write of any store succeeds while it is set. */
+  diskFull = false
   private readonly options: SimulatedNodeOptions
   private chainStore: MemoryChainStore
   private readonly walletStore = new MemoryWalletStore()
   private readonly peerStore = new MemoryPeerStore()
-  private readonly keys: MemoryKeyStore
+  private mining = false
   private life: Life | undefined
 
   constructor(options: SimulatedNodeOptions) {
     this.options = options
     this.id = options.id
     this.chainStore = new MemoryChainStore(options.random.bytes(8))
-    this.keys = options.keys ?? new MemoryKeyStore()
   }
 
-  get running(): boolean {
+  /** Opening or running. */
+  get alive(): boolean {
     return this.life !== undefined
+  }
+
+  /** Open, and on its way into the network or in it. */
+  get running(): boolean {
+    return this.life?.core !== undefined
   }
 
   /** The node, while it runs. */
   get core(): NodeCore {
-    if (this.life === undefined) throw new Error(`${this.id} is not running`)
+    if (this.life?.core === undefined) throw new Error(`${this.id} is not running`)
     return this.life.core
   }
 
-  /** Opens the node on its stores, unlocks its wallet, and joins the network. */
+  get hasWallet(): boolean {
+    return this.options.signer !== undefined
+  }
+
+  /** The peers that it banned, in any life. */
+  async bannedPeers(): Promise<PeerId[]> {
+    return (await this.peerStore.loadBans()).map(({ id }) => id)
+  }
+
+  /**
+   * Opens the node on its stores, joins the network, and mines if it did. Rejects when opening fails or something acknowledged is
+   * missing; never settles when it is killed before.
+   */
   async start(): Promise<void> {
-    const { params, time, network, verdicts, hashRate } = this.options
+    if (this.life) throw new Error(`${this.id} runs already`)
+    const { params, time, network, verdicts, hashRate, signer } = this.options
     const random = this.options.random.fork('life')
-    const clock = new MortalClock(time)
-    const stores: DelayedPort<object>[] = []
-    const delayed = <T extends object>(target: T, latency: readonly [number, number]): T => {
-      const wrapped = delayedPort(target, time, random.fork('port'), latency)
-      stores.push(wrapped)
+    const transport = network.endpoint(this.id)
+    const clock = new MortalClock(time, this.options.clockError ?? 0)
+    const life: Life = { clock, ports: [], core: undefined, stopTransport: () => transport.stop() }
+    this.life = life
+    const delayed = <T extends object>(
+      target: T,
+      latency: readonly [number, number],
+      options: Pick<DelayedPortOptions, 'before' | 'refuse'> = {},
+    ): T => {
+      const wrapped = delayedPort(target, { time, random: random.fork('port'), latency, ...options })
+      life.ports.push(wrapped)
       return wrapped.port
     }
-    const genesisHash = fromDisplay(networkId(params))
-    const signer = await LocalSigner.open({
-      network: { id: networkId(params), name: params.name },
-      coinType: coinType(params, genesisHash),
-      store: this.keys,
-      clock,
-      random,
-      logN: 1,
-    })
-    if (signer.status().state === 'locked') await signer.unlock(PASSPHRASE)
+    // The one of the life before is closed, or was cut off.
     this.chainStore = this.chainStore.clone()
-    const transport = network.endpoint(this.id)
+    const refuse = (method: string) => this.refuseWrite(method)
+    const before = () => this.onStoreCall(++this.storeCalls)
     const core = await NodeCore.open(params, {
       clock,
       random,
       transport,
-      signer,
-      chainStore: delayed(this.chainStore, STORE_LATENCY),
-      walletStore: delayed(this.walletStore, STORE_LATENCY),
-      peerStore: delayed(this.peerStore, STORE_LATENCY),
+      signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
+      chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),
+      walletStore: delayed(this.walletStore, STORE_LATENCY, { refuse }),
+      peerStore: delayed(this.peerStore, STORE_LATENCY, { refuse }),
       checks: delayed(new VirtualCheckPool(verdicts), CHECK_LATENCY),
       miners: new VirtualMinerPool(clock, random.fork('miner'), hashRate),
     })
-    this.life = { core, stores, clock, stopTransport: () => transport.stop() }
+    this.acknowledged.check(core)
+    life.core = core
+    core.subscribe((event) => {
+      // A dead tab tells nobody anything.
+      if (this.life !== life) return
+      if (event.name === 'tip' || event.name === 'mined') this.acknowledged.block(event.detail.hash, core)
+      this.options.onEvent?.(event)
+    })
     await core.start()
+    if (this.mining) await this.mine()
+  }
+
+  /** Mines from now on, in this life and those to come. */
+  async mine(): Promise<void> {
+    this.mining = true
+    const { life } = this
+    if (!life?.core) return
+    const { core } = life
+    const scriptPubKey = this.hasWallet ? await miningScript(core) : nobodysScript(this.id)
+    if (this.mining && this.life === life) core.miner.start(scriptPubKey)
+  }
+
+  stopMining(): void {
+    this.mining = false
+    this.life?.core?.miner.stop()
   }
 
   /** Kills the tab: nothing runs on, and what was being written is durable or lost. */
@@ -120,28 +171,66 @@ export class SimulatedNode {
     this.life = undefined
     life.clock.stop()
     await life.stopTransport()
-    for (const store of life.stores) await store.kill()
+    for (const port of life.ports) await port.kill()
   }
 
-  /** Closes the tab in good order. */
+  /** Closes the tab in good order; kills it where it is still opening. */
   async stop(): Promise<void> {
     const { life } = this
+    if (life?.core === undefined) return this.kill()
     this.life = undefined
-    await life?.core.close()
+    await life.core.close()
+    life.clock.stop()
+  }
+
+  private refuseWrite(method: string): Error | undefined {
+    const writes = method === 'write' || method === 'commit' || method === 'saveBans'
+    return writes && this.diskFull ? new StorageError('quota', 'There is no room left.') : undefined
+  }
+}
+
+async function miningScript(core: NodeCore): Promise<Uint8Array> {
+  const address = await core.miningAddress()
+  if (!address.ok) throw new Error(address.detail)
+  return address.value.scriptPubKey
+}
+
+/** A script that no wallet watches. */
+function nobodysScript(id: PeerId): Uint8Array {
+  return p2trScript(
+    taggedHash(
+      'simulation/nobody',
+      Uint8Array.from(id, (char) => char.charCodeAt(0)),
+    ),
+  )
+}
+
+/** A signer in a worker of its own: its state is known at once, a signature takes a while. */
+function slowSigner(
+  signer: Signer,
+  delayed: (target: Pick<Signer, 'signPsbt'>) => Pick<Signer, 'signPsbt'>,
+): Signer {
+  const worker = delayed({ signPsbt: (psbt) => signer.signPsbt(psbt) })
+  return {
+    status: () => signer.status(),
+    onChange: () => () => {},
+    signPsbt: (psbt) => worker.signPsbt(psbt),
   }
 }
 
 /** A clock whose timers end with the tab. */
 class MortalClock implements Clock {
   private readonly time: VirtualTime
+  private readonly error: number
   private alive = true
 
-  constructor(time: VirtualTime) {
+  constructor(time: VirtualTime, error: number) {
     this.time = time
+    this.error = error
   }
 
   now(): number {
-    return this.time.now()
+    return this.time.now() + this.error
   }
 
   after(milliseconds: number, run: () => void): () => void {

@@ -1,6 +1,7 @@
 /**
  * A network of virtual tabs: reliable ordered frames and flooded gossip between connected endpoints, with latency, loss of
- * gossip, partitions and vanishing peers drawn from the seed. Implements the Transport port of `protocol`.
+ * gossip, partitions and vanishing peers drawn from the seed. As relays do for real tabs, it keeps introducing those that lack peers, and
+ * never leaves the honest in two halves that don't know of each other. Implements the Transport port of `protocol`.
  */
 import { bytesToHex } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
@@ -25,6 +26,11 @@ export interface NetworkConditions {
   readonly degree: number
 }
 
+/** Milliseconds between two rounds of dialling. */
+const DIAL_INTERVAL = 5_000
+/** Milliseconds for which an endpoint drops a payload that it saw before, as gossipsub does. */
+const SEEN_TIME = 120_000
+
 interface Link {
   readonly a: VirtualTransport
   readonly b: VirtualTransport
@@ -41,6 +47,8 @@ export class VirtualNetwork {
   /** Group of an endpoint; endpoints of different groups can't reach each other. */
   private readonly groups = new Map<PeerId, number>()
   private readonly bans = new Map<string, number>()
+  private readonly hostile = new Set<PeerId>()
+  private dialling = false
 
   constructor(time: VirtualTime, random: SeededRandom, conditions: NetworkConditions) {
     this.time = time
@@ -48,8 +56,9 @@ export class VirtualNetwork {
     this.conditions = conditions
   }
 
-  /** A new endpoint; it joins the network when it is started. */
-  endpoint(id: PeerId): VirtualTransport {
+  /** A new endpoint; it joins the network when it is started. Nobody counts on a hostile one to pass anything on. */
+  endpoint(id: PeerId, { hostile = false } = {}): VirtualTransport {
+    if (hostile) this.hostile.add(id)
     return new VirtualTransport(this, id)
   }
 
@@ -78,6 +87,7 @@ export class VirtualNetwork {
   join(endpoint: VirtualTransport): void {
     this.endpoints.set(endpoint.self, endpoint)
     this.topUp()
+    if (!this.dialling) this.dial()
   }
 
   /** Called by endpoints; the others notice after the latency of their link. */
@@ -127,20 +137,48 @@ export class VirtualNetwork {
       this.time.after(link.latency, () => end.lost(link, other.self))
   }
 
-  /** Every endpoint dials random reachable others until it has its degree. */
+  private dial(): void {
+    this.dialling = true
+    this.time.after(DIAL_INTERVAL, () => {
+      this.topUp()
+      this.dial()
+    })
+  }
+
+  /** Every endpoint dials random reachable others until it has its degree; then the honest are joined into one. */
   private topUp(): void {
     for (const endpoint of this.endpoints.values()) {
-      const connected = new Set(this.linksOf(endpoint.self).flatMap((link) => [link.a.self, link.b.self]))
-      const others = [...this.endpoints.values()].filter(
-        (other) =>
-          other !== endpoint &&
-          !connected.has(other.self) &&
-          this.reachable(endpoint.self, other.self) &&
-          !this.banned(endpoint.self, other.self),
-      )
-      const wanted = Math.max(0, this.conditions.degree - Math.max(0, connected.size - 1))
-      for (const other of this.random.shuffle(others).slice(0, wanted)) this.connect(endpoint, other)
+      const links = this.linksOf(endpoint.self).length
+      if (links >= this.conditions.degree) continue
+      const others = [...this.endpoints.values()].filter((other) => this.canConnect(endpoint, other))
+      for (const other of this.random.shuffle(others).slice(0, this.conditions.degree - links))
+        this.connect(endpoint, other)
     }
+    this.joinHonest()
+  }
+
+  /** Connects honest endpoints that could reach each other and don't, not even through other honest ones. */
+  private joinHonest(): void {
+    const honest = [...this.endpoints.values()].filter(({ self }) => !this.hostile.has(self))
+    const reached = new Set<VirtualTransport>()
+    for (const start of honest) {
+      if (reached.has(start)) continue
+      const known = [...reached].find((other) => this.canConnect(start, other))
+      if (known) this.connect(start, known)
+      reached.add(start)
+      for (const at of reached)
+        for (const { a, b } of this.linksOf(at.self))
+          for (const end of [a, b]) if (!this.hostile.has(end.self)) reached.add(end)
+    }
+  }
+
+  private canConnect(a: VirtualTransport, b: VirtualTransport): boolean {
+    return (
+      a !== b &&
+      this.linkBetween(a.self, b.self) === undefined &&
+      this.reachable(a.self, b.self) &&
+      !this.banned(a.self, b.self)
+    )
   }
 
   private connect(a: VirtualTransport, b: VirtualTransport): void {
@@ -159,8 +197,8 @@ export class VirtualTransport implements Transport {
   private readonly network: VirtualNetwork
   private handler: TransportHandler | undefined
   private readonly peers = new Map<PeerId, Link>()
-  /** Payloads seen, by topic and SHA-256: asked and forwarded once, as gossipsub does. */
-  private readonly seen = new Set<string>()
+  /** Payloads seen and when, by topic and SHA-256: asked and forwarded once, as gossipsub does. */
+  private readonly seen = new Map<string, number>()
 
   constructor(network: VirtualNetwork, id: PeerId) {
     this.network = network
@@ -192,8 +230,9 @@ export class VirtualTransport implements Transport {
   publish(topic: Topic, payload: Uint8Array): void {
     if (payload.length > MAX_GOSSIP_BYTES)
       throw new Error(`a payload of ${payload.length} bytes exceeds the limit of gossip`)
-    this.seen.add(payloadKey(topic, payload))
-    this.spread(topic, payload)
+    const key = payloadKey(topic, payload)
+    this.see(key)
+    this.spread(topic, payload, key)
   }
 
   disconnect(peer: PeerId, _reason: string, banSeconds: number): void {
@@ -221,19 +260,29 @@ export class VirtualTransport implements Transport {
     if (this.peers.get(from) === link) void this.handler?.frame(from, frame)
   }
 
-  private async hear(topic: Topic, payload: Uint8Array, from: PeerId): Promise<void> {
-    const key = payloadKey(topic, payload)
-    if (this.handler === undefined || this.seen.has(key)) return
-    this.seen.add(key)
+  private async hear(topic: Topic, payload: Uint8Array, key: string, from: PeerId): Promise<void> {
+    if (this.handler === undefined || !this.see(key)) return
     const verdict: GossipVerdict = await this.handler.gossip({ topic, payload: payload.slice(), from })
-    if (verdict === 'accept') this.spread(topic, payload, from)
+    if (verdict === 'accept') this.spread(topic, payload, key, from)
   }
 
-  private spread(topic: Topic, payload: Uint8Array, except?: PeerId): void {
+  /** Whether a payload is new, or was forgotten; it is remembered. */
+  private see(key: string): boolean {
+    const now = this.network.time.now()
+    for (const [oldest, at] of this.seen) {
+      if (at + SEEN_TIME > now) break
+      this.seen.delete(oldest)
+    }
+    if (this.seen.has(key)) return false
+    this.seen.set(key, now)
+    return true
+  }
+
+  private spread(topic: Topic, payload: Uint8Array, key: string, except?: PeerId): void {
     for (const [id, link] of this.peers) {
       if (id === except || this.network.gossipIsLost()) continue
       this.network.time.after(link.latency, () => {
-        if (link.open) void opposite(link, this).hear(topic, payload, this.self)
+        if (link.open) void opposite(link, this).hear(topic, payload, key, this.self)
       })
     }
   }

@@ -1,0 +1,234 @@
+/** What hostile peers do. Each is a thing that the verdict table, a bound or a timeout has an answer to. */
+import type { NodeCore } from '../node/node-core.ts'
+import { sats } from '../primitives/amount.ts'
+import { Block } from '../primitives/block.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import { Transaction, type TransactionFields } from '../primitives/transaction.ts'
+import { compactBlockOf, encodeCompactBlock } from '../protocol/compact-block.ts'
+import { encodeMessage, MAX_HEADERS, type Message } from '../protocol/wire.ts'
+import type { WalletCoin } from '../wallet/wallet.ts'
+import type { Adversary, Attack } from './adversary.ts'
+import { FORGER_SCRIPT, type Forgery, forgeBlock, forgeSpend, lowWorkHeaders } from './forged-blocks.ts'
+
+export const ATTACKS = {
+  /** Frames of noise. */
+  garbage: {
+    strike: (me, peer) => me.sendBytes(peer, me.random.bytes(me.random.between(1, 2000))),
+  },
+  /** A message of some type with bytes missing, added or changed. */
+  malformed: {
+    strike(me, peer, node) {
+      const frame = encodeMessage(me.random.pick(messages(me, node)))
+      const at = me.random.integer(frame.length)
+      const damaged = me.random.pick([
+        frame.subarray(0, at),
+        Uint8Array.of(...frame, ...me.random.bytes(3)),
+        frame.map((byte, i) => (i === at ? byte ^ 0xff : byte)),
+      ])
+      me.sendBytes(peer, damaged)
+    },
+  },
+  /** A frame over the size of its kind. */
+  oversized: {
+    strike: (me, peer) => me.sendBytes(peer, Uint8Array.of(1, ...me.random.bytes(4000))),
+  },
+  /** Answers that nobody asked for. */
+  unsolicited: {
+    strike(me, peer, node) {
+      for (const message of messages(me, node)) me.send(peer, message)
+    },
+  },
+  /** Announces a block that breaks a rule when it is connected, and serves it. */
+  'invalid block': servingAttack((me, node) => invalidBlock(me, node)),
+  /** The same by gossip. */
+  'invalid gossip': {
+    strike(me, _peer, node) {
+      const block = invalidBlock(me, node)
+      if (block) gossip(me, block)
+    },
+  },
+  /** Gossips a block whose coinbase names another height: found before it is forwarded. */
+  'malformed block': {
+    strike(me, _peer, { chain }) {
+      const coinbase = (fields: TransactionFields) => ({ ...fields, lockTime: fields.lockTime + 1 })
+      gossip(me, forgeBlock(chain, chain.tip, { ...timely(me), coinbase }))
+    },
+  },
+  /** Serves a good header with another body. */
+  'mutated body': servingAttack((me, { chain }) => {
+    const good = forgeBlock(chain, chain.tip, timely(me))
+    const [coinbase] = good.transactions
+    const [input] = coinbase.inputs
+    const other = Transaction.of({ ...coinbase, inputs: [{ ...input, witness: [me.random.bytes(32)] }] })
+    return Block.of(good.header, [other])
+  }),
+  /** Gossips a good header with transactions that there are none of, and serves noise for them. */
+  'wrong short ids': {
+    strike(me, _peer, { chain }) {
+      const block = forgeBlock(chain, chain.tip, timely(me))
+      const compact = compactBlockOf(block, me.random.bytes(8))
+      me.publish('block', encodeCompactBlock({ ...compact, shortIds: [1, 2, 3] }))
+    },
+    answer(me, peer, message) {
+      if (message.type !== 'getblocktxn') return false
+      const { id, blockHash, indexes } = message
+      const transactions = indexes.map(() => noise(me))
+      me.send(peer, { type: 'blocktxn', id, blockHash, transactions })
+      return true
+    },
+  },
+  /** Answers questions for headers with long branches that cost nothing. */
+  'low work': {
+    hello: (_me, { chain }) => ({
+      tipHash: new Uint8Array(32).fill(1),
+      chainWork: chain.headers.chainWork(chain.tip) * 2n,
+    }),
+    answer(me, peer, message, { chain }) {
+      if (message.type !== 'getheaders') return false
+      const count = Math.min(chain.headers.height(chain.tip), MAX_HEADERS)
+      me.send(peer, {
+        type: 'headers',
+        id: message.id,
+        headers: lowWorkHeaders(chain, count, me.random.bytes(32)),
+      })
+      return true
+    },
+  },
+  /** Announces blocks from an hour ahead. */
+  'from the future': {
+    strike(me, peer, { chain }) {
+      const { header } = forgeBlock(chain, chain.tip, { time: Math.floor(me.now() / 1000) + 3600 })
+      me.send(peer, { type: 'headers', id: 0, headers: [header] })
+    },
+  },
+  /** Announces a good block and never sends its body. */
+  withholding: {
+    strike(me, peer, { chain }) {
+      const { header } = forgeBlock(chain, chain.tip, timely(me))
+      me.send(peer, { type: 'headers', id: 0, headers: [header] })
+    },
+    answer: (_me, _peer, message) => message.type === 'getdata' || message.type === 'getblocktxn',
+  },
+  /** Gossips transactions that nobody signed. */
+  forgery: {
+    strike(me, _peer, node) {
+      const coin = someCoin(node)
+      if (coin) me.publish('tx', forgeSpend(coin.outpoint, coin.value - 1000, me.random.bytes(64)).bytes)
+    },
+  },
+  /** Gossips transactions whose parents don't exist, too large ones, and such as pay too little. */
+  spam: {
+    strike(me, _peer, node) {
+      for (let i = 0; i < 20; i++) me.publish('tx', noise(me).bytes)
+      const coin = someCoin(node)
+      if (coin) me.publish('tx', forgeSpend(coin.outpoint, coin.value, me.random.bytes(64)).bytes)
+      const outputs = Array.from({ length: 2400 }, () => ({ value: sats(1000), scriptPubKey: FORGER_SCRIPT }))
+      me.publish('tx', Transaction.of({ ...noise(me), outputs }).bytes)
+    },
+  },
+  /** Answers everything at the last moment. */
+  slow: {
+    answer(me, peer, message) {
+      if (message.type !== 'getheaders') return false
+      me.after(9_000, () => me.send(peer, { type: 'headers', id: message.id, headers: [] }))
+      return true
+    },
+  },
+  /** Asks without end. */
+  flood: {
+    strike(me, peer, { chain }) {
+      const hashes = [chain.headers.hashBytes(chain.tip)]
+      for (let id = 1; id <= 500; id++) me.send(peer, { type: 'getdata', id, hashes })
+      for (let id = 1; id <= 500; id++) me.send(peer, { type: 'mempool' })
+    },
+  },
+} as const satisfies Record<string, Attack>
+
+export type AttackName = keyof typeof ATTACKS
+
+/** Announces by its header a block that `make` makes, and serves it when asked. */
+function servingAttack(make: (me: Adversary, node: NodeCore) => Block | undefined): Attack {
+  const made: Block[] = []
+  return {
+    strike(me, peer, node) {
+      const block = make(me, node)
+      if (block === undefined) return
+      made.push(block)
+      me.send(peer, { type: 'headers', id: 0, headers: [block.header] })
+    },
+    answer(me, peer, message) {
+      if (message.type !== 'getdata') return false
+      for (const hash of message.hashes) {
+        const block = made.findLast(({ header }) => equalBytes(header.hashBytes, hash))
+        if (block) me.send(peer, { type: 'block', id: message.id, block })
+        else me.send(peer, { type: 'notfound', id: message.id, hashes: [hash] })
+      }
+      return true
+    },
+  }
+}
+
+/** A block on the tip that breaks one of the rules about coins. */
+function invalidBlock(me: Adversary, node: NodeCore): Block | undefined {
+  const { chain } = node
+  const time = timely(me)
+  const coin = someCoin(node)
+  if (coin === undefined) return undefined
+  const spend = (value: number): Transaction => forgeSpend(coin.outpoint, value, me.random.bytes(64))
+  return me.random.pick([
+    // Claims more than subsidy and fees.
+    () => forgeBlock(chain, chain.tip, { ...time, excess: 1 }),
+    // Spends without a signature.
+    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value)] }),
+    // Spends one coin twice.
+    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value), spend(coin.value - 1)] }),
+    // Makes money of nothing.
+    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value + 1)] }),
+    // Spends what was mined just now.
+    () => {
+      const young = node.wallet.coins().find(({ coinbase, confirmations }) => coinbase && confirmations === 1)
+      const transactions = young && [forgeSpend(young.outpoint, young.value, me.random.bytes(64))]
+      return transactions && forgeBlock(chain, chain.tip, { ...time, transactions })
+    },
+  ])()
+}
+
+/** A confirmed coin of the node that is looked into. */
+function someCoin({ wallet }: NodeCore): WalletCoin | undefined {
+  return wallet.coins().find(({ spendable, confirmations }) => spendable && confirmations > 0)
+}
+
+/** What an honest miner would write. */
+function timely(me: Adversary): Pick<Forgery, 'time'> {
+  return { time: Math.floor(me.now() / 1000) }
+}
+
+function gossip(me: Adversary, block: Block): void {
+  me.publish('block', encodeCompactBlock(compactBlockOf(block, me.random.bytes(8))))
+}
+
+/** A transaction of a coin that there isn't. */
+function noise(me: Adversary): Transaction {
+  return forgeSpend({ txid: me.random.bytes(32), index: 0 }, 1000, me.random.bytes(64))
+}
+
+/** One message of each type but `hello`, all well-formed. */
+function messages(me: Adversary, { chain }: NodeCore): Message[] {
+  const id = 0x7fffffff
+  const block = forgeBlock(chain, chain.tip, timely(me))
+  const hash = block.header.hashBytes
+  const headers = lowWorkHeaders(chain, 9, me.random.bytes(32))
+  return [
+    { type: 'block', id, block },
+    { type: 'headers', id, headers },
+    { type: 'headers', id: 0, headers },
+    { type: 'blocktxn', id, blockHash: hash, transactions: [noise(me)] },
+    { type: 'tx', id, transactions: [noise(me)] },
+    { type: 'notfound', id, hashes: [hash] },
+    { type: 'getdata', id, hashes: [hash] },
+    { type: 'getblocktxn', id, blockHash: hash, indexes: [0] },
+    { type: 'gettx', id, wtxids: [hash] },
+    { type: 'inv', wtxids: [hash] },
+    { type: 'getheaders', id, locator: [hash], stop: new Uint8Array(32) },
+  ]
+}

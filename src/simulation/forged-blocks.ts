@@ -1,0 +1,96 @@
+/** Blocks with real proof of work that a hostile miner could make: by the rules, or breaking one of them. */
+import type { Chain } from '../chain/chain.ts'
+import type { HeaderIndex } from '../chain/header-tree.ts'
+import { buildCoinbase, witnessMerkleRoot } from '../consensus/coinbase.ts'
+import { BLOCK_VERSION } from '../consensus/genesis.ts'
+import { nextBits, targetOf } from '../consensus/pow.ts'
+import { subsidy } from '../consensus/subsidy.ts'
+import { NONCES, withNonce } from '../mining/kernel.ts'
+import { typescriptKernel } from '../mining/typescript-kernel.ts'
+import { sats } from '../primitives/amount.ts'
+import { Block, BlockHeader, type HeaderFields, merkleRoot } from '../primitives/block.ts'
+import { hexToBytes } from '../primitives/bytes.ts'
+import { Reader } from '../primitives/codec.ts'
+import {
+  type Outpoint,
+  Transaction,
+  type TransactionFields,
+  unsignedInput,
+} from '../primitives/transaction.ts'
+import { p2trScript } from '../script/taproot.ts'
+
+/** Whom a forged block or transaction pays: a key that nobody has. */
+export const FORGER_SCRIPT = p2trScript(new Uint8Array(32).fill(2))
+
+/** How a block departs from a good one. Commitments and proof of work fit whatever results. */
+export interface Forgery {
+  /** Seconds since 1970; by default one spacing after the parent. */
+  readonly time?: number
+  /** After the coinbase. */
+  readonly transactions?: readonly Transaction[]
+  /** Satoshis that the coinbase claims beyond the subsidy. */
+  readonly excess?: number
+  /** Last word on the coinbase. */
+  readonly coinbase?: (fields: TransactionFields) => TransactionFields
+}
+
+/** A block on `parent`. */
+export function forgeBlock(chain: Chain, parent: HeaderIndex, forgery: Forgery = {}): Block {
+  const { params, headers, genesis } = chain
+  const { transactions = [], excess = 0 } = forgery
+  const height = headers.height(parent) + 1
+  const built = buildCoinbase({
+    height,
+    genesisHash: genesis.header.hashBytes,
+    extraNonce: new Uint8Array(1),
+    outputs: [{ value: sats(subsidy(height, params) + excess), scriptPubKey: FORGER_SCRIPT }],
+    // The coinbase itself counts as zeros: any transaction stands for it.
+    witnessRoot: witnessMerkleRoot([genesis.transactions[0], ...transactions]),
+  })
+  const all = [forgery.coinbase ? Transaction.of(forgery.coinbase(built)) : built, ...transactions]
+  const before = headers.header(parent)
+  const header = solve({
+    version: BLOCK_VERSION,
+    previousHash: before.hashBytes,
+    merkleRoot: merkleRoot(all.map((tx) => tx.txidBytes)).root,
+    time: forgery.time ?? Math.max(before.time + params.targetSpacing, headers.medianTimePast(parent) + 1),
+    bits: nextBits(before, height > 1 ? headers.time(headers.parent(parent)) : undefined, params),
+    nonce: 0,
+  })
+  return Block.of(header, all)
+}
+
+/** `count` headers of a branch from genesis at the least difficulty there is. `salt` tells one branch from another. */
+export function lowWorkHeaders(chain: Chain, count: number, salt: Uint8Array): BlockHeader[] {
+  const { params, genesis } = chain
+  const branch: BlockHeader[] = []
+  let parent: BlockHeader = genesis.header
+  for (let i = 0; i < count; i++) {
+    parent = solve({
+      version: BLOCK_VERSION,
+      previousHash: parent.hashBytes,
+      merkleRoot: salt,
+      // As slow as the network aims at: the difficulty stays at its limit.
+      time: parent.time + params.targetSpacing,
+      bits: nextBits(parent, i > 0 ? parent.time - params.targetSpacing : undefined, params),
+      nonce: 0,
+    })
+    branch.push(parent)
+  }
+  return branch
+}
+
+/** A spend of a coin by someone who has no key for it: its signature is noise. */
+export function forgeSpend(prevout: Outpoint, value: number, signature: Uint8Array): Transaction {
+  const input = { ...unsignedInput(prevout, 0xfffffffd), witness: [signature] }
+  const outputs = [{ value: sats(value), scriptPubKey: FORGER_SCRIPT }]
+  return Transaction.of({ version: 2, inputs: [input], outputs, lockTime: 0 })
+}
+
+function solve(fields: HeaderFields): BlockHeader {
+  const { bytes } = BlockHeader.of(fields)
+  const target = hexToBytes(targetOf(fields.bits).toString(16).padStart(64, '0'))
+  const nonce = typescriptKernel.scan(bytes, target, 0, NONCES)
+  if (nonce < 0) throw new Error('No nonce is left: this difficulty is not for simulations.')
+  return BlockHeader.read(new Reader(withNonce(bytes, nonce)))
+}
