@@ -61,6 +61,7 @@ const MAX_BATCH_BYTES = 1024 * 1024
 const MAX_BATCH_BLOCKS = 64
 /** Blocks whose mentions are read at a time: a few megabytes of them on a busy network. */
 const MENTIONS_AT_ONCE = 256
+
 export class Chain {
   readonly params: NetworkParams
   readonly genesis: Block

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { growTree } from '../support/block-trees.ts'
-import { TestChain } from '../support/chain-builder.ts'
+import { TEST_SALT, TestChain } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK, stateOf } from '../support/chain-nodes.ts'
+import { JitteredStore } from '../support/jittered-store.ts'
 
 const net = new TestChain(QUICK)
 const trees = [1, 2, 3].map((seed) => growTree(seed, 40))
@@ -83,5 +85,28 @@ test('a cache of a few kilobytes ends in the same state as a large one', async (
       },
     ),
     { numRuns: 30 },
+  )
+})
+
+test('storage may answer at any time, and coins may be asked for meanwhile', async () => {
+  await fc.assert(
+    fc.asyncProperty(shuffledTree, fc.nat({ max: 0xffff }), async ({ which, order }, seed) => {
+      const { blocks } = trees[which]
+      const store = new JitteredStore(new MemoryChainStore(TEST_SALT), seed)
+      const chain = await openChain({ ...verified, store, coinCacheBytes: 2000 })
+      for (const { block } of blocks) chain.acceptHeaders([block.header])
+      const asked: Promise<unknown>[] = []
+      const accepted = order.map(async (number) => {
+        const { block } = blocks[number]
+        await chain.acceptBlock(block)
+        const outpoints = block.transactions.map(({ txidBytes: txid }) => ({ txid, index: 0 }))
+        asked.push(chain.coins(outpoints))
+      })
+      await Promise.all(accepted)
+      await chain.settled()
+      await Promise.all(asked)
+      assert.equal(await stateOf(chain), expected[which])
+    }),
+    { numRuns: 60 },
   )
 })
