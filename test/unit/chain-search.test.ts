@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Chain } from '../../src/chain/chain.ts'
 import { findByOutputKey, findTransaction } from '../../src/chain/chain-search.ts'
+import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import { outpointKey } from '../../src/primitives/transaction.ts'
 import { outputKeyOf } from '../../src/script/taproot.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
-import { growTree } from './../support/block-trees.ts'
+import { growTree } from '../support/block-trees.ts'
 import { TEST_SALT, TestChain, TestWallet } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK } from '../support/chain-nodes.ts'
 import { WatchedStore } from '../support/watched-store.ts'
@@ -66,7 +67,10 @@ test('only the blocks that mention it are read, in a chain longer than what is l
   const coinbase = net.miner.coinbaseOf(net.ancestor(early, 1))
   const payment = net.miner.pay([coinbase], payee.scriptPubKey, 5000, 1)
   const late = net.mineEmpty(net.mineBlock(early, [payment]), 600)
-  const spend = payee.pay(payee.coinsOf(payment), net.miner.scriptPubKey, 1000, 1)
+  // No change: the block mentions the payee as one who spends alone.
+  const spend = payee.spend(payee.coinsOf(payment), [
+    { value: sats(4000), scriptPubKey: net.miner.scriptPubKey },
+  ])
   const tip = net.mineBlock(late, [spend])
   const disk = new MemoryChainStore(TEST_SALT)
   const first = await openChain({ store: disk, alreadyVerified: () => true })
@@ -88,6 +92,10 @@ test('only the blocks that mention it are read, in a chain longer than what is l
   assert.equal(store.bodiesRead, 3)
   assert.equal(await findTransaction(chain, '00'.repeat(32) as Txid), undefined)
   assert.equal(store.bodiesRead, 3)
+  for (const { block, height } of net.branch(tip)) {
+    const coinbase = await findTransaction(chain, block.transactions[0].txid)
+    assert.equal(coinbase && chain.headers.height(coinbase.index), height)
+  }
   await chain.close()
 })
 
