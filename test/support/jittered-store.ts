@@ -35,10 +35,6 @@ export class JitteredStore implements ChainStore {
     return this.later(() => this.inner.readMentions(first, last))
   }
 
-  readMentions(first: number, last: number) {
-    return this.later(() => this.inner.readMentions(first, last))
-  }
-
   readBuckets(bits: number, buckets: readonly number[]) {
     return this.later(() => this.inner.readBuckets(bits, buckets))
   }
