@@ -290,6 +290,10 @@ export class App extends LitElement {
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
+      opentab.on('tip', ({ disconnected }) => {
+        if (disconnected > 0)
+          this.#show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
+      })
       opentab.on('mined', ({ height }) =>
         this.#show(
           (count) =>
