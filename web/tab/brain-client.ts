@@ -1,5 +1,5 @@
 /** The Window's line to the brain worker: RPC calls there, events back. */
-import type { NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import { RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
 import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
@@ -8,10 +8,15 @@ import { TabError } from './tab-error.ts'
 export type Claimed = Extract<BrainMessage, { type: 'claimed' }>
 type Listener = (detail: unknown) => void
 
+/** Events of one name that are kept while nobody listens to it yet. */
+const MAX_EARLY = 100
+
 export class BrainClient {
   private readonly channel: Channel<BrainRequest, BrainMessage>
   private readonly answers = new PendingAnswers<RpcResponse>()
   private readonly listeners = new Map<NodeEventName, Set<Listener>>()
+  /** Logs and faults from before the page listened: what went wrong at the start must not be missed. */
+  private readonly early: NodeEvent[] = []
   /** Whoever waits for the next step of the start. */
   private waiting: { resolve(message: BrainMessage): void; reject(error: Error): void } | undefined
 
@@ -46,6 +51,11 @@ export class BrainClient {
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
     const listeners = this.listeners.get(name) ?? new Set()
     this.listeners.set(name, listeners.add(listener as Listener))
+    const missed = this.early.filter((event) => event.name === name)
+    if (missed.length > 0)
+      queueMicrotask(() => {
+        for (const { detail } of missed) listener(detail as NodeEvents[Name])
+      })
     return () => listeners.delete(listener as Listener)
   }
 
@@ -69,7 +79,14 @@ export class BrainClient {
         this.answers.answer(message.id, message.response)
         break
       case 'event':
-        for (const listener of this.listeners.get(message.event.name) ?? []) listener(message.event.detail)
+        this.tell(message.event)
     }
+  }
+
+  private tell(event: NodeEvent): void {
+    const listeners = this.listeners.get(event.name)
+    if (listeners) for (const listener of listeners) listener(event.detail)
+    else if ((event.name === 'log' || event.name === 'fault') && this.early.length < MAX_EARLY)
+      this.early.push(event)
   }
 }
