@@ -92,7 +92,9 @@ export class Miner {
   private blocksFound = 0
   private lastError: string | undefined
   /** The job that the pool has, one variant a thread. */
-  private job: { id: number; template: BlockTemplate; variants: TemplateVariant[]; since: number } | undefined
+  private job:
+    | { id: number; template: BlockTemplate; variants: TemplateVariant[]; since: number; isSolved: boolean }
+    | undefined
   private jobs = 0
   private mempoolChanged = false
   /** When the tip last moved, or mining was asked for. Milliseconds since 1970. */
@@ -259,7 +261,7 @@ export class Miner {
     const variants = Array.from({ length: this.settings.threads }, () =>
       template.variant(this.nextExtraNonce()),
     )
-    this.job = { id: ++this.jobs, template, variants, since: this.clock.now() }
+    this.job = { id: ++this.jobs, template, variants, since: this.clock.now(), isSolved: false }
     this.mempoolChanged = false
     this.status = 'mining'
     this.pool.setJob({
@@ -289,7 +291,9 @@ export class Miner {
   private async found(id: number, thread: number, header: Uint8Array): Promise<void> {
     const { job } = this
     const variant = job?.variants[thread]
-    if (!job || job.id !== id || !variant) return
+    // Two threads may find at once: the second block would compete with the first.
+    if (!job || job.id !== id || job.isSolved || !variant) return
+    job.isSolved = true
     const nonce = new DataView(header.buffer, header.byteOffset).getUint32(76, true)
     try {
       const accepted = await this.submit(job.template.assemble(variant, nonce))

@@ -112,6 +112,19 @@ describe('miner', () => {
     miner.stop()
   })
 
+  test('of two threads that find at once one makes the block: no branch of its own', async () => {
+    const { node, pool, miner, found } = await openMiner()
+    miner.start(payee, { threads: 2 })
+    const { job } = pool
+    pool.find(0, job)
+    pool.find(1, job)
+    await node.settled()
+    assert.equal(found.length, 1)
+    assert.equal(miner.state.blocksFound, 1)
+    assert.equal(node.chain.headers.leaves().length, 1)
+    miner.stop()
+  })
+
   test('a payment is taken up within seconds, and nothing is renewed in vain', async () => {
     const { node, pool, miner } = await openMiner()
     const [coin] = await node.fund(1)
