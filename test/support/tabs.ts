@@ -42,6 +42,9 @@ const EVENTS: readonly NodeEventName[] = [
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
 
+/** Characters of an answer that it prints. */
+const LINE_LENGTH = 1000
+
 /** What the wallets of journeys are encrypted with. */
 export const PASSPHRASE = 'correct horse battery staple'
 
@@ -253,7 +256,7 @@ export class Tab {
     const lines = [`--- ${this.name} at ${this.page.url()}`, ...this.pageErrors, ...this.consoleErrors]
     if (!this.page.isClosed()) {
       for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'])
-        lines.push(`${method}: ${JSON.stringify(await ask(method))}`)
+        lines.push(`${method}: ${JSON.stringify(await ask(method)).slice(0, LINE_LENGTH)}`)
       const peers = await this.rpc<PeerResult[]>('getpeerinfo').catch(() => [])
       lines.push(...peers.map(({ id, synced_headers }) => `peer ${id} has headers up to ${synced_headers}`))
       const log = await this.page
@@ -261,6 +264,7 @@ export class Tab {
         .catch(() => [])
       for (const { time, source, message } of log.slice(-LOG_LINES))
         lines.push(`${new Date(time).toISOString()} ${source}: ${message}`)
+      lines.push(await this.page.locator('body').ariaSnapshot())
     }
     return lines.join('\n')
   }
@@ -314,9 +318,15 @@ export class World {
         }),
       })
     })
+    const tab = this.adopt(name, page)
+    await page.goto(`http://localhost:${server.port}${path}${query}`)
+    return tab
+  }
+
+  /** Takes in a page that another one opened. */
+  adopt(name: string, page: Page): Tab {
     const tab = new Tab(name, page)
     this.tabs.push(tab)
-    await page.goto(`http://localhost:${server.port}${path}${query}`)
     return tab
   }
 
