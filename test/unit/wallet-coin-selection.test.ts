@@ -135,6 +135,18 @@ test('a payment that coins match exactly makes no change', () => {
   assert.ok(fee <= exact, 'it pays more than the exact fee')
 })
 
+test('crumbs that cost more than they bring do not hide an exact match', () => {
+  const feeRate = 20_000
+  const crumbs = Array.from({ length: 200 }, () => coin(400))
+  const candidates = [900_000, 70_000, 40_000].map(coin).concat(crumbs)
+  const amount = sats(110_000 - feeOf(paymentWeight(2, 1), feeRate) - 60)
+  const asked = { candidates, amounts: [amount], feeRate, maxWeight: 100_000 }
+  assert.deepEqual(
+    value(selectCoins(asked)).coins.map((coin) => coin.value),
+    [70_000, 40_000],
+  )
+})
+
 test('the smallest coin that suffices is taken before many', () => {
   const candidates = [10_000, 20_000, 500_000, 300_000].map(coin)
   const { coins } = value(

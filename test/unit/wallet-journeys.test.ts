@@ -134,6 +134,7 @@ test('mined coins are immature, then can be spent', async () => {
   assert.deepEqual(node.wallet.balances(), { trusted: 0, untrustedPending: 0, immature: SUBSIDY })
   const [entry] = node.wallet.history()
   assert.deepEqual([entry.kind, entry.net, entry.confirmations, entry.mature], ['mined', SUBSIDY, 1, false])
+  assert.equal(node.wallet.coins()[0].spendable, false)
   await node.deliver(net.mineEmpty(mined, 1))
   assert.deepEqual(node.wallet.balances(), { trusted: SUBSIDY, untrustedPending: 0, immature: 0 })
   assert.equal(node.wallet.coins()[0].spendable, true)
@@ -312,10 +313,14 @@ test('a missing body holds the wallet where it is until the body is there', asyn
   const readBlock = chain.readBlock.bind(chain)
   chain.readBlock = async (index) => (chain.headers.height(index) === 2 ? undefined : readBlock(index))
   const late = await TestNode.open({ chain, store: new MemoryWalletStore() })
-  assert.equal(late.wallet.height, 1)
-  chain.readBlock = readBlock
+  const failures: Error[] = []
+  late.wallet.subscribe({ storageFailed: (error) => failures.push(error) })
   await late.deliver(net.mineEmpty(tip, 1))
-  assert.equal(late.wallet.height, tip.height + 1)
+  assert.equal(late.wallet.height, 1)
+  assert.deepEqual(failures, [])
+  chain.readBlock = readBlock
+  await late.deliver(...net.branch(net.mineEmpty(tip, 2)))
+  assert.equal(late.wallet.height, tip.height + 2)
   assert.deepEqual(summary(late.wallet), summary((await TestNode.open({ chain })).wallet))
 })
 
@@ -465,6 +470,36 @@ test('a payment that waits is replaced by one with a higher fee', async () => {
   await node.deliver(net.mineBlock(tip, [replacement]))
   assert.equal(node.wallet.transaction(replacement.txid)!.state, 'confirmed')
   assert.equal(codeOf(await node.wallet.bumpFee(replacement.txid, 20_000)), 'not-replaceable')
+})
+
+test('a replacement pays for its own relay, also where it is smaller than what it replaces', async () => {
+  const node = await TestNode.open()
+  const tip = await node.fund(net.genesis, 2)
+  const recipients = []
+  for (let i = 0; i < 10; i++)
+    recipients.push({ address: value(await node.wallet.newAddress()).address, amount: sats(5_000) })
+  const split = await node.send(value(await node.wallet.createPayment({ recipients, feeRate: RATE })))
+  await node.deliver(net.mineBlock(tip, [split]))
+  const coins = node.wallet.coins().filter((coin) => coin.value === 5_000)
+  // 672 virtual bytes with change at 10 satoshis each: 340 satoshis remain for the change.
+  const payment = await node.pay(50_000 - 6_720 - 340, {
+    coins: coins.map(({ outpoint }) => outpoint),
+    feeRate: 10_000,
+  })
+  assert.equal(payment.outputs.length, 2)
+  // Without the change a rate of 11 could be paid, but not the relay of 629 virtual bytes more than before.
+  const plan = value(await node.wallet.bumpFee(payment.txid, 11_100))
+  await node.send(plan)
+  assert.equal(node.wallet.transaction(payment.txid)!.state, 'replaced')
+})
+
+test('a plan whose coin a reorganisation took is not signed', async () => {
+  const node = await TestNode.open()
+  await node.fund(net.genesis, 1)
+  const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
+  const plan = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
+  await node.deliver(...net.branch(net.mineEmpty(net.genesis, 4, { extraNonce: Uint8Array.of(6) })))
+  assert.equal(codeOf(await node.wallet.sign(plan)), 'coin-spent')
 })
 
 test('a payment that the mempool refuses is given up', async () => {

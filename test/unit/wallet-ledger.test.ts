@@ -201,6 +201,14 @@ test('a replacement in the mempool retires what it replaces, and either may conf
   }
 })
 
+test("a stranger's payment that was replaced is told so, though its replacement pays someone else", () => {
+  const ledger = ledgerOf(other, net.genesis)
+  const incoming = net.miner.pay([second], other.scriptPubKey, 7_000)
+  ledger.addToMempool(incoming, 0)
+  ledger.removeFromMempool(incoming.txid, true)
+  assert.equal(stateOf(ledger, incoming), 'replaced')
+})
+
 test('what spends a coinbase of a block that was left is lost with it', () => {
   const ledger = minerAt(base)
   const payment = net.miner.pay([second], other.scriptPubKey, 1_000)
