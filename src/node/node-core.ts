@@ -123,7 +123,8 @@ export class NodeCore {
   async start(): Promise<void> {
     for (const { txid, rejection } of await this.offerPayments())
       this.log('wallet', `The payment ${txid} waits outside the mempool: ${rejection.detail}`, 'warning')
-    await this.peers.start()
+    // Closed meanwhile.
+    if (!this.closing) await this.peers.start()
   }
 
   /** Ends everything; what was acknowledged is durable. Later calls wait for the first. */
