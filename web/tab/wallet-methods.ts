@@ -3,7 +3,8 @@
  * codes are Bitcoin Core's where it has the method.
  */
 import {
-  RPC_INVALID_PARAMS,
+  RPC_INVALID_PARAMETER,
+  RPC_TYPE_ERROR,
   RPC_WALLET_ERROR,
   RPC_WALLET_NOT_FOUND,
   RPC_WALLET_PASSPHRASE_INCORRECT,
@@ -54,7 +55,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
         async run([name, second, , fourth]) {
           if (name !== '' && name !== undefined)
             throw new RpcError(
-              RPC_INVALID_PARAMS,
+              RPC_INVALID_PARAMETER,
               'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
             )
           const options =
@@ -84,7 +85,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
         usage: 'walletpassphrase passphrase ( timeout )',
         async run([passphrase, timeout]) {
           if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0))
-            throw new RpcError(RPC_INVALID_PARAMS, 'timeout must be a number of seconds above 0.')
+            throw new RpcError(RPC_INVALID_PARAMETER, 'timeout must be a number of seconds above 0.')
           await run({ type: 'unlock', passphrase: textOf('passphrase', passphrase), seconds: timeout })
           return null
         },
@@ -142,14 +143,14 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
 }
 
 function textOf(name: string, value: unknown): string {
-  if (typeof value !== 'string') throw new RpcError(RPC_INVALID_PARAMS, `${name} must be text.`)
+  if (typeof value !== 'string') throw new RpcError(RPC_TYPE_ERROR, `${name} must be text.`)
   return value
 }
 
 function passphraseOf(value: unknown): string {
   if (typeof value !== 'string' || value === '')
     throw new RpcError(
-      RPC_INVALID_PARAMS,
+      RPC_INVALID_PARAMETER,
       'A wallet needs a passphrase: it encrypts the keys in this browser.',
     )
   return value
