@@ -11,9 +11,12 @@ import type { Adversary, Attack } from './adversary.ts'
 import { FORGER_SCRIPT, type Forgery, forgeBlock, forgeSpend, lowWorkHeaders } from './forged-blocks.ts'
 
 export const ATTACKS = {
-  /** Frames of noise. */
+  /** Frames of noise, most of them of a type that there is. */
   garbage: {
-    strike: (me, peer) => me.sendBytes(peer, me.random.bytes(me.random.between(1, 2000))),
+    strike(me, peer) {
+      const type = me.random.integer(16)
+      me.sendBytes(peer, Uint8Array.of(type, ...me.random.bytes(me.random.integer(2000))))
+    },
   },
   /** A message of some type with bytes missing, added or changed. */
   malformed: {

@@ -100,7 +100,7 @@ class Scenario {
         clockError: random.chance(0.3) ? random.between(-40, 40) * SECOND : 0,
       })
     this.miners = world.nodes.filter((_, i) => i === 0 || random.chance(0.5))
-    for (const node of this.miners) await node.mine()
+    world.mine(this.miners)
     // Of the rest some join late.
     for (const [i, node] of world.nodes.entries()) if (i < 2 || random.chance(0.8)) this.start(node)
     if (!random.chance(0.4)) return
@@ -139,6 +139,8 @@ class Scenario {
   start(node: SimulatedNode): void {
     if (node.alive) return
     this.note('start', node)
+    // Someone made room before.
+    node.diskFull = false
     this.world.background(node.start())
     // Some tabs don't live to see the end of it.
     if (this.random.chance(0.15))

@@ -99,6 +99,11 @@ export class World {
     return this.nodes.filter((node) => node.running)
   }
 
+  /** Has nodes mine from now on, in this life and those to come. */
+  mine(nodes: readonly SimulatedNode[]): void {
+    for (const node of nodes) this.background(node.mine())
+  }
+
   /** Does something that may take virtual time; should it fail, the next `run` or `until` throws. */
   background(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
@@ -149,7 +154,7 @@ export class World {
     const end = this.time.now() + milliseconds
     const settled = (): boolean => this.agreed() && this.nodes.every(({ core }) => core.mempool.size === 0)
     do {
-      for (const node of miners) this.background(node.mine())
+      this.mine(miners)
       await this.run(MINUTE)
       await this.until(settled, 'all nodes agree, with nothing left to mine', end - this.time.now())
     } while (!((await this.rest()) && settled()))
