@@ -119,7 +119,6 @@ export class NetworkView extends LitElement {
                   <th scope="col">Peer</th>
                   <th scope="col">Direction</th>
                   <th scope="col" class="end">Latency</th>
-                  <th scope="col" class="end">Height</th>
                   <th scope="col" class="end">Received</th>
                   <th scope="col" class="end">Sent</th>
                   <th scope="col" class="end">Since</th>
@@ -139,13 +138,11 @@ export class NetworkView extends LitElement {
   }
 
   #peer(peer: PeerResult) {
-    const height = peer.synced_blocks ?? peer.synced_headers ?? peer.startingheight
     const unknown = html`<span class="muted">–</span>`
     return html`<tr>
       <td><ot-hash .value=${String(peer.peerid ?? peer.id)} what="peer id"></ot-hash></td>
       <td>${peer.inbound ? 'They called us' : 'We called them'}</td>
       <td class="end">${peer.pingtime === undefined ? unknown : figure(`${Math.max(1, Math.round(peer.pingtime * 1000))} ms`)}</td>
-      <td class="end">${height === undefined || height < 0 ? unknown : countText(height)}</td>
       <td class="end">${peer.bytesrecv === undefined ? unknown : figure(bytesText(peer.bytesrecv))}</td>
       <td class="end">${peer.bytessent === undefined ? unknown : figure(bytesText(peer.bytessent))}</td>
       <td class="end muted"><ot-age .time=${peer.conntime}></ot-age></td>
