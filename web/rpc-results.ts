@@ -109,7 +109,6 @@ export interface PeerResult {
   /** Seconds. */
   readonly pingtime?: number
   readonly synced_headers?: number
-  readonly synced_blocks?: number
   readonly startingheight?: number
   readonly bytessent?: number
   readonly bytesrecv?: number
