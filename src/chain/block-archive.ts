@@ -64,13 +64,10 @@ export class BlockArchive {
       const bodies = waiting.map(([index, { bytes }]) => ({ index, bytes }))
       const marks = bodies.map(({ index }, i) => ({ index, bodyOrder: this.bodiesStored + 1 + i }))
       try {
-        // Told at once: a header never has its mark without the listener knowing.
-        await this.writeNow({ bodies }, marks, () => {
-          this.bodiesStored += waiting.length
-          for (const [index, block] of waiting) {
-            this.recent.add(index, block)
-            this.stored(index)
-          }
+        await this.writeNow({ bodies }, marks, ({ index }) => {
+          this.bodiesStored++
+          this.recent.add(index, this.unstored.get(index) as Block)
+          this.stored(index)
         })
       } finally {
         for (const [index] of waiting) this.unstored.delete(index)
@@ -125,7 +122,11 @@ export class BlockArchive {
     this.failure ??= reason
   }
 
-  private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[], done?: () => void): Promise<void> {
+  private async writeNow(
+    batch: ChainBatch,
+    marks: readonly HeaderMark[],
+    marked?: (mark: HeaderMark) => void,
+  ): Promise<void> {
     this.headersSaved = this.headers.size
     try {
       await this.store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
@@ -133,8 +134,11 @@ export class BlockArchive {
       this.stop(error)
       throw error
     }
-    this.headers.apply(marks)
-    done?.()
+    // One by one: no header ever has its mark without the listener knowing, be it stored along with its parent.
+    for (const mark of marks) {
+      this.headers.apply([mark])
+      marked?.(mark)
+    }
   }
 
   private inTurn(run: () => Promise<void>): Promise<void> {

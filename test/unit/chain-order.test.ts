@@ -71,6 +71,19 @@ test('blocks before their headers are refused for now, and accepted when they co
   )
 })
 
+test('of blocks stored together a child may come before its parent, while one before both is missing', async () => {
+  const blocks = net.branch(net.mineEmpty(net.genesis, 5))
+  const chain = await openChain()
+  const failures: string[] = []
+  chain.subscribe({ storageFailed: ({ message }) => failures.push(message) })
+  chain.acceptHeaders(blocks.map(({ block }) => block.header))
+  await Promise.all([0, 4, 3, 2].map((number) => chain.acceptBlock(blocks[number].block)))
+  await chain.settled()
+  assert.deepEqual([chain.headers.height(chain.tip), failures], [1, []])
+  await deliver(chain, [blocks[1]])
+  assert.equal(chain.headers.height(chain.tip), 5)
+})
+
 test('a cache of a few kilobytes ends in the same state as a large one', async () => {
   await fc.assert(
     fc.asyncProperty(
