@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
+import { journey, type Tab, textOf, untilAgreed } from '../support/tabs.ts'
 
 test(
   'a reload keeps peer id, wallet and chain; a duplicated tab becomes another node',
@@ -14,7 +14,7 @@ test(
     const state = async (tab: Tab): Promise<unknown> => ({
       identity: await tab.identity(),
       wallet: (await tab.rpc<{ descriptor: string }>('getwalletinfo')).descriptor,
-      addresses: await tab.rpc('listreceivedaddresses'),
+      labels: await tab.rpc('exportlabels'),
       tip: await tab.rpc('getbestblockhash'),
     })
     const before = await state(ada)
@@ -56,7 +56,7 @@ test(
     const alert = second.page.getByRole('alert')
     await alert.waitFor()
     assert.match(
-      await alert.innerText(),
+      await textOf(alert),
       /^Another tab has the profile "Class_7-b" open\. Close that tab and reload/,
     )
     await first.page.close()

@@ -11,6 +11,7 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   chromium,
+  type Locator,
   type Page,
 } from 'playwright-core'
 import { buildPage, DIST, isStale } from '../../relay/build.ts'
@@ -368,6 +369,11 @@ export function journey(run: (world: World) => Promise<void>): () => Promise<voi
       await world.close()
     }
   }
+}
+
+/** What an element says, its white space as one blank. */
+export async function textOf(locator: Locator): Promise<string> {
+  return ((await locator.textContent()) ?? '').replace(/\s+/g, ' ').trim()
 }
 
 /** Waits until all tabs are on one tip, and answers its hash. */
