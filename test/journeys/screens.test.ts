@@ -1,0 +1,105 @@
+/**
+ * Promise: every view works in light and dark, on a desktop and on a phone: without errors and without scrolling sideways. With
+ * OPENTAB_SCREENSHOTS=folder it saves a picture of each.
+ */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import test from 'node:test'
+import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
+
+const FOLDER = process.env.OPENTAB_SCREENSHOTS
+
+const SCREENS = [
+  { name: 'desktop', width: 1280, height: 900 },
+  { name: 'phone', width: 390, height: 844 },
+] as const
+
+const COLOURS = ['light', 'dark'] as const
+
+test(
+  'every view, light and dark, on a desktop and on a phone',
+  journey(async (world) => {
+    await world.serve()
+    const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
+    await ada.untilPeers(1)
+    await show(ada, {
+      first: '/',
+      'no-wallet': '/wallet',
+      create: '/wallet/create',
+      restore: '/wallet/restore',
+      'no-miner': '/miner',
+      empty: '/explorer/mempool',
+    })
+
+    await Promise.all([ada.createWallet(), ben.createWallet()])
+    await ada.generate(104)
+    const to = await ben.rpc<string>('getnewaddress', 'Coffee')
+    const txid = await ada.pay(to, 1.5)
+    await ada.generate(3)
+    await untilAgreed([ada, ben])
+    await ada.pay(to, 0.25)
+    await ben.pay(
+      await ada.rpc('getnewaddress', 'A label that is rather long, as people write them'),
+      0.123_456_78,
+    )
+    await ada.until('both payments wait', 'getrawmempool', [], (txids: string[]) => txids.length === 2)
+    await show(ada, {
+      overview: '/',
+      wallet: '/wallet',
+      receive: '/wallet/receive',
+      send: '/wallet/send',
+      backup: '/wallet/backup',
+      payment: `/wallet/tx/${txid}`,
+      explorer: '/explorer',
+      mempool: '/explorer/mempool',
+      block: '/block/105',
+      transaction: `/tx/${txid}`,
+      address: `/address/${to}`,
+      miner: '/miner',
+      network: '/network',
+      'not-found': '/no/such/view',
+      'no-block': '/block/999999',
+    })
+    assert.deepEqual(ada.consoleErrors, [])
+  }),
+)
+
+/** Shows each view on every screen in every colour scheme, and looks at it. */
+async function show(tab: Tab, views: Readonly<Record<string, string>>): Promise<void> {
+  const { page } = tab
+  for (const [name, path] of Object.entries(views)) {
+    await page.evaluate((to) => {
+      history.pushState(null, '', to + location.search)
+      dispatchEvent(new PopStateEvent('popstate'))
+    }, path)
+    for (const { name: screen, width, height } of SCREENS) {
+      await page.setViewportSize({ width, height })
+      for (const colorScheme of COLOURS) {
+        await page.emulateMedia({ colorScheme })
+        await rendered(tab)
+        const what = `${name} on a ${screen}, ${colorScheme}`
+        const headings = page.getByRole('heading', { level: 1 })
+        assert.equal(await headings.count(), 1, `${what} has one main heading`)
+        const sideways = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement
+          return scrollWidth - clientWidth
+        })
+        assert.equal(sideways, 0, `${what} scrolls sideways by ${sideways} pixels`)
+        if (FOLDER !== undefined)
+          await page.screenshot({
+            path: join(FOLDER, `${name}-${screen}-${colorScheme}.png`),
+            fullPage: true,
+          })
+      }
+    }
+  }
+}
+
+/** Resolves when what the view has asked of the node is answered and drawn. */
+async function rendered(tab: Tab): Promise<void> {
+  for (let step = 0; step < 3; step++) {
+    await tab.rpc('uptime')
+    await tab.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))))
+  }
+}
