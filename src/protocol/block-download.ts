@@ -14,7 +14,7 @@ import type { Rejection, Result } from '../primitives/result.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { PeerId } from './transport.ts'
-import { unrequested } from './verdict.ts'
+import { unrequested, verdictOnConnected } from './verdict.ts'
 import {
   type BlockMessage,
   MAX_BLOCKS_PER_REQUEST,
@@ -181,7 +181,7 @@ export class BlockDownload {
     const id = this.vouched.get(index)
     this.vouched.delete(index)
     const peer = id === undefined ? undefined : peers.get(id)
-    if (peer) peers.punish(peer, rejection)
+    if (peer) peers.punish(peer, rejection, verdictOnConnected(rejection))
     this.schedule()
   }
 

@@ -7,7 +7,7 @@ import type { Rejection } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, type PeerStore } from './peer-store.ts'
 import type { PeerId, PeerInfo, Transport } from './transport.ts'
-import { BAN_SCORE, BAN_SECONDS, verdictOn } from './verdict.ts'
+import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
 import { encodeMessage, type Message } from './wire.ts'
 
 /** Most peers held at a time. The transport aims lower; this is the brain's own bound. */
@@ -103,8 +103,7 @@ export class PeerSet {
   }
 
   /** Adds what the verdict table asks for, and bans at `BAN_SCORE`. */
-  punish(peer: Peer, rejection: Rejection): void {
-    const { points } = verdictOn(rejection)
+  punish(peer: Peer, rejection: Rejection, { points }: Verdict = verdictOn(rejection)): void {
     if (points === 0 || !this.has(peer)) return
     peer.addPoints(points)
     this.options.log(

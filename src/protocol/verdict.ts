@@ -48,6 +48,14 @@ export function verdictOn(rejection: Rejection): Verdict {
   return BY_CODE[rejection.code] ?? BY_KIND[rejection.kind]
 }
 
+/**
+ * On a block that proved bad when it was connected, told to whoever vouched for the whole of it: it names its own place in the chain, so no
+ * other tip would allow what one may allow of a transaction.
+ */
+export function verdictOnConnected(rejection: Rejection): Verdict {
+  return BY_KIND[rejection.kind]
+}
+
 /** A peer sent what was not asked for. */
 export function unrequested(what: string): Rejection {
   return reject('invalid', 'unrequested', `Sent ${what} that was not asked for.`)

@@ -3,6 +3,7 @@
  * It sees all that an honest node knows.
  */
 import type { NodeCore } from '../node/node-core.ts'
+import type { Block } from '../primitives/block.ts'
 import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../protocol/transport.ts'
 import {
   decodeMessage,
@@ -40,6 +41,8 @@ export class Adversary implements TransportHandler {
   readonly id: PeerId
   readonly random: SeededRandom
   readonly network: VirtualNetwork
+  /** Made by its attacks, to be served. */
+  readonly blocks: Block[] = []
   private readonly transport: VirtualTransport
   private readonly attacks: readonly Attack[]
   private readonly view: () => NodeCore | undefined

@@ -42,7 +42,7 @@ export const ATTACKS = {
     },
   },
   /** Announces a block that breaks a rule when it is connected, and serves it. */
-  'invalid block': servingAttack((me, node) => invalidBlock(me, node)),
+  'invalid block': servingAttack(invalidBlock),
   /** The same by gossip. */
   'invalid gossip': {
     strike(me, _peer, node) {
@@ -150,19 +150,18 @@ export const ATTACKS = {
 export type AttackName = keyof typeof ATTACKS
 
 /** Announces by its header a block that `make` makes, and serves it when asked. */
-function servingAttack(make: (me: Adversary, node: NodeCore) => Block | undefined): Attack {
-  const made: Block[] = []
+export function servingAttack(make: Forger): Attack {
   return {
     strike(me, peer, node) {
       const block = make(me, node)
       if (block === undefined) return
-      made.push(block)
+      me.blocks.push(block)
       me.send(peer, { type: 'headers', id: 0, headers: [block.header] })
     },
     answer(me, peer, message) {
       if (message.type !== 'getdata') return false
       for (const hash of message.hashes) {
-        const block = made.findLast(({ header }) => equalBytes(header.hashBytes, hash))
+        const block = me.blocks.findLast(({ header }) => equalBytes(header.hashBytes, hash))
         if (block) me.send(peer, { type: 'block', id: message.id, block })
         else me.send(peer, { type: 'notfound', id: message.id, hashes: [hash] })
       }
@@ -171,34 +170,53 @@ function servingAttack(make: (me: Adversary, node: NodeCore) => Block | undefine
   }
 }
 
-/** A block on the tip that breaks one of the rules about coins. */
+type Forger = (me: Adversary, node: NodeCore) => Block | undefined
+
+/** Blocks on the tip that break a rule which is known only when they are connected; undefined while there is no coin to do it with. */
+export const BAD_BLOCKS = {
+  'claims more than subsidy and fees': (me, { chain }) =>
+    forgeBlock(chain, chain.tip, { ...timely(me), excess: 1 }),
+  'spends without a signature': spending(({ outpoint, value }, noise) => [
+    forgeSpend(outpoint, value, noise),
+  ]),
+  'spends one coin twice': spending(({ outpoint, value }, noise) => [
+    forgeSpend(outpoint, value, noise),
+    forgeSpend(outpoint, value - 1, noise),
+  ]),
+  'makes money of nothing': spending(({ outpoint, value }, noise) => [
+    forgeSpend(outpoint, value + 1, noise),
+  ]),
+  'spends what was just mined': spending(
+    ({ outpoint, value }, noise) => [forgeSpend(outpoint, value, noise)],
+    ({ coinbase, confirmations }) => coinbase && confirmations === 1,
+  ),
+} as const satisfies Record<string, Forger>
+
+function spending(
+  transactions: (coin: WalletCoin, noise: Uint8Array) => Transaction[],
+  suits?: (coin: WalletCoin) => boolean,
+): Forger {
+  return (me, node) => {
+    const coin = someCoin(node, suits)
+    if (coin === undefined) return undefined
+    const { chain } = node
+    return forgeBlock(chain, chain.tip, {
+      ...timely(me),
+      transactions: transactions(coin, me.random.bytes(64)),
+    })
+  }
+}
+
 function invalidBlock(me: Adversary, node: NodeCore): Block | undefined {
-  const { chain } = node
-  const time = timely(me)
-  const coin = someCoin(node)
-  if (coin === undefined) return undefined
-  const spend = (value: number): Transaction => forgeSpend(coin.outpoint, value, me.random.bytes(64))
-  return me.random.pick([
-    // Claims more than subsidy and fees.
-    () => forgeBlock(chain, chain.tip, { ...time, excess: 1 }),
-    // Spends without a signature.
-    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value)] }),
-    // Spends one coin twice.
-    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value), spend(coin.value - 1)] }),
-    // Makes money of nothing.
-    () => forgeBlock(chain, chain.tip, { ...time, transactions: [spend(coin.value + 1)] }),
-    // Spends what was mined just now.
-    () => {
-      const young = node.wallet.coins().find(({ coinbase, confirmations }) => coinbase && confirmations === 1)
-      const transactions = young && [forgeSpend(young.outpoint, young.value, me.random.bytes(64))]
-      return transactions && forgeBlock(chain, chain.tip, { ...time, transactions })
-    },
-  ])()
+  return me.random.pick(Object.values<Forger>(BAD_BLOCKS))(me, node)
 }
 
 /** A confirmed coin of the node that is looked into. */
-function someCoin({ wallet }: NodeCore): WalletCoin | undefined {
-  return wallet.coins().find(({ spendable, confirmations }) => spendable && confirmations > 0)
+function someCoin(
+  { wallet }: NodeCore,
+  suits = ({ spendable, confirmations }: WalletCoin) => spendable && confirmations > 0,
+): WalletCoin | undefined {
+  return wallet.coins().find(suits)
 }
 
 /** What an honest miner would write. */

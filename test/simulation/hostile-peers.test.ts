@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PeerId } from '../../src/protocol/transport.ts'
-import { Adversary } from '../../src/simulation/adversary.ts'
-import { ATTACKS, type AttackName } from '../../src/simulation/attacks.ts'
+import { Adversary, type Attack } from '../../src/simulation/adversary.ts'
+import { ATTACKS, type AttackName, BAD_BLOCKS, servingAttack } from '../../src/simulation/attacks.ts'
 import { MINUTE, SECOND } from '../../src/simulation/world.ts'
 import { newWorld } from '../support/worlds.ts'
 
@@ -34,34 +34,39 @@ const OUTCOMES: Readonly<Record<AttackName, 'banned' | 'borne'>> = {
 }
 
 for (const [name, outcome] of Object.entries(OUTCOMES) as [AttackName, 'banned' | 'borne'][])
-  test(`${name}: ${outcome}`, async () => {
-    const world = newWorld(`hostile/${name}`)
-    const nodes = await world.startNodes(3)
-    world.mine(nodes)
-    await world.run(10 * MINUTE)
+  test(`${name}: ${outcome}`, () => endure(name, ATTACKS[name], outcome))
 
-    const adversary = new Adversary({
-      id: 'hostile' as PeerId,
-      network: world.network,
-      random: world.random.fork('adversary'),
-      attacks: [ATTACKS[name]],
-      view: () => nodes[0].core,
-      pace: 10 * SECOND,
-    })
-    await adversary.start()
-    await world.run(10 * MINUTE)
-    await world.settle(nodes)
+for (const [name, forger] of Object.entries(BAD_BLOCKS))
+  test(`a block that ${name}: banned`, () => endure(name, servingAttack(forger), 'banned'))
 
-    const banned = await Promise.all(nodes.map((node) => node.bannedPeers()))
-    assert.deepEqual(
-      banned,
-      nodes.map(() => (outcome === 'banned' ? ['hostile'] : [])),
-    )
-    const { headers, tip } = nodes[0].core.chain
-    assert.ok(headers.height(tip) > 30, `mining goes on: height ${headers.height(tip)}`)
-    // Side branches of honest miners, and what the attacker paid for by its work or its allowance.
-    for (const { core } of nodes)
-      assert.ok(core.chain.headers.size < 3 * headers.height(tip) + 500, `${core.chain.headers.size} headers`)
-    await world.checkInvariants()
-    await adversary.stop()
+async function endure(name: string, attack: Attack, outcome: 'banned' | 'borne'): Promise<void> {
+  const world = newWorld(`hostile/${name}`)
+  const nodes = await world.startNodes(3)
+  world.mine(nodes)
+  await world.run(10 * MINUTE)
+
+  const adversary = new Adversary({
+    id: 'hostile' as PeerId,
+    network: world.network,
+    random: world.random.fork('adversary'),
+    attacks: [attack],
+    view: () => nodes[0].core,
+    pace: 10 * SECOND,
   })
+  await adversary.start()
+  await world.run(10 * MINUTE)
+  await world.settle(nodes)
+
+  const banned = await Promise.all(nodes.map((node) => node.bannedPeers()))
+  assert.deepEqual(
+    banned,
+    nodes.map(() => (outcome === 'banned' ? ['hostile'] : [])),
+  )
+  const { headers, tip } = nodes[0].core.chain
+  assert.ok(headers.height(tip) > 30, `mining goes on: height ${headers.height(tip)}`)
+  // Side branches of honest miners, and what the attacker paid for by its work or its allowance.
+  for (const { core } of nodes)
+    assert.ok(core.chain.headers.size < 3 * headers.height(tip) + 500, `${core.chain.headers.size} headers`)
+  await world.checkInvariants()
+  await adversary.stop()
+}
