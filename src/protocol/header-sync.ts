@@ -10,7 +10,8 @@
  */
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
-import { blockWork, decodeCompact } from '../consensus/pow.ts'
+import { checkHeader } from '../consensus/headers.ts'
+import { blockWork, targetOf } from '../consensus/pow.ts'
 import type { BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
@@ -173,6 +174,11 @@ export class HeaderSync {
       const parent = chain.headers.findBytes(fresh[0].previousHash)
       if (parent === NO_HEADER)
         return retry('prev-blk-not-found', `The parent of header ${fresh[0].hash} is not known here.`)
+      // Claims of work count only where the work was done: else one false header would pay for all before it.
+      for (const header of fresh) {
+        const work = checkHeader(header, chain.params)
+        if (!work.ok) return work
+      }
       if (!this.affordable(peer, parent, fresh))
         return notNow(
           'low-work-headers',
@@ -216,10 +222,11 @@ export class HeaderSync {
     if (peer) this.ask(peer)
   }
 
+  /** `fresh` have the work that their bits ask for. */
   private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
     const { chain } = this.options
     let work = chain.headers.chainWork(parent)
-    for (const { bits } of fresh) work += claimedWork(bits)
+    for (const { bits } of fresh) work += blockWork(targetOf(bits))
     if (work > chain.headers.chainWork(chain.bestHeader)) return true
     const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
     return own && this.lowWork.take(fresh.length)
@@ -293,10 +300,4 @@ export function headersAfter(chain: Chain, request: GetHeadersMessage): BlockHea
 /** Whether a header descends from our tip. */
 function isAbove(chain: Chain, index: HeaderIndex): boolean {
   return chain.headers.ancestor(index, chain.headers.height(chain.tip)) === chain.tip
-}
-
-/** Work that unchecked bits ask for; 0 where they name no target. */
-function claimedWork(bits: number): bigint {
-  const { target, negative, overflow } = decodeCompact(bits)
-  return negative || overflow || target === 0n ? 0n : blockWork(target)
 }

@@ -274,6 +274,29 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
   }),
 )
 
+test('work that is claimed and not done pays for no headers', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', tip)
+    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
+    const options = { chain: node.chain, peers, clock: network.time, learnt: () => {}, announced: () => {} }
+    const sync = new HeaderSync(options)
+    const peer = peers.connect({ id: 'peer' as PeerId, direction: 'inbound', address: '' }) as Peer
+    peer.hello = network.puppet('hello').greeting as HelloMessage
+    sync.add(peer)
+    const before = node.chain.headers.size
+    const branch = sideBranch(39)
+    const last = branch[branch.length - 1]
+    const claim = BlockHeader.of({
+      ...last,
+      previousHash: last.hashBytes,
+      time: last.time + 30,
+      bits: 0x03000001,
+    })
+    const result = sync.accept(peer, [...branch, claim], false)
+    assert.equal(!result.ok && result.code, 'high-hash')
+    assert.equal(node.chain.headers.size, before)
+  }))
+
 let salt = 0
 
 /** Headers with work, from genesis, that lead nowhere. */
