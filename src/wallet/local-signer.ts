@@ -168,6 +168,8 @@ export class LocalSigner implements Signer {
 
   async signPsbt(bytes: Uint8Array): Promise<Result<Uint8Array>> {
     if (!this.record) return walletMissing()
+    // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
+    if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
     if (!this.unlocked)
       return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
     const parsed = Psbt.parse(bytes)

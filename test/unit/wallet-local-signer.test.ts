@@ -138,6 +138,15 @@ test('it locks when its time is over, and unlocking again counts anew', async ()
   assert.deepEqual(seen, ['unlocked', 'unlocked', 'locked', 'unlocked'])
 })
 
+test('it signs nothing after its time, though the timer slept with the machine', async () => {
+  const clock = new ManualClock()
+  const signer = await unlockedSigner({ clock: { now: () => clock.now(), after: () => () => undefined } })
+  value(await signer.unlock(PASSPHRASE, 60))
+  clock.advance(60_000)
+  assert.equal(codeOf(await sign(signer, payment())), 'wallet-locked')
+  assert.equal(signer.status().state, 'locked')
+})
+
 test('locking overwrites the private key', async () => {
   const signer = await unlockedSigner()
   const { unlocked } = signer as unknown as { unlocked: { keys: { key: { _privateKey: Uint8Array } } } }
