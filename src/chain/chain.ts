@@ -290,9 +290,13 @@ export class Chain {
     })
   }
 
-  /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
+  /**
+   * Listeners are called in order of subscription; one that comes after storage failed is told so at once. Returns the function
+   * that unsubscribes.
+   */
   subscribe(listener: ChainListener): () => void {
     this.listeners.add(listener)
+    if (this.failure instanceof StorageError) listener.storageFailed?.(this.failure)
     return () => this.listeners.delete(listener)
   }
 

@@ -21,7 +21,7 @@ import type { CheckPool } from '../script/input-check.ts'
 import type { Signer } from '../wallet/signer.ts'
 import type { WalletStore } from '../wallet/store.ts'
 import { type IssuedAddress, Wallet } from '../wallet/wallet.ts'
-import type { LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
+import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
 
 export interface NodePorts {
@@ -194,9 +194,10 @@ export class NodeCore {
     return Math.floor((this.realClock.now() - this.startedAt) / 1000)
   }
 
-  /** Calls `listener` at every event. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event, and at once where storage has failed before. Returns the function that unsubscribes. */
   subscribe(listener: (event: NodeEvent) => void): () => void {
     this.listeners.add(listener)
+    if (this.failure) listener({ name: 'fault', detail: storageFault(this.failure) })
     return () => this.listeners.delete(listener)
   }
 
@@ -335,6 +336,10 @@ export class NodeCore {
     this.failure = error
     this.miner.stop()
     this.log('storage', error.message, 'error')
-    this.emit('fault', { kind: 'storage', message: `${error.message} ${STORAGE_FAILED}` })
+    this.emit('fault', storageFault(error))
   }
+}
+
+function storageFault({ message }: Error): FaultEvent {
+  return { kind: 'storage', message: `${message} ${STORAGE_FAILED}` }
 }

@@ -33,7 +33,7 @@ let node: NodeCore | undefined
 
 window.listen((request) => {
   handle(request).catch((error: unknown) => {
-    window.post({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    window.post({ type: 'failed', reason: messageOf(error) })
   })
 })
 
@@ -51,7 +51,8 @@ async function handle(request: BrainRequest): Promise<void> {
     case 'join':
       node = await join(request)
       window.post({ type: 'ready' })
-      await node.start()
+      // The page has its answer: what fails from here on is a fault of a node that runs.
+      await node.start().catch((error: unknown) => tellFault(messageOf(error)))
       return
     case 'rpc':
       window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
@@ -95,6 +96,10 @@ async function answer(method: string, args: readonly unknown[]): Promise<RpcResp
   if (node === undefined)
     return { error: { code: -28, message: 'The node is starting. Ask again in a moment.' } }
   return callRpc(node, method, args)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function tell(event: NodeEvent): void {

@@ -4,7 +4,10 @@ import { test } from 'node:test'
 import { StorageError } from '../../src/chain/store.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import { NodeRig, type RigNode, STRANGER } from '../support/node-rig.ts'
+import { TestChain } from '../support/chain-builder.ts'
+import { deliver, openChain } from '../support/chain-nodes.ts'
+import { NodeRig, RIG_PARAMS, type RigNode, STRANGER } from '../support/node-rig.ts'
+import { WatchedStore } from '../support/watched-store.ts'
 
 /** A disk that is full from some moment on: it can be read, and takes nothing more. */
 class FillingChainStore extends MemoryChainStore {
@@ -150,6 +153,21 @@ test('a full disk stops mining and payments; the chain stays readable and reopen
   const again = await rig.add('node', { chainStore: chainStore.clone() })
   assert.equal(await again.rpc('getblockcount'), 6)
   await again.generate(1)
+})
+
+test('a disk that is full when the node opens is told to who listens later', async () => {
+  const inner = new MemoryChainStore()
+  const blocks = new TestChain(RIG_PARAMS)
+  // The disk has room for a body, and none to connect it.
+  const before = await openChain({ params: RIG_PARAMS, store: new WatchedStore(inner, 1) })
+  await deliver(before, [blocks.mineBlock(blocks.genesis)])
+  const rig = new NodeRig()
+  const node = await rig.add('node', { wallet: false, chainStore: new WatchedStore(inner, 0, 'quota') })
+  assert.deepEqual(
+    node.told('fault').map(({ kind }) => kind),
+    ['storage'],
+  )
+  assert.throws(() => node.core.requireStorage(), StorageError)
 })
 
 test('a wallet that can not be stored stops the same way, and the payment is not sent', async () => {
