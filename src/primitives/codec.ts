@@ -3,6 +3,7 @@
  * decoders that others call go through `decodeWith`, which turns it into a `Rejection`. Byte strings read are views
  * over the source buffer, never copies.
  */
+import { EMPTY } from './bytes.ts'
 import { accept, invalid, type Result } from './result.ts'
 
 /** Thrown by `Reader` on input that is short, long or not canonical. Never leaves `decodeWith`. */
@@ -89,7 +90,9 @@ export class Reader {
 
   /** A byte string after its CompactSize length, a view over the source. */
   varBytes(): Uint8Array {
-    return this.take(this.compactSize())
+    const length = this.compactSize()
+    // A block can list millions of empty ones, a view of a hundred bytes each: one stands for all.
+    return length === 0 ? EMPTY : this.take(length)
   }
 
   /** Throws unless everything was read. */

@@ -111,6 +111,14 @@ test('a count is bounded by the bytes that are left', () => {
   assert.throws(() => new Reader(huge).varBytes(), DecodeError)
 })
 
+test('empty byte strings, of which a stranger can list millions, take no memory each', () => {
+  const reader = new Reader(new Uint8Array(2))
+  const first = reader.varBytes()
+  assert.equal(first.length, 0)
+  assert.equal(reader.varBytes(), first)
+  reader.end()
+})
+
 test('what is short or long is a rejection, and a bug stays an exception', () => {
   const read = (reader: Reader) => reader.u32()
   for (const length of [0, 3, 5]) {
