@@ -46,7 +46,7 @@ export function checkTransaction(tx: Transaction, params: NetworkParams): Result
     if (total > MAX_MONEY)
       return invalid('bad-txns-txouttotal-toolarge', 'The outputs add up to more than all the money.')
   }
-  // Stricter than Bitcoin: see DESIGN, Outputs. Nobody burns coins by mistake, and every coin has one form.
+  // Stricter than Bitcoin (`docs/protocol.md`, Transactions): nobody burns coins by mistake, and every coin has one form.
   for (const { value, scriptPubKey } of tx.outputs) {
     if (outputKeyOf(scriptPubKey)) continue
     if (!isNullData(scriptPubKey))

@@ -116,7 +116,7 @@ function shiftLeft(value: bigint, count: bigint): bigint {
 }
 
 /**
- * The bits that a block must have (DESIGN, Difficulty): ASERT anchored at its parent, which forgets the time that a network
+ * The bits that a block must have (`docs/protocol.md`, Difficulty): ASERT anchored at its parent, which forgets the time that a network
  * slept at its limit. `grandparentTime` is in seconds; undefined for block 1, whose parent is the genesis block: its grandparent
  * counts as one spacing before genesis.
  */

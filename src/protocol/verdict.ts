@@ -1,5 +1,5 @@
 /**
- * The verdict table: what a node concludes from a rejection, in one place (DESIGN section 1). Rules say what is wrong;
+ * The verdict table: what a node concludes from a rejection, in one place. Rules say what is wrong;
  * only this table says what follows for gossip and for the peer. Pure, any thread.
  */
 import { type Rejection, type RejectionKind, reject } from '../primitives/result.ts'

@@ -1,4 +1,4 @@
-/** Promises of DESIGN section 7, over drawn scenarios: honest tabs agree, no coin is forged, nothing acknowledged is lost. */
+/** Promises, over drawn scenarios: honest tabs agree, no coin is forged, nothing acknowledged is lost. */
 import { testSeeds } from '../support/seeds.ts'
 
 testSeeds(0, 2)
