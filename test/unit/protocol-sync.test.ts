@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MAX_FUTURE_SECONDS_ON_DEMAND } from '../../src/consensus/headers.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import { compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
 import { TestChain } from '../support/chain-builder.ts'
@@ -218,7 +219,8 @@ test('a gossiped block whose parents are unknown leads to sync with its sender, 
 test('headers whose time is too new are asked for again later', () =>
   withNetwork(async (network) => {
     const late = await network.node('late', chain.genesis)
-    const early = chain.mineBlock(chain.genesis, [], { time: Math.floor(network.time.now() / 1000) + 200 })
+    const now = Math.floor(network.time.now() / 1000)
+    const early = chain.mineBlock(chain.genesis, [], { time: now + MAX_FUTURE_SECONDS_ON_DEMAND + 80 })
     const sender = network.puppet('sender', helloAt(early))
     sender.serve([early.block])
     await sender.join()
