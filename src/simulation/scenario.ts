@@ -48,6 +48,8 @@ class Scenario {
   private readonly counts = new Map<string, number>()
   private miners: SimulatedNode[] = []
   private readonly adversaries: Adversary[] = []
+  /** What was to happen later no longer does. */
+  private over = false
 
   constructor({ seed, drain, log = () => {} }: ScenarioOptions) {
     // Drawn before the world is there, by a generator of its own.
@@ -79,9 +81,13 @@ class Scenario {
       await world.run(random.exponential(pace))
       await this.act()
     }
+    this.over = true
     this.log('all is healed')
     for (const adversary of this.adversaries) await adversary.stop()
-    for (const node of world.nodes) node.diskFull = false
+    for (const node of world.nodes.filter(({ diskFull }) => diskFull)) {
+      node.diskFull = false
+      await node.kill()
+    }
     await world.settle(this.miners)
     await world.checkInvariants()
     const { headers, tip } = world.nodes[0].core.chain
@@ -127,6 +133,12 @@ class Scenario {
     await happening(this, node)
   }
 
+  private later(milliseconds: number, run: () => void): void {
+    this.world.time.after(milliseconds, () => {
+      if (!this.over) run()
+    })
+  }
+
   private count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1)
   }
@@ -144,7 +156,7 @@ class Scenario {
     this.world.background(node.start())
     // Some tabs don't live to see the end of it.
     if (this.random.chance(0.15))
-      this.world.time.after(this.random.between(0, 200), () => this.world.background(this.kill(node)))
+      this.later(this.random.between(0, 200), () => this.world.background(this.kill(node)))
   }
 
   async kill(node: SimulatedNode): Promise<void> {
@@ -166,14 +178,14 @@ class Scenario {
     if (!node.running || node.diskFull) return
     this.note('full disk', node)
     node.diskFull = true
-    this.world.time.after(this.random.between(5, 120) * SECOND, () => {
+    this.later(this.random.between(5, 120) * SECOND, () => {
       node.diskFull = false
       this.world.background(this.kill(node))
     })
   }
 
   private startLater(node: SimulatedNode): void {
-    this.world.time.after(this.random.exponential(30 * SECOND), () => this.start(node))
+    this.later(this.random.exponential(30 * SECOND), () => this.start(node))
   }
 
   partition(): void {
@@ -183,7 +195,7 @@ class Scenario {
     for (const id of everyone) random.pick(groups).push(id)
     this.note('partition', groups.map((group) => group.join(' ')).join(' | '))
     world.network.partition(groups)
-    world.time.after(random.between(20, 400) * SECOND, () => {
+    this.later(random.between(20, 400) * SECOND, () => {
       this.note('heal', 'network')
       world.network.heal()
     })

@@ -22,6 +22,8 @@ export const SIMULATION_PARAMS: NetworkParams = {
   retarget: true,
   weightLimit: 400_000,
   coinbaseMaturity: 3,
+  // Which would let blocks be hours ahead of time.
+  testControls: false,
 }
 
 /** Virtual milliseconds. */
