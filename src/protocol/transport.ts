@@ -36,6 +36,11 @@ export interface NetworkStatus {
   readonly directPeers: number
   /** Peers that could be reached through a relay only: no direct path was found. */
   readonly relayedOnlyPeers: number
+  /**
+   * The share of the WebRTC connections that the browser grants this tab in its life that is used up, 0 to 1. Near 1 the
+   * tab should be closed and opened anew: soon it meets nobody. Absent where nothing limits them.
+   */
+  readonly connectionsUsed?: number
 }
 
 /** What a transport delivers. The brain implements it. */

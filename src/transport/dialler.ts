@@ -2,20 +2,29 @@
  * Dials the tabs that discovery finds, until there are enough peers. Thread: Window.
  *
  * It is sparing: Chrome grants about 500 RTCPeerConnections in the life of a tab's process, and each dial that gets
- * past the relay takes one.
+ * past the relay takes one. And it is modest: once there are some peers it rests between dials, since tabs that find
+ * each other at the same time share the relay, and often the machine, with tabs that have no peer yet.
  */
 
+import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerId } from '../protocol/transport.ts'
-import type { TabNode } from './libp2p-node.ts'
+import { isDirect, type TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
-import { backoff } from './timing.ts'
+import { backoff, jittered } from './timing.ts'
 
 /** Most tabs remembered; the one heard of longest ago makes room. */
 const MAX_CANDIDATES = 500
 
 /** Most introducers remembered for one tab. */
 const MAX_INTRODUCERS = 8
+
+/** Longest rest after a dial, milliseconds; it is as long as the dial took. */
+const MAX_REST = 2000
+
+/** The share of the browser's connections above which only `FEW_PEERS` are looked for. */
+const SCARCE = 0.8
+const FEW_PEERS = 4
 
 /** Failures after which a tab is forgotten until discovery names it again. */
 const MAX_FAILURES = 8
@@ -50,6 +59,8 @@ export interface DiallerPorts {
   isConnected(peer: PeerId): boolean
   /** A peer never to dial: a banned one, or a relay. */
   isExcluded(peer: PeerId): boolean
+  /** The share of the browser's connections that is used up, 0 to 1. */
+  used(): number
   /** Whether an introducer's address prefix can be used now. */
   canIntroduce(prefix: string): boolean
   /** The number of relayed-only peers may have changed. */
@@ -65,12 +76,18 @@ export class Dialler {
   readonly #candidates = new Map<PeerId, Candidate>()
   readonly #inFlight = new Map<PeerId, AbortController>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** When the rest after the last dial ends, milliseconds of `performance.now()`. */
+  #restUntil = 0
 
   constructor(node: TabNode, tuning: TransportTuning, ports: DiallerPorts) {
     this.#node = node
     this.#tuning = tuning
     this.#ports = ports
     ports.stopped.addEventListener('abort', () => clearTimeout(this.#timer))
+    node.addEventListener('connection:close', ({ detail }) => {
+      // The peer may have given up its dial to us.
+      if (isSignalling(detail)) this.dial()
+    })
   }
 
   /** Whether a dial to this peer is under way. */
@@ -87,11 +104,16 @@ export class Dialler {
     return count
   }
 
-  /** Takes in peers that an introducer, named by its address prefix, can put us in touch with. */
-  add(peers: readonly PeerId[], introducer: string): void {
+  /**
+   * Takes in peers that an introducer, named by its address prefix, can put us in touch with. `first`: it is the first
+   * that we hear from this introducer, so the peers were there before us. Answers how many of them were unknown.
+   */
+  add(peers: readonly PeerId[], introducer: string, first: boolean): number {
+    let news = 0
     for (const id of peers) {
       if (id === this.#ports.self) continue
-      const candidate = this.#candidates.get(id) ?? this.#newCandidate(id)
+      if (!this.#candidates.has(id)) news++
+      const candidate = this.#candidates.get(id) ?? this.#newCandidate(id, first)
       candidate.introducers.delete(introducer)
       candidate.introducers.add(introducer)
       const [longestAgo] = candidate.introducers
@@ -104,6 +126,7 @@ export class Dialler {
       this.#candidates.delete(oldest!)
     }
     this.dial()
+    return news
   }
 
   /** A peer was lost or sent away: dialled again only after a pause. */
@@ -143,25 +166,59 @@ export class Dialler {
     if (this.#ports.stopped.aborted) return
     while (this.#wanted() > 0) {
       const now = performance.now()
-      const waiting = [...this.#candidates.values()].filter((candidate) => this.#isEligible(candidate))
-      const due = waiting.filter(({ notBefore }) => notBefore <= now)
-      if (due.length === 0) {
-        const next = Math.min(...waiting.map(({ notBefore }) => notBefore))
+      const candidate = this.#pick()
+      const next = Math.max(
+        candidate === undefined ? this.#nextDue() : now,
+        this.#isUrgent() ? 0 : this.#restUntil,
+      )
+      if (candidate === undefined || next > now) {
         if (Number.isFinite(next)) this.#timer = setTimeout(this.dial, next - now)
         return
       }
-      // At random among those that failed least, so that the network's graph is random.
-      const fewest = Math.min(...due.map(({ failures }) => failures))
-      const best = due.filter(({ failures }) => failures === fewest)
-      void this.#attempt(best[Math.floor(Math.random() * best.length)]!)
+      void this.#attempt(candidate)
     }
   }
 
-  #newCandidate(id: PeerId): Candidate {
-    // The lower peer id dials first, so that two tabs that learn of each other at once don't both dial. A tab without
-    // any peer doesn't wait: it may be the only one of the two that knows of the other.
-    const yields = this.#ports.self > id && this.#ports.connections() > 0
-    const wait = yields ? backoff(0, [this.#tuning.yieldTime, this.#tuning.yieldTime]) : 0
+  /** Dials one more peer, however many there are. Resolves with it when the dial has made it a connection. */
+  async dialExtra(): Promise<PeerId | undefined> {
+    const candidate = this.#pick()
+    if (candidate === undefined) return undefined
+    await this.#attempt(candidate)
+    return this.#ports.isConnected(candidate.id) ? candidate.id : undefined
+  }
+
+  /** One that is due: at random among those that failed least, so that the network's graph is random. */
+  #pick(): Candidate | undefined {
+    const now = performance.now()
+    const due = this.#eligible().filter((candidate) => this.#dueAt(candidate) <= now)
+    const fewest = Math.min(...due.map(({ failures }) => failures))
+    const best = due.filter(({ failures }) => failures === fewest)
+    return best[Math.floor(Math.random() * best.length)]
+  }
+
+  /** When the next candidate will be due, milliseconds of `performance.now()`. */
+  #nextDue(): number {
+    return Math.min(...this.#eligible().map((candidate) => this.#dueAt(candidate)))
+  }
+
+  /** Not while the peer is dialling us: two connections would come of it, and one be closed. */
+  #dueAt({ id, notBefore }: Candidate): number {
+    const opened = this.#node
+      .getConnections()
+      .filter((connection) => isSignalling(connection) && connection.remotePeer.toString() === id)
+      .map(({ timeline }) => timeline.open - Date.now() + performance.now())
+    return Math.max(notBefore, ...opened.map((at) => at + this.#tuning.dialTimeout))
+  }
+
+  /** Whether the dials under way, should they succeed, leave the tab with too few peers to rest. */
+  #isUrgent(): boolean {
+    return this.#ports.connections() + this.#inFlight.size < this.#tuning.urgentPeers
+  }
+
+  #newCandidate(id: PeerId, first: boolean): Candidate {
+    // The newcomer dials: it heard of us when it came, which is before we hear of it. Were we to dial as well, two
+    // dials would get into each other's way.
+    const wait = first ? 0 : jittered(this.#tuning.yieldTime)
     return {
       id,
       introducers: new Set(),
@@ -174,17 +231,19 @@ export class Dialler {
 
   /** How many more dials to start now. */
   #wanted(): number {
-    const { targetPeers, maxDialsInFlight } = this.#tuning
     const { size } = this.#inFlight
-    return Math.min(maxDialsInFlight - size, targetPeers - this.#ports.connections() - size)
+    const target = this.#ports.used() < SCARCE ? this.#tuning.targetPeers : FEW_PEERS
+    const atATime = this.#isUrgent() ? this.#tuning.urgentPeers : 1
+    return Math.min(atATime - size, target - this.#ports.connections() - size)
   }
 
-  #isEligible({ id, introducers }: Candidate): boolean {
-    return (
-      !this.#inFlight.has(id) &&
-      !this.#ports.isConnected(id) &&
-      !this.#ports.isExcluded(id) &&
-      [...introducers].some((prefix) => this.#ports.canIntroduce(prefix))
+  #eligible(): Candidate[] {
+    return [...this.#candidates.values()].filter(
+      ({ id, introducers }) =>
+        !this.#inFlight.has(id) &&
+        !this.#ports.isConnected(id) &&
+        !this.#ports.isExcluded(id) &&
+        [...introducers].some((prefix) => this.#ports.canIntroduce(prefix)),
     )
   }
 
@@ -201,6 +260,7 @@ export class Dialler {
     const controller = new AbortController()
     this.#inFlight.set(id, controller)
     let answered = false
+    const began = performance.now()
     try {
       await this.#node.dial(multiaddr(`${prefix}/p2p-circuit/webrtc/p2p/${id}`), {
         // An old relayed connection doesn't count as being connected.
@@ -223,6 +283,8 @@ export class Dialler {
       }
     } finally {
       this.#inFlight.delete(id)
+      const now = performance.now()
+      this.#restUntil = now + Math.min(MAX_REST, now - began)
       this.#ports.changed()
       this.dial()
     }
@@ -237,4 +299,9 @@ export class Dialler {
     if (candidate.failures >= MAX_FAILURES && candidate.pathless === 0) this.#candidates.delete(candidate.id)
     this.#ports.changed()
   }
+}
+
+/** Whether this is a relayed connection over which a peer is about to dial us. */
+function isSignalling(connection: Connection): boolean {
+  return connection.direction === 'inbound' && !isDirect(connection)
 }

@@ -26,6 +26,9 @@ const MAX_PEERS_IN_ANSWER = 100
 /** Longest network id, bytes. */
 const MAX_NETWORK_ID_BYTES = 64
 
+/** In which rounds of asking a tab is asked beside the relays. */
+const TABS_EVERY = 4
+
 /** How long one question may take, milliseconds. */
 const ASK_TIMEOUT = 5000
 
@@ -44,8 +47,8 @@ export interface DiscoveryPorts {
   tabs(): Introducer[]
   /** Whether more peers are wanted. */
   wantsMore(): boolean
-  /** Peers that an introducer, named by its prefix, can put us in touch with. */
-  found(peers: PeerId[], prefix: string): void
+  /** Peers that an introducer, named by its prefix, can put us in touch with; whether it is its first answer. */
+  found(peers: PeerId[], prefix: string, first: boolean): void
   readonly stopped: AbortSignal
 }
 
@@ -56,6 +59,9 @@ export class Discovery {
   readonly #tuning: TransportTuning
   readonly #ports: DiscoveryPorts
   #hurry = new AbortController()
+  #rounds = 0
+  /** Connections over which an answer has come. */
+  readonly #heard = new WeakSet<Connection>()
 
   constructor(node: TabNode, networkId: string, tuning: TransportTuning, ports: DiscoveryPorts) {
     this.#node = node
@@ -89,11 +95,15 @@ export class Discovery {
     this.#hurry.abort()
   }
 
-  /** Every relay, so that each keeps listing us; and, when there is a use for it, one tab picked at random. */
+  /**
+   * Every relay, so that each keeps listing us; and one tab picked at random, when no relay introduces us, or now and
+   * then while more peers are wanted.
+   */
   async #askAround(): Promise<void> {
     const asked = this.#ports.relays()
     const tabs = this.#ports.tabs()
-    if (tabs.length > 0 && (this.#ports.wantsMore() || asked.length === 0)) {
+    const isTabsTurn = ++this.#rounds % TABS_EVERY === 0 && this.#ports.wantsMore()
+    if (tabs.length > 0 && (isTabsTurn || asked.length === 0)) {
       asked.push(tabs[Math.floor(Math.random() * tabs.length)]!)
     }
     await Promise.all(asked.map((introducer) => this.#ask(introducer)))
@@ -114,7 +124,9 @@ export class Discovery {
       this.#ports.found(
         ids.filter((id) => id !== undefined),
         prefix,
+        !this.#heard.has(connection),
       )
+      this.#heard.add(connection)
     } catch (error) {
       // Unreachable, rate-limited or talking nonsense: there are others, and there is a next time.
       stream?.abort(error instanceof Error ? error : new Error(String(error)))

@@ -11,6 +11,9 @@ import { jittered, pause } from './timing.ts'
 /** Unanswered pings in a row after which a peer counts as gone. */
 const MAX_MISSED = 2
 
+/** The first ping leaves a new peer this time to settle, milliseconds. */
+const FIRST_PING = 1000
+
 /** Pings a peer from now until it is disconnected or `stopped` aborts. */
 export async function pingPeer(
   id: PeerId,
@@ -21,6 +24,7 @@ export async function pingPeer(
 ): Promise<void> {
   const connection = peers.connectionTo(id)
   let missed = 0
+  await pause(jittered(Math.min(FIRST_PING, pingInterval)), stopped)
   while (connection !== undefined && !stopped.aborted && peers.connectionTo(id) === connection) {
     try {
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(pingTimeout)])

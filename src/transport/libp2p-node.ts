@@ -15,6 +15,7 @@ import { yamux } from '@libp2p/yamux'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { PeerId } from '../protocol/transport.ts'
+import type { ConnectionBudget } from './connection-budget.ts'
 import { gossipOptions } from './gossip.ts'
 import type { TransportOptions, TransportTuning } from './options.ts'
 import { installInitChannelFix } from './webrtc-init-channel.ts'
@@ -30,6 +31,8 @@ const RESERVATION_TTL = 12 * 60 * 60 * 1000
 
 /** Reservations: the addresses that relays, real ones and tabs, lend this tab. */
 export interface Listening {
+  /** Reserves slots on whichever tabs we are connected with, now and as they change. */
+  reserveOnTabs(): Promise<void>
   /** Reserves a slot on one relay, at `<its address>/p2p-circuit`. Rejects when there is none to have. */
   reserve(address: string): Promise<void>
   /** Whether a slot on the relay with this peer id is held now. */
@@ -69,27 +72,33 @@ export async function createTabNode(
   options: TransportOptions & TransportTuning,
   privateKey: PrivateKey,
   gate: Gate,
+  budget: ConnectionBudget,
 ): Promise<TabNode> {
   installInitChannelFix()
   const node: TabNode = await createLibp2p({
     start: false,
     privateKey,
     addresses: {
-      // A bare `/p2p-circuit` lets libp2p reserve a slot on whichever peer offers one: some for tabs, so that those can
-      // introduce this tab to their other peers, and one more for every configured relay. Should tabs take these too,
-      // as they do while a relay is away, `listening.reserve` still gets its slot beside them.
-      listen: [...Array<string>(TAB_SLOTS + options.relays.length).fill('/p2p-circuit'), '/webrtc'],
+      // Slots on relays and tabs are reserved one by one, by `listening`.
+      listen: ['/webrtc'],
       // Nothing is announced: tabs build each other's addresses from peer ids. Announced ones would nest, tab behind
       // tab, and would let libp2p dial past our dialler.
       announceFilter: () => [],
     },
     transports: [
       webSockets(),
-      webRTC({ rtcConfiguration: { iceServers: options.iceServers.map(({ urls }) => ({ urls })) } }),
+      webRTC({
+        // A function, since it is called once for every RTCPeerConnection, just before.
+        rtcConfiguration: () => {
+          budget.spend()
+          return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
+        },
+      }),
       circuitRelayTransport(),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    // Both ends of what is multiplexed so, the relay and its tabs, ping anyway.
+    streamMuxers: [yamux({ enableKeepAlive: false })],
     connectionGater: {
       // The browser's default refuses ws:// and private addresses, on which a class or a test network runs.
       denyDialMultiaddr: () => false,
@@ -113,14 +122,15 @@ export async function createTabNode(
     // Our own pings are more patient.
     connectionMonitor: { enabled: false },
     services: {
-      identify: identify(),
+      // Relayed connections are for signalling alone.
+      identify: identify({ runOnLimitedConnection: false }),
       ping: ping({ maxInboundStreams: 4 }),
       pubsub: (components: GossipSubComponents): GossipSub =>
         gossipsub(gossipOptions(options.networkId))(components),
       relayServer: circuitRelayServer({
         reservations: { maxReservations: 2 * options.maxPeers, reservationTtl: RESERVATION_TTL },
       }),
-      listening,
+      listening: (components: ListeningComponents) => listening(components, options.relays.length),
     },
   })
   const { reservations } = node.services.relayServer
@@ -132,13 +142,18 @@ export async function createTabNode(
   return node
 }
 
-function listening({ transportManager, addressManager }: ListeningComponents): Listening {
+function listening({ transportManager, addressManager }: ListeningComponents, relays: number): Listening {
   // A slot on a tab that dialled us has an address that begins with /webrtc, at which libp2p 3.3's address manager
   // throws into nowhere ("Multiaddr /webrtc/... was not an IPv4"). Observed addresses are for announcing, and we
   // announce none.
   addressManager.confirmObservedAddr = () => {}
   addressManager.removeObservedAddr = () => {}
   return {
+    // A bare `/p2p-circuit` lets libp2p reserve a slot on whichever peer offers one: some for tabs, and one more for
+    // every relay, which counts as a peer too. Should tabs take these,
+    // as they do while a relay is away, `reserve` still gets its slot beside them.
+    reserveOnTabs: () =>
+      transportManager.listen(Array.from({ length: TAB_SLOTS + relays }, () => multiaddr('/p2p-circuit'))),
     reserve: (address) => transportManager.listen([multiaddr(`${address}/p2p-circuit`)]),
     hasReservation: (relay) =>
       transportManager.getAddrs().some((held) => held.toString().endsWith(`/p2p/${relay}/p2p-circuit`)),

@@ -7,15 +7,18 @@
 import type { PrivateKey } from '@libp2p/interface'
 import type { NetworkStatus, PeerId, Topic, Transport, TransportHandler } from '../protocol/transport.ts'
 import { Bans } from './bans.ts'
+import { ConnectionBudget } from './connection-budget.ts'
 import { Dialler } from './dialler.ts'
 import { Discovery, type Introducer } from './discovery.ts'
 import { Gossip } from './gossip.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
 import { pingPeer } from './latency.ts'
 import { createTabNode, type Gate, type TabNode } from './libp2p-node.ts'
+import { Mixer } from './mixer.ts'
 import { type TransportOptions, type TransportTuning, withDefaults } from './options.ts'
 import { PeerTable } from './peer-table.ts'
 import { RelayClient, relayIdOf } from './relay-client.ts'
+import { pause } from './timing.ts'
 
 const NETWORK_ID = /^[0-9a-f]{1,64}$/
 
@@ -33,6 +36,7 @@ interface Running {
   readonly peers: PeerTable
   readonly dialler: Dialler
   readonly discovery: Discovery
+  readonly mixer: Mixer
   readonly gossip: Gossip
   readonly relays: readonly RelayClient[]
   readonly handler: TransportHandler
@@ -44,10 +48,12 @@ class Libp2pTransport implements Transport {
   readonly #privateKey: PrivateKey
   readonly #relayIds: ReadonlySet<PeerId>
   readonly #bans = new Bans()
+  readonly #budget = new ConnectionBudget()
   readonly #stopped = new AbortController()
   #starting: Promise<void> | undefined
   #running: Running | undefined
   #lastStatus = ''
+  #reservesOnTabs = false
 
   constructor(options: TransportOptions & TransportTuning) {
     if (!NETWORK_ID.test(options.networkId)) {
@@ -91,7 +97,7 @@ class Libp2pTransport implements Transport {
 
   async #start(handler: TransportHandler): Promise<void> {
     const { signal: stopped } = this.#stopped
-    const node = await createTabNode(this.#options, this.#privateKey, this.#gate())
+    const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget)
     const running = this.#wire(node, handler)
     this.#running = running
     await running.peers.start()
@@ -100,7 +106,16 @@ class Libp2pTransport implements Transport {
     running.gossip.start()
     for (const relay of running.relays) void relay.run()
     void running.discovery.run()
+    void running.mixer.run()
     this.#reportStatus()
+  }
+
+  /** Once there is a peer. Slots on tabs serve when the relays are gone; the first seconds are for finding peers at all. */
+  async #reserveOnTabs(node: TabNode): Promise<void> {
+    if (this.#reservesOnTabs) return
+    this.#reservesOnTabs = true
+    await pause(this.#options.slotDelay, this.#stopped.signal)
+    if (!this.#stopped.signal.aborted) await node.services.listening.reserveOnTabs()
   }
 
   #wire(node: TabNode, handler: TransportHandler): Running {
@@ -128,6 +143,7 @@ class Libp2pTransport implements Transport {
       {
         connected: (peer) => {
           dialler.reached(peer.id)
+          void this.#reserveOnTabs(node)
           handler.peerConnected(peer)
           void pingPeer(peer.id, node, peers, this.#options, stopped)
           this.#reportStatus()
@@ -151,6 +167,7 @@ class Libp2pTransport implements Transport {
       canIntroduce: (prefix) =>
         introducingRelays().some((relay) => relay.prefix === prefix) ||
         tabs().some((tab) => tab.prefix === prefix),
+      used: () => this.#budget.used,
       changed: () => this.#reportStatus(),
       stopped,
     })
@@ -158,7 +175,17 @@ class Libp2pTransport implements Transport {
       relays: introducingRelays,
       tabs,
       wantsMore: () => peers.size < targetPeers,
-      found: (ids, prefix) => dialler.add(ids, prefix),
+      found: (ids, prefix, first) => {
+        // A newcomer alone isn't worth it: all would fall upon it.
+        if (dialler.add(ids, prefix, first) >= targetPeers / 2) mixer.hurry()
+      },
+      stopped,
+    })
+    const mixer = new Mixer(this.#options, {
+      isFull: () => peers.size >= targetPeers,
+      used: () => this.#budget.used,
+      dialExtra: () => dialler.dialExtra(),
+      exchange: (newcomer) => peers.exchange(newcomer),
       stopped,
     })
     const relays: readonly RelayClient[] = this.#options.relays.map(
@@ -172,7 +199,7 @@ class Libp2pTransport implements Transport {
         ),
     )
     gossip.onSubscribed((id) => peers.subscribed(id))
-    return { node, peers, dialler, discovery, gossip, relays, handler }
+    return { node, peers, dialler, discovery, mixer, gossip, relays, handler }
   }
 
   #gate(): Gate {
@@ -198,6 +225,7 @@ class Libp2pTransport implements Transport {
       relays: running.relays.map(({ info }) => info),
       directPeers: running.peers.connected.length,
       relayedOnlyPeers: running.dialler.relayedOnly,
+      connectionsUsed: this.#budget.used,
     }
     const text = JSON.stringify(status)
     if (text === this.#lastStatus) return

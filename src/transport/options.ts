@@ -8,11 +8,14 @@ export interface TransportTuning {
   readonly targetPeers: number
   /** Peers above which one is evicted. */
   readonly maxPeers: number
-  /** Dials under way at a time: more starve each other of the relay and of the tab's one thread. */
-  readonly maxDialsInFlight: number
   /** A dial, from the relay to the open data channel. */
   readonly dialTimeout: number
-  /** How long the higher peer id leaves the first dial to the lower one. */
+  /**
+   * Peers that a tab dials for side by side and without rest; for further ones it dials one at a time. More dials under
+   * way starve each other of the relay and of the tab's one thread.
+   */
+  readonly urgentPeers: number
+  /** How long a tab leaves the first dial to one that came after it, jittered by a quarter. */
   readonly yieldTime: number
   /** First and longest pause after failing to reach a peer. */
   readonly dialBackoff: readonly [first: number, longest: number]
@@ -28,6 +31,10 @@ export interface TransportTuning {
   readonly setupTimeout: number
   /** How long the relayed connection outlives the opening of the direct one. */
   readonly relayedLinger: number
+  /** After meeting the first peer, how long until slots are reserved on tabs: the first seconds are for finding peers. */
+  readonly slotDelay: number
+  /** First and longest pause between two exchanges of a peer for another, jittered by a quarter. */
+  readonly mixInterval: readonly [first: number, longest: number]
 }
 
 /** What `createLibp2pTransport` needs to know. */
@@ -46,9 +53,9 @@ export interface TransportOptions extends Partial<TransportTuning> {
 export const DEFAULT_TUNING: TransportTuning = {
   targetPeers: 8,
   maxPeers: 12,
-  maxDialsInFlight: 2,
   dialTimeout: 15_000,
-  yieldTime: 1500,
+  urgentPeers: 2,
+  yieldTime: 4000,
   dialBackoff: [2000, 300_000],
   relayBackoff: [1000, 30_000],
   askInterval: [1000, 60_000],
@@ -56,6 +63,8 @@ export const DEFAULT_TUNING: TransportTuning = {
   pingTimeout: 10_000,
   setupTimeout: 10_000,
   relayedLinger: 1000,
+  slotDelay: 10_000,
+  mixInterval: [120_000, 1_800_000],
 }
 
 /** `options` with every number filled in. */

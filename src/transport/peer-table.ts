@@ -15,7 +15,7 @@ import { pause } from './timing.ts'
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
 
-/** How many of the peers with the longest stay, and of those with the lowest latency, are never evicted. */
+/** How many of the peers with the longest stay, and of those with the lowest latency, are never sent away to make room. */
 const PROTECTED = 4
 
 /** What a `PeerTable` reports. */
@@ -136,6 +136,16 @@ export class PeerTable {
   /** Ends them all. */
   disconnectAll(reason: string): void {
     for (const entry of [...this.#entries.values()]) this.#drop(entry, reason)
+  }
+
+  /**
+   * Sends one peer away in exchange for a new one: at random, but neither the newcomer nor those with the longest
+   * stay, so that whoever floods the network with peers of his own never replaces them all.
+   */
+  exchange(newcomer: PeerId): void {
+    const others = [...this.#entries.values()].slice(PROTECTED).filter(({ id }) => id !== newcomer)
+    const leaving = others[Math.floor(Math.random() * others.length)]
+    if (leaving !== undefined) this.#drop(leaving, 'exchanged for another peer')
   }
 
   #opened(connection: Connection): void {

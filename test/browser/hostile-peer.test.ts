@@ -8,6 +8,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { assert } from 'chai'
 import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
+import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { topicName } from '../../src/transport/gossip.ts'
 import { privateKeyFromSeed } from '../../src/transport/identity.ts'
 import { createTabNode, type TabNode } from '../../src/transport/libp2p-node.ts'
@@ -36,7 +37,7 @@ describe('a hostile peer', () => {
     await tab.untilReserved()
     const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
     const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
-    hostile = await createTabNode(options, privateKeyFromSeed(identitySeed), open)
+    hostile = await createTabNode(options, privateKeyFromSeed(identitySeed), open, new ConnectionBudget())
     await hostile.start()
     for (const topic of ['block', 'tx'] as const)
       hostile.services.pubsub.subscribe(topicName(networkId, topic))

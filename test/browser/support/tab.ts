@@ -160,7 +160,13 @@ export class Tab implements TransportHandler {
 }
 
 /** Shorter pauses than a network of people needs. */
-const FAST = { relayBackoff: [100, 500], dialBackoff: [100, 1000], askInterval: [200, 1000] } as const
+const FAST = {
+  relayBackoff: [100, 500],
+  dialBackoff: [100, 1000],
+  yieldTime: 1000,
+  askInterval: [200, 1000],
+  slotDelay: 0,
+} as const
 
 const running = new Set<Tab>()
 
