@@ -1,4 +1,5 @@
 /** What hostile peers do. Each is a thing that the verdict table, a bound or a timeout has an answer to. */
+import { NO_HEADER } from '../chain/header-tree.ts'
 import type { NodeCore } from '../node/node-core.ts'
 import { sats } from '../primitives/amount.ts'
 import { Block } from '../primitives/block.ts'
@@ -8,7 +9,14 @@ import { compactBlockOf, encodeCompactBlock } from '../protocol/compact-block.ts
 import { encodeMessage, MAX_HEADERS, type Message } from '../protocol/wire.ts'
 import type { WalletCoin } from '../wallet/wallet.ts'
 import type { Adversary, Attack } from './adversary.ts'
-import { FORGER_SCRIPT, type Forgery, forgeBlock, forgeSpend, lowWorkHeaders } from './forged-blocks.ts'
+import {
+  FORGER_SCRIPT,
+  type Forgery,
+  forgeBlock,
+  forgeSpend,
+  lowWorkHeaders,
+  signedSpend,
+} from './forged-blocks.ts'
 
 export const ATTACKS = {
   /** Frames of noise, most of them of a type that there is. */
@@ -47,7 +55,8 @@ export const ATTACKS = {
   'invalid gossip': {
     strike(me, _peer, node) {
       const block = invalidBlock(me, node)
-      if (block) gossip(me, block)
+      me.blocks.push(block)
+      gossip(me, block)
     },
   },
   /** Gossips a block whose coinbase names another height: found before it is forwarded. */
@@ -154,7 +163,6 @@ export function servingAttack(make: Forger): Attack {
   return {
     strike(me, peer, node) {
       const block = make(me, node)
-      if (block === undefined) return
       me.blocks.push(block)
       me.send(peer, { type: 'headers', id: 0, headers: [block.header] })
     },
@@ -170,53 +178,55 @@ export function servingAttack(make: Forger): Attack {
   }
 }
 
-type Forger = (me: Adversary, node: NodeCore) => Block | undefined
+type Forger = (me: Adversary, node: NodeCore) => Block
 
-/** Blocks on the tip that break a rule which is known only when they are connected; undefined while there is no coin to do it with. */
+/**
+ * Blocks on the tip that break one rule, which is known only when they are connected; all else about them is right. Where the attacker
+ * has no coin to do it with, a good block that earns one.
+ */
 export const BAD_BLOCKS = {
   'claims more than subsidy and fees': (me, { chain }) =>
     forgeBlock(chain, chain.tip, { ...timely(me), excess: 1 }),
-  'spends without a signature': spending(({ outpoint, value }, noise) => [
-    forgeSpend(outpoint, value, noise),
+  'spends without a signature': spending(({ outpoint, value }, me) => [
+    forgeSpend(outpoint, value, me.random.bytes(64)),
   ]),
-  'spends one coin twice': spending(({ outpoint, value }, noise) => [
-    forgeSpend(outpoint, value, noise),
-    forgeSpend(outpoint, value - 1, noise),
+  'spends one coin twice': spending(({ outpoint, value }) => [
+    signedSpend(outpoint, value, value),
+    signedSpend(outpoint, value, value - 1),
   ]),
-  'makes money of nothing': spending(({ outpoint, value }, noise) => [
-    forgeSpend(outpoint, value + 1, noise),
-  ]),
+  'makes money of nothing': spending(({ outpoint, value }) => [signedSpend(outpoint, value, value + 1)]),
   'spends what was just mined': spending(
-    ({ outpoint, value }, noise) => [forgeSpend(outpoint, value, noise)],
-    ({ coinbase, confirmations }) => coinbase && confirmations === 1,
+    ({ outpoint, value }) => [signedSpend(outpoint, value, value)],
+    (confirmations) => confirmations === 1,
   ),
 } as const satisfies Record<string, Forger>
 
 function spending(
-  transactions: (coin: WalletCoin, noise: Uint8Array) => Transaction[],
-  suits?: (coin: WalletCoin) => boolean,
+  transactions: (coin: Pick<WalletCoin, 'outpoint' | 'value'>, me: Adversary) => Transaction[],
+  suits?: (confirmations: number) => boolean,
 ): Forger {
-  return (me, node) => {
-    const coin = someCoin(node, suits)
-    if (coin === undefined) return undefined
-    const { chain } = node
-    return forgeBlock(chain, chain.tip, {
-      ...timely(me),
-      transactions: transactions(coin, me.random.bytes(64)),
+  return (me, { chain }) => {
+    const { params, headers, tip } = chain
+    const suitable = suits ?? ((confirmations) => confirmations >= params.coinbaseMaturity)
+    const earned = me.blocks.find(({ header }) => {
+      const index = headers.findBytes(header.hashBytes)
+      if (index === NO_HEADER || !chain.isActive(index)) return false
+      return suitable(headers.height(tip) - headers.height(index) + 1)
     })
+    if (earned === undefined) return forgeBlock(chain, tip, timely(me))
+    const [coinbase] = earned.transactions
+    const coin = { outpoint: { txid: coinbase.txidBytes, index: 0 }, value: coinbase.outputs[0].value }
+    return forgeBlock(chain, tip, { ...timely(me), transactions: transactions(coin, me) })
   }
 }
 
-function invalidBlock(me: Adversary, node: NodeCore): Block | undefined {
+function invalidBlock(me: Adversary, node: NodeCore): Block {
   return me.random.pick(Object.values<Forger>(BAD_BLOCKS))(me, node)
 }
 
 /** A confirmed coin of the node that is looked into. */
-function someCoin(
-  { wallet }: NodeCore,
-  suits = ({ spendable, confirmations }: WalletCoin) => spendable && confirmations > 0,
-): WalletCoin | undefined {
-  return wallet.coins().find(suits)
+function someCoin({ wallet }: NodeCore): WalletCoin | undefined {
+  return wallet.coins().find(({ spendable, confirmations }) => spendable && confirmations > 0)
 }
 
 /** What an honest miner would write. */

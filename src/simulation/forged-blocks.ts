@@ -1,4 +1,5 @@
 /** Blocks with real proof of work that a hostile miner could make: by the rules, or breaking one of them. */
+import { schnorr } from '@noble/curves/secp256k1.js'
 import type { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { buildCoinbase, witnessMerkleRoot } from '../consensus/coinbase.ts'
@@ -17,10 +18,14 @@ import {
   type TransactionFields,
   unsignedInput,
 } from '../primitives/transaction.ts'
-import { p2trScript } from '../script/taproot.ts'
+import { packOutputs } from '../script/input-check.ts'
+import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
+import { p2trScript, taprootOutputKey, tweakSecretKey } from '../script/taproot.ts'
 
-/** Whom a forged block or transaction pays: a key that nobody has. */
-export const FORGER_SCRIPT = p2trScript(new Uint8Array(32).fill(2))
+const FORGER_KEY = new Uint8Array(32).fill(2)
+
+/** Whom forged blocks pay. */
+export const FORGER_SCRIPT = p2trScript(taprootOutputKey(schnorr.getPublicKey(FORGER_KEY))!.outputKey)
 
 /** How a block departs from a good one. Commitments and proof of work fit whatever results. */
 export interface Forgery {
@@ -80,11 +85,19 @@ export function lowWorkHeaders(chain: Chain, count: number, salt: Uint8Array): B
   return branch
 }
 
-/** A spend of a coin by someone who has no key for it: its signature is noise. */
+/** A spend of a coin with this signature, 64 bytes. */
 export function forgeSpend(prevout: Outpoint, value: number, signature: Uint8Array): Transaction {
   const input = { ...unsignedInput(prevout, 0xfffffffd), witness: [signature] }
   const outputs = [{ value: sats(value), scriptPubKey: FORGER_SCRIPT }]
   return Transaction.of({ version: 2, inputs: [input], outputs, lockTime: 0 })
+}
+
+/** A spend of a coin of `FORGER_SCRIPT`, which holds `held` satoshis and pays `value`, rightly signed. */
+export function signedSpend(prevout: Outpoint, held: number, value: number): Transaction {
+  const spentOutputs = packOutputs([{ value: sats(held), scriptPubKey: FORGER_SCRIPT }])
+  const unsigned = forgeSpend(prevout, value, new Uint8Array(64))
+  const message = new SighashCache(unsigned, spentOutputs).sighash(0, SIGHASH_DEFAULT)!
+  return forgeSpend(prevout, value, schnorr.sign(message, tweakSecretKey(FORGER_KEY), new Uint8Array(32)))
 }
 
 function solve(fields: HeaderFields): BlockHeader {
