@@ -32,7 +32,8 @@ export interface MinerOptions {
 
 /**
  * - `stopped`: nobody asked, or it stopped by itself (`lastError`).
- * - `waiting`: the chain is catching up with the headers it knows; blocks on its tip would be in vain.
+ * - `waiting`: the chain is catching up with the headers it knows, so that blocks on its tip would be in vain; or, where difficulty
+ *   never changes, the second of the last block isn't over.
  * - `mining`
  */
 export type MinerStatus = 'stopped' | 'waiting' | 'mining'
@@ -100,6 +101,7 @@ export class Miner {
   /** When the tip last moved, or mining was asked for. Milliseconds since 1970. */
   private progressAt = 0
   private cancelRefresh: (() => void) | undefined
+  private cancelPause: () => void = () => undefined
 
   constructor(options: MinerOptions) {
     this.chain = options.chain
@@ -166,6 +168,7 @@ export class Miner {
   stop(): void {
     if (this.scriptPubKey === undefined) return
     this.scriptPubKey = undefined
+    this.cancelPause()
     this.cancelRefresh?.()
     this.cancelRefresh = undefined
     this.rest('stopped')
@@ -251,9 +254,17 @@ export class Miner {
 
   /** Gives the pool a new template, or rest while the chain catches up. What was in work is dropped. */
   private renewJob(): void {
+    this.cancelPause()
     if (this.scriptPubKey === undefined) return
     if (this.isCatchingUp()) {
       this.rest('waiting')
+      this.tellState()
+      return
+    }
+    const early = this.millisecondsTooEarly()
+    if (early > 0) {
+      this.rest('waiting')
+      this.cancelPause = this.clock.after(early, () => this.renewJob())
       this.tellState()
       return
     }
@@ -270,6 +281,15 @@ export class Miner {
       target: targetBytes(template.block.header.bits),
     })
     this.tellState()
+  }
+
+  /**
+   * Where no difficulty holds them back, miners would make dozens of blocks a second, whose times soon run ahead of the clock: there a
+   * block a second is the limit. Blocks on demand are not held back.
+   */
+  private millisecondsTooEarly(): number {
+    const { headers, params, tip } = this.chain
+    return params.retarget ? 0 : (headers.time(tip) + 1) * 1000 - this.clock.now()
   }
 
   private rest(status: MinerStatus): void {

@@ -87,6 +87,7 @@ describe('miner', () => {
     for (const thread of [0, 1, 0]) {
       pool.find(thread)
       await node.settled()
+      await node.time.run(1_000)
     }
     const { headers, tip } = node.chain
     assert.equal(headers.height(tip), 4)
@@ -98,6 +99,24 @@ describe('miner', () => {
     const block = await node.chain.readBlock(tip)
     assert.deepEqual(block?.transactions[0].outputs[0].scriptPubKey, payee)
     miner.stop()
+  })
+
+  test('where difficulty never changes, a miner makes a block a second', async () => {
+    const { node, pool, miner } = await openMiner()
+    miner.start(payee)
+    pool.find(0)
+    await node.settled()
+    assert.equal(pool.job, undefined)
+    assert.equal(miner.state.status, 'waiting')
+    const { headers, tip } = node.chain
+    await node.time.run(1_000)
+    assert.equal(miner.state.status, 'mining')
+    pool.find(0)
+    await node.settled()
+    assert.equal(headers.time(node.chain.tip), headers.time(tip) + 1)
+    miner.stop()
+    await node.time.run(5_000)
+    assert.equal(miner.state.status, 'stopped')
   })
 
   test('what a thread finds for an older job is dropped', async () => {
