@@ -6,8 +6,8 @@
 
 // @peculiar/x509 wants it loaded first.
 import 'reflect-metadata'
-import { webcrypto, X509Certificate } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -46,8 +46,8 @@ export function lanAddresses(
 }
 
 /**
- * The certificate kept in `directory`, or a new one when there is none, when it does not name all of `addresses`, or
- * when it ends soon. `now` is in milliseconds since 1970.
+ * The certificate and key kept in `directory`, or new ones when there are none, when they don't belong together, when
+ * the certificate does not name all of `addresses`, or when it ends soon. `now` is in milliseconds since 1970.
  */
 export async function loadLanIdentity(
   directory: string,
@@ -59,21 +59,36 @@ export async function loadLanIdentity(
   const kept = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]).catch(
     () => undefined,
   )
-  if (kept !== undefined && isUsable(kept[0], addresses, now)) return { cert: kept[0], key: kept[1] }
-
+  if (kept !== undefined) {
+    const identity = { cert: kept[0], key: kept[1] }
+    if (isUsable(identity, addresses, now)) {
+      // Copied or unpacked, a file may have become readable for others.
+      await chmod(keyFile, 0o600)
+      return identity
+    }
+  }
   const identity = await makeIdentity(addresses, now)
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  await writeFile(keyFile, identity.key, { mode: 0o600 })
-  await writeFile(certFile, identity.cert)
+  await replaceFile(keyFile, identity.key)
+  await replaceFile(certFile, identity.cert)
   return identity
 }
 
-function isUsable(cert: string, addresses: readonly string[], now: number): boolean {
+/** Writes a file that only its owner may read, whole or not at all. What stood there, loose mode included, is gone. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const fresh = `${file}.${process.pid}`
+  await writeFile(fresh, text, { mode: 0o600 })
+  await rename(fresh, file)
+}
+
+function isUsable({ cert, key }: TlsIdentity, addresses: readonly string[], now: number): boolean {
   try {
     const certificate = new X509Certificate(cert)
     const ends = Date.parse(certificate.validTo)
     return (
       ends - now > RENEW_DAYS * DAY &&
+      // A crash between the two writes leaves a key without its certificate.
+      certificate.checkPrivateKey(createPrivateKey(key)) &&
       addresses.every((address) => certificate.checkIP(address) !== undefined)
     )
   } catch {

@@ -13,6 +13,12 @@ import type { PageHandler } from './page.ts'
 import { MAX_TABS, type Relay, startRelay } from './relay.ts'
 import { type StunServer, startStun } from './stun.ts'
 
+/**
+ * Connections of one remote address, so that one machine can't take everybody's. A class behind one router stays below:
+ * 30 pupils with two tabs each, a WebSocket a tab, and six more connections of a browser that loads the page.
+ */
+const MAX_PER_ADDRESS = 300
+
 /** PEM texts. */
 export interface TlsIdentity {
   readonly cert: string
@@ -37,6 +43,8 @@ export interface ServerOptions {
   readonly otherRelays?: readonly string[]
   /** Development: no Content-Security-Policy, which Vite's injected styles and scripts would break. */
   readonly development?: boolean
+  /** Connections of one remote address; 300 by default, and any number from this machine, where a reverse proxy may run. */
+  readonly maxPerAddress?: number
 }
 
 /** A running server. */
@@ -59,9 +67,23 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const http = tls === undefined ? createHttpServer() : createHttpsServer({ ...tls })
   const front = tls === undefined ? http : redirectPlainHttp(http)
   const sockets = new Set<Socket>()
-  front.on('connection', (socket: Socket) => {
+  const perAddress = new Map<string | undefined, number>()
+  // Before the HTTP server's own listener, which then finds a refused connection destroyed.
+  front.prependListener('connection', (socket: Socket) => {
+    const { remoteAddress } = socket
+    const count = perAddress.get(remoteAddress) ?? 0
+    if (count >= (options.maxPerAddress ?? (isLoopback(remoteAddress) ? Infinity : MAX_PER_ADDRESS))) {
+      socket.destroy()
+      return
+    }
+    perAddress.set(remoteAddress, count + 1)
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      sockets.delete(socket)
+      const left = (perAddress.get(remoteAddress) ?? 1) - 1
+      if (left > 0) perAddress.set(remoteAddress, left)
+      else perAddress.delete(remoteAddress)
+    })
   })
   // A tab holds one WebSocket, and a few more connections while it loads.
   front.maxConnections = MAX_TABS * 4
@@ -180,6 +202,10 @@ function redirectPlainHttp(https: HttpServer): ReturnType<typeof createNetServer
       target.emit('connection', socket)
     })
   })
+}
+
+function isLoopback(address = ''): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
 /** Vite's own WebSocket, in development. */

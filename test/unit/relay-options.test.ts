@@ -1,8 +1,8 @@
 /** Promise: a command line is understood or answered with a sentence; nothing that exists is overwritten or guessed. */
 
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -178,6 +178,22 @@ describe('--lan', () => {
     assert.equal(new X509Certificate(moved.cert).checkIP('192.0.2.8'), '192.0.2.8')
     const renewed = await loadLanIdentity(folder, ['192.0.2.8'], now + 380 * day)
     assert.notEqual(renewed.cert, moved.cert)
+  })
+
+  test('its key is for nobody else, and is replaced with a certificate that is not its own', async () => {
+    const keyFile = join(folder, 'lan-key.pem')
+    const first = await loadLanIdentity(folder, ['192.0.2.7'], now)
+    await chmod(keyFile, 0o644)
+    assert.deepEqual(await loadLanIdentity(folder, ['192.0.2.7'], now), first)
+    assert.equal((await stat(keyFile)).mode & 0o777, 0o600)
+
+    const other = await loadLanIdentity(join(folder, 'other'), ['192.0.2.7'], now)
+    await writeFile(keyFile, other.key)
+    await chmod(keyFile, 0o644)
+    const { cert, key } = await loadLanIdentity(folder, ['192.0.2.7'], now)
+    assert.ok(new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    assert.equal(await readFile(keyFile, 'utf8'), key)
+    assert.equal((await stat(keyFile)).mode & 0o777, 0o600)
   })
 
   test('prefers the addresses of real networks', () => {
