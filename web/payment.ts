@@ -65,11 +65,13 @@ export function readAmount(text: string, spendable: Sats): Checked<Sats> {
   const trimmed = text.trim()
   if (trimmed === '') return { problem: 'Enter the amount.' }
   const value = parseCoins(trimmed)
+  const tooMuch = `That is more than you can spend: you have ${amountWithUnit(spendable)}.`
+  // A plain number that is no amount: more than all the money there is.
+  if (value === undefined && /^\d+(\.\d{0,8})?$/.test(trimmed)) return { problem: tooMuch }
   if (value === undefined)
     return { problem: 'Enter a number with at most 8 decimals and a point, such as 1.5.' }
   if (value === 0) return { problem: 'Enter an amount above 0.' }
-  if (value > spendable)
-    return { problem: `That is more than you can spend: you have ${amountWithUnit(spendable)}.` }
+  if (value > spendable) return { problem: tooMuch }
   return { value }
 }
 

@@ -51,7 +51,8 @@ describe('amounts and fee rates', () => {
   it('are refused with what to do', () => {
     for (const text of ['', 'abc', '-1', '1e8', '1,5', '0.000000001', '0'])
       assert.isString(readAmount(text, sats(1e8)).problem, text)
-    assert.include(readAmount('1.00000001', sats(1e8)).problem, 'you have 1 coin')
+    for (const text of ['1.00000001', '90071993', '123456789012345678.5'])
+      assert.include(readAmount(text, sats(1e8)).problem, 'you have 1 coin', text)
     for (const text of ['', 'x', '-1', '1e1', '0.5', '99999'])
       assert.isString(readFeeRate(text, 1).problem, text)
   })

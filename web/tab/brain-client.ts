@@ -12,6 +12,7 @@ type Listener = (detail: unknown) => void
 const MAX_EARLY = 100
 
 export class BrainClient {
+  private readonly worker: Worker
   private readonly channel: Channel<BrainRequest, BrainMessage>
   private readonly answers = new PendingAnswers<RpcResponse>()
   private readonly listeners = new Map<NodeEventName, Set<Listener>>()
@@ -24,6 +25,7 @@ export class BrainClient {
     const worker = new Worker(new URL('../../src/workers/brain.worker.ts', import.meta.url), {
       type: 'module',
     })
+    this.worker = worker
     this.channel = new Channel(worker)
     this.channel.listen((message) => this.receive(message))
     worker.addEventListener('error', (event) =>
@@ -39,6 +41,11 @@ export class BrainClient {
   /** Opens the node and lets it join the network. Rejects with a `TabError`. */
   async join(request: Omit<Extract<BrainRequest, { type: 'join' }>, 'type'>): Promise<void> {
     await this.step({ type: 'join', ...request }, [request.transport, request.signer])
+  }
+
+  /** Ends the worker, and with it its hold of the profile. */
+  terminate(): void {
+    this.worker.terminate()
   }
 
   /** Rejects with an `RpcError`. */

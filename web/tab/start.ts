@@ -30,12 +30,28 @@ export async function startTab(progress: (step: StartStep) => void = () => {}): 
       'This browser can’t run a node: it lacks what is listed here. A current Chrome, Edge, Firefox or Safari has it.',
       missing,
     )
+  const threads: { terminate(): void }[] = []
+  try {
+    return await startNode(threads, progress)
+  } catch (error) {
+    // Else they held the profile until the page is closed.
+    for (const thread of threads) thread.terminate()
+    throw error
+  }
+}
+
+/** Puts the workers that it starts in `threads`. */
+async function startNode(
+  threads: { terminate(): void }[],
+  progress: (step: StartStep) => void,
+): Promise<Opentab> {
   const { params, profile: named } = readAddress(location.search)
   const id = networkId(params)
   const remembered = `opentab/profile/${id}`
 
   progress('profile')
   const brain = new BrainClient()
+  threads.push(brain)
   const networkFile = loadNetworkFile()
   const { profile, database, identitySeed } = await brain.open({
     params: encodeParams(params),
@@ -52,6 +68,7 @@ export async function startTab(progress: (step: StartStep) => void = () => {}): 
     database,
     brain: signerPorts.port1,
   })
+  threads.push(signer)
 
   progress('chain')
   const transport = createLibp2pTransport({ networkId: id, identitySeed, ...(await networkFile) })

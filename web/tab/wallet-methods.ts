@@ -32,17 +32,31 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
     throw new RpcError(ERROR_CODES[result.code] ?? RPC_WALLET_ERROR, result.detail)
   }
 
-  /** Resolves when the brain follows the signer's account. */
-  const adopted = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        brain.rpc('listwallets', []).then((wallets) => {
-          if ((wallets as string[]).length === 0) return
-          stop()
-          resolve()
-        }, reject)
+  /**
+   * Resolves when the brain follows the signer's account, or can't: then with a warning rather than an error, since the keys are
+   * stored and the caller must get their words.
+   */
+  const adopted = (): Promise<{ readonly warnings?: readonly string[] }> =>
+    new Promise((resolve) => {
+      const finish = (answer: { readonly warnings?: readonly string[] }): void => {
+        stopWallet()
+        stopFault()
+        resolve(answer)
       }
-      const stop = brain.on('wallet', look)
+      const fail = ({ message }: { readonly message: string }): void =>
+        finish({
+          warnings: [
+            `The keys are stored, but the node can’t follow the wallet yet: ${message} Reload the page to try again.`,
+          ],
+        })
+      const look = (otherwise = () => {}): void => {
+        brain
+          .rpc('listwallets', [])
+          .then((wallets) => ((wallets as string[]).length > 0 ? finish({}) : otherwise()), fail)
+      }
+      const stopWallet = brain.on('wallet', () => look())
+      // A fault may be about something else.
+      const stopFault = brain.on('fault', (fault) => look(() => fail(fault)))
       look()
     })
 
@@ -52,7 +66,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
       {
         usage:
           'createwallet wallet_name options | createwallet wallet_name disable_private_keys blank passphrase',
-        async run([name, second, , fourth]) {
+        async run([name, second, third, fourth]) {
           if (name !== '' && name !== undefined)
             throw new RpcError(
               RPC_INVALID_PARAMETER,
@@ -61,21 +75,22 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
           const options =
             typeof second === 'object' && second !== null
               ? (second as Record<string, unknown>)
-              : { passphrase: fourth }
+              : { disable_private_keys: second, blank: third, passphrase: fourth }
+          if (options.disable_private_keys || options.blank)
+            throw new RpcError(
+              RPC_INVALID_PARAMETER,
+              'The wallet has its own keys: disable_private_keys and blank must be false.',
+            )
           const passphrase = passphraseOf(options.passphrase)
-          const { words } = options
+          const { words, wordcount = 12 } = options
           if (words !== undefined) {
             await run({ type: 'restoreWords', words: textOf('words', words), passphrase })
-            await adopted()
-            return { name: '' }
+            return { name: '', ...(await adopted()) }
           }
-          const mnemonic = await run({
-            type: 'create',
-            passphrase,
-            words: options.wordcount === 24 ? 24 : 12,
-          })
-          await adopted()
-          return { name: '', mnemonic }
+          if (wordcount !== 12 && wordcount !== 24)
+            throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
+          const mnemonic = await run({ type: 'create', passphrase, words: wordcount })
+          return { name: '', mnemonic, ...(await adopted()) }
         },
       },
     ],
@@ -133,7 +148,8 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
             file: textOf('file', file),
             passphrase: textOf('passphrase', passphrase),
           })
-          await adopted()
+          const { warnings } = await adopted()
+          if (warnings) throw new RpcError(RPC_WALLET_ERROR, warnings.join(' '))
           await brain.rpc('importlabels', [metadata])
           return { name: '' }
         },

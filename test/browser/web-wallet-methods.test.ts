@@ -1,0 +1,100 @@
+/** Promise: a wallet is created by Bitcoin Core's forms, and its words reach the caller whatever the node does then. */
+import { assert } from 'chai'
+import type { NodeEventName } from '../../src/node/events.ts'
+import { accept } from '../../src/primitives/result.ts'
+import type { SignerCommand } from '../../src/workers/signer-link.ts'
+import type { BrainClient } from '../../web/tab/brain-client.ts'
+import type { SignerClient } from '../../web/tab/signer-client.ts'
+import { walletMethods } from '../../web/tab/wallet-methods.ts'
+
+const MNEMONIC = 'legal winner thank'
+
+describe('createwallet', () => {
+  let commands: SignerCommand[]
+  let wallets: string[]
+  let listeners: Map<NodeEventName, (detail: unknown) => void>
+
+  beforeEach(() => {
+    commands = []
+    wallets = ['']
+    listeners = new Map()
+  })
+
+  /** Brain and signer as far as the methods see them. */
+  function create(...args: unknown[]): Promise<unknown> {
+    const brain = {
+      rpc: async () => wallets,
+      on(name: NodeEventName, listener: (detail: unknown) => void) {
+        listeners.set(name, listener)
+        return () => listeners.delete(name)
+      },
+    } as unknown as BrainClient
+    const signer = {
+      async run(command: SignerCommand) {
+        commands.push(command)
+        return accept(MNEMONIC)
+      },
+    } as unknown as SignerClient
+    return walletMethods(brain, signer).get('createwallet')!.run(args)
+  }
+
+  /** The code of the error that `args` are refused with. */
+  async function refusal(...args: unknown[]): Promise<number> {
+    const error = await create(...args).then(
+      () => undefined,
+      (reason: { code: number }) => reason,
+    )
+    assert.isDefined(error, JSON.stringify(args))
+    return error!.code
+  }
+
+  it('takes options, or arguments in order', async () => {
+    assert.deepEqual(await create('', { passphrase: 'horse', wordcount: 24 }), {
+      name: '',
+      mnemonic: MNEMONIC,
+    })
+    assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
+    assert.deepEqual(commands, [
+      { type: 'create', passphrase: 'horse', words: 24 },
+      { type: 'create', passphrase: 'horse', words: 12 },
+      { type: 'create', passphrase: 'horse', words: 12 },
+      { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse' },
+    ])
+  })
+
+  it('refuses what a profile can not have, before any key is made', async () => {
+    for (const args of [
+      ['savings', { passphrase: 'horse' }],
+      [''],
+      ['', false, false, ''],
+      ['', true, false, 'horse'],
+      ['', false, true, 'horse'],
+      ['', { passphrase: 'horse', blank: true }],
+      ['', { passphrase: 'horse', wordcount: 18 }],
+    ])
+      assert.equal(await refusal(...args), -8, JSON.stringify(args))
+    assert.lengthOf(commands, 0)
+  })
+
+  it('gives the words with a warning when the node fails to follow the wallet', async () => {
+    wallets = []
+    const created = create('', { passphrase: 'horse' })
+    while (!listeners.has('fault')) await Promise.resolve()
+    listeners.get('fault')!({ kind: 'internal', message: 'It broke.' })
+    const { mnemonic, warnings } = (await created) as { mnemonic: string; warnings: string[] }
+    assert.equal(mnemonic, MNEMONIC)
+    assert.include(warnings[0], 'It broke.')
+    assert.equal(listeners.size, 0)
+  })
+
+  it('waits for the node, whatever else is faulty', async () => {
+    wallets = []
+    const created = create('', { passphrase: 'horse' })
+    while (!listeners.has('fault')) await Promise.resolve()
+    wallets = ['']
+    listeners.get('fault')!({ kind: 'network', message: 'Another matter.' })
+    assert.deepEqual(await created, { name: '', mnemonic: MNEMONIC })
+  })
+})
