@@ -24,6 +24,12 @@ import { installInitChannelFix } from './webrtc-init-channel.ts'
 const TAB_SLOTS = 4
 
 /**
+ * Reservations under way at a time: more than there ever are. Circuit-relay-v2 4.2 empties its queue of waiting ones
+ * whenever no slot on tabs is looked for, and leaves who awaits them waiting for ever.
+ */
+const RESERVATIONS_AT_ONCE = 100
+
+/**
  * How long a slot that we lend lasts while its connection does, milliseconds. Long, because circuit-relay-v2 4.2 can't
  * cancel the timer of a renewed slot, which then takes away the slot that the same tab gets after reconnecting.
  */
@@ -94,7 +100,7 @@ export async function createTabNode(
           return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
         },
       }),
-      circuitRelayTransport(),
+      circuitRelayTransport({ reservationConcurrency: RESERVATIONS_AT_ONCE }),
     ],
     connectionEncrypters: [noise()],
     // Both ends of what is multiplexed so, the relay and its tabs, ping anyway.

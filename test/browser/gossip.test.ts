@@ -79,6 +79,22 @@ describe('gossip', () => {
     })
   })
 
+  it('needs no timer: a hidden tab, whose timers the browser holds back, relays at once', async () => {
+    const [left, middle, right] = await row()
+    const { setTimeout, setInterval } = globalThis
+    const never = (): number => 0
+    Object.assign(globalThis, { setTimeout: never, setInterval: never })
+    try {
+      left.transport.publish('block', Uint8Array.of(1))
+      left.transport.send(middle.id, Uint8Array.of(2))
+      await right.until('the message came', ({ gossiped }) => gossiped.length === 1)
+      await middle.until('the frame came', ({ frames }) => frames.length === 1)
+    } finally {
+      Object.assign(globalThis, { setTimeout, setInterval })
+    }
+    assert.equal(right.gossiped[0]!.from, middle.id)
+  })
+
   it('asks once about a payload that comes twice', async () => {
     const [left, middle, right] = await row()
     left.transport.publish('tx', Uint8Array.of(1))

@@ -18,6 +18,7 @@ import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support
 const FRAME = 0
 const CREDIT = 1
 const READY = 2
+const PING = '/ipfs/ping/1.0.0'
 
 describe('a hostile peer', () => {
   let relay: string
@@ -33,7 +34,7 @@ describe('a hostile peer', () => {
   beforeEach(async () => {
     const networkId = randomNetworkId()
     const identitySeed = crypto.getRandomValues(new Uint8Array(32))
-    tab = await new Tab({ networkId, relays: [relay] }).start()
+    tab = await new Tab({ networkId, relays: [relay], pingInterval: 500, pingTimeout: 1000 }).start()
     await tab.untilReserved()
     const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
     const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
@@ -104,6 +105,15 @@ describe('a hostile peer', () => {
   it('is sent away when it ends its stream', async () => {
     await becomePeer()
     await stream.close()
+    await untilSentAway()
+  })
+
+  it('is sent away when it is silent: its pings are missed, though its connection stands', async () => {
+    await becomePeer()
+    await tab.until('it answered a ping', ({ latencies }) => latencies.size === 1)
+    // As after its process was killed, nothing says that it is gone.
+    await hostile.unhandle(PING)
+    await hostile.handle(PING, () => {})
     await untilSentAway()
   })
 

@@ -111,6 +111,40 @@ describe('relays', () => {
     }
   })
 
+  it('heal a partition: two halves, each tab with its fill of peers, find each other', async () => {
+    const [left, right, both] = [await relay(12), await relay(13), await relay(14)]
+    await stopRelay(both)
+    const networkId = randomNetworkId()
+    const half = async (own: string): Promise<Tab[]> => {
+      const options = { networkId, relays: [own, both], targetPeers: 2, mixInterval: [500, 1000] as const }
+      const tabs = Array.from({ length: 3 }, () => new Tab(options))
+      await Promise.all(tabs.map((tab) => tab.start()))
+      await Promise.all(tabs.map((tab) => tab.until('it has its fill', ({ peers }) => peers.size === 2)))
+      return tabs
+    }
+    const halves = [await half(left), await half(right)]
+    const others = new Set(halves[1]!.map(({ id }) => id))
+    assert.equal(await relay(14, portOf(both)), both)
+    await Promise.any(
+      halves[0]!.map((tab) =>
+        tab.until('it has a peer of the other half', ({ peers }) =>
+          [...peers.keys()].some((id) => others.has(id)),
+        ),
+      ),
+    )
+    // They stay one network: what is said in one half is heard everywhere.
+    const heard = halves.flat().slice(1)
+    const said = setInterval(
+      () => halves[0]![0]!.transport.publish('tx', crypto.getRandomValues(new Uint8Array(4))),
+      100,
+    )
+    try {
+      await Promise.all(heard.map((tab) => tab.until('it heard', ({ gossiped }) => gossiped.length > 0)))
+    } finally {
+      clearInterval(said)
+    }
+  })
+
   it('need an address with a peer id', () => {
     let refused = false
     try {

@@ -4,6 +4,7 @@
 
 import { assert } from 'chai'
 import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { MAX_QUEUED_BYTES } from '../../src/transport/peer-stream.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
@@ -35,6 +36,63 @@ describe('transport', () => {
     assert.deepEqual(b.history, [`connected ${a.id}`])
     await a.until('the status counts the peer', ({ lastStatus }) => lastStatus?.directPeers === 1)
     assert.equal(a.lastStatus!.relayedOnlyPeers, 0)
+  })
+
+  it('counts the WebRTC connections of the tab, which the browser grants only so many of', async () => {
+    const counted = (): number => Number(sessionStorage.getItem('opentab/peer-connections'))
+    const before = counted()
+    const [a] = await connectedPair()
+    assert.equal(counted(), before + 2)
+    await a.until('the status tells', ({ lastStatus }) => (lastStatus?.connectionsUsed ?? 0) > 0)
+  })
+
+  it('bounds the connections that are opened in a short time', () => {
+    let now = 0
+    const budget = new ConnectionBudget(() => now)
+    let opened = 0
+    const open = (): void => {
+      try {
+        budget.spend()
+        opened++
+      } catch {}
+    }
+    for (let i = 0; i < 1000; i++) open()
+    assert.equal(opened, 100)
+    now += 3 * 30_000
+    for (let i = 0; i < 1000; i++) open()
+    assert.equal(opened, 103)
+  })
+
+  it('serves no more peers than it can: who comes when it is full is not let in', async () => {
+    const networkId = randomNetworkId()
+    const hub = await new Tab({ networkId, relays: [relay], targetPeers: 0, maxPeers: 2 }).start()
+    await hub.untilReserved()
+    const tabs = Array.from({ length: 3 }, () => new Tab({ networkId, relays: [relay] }))
+    // They have nobody but the hub.
+    for (const tab of tabs)
+      for (const other of tabs) if (other !== tab) tab.transport.disconnect(other.id, 'test', 3600)
+    const [first, second, late] = tabs as [Tab, Tab, Tab]
+    await first.start()
+    await first.untilConnectedTo(hub)
+    await second.start()
+    await second.untilConnectedTo(hub)
+    await hub.until('it is full', ({ peers }) => peers.size === 2)
+    const { createOffer } = RTCPeerConnection.prototype
+    let offers = 0
+    const thirdOffer = deferred<undefined>()
+    RTCPeerConnection.prototype.createOffer = function (this: RTCPeerConnection): Promise<never> {
+      if (++offers === 3) thirdOffer.resolve(undefined)
+      return Reflect.apply(createOffer, this, [])
+    }
+    try {
+      await late.start()
+      // Two dials have come to nothing when it dials for the third time.
+      await thirdOffer.promise
+    } finally {
+      RTCPeerConnection.prototype.createOffer = createOffer
+    }
+    assert.deepEqual(hub.history, [`connected ${first.id}`, `connected ${second.id}`])
+    assert.deepEqual(late.history, [])
   })
 
   it('measures the round trip', async () => {
