@@ -128,6 +128,13 @@ export class BlockDownload {
     for (const [peer, state] of this.states) this.requestFrom(peer, state)
   }
 
+  /** Whether a peer owes a block to this request. */
+  expects(peer: Peer, requestId: number): boolean {
+    for (const request of this.inFlight.values())
+      if (request.peer === peer && request.requestId === requestId) return true
+    return false
+  }
+
   async handleBlock(peer: Peer, message: BlockMessage): Promise<void> {
     const { chain, clock, peers } = this.options
     const { block } = message

@@ -126,6 +126,11 @@ export class BlockRelay {
     }
   }
 
+  /** Whether a peer owes transactions to this question. */
+  expects(peer: Peer, questionId: number): boolean {
+    return this.questions.get(questionId)?.peer === peer
+  }
+
   /** Answer to a question for missing transactions. */
   handleBlockTxn(peer: Peer, message: BlockTxnMessage): void {
     const question = this.questions.get(message.id)

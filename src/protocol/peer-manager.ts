@@ -31,6 +31,8 @@ import { rateLimited, unrequested } from './verdict.ts'
 import {
   decodeMessage,
   type HelloMessage,
+  type LargeAnswer,
+  largeAnswerIn,
   type Message,
   type MessageType,
   PROTOCOL_VERSION,
@@ -197,6 +199,11 @@ export class PeerManager implements TransportHandler {
     const peer = this.connected.get(from)
     if (!peer) return
     peer.received(frame.length)
+    const answer = largeAnswerIn(frame)
+    if (answer && !this.expects(peer, answer)) {
+      this.connected.punish(peer, unrequested(`a message '${answer.type}'`))
+      return
+    }
     const decoded = decodeMessage(frame)
     if (!decoded.ok) this.connected.punish(peer, decoded)
     else await this.unlessStorageFails(this.handle(peer, decoded.value), undefined)
@@ -254,6 +261,11 @@ export class PeerManager implements TransportHandler {
       case 'tx':
         return this.transactions.handleTx(peer, message)
     }
+  }
+
+  private expects(peer: Peer, { type, id }: LargeAnswer): boolean {
+    if (type === 'block') return this.download.expects(peer, id)
+    return (type === 'tx' ? this.transactions : this.blocks).expects(peer, id)
   }
 
   private hello(): HelloMessage {

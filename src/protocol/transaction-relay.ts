@@ -189,6 +189,12 @@ export class TransactionRelay {
     else peers.send(peer, { type: 'tx', id: message.id, transactions })
   }
 
+  /** Whether a peer owes an answer to this question. */
+  expects(peer: Peer, questionId: number): boolean {
+    const request = this.states.get(peer)?.request
+    return request?.id === questionId && request.deadline < Infinity
+  }
+
   async handleTx(peer: Peer, message: TxMessage): Promise<void> {
     const { peers } = this.options
     const state = this.states.get(peer)

@@ -5,7 +5,7 @@
  * A request carries an id (32 bits, chosen by the asker, not 0) in front of Bitcoin's payload, and its answer repeats it.
  */
 import { Block, BlockHeader, HEADER_BYTES } from '../primitives/block.ts'
-import { compactSizeLength, DecodeError, decodeWith, type Reader, Writer } from '../primitives/codec.ts'
+import { compactSizeLength, DecodeError, decodeWith, Reader, Writer } from '../primitives/codec.ts'
 import { invalid, type Result } from '../primitives/result.ts'
 import { Transaction } from '../primitives/transaction.ts'
 import { MAX_FRAME_BYTES } from './transport.ts'
@@ -235,6 +235,20 @@ export function decodeMessage(frame: Uint8Array): Result<Message | undefined> {
     reader.take(reader.remaining)
     return undefined
   })
+}
+
+/** An answer of up to megabytes, which decoded can take fifty times as much memory. */
+export interface LargeAnswer {
+  readonly type: 'block' | 'blocktxn' | 'tx'
+  /** Of the request. */
+  readonly id: number
+}
+
+/** What a frame is an answer to where that may be large, without decoding it; undefined for all others. */
+export function largeAnswerIn(frame: Uint8Array): LargeAnswer | undefined {
+  const type = TYPES.get(frame[0])
+  if (type !== 'block' && type !== 'blocktxn' && type !== 'tx') return undefined
+  return frame.length < 5 ? undefined : { type, id: new Reader(frame.subarray(1, 5)).u32() }
 }
 
 function readMessage(type: MessageType, reader: Reader): Message {

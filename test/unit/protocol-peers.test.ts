@@ -119,6 +119,15 @@ test('answers that nobody asked for add up to a ban, and time forgives', () =>
     await network.until(() => node.isBanned(puppet.id), 'ban', 5)
   }))
 
+test('a large answer that nobody asked for is refused before it is decoded', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await meet(network)
+    // Block, blocktxn and tx, in nothing but bytes that do not decode.
+    for (const kind of [5, 8, 12]) puppet.sendBytes(node.id, Uint8Array.of(kind, 77, 0, 0, 0, 0xff))
+    await network.pass(1)
+    assert.equal(Math.round(node.scoreOf(puppet.id) ?? 0), 60)
+  }))
+
 test('headers that do not follow each other cost the connection', () =>
   withNetwork(async (network) => {
     const [node, puppet] = await meet(network)
