@@ -187,6 +187,8 @@ function addTo(entry: Entry, sums: 'ancestor' | 'descendant', relative: Entry, s
 }
 
 /** Bytes that a transaction takes with its objects, views and map slots, about: as measured in V8. */
-function memoryOf(transaction: Transaction): number {
-  return transaction.bytes.length + 2_500 + transaction.inputs.length * 600 + transaction.outputs.length * 150
+export function memoryOf(transaction: Transaction): number {
+  const { bytes, inputs, outputs } = transaction
+  const items = inputs.reduce((sum, { witness }) => sum + witness.length, 0)
+  return bytes.length + 2_500 + inputs.length * 500 + items * 100 + outputs.length * 150
 }

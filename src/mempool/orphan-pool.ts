@@ -1,12 +1,13 @@
 /**
- * Transactions whose parents have not arrived: a small pool, bounded in number and bytes, the oldest leaving first. Nothing
+ * Transactions whose parents have not arrived: a small pool, bounded in number and memory, the oldest leaving first. Nothing
  * in it was verified.
  */
 import type { Txid, Wtxid } from '../primitives/hashes.ts'
 import type { Transaction } from '../primitives/transaction.ts'
+import { memoryOf } from './graph.ts'
 
 const MAX_ORPHANS = 100
-/** Bytes of serialised transactions. */
+/** Bytes of memory, about. */
 const MAX_ORPHAN_BYTES = 2_000_000
 /** Seconds that an orphan waits, as in Bitcoin Core. */
 const ORPHAN_SECONDS = 20 * 60
@@ -22,7 +23,8 @@ export class OrphanPool {
   /** In order of arrival. */
   private readonly orphans = new Map<Wtxid, Orphan>()
   private readonly byParent = new Map<Txid, Set<Transaction>>()
-  private bytes = 0
+  /** Bytes of memory, about. */
+  private memory = 0
 
   get size(): number {
     return this.orphans.size
@@ -36,7 +38,7 @@ export class OrphanPool {
   add(transaction: Transaction, missing: readonly Txid[], now: number): void {
     this.delete(transaction)
     this.orphans.set(transaction.wtxid, { transaction, missing, since: now })
-    this.bytes += transaction.bytes.length
+    this.memory += memoryOf(transaction)
     for (const parent of missing) {
       const waiting = this.byParent.get(parent)
       if (waiting) waiting.add(transaction)
@@ -57,7 +59,7 @@ export class OrphanPool {
     const orphan = this.orphans.get(wtxid)
     if (!orphan) return
     this.orphans.delete(wtxid)
-    this.bytes -= orphan.transaction.bytes.length
+    this.memory -= memoryOf(orphan.transaction)
     for (const parent of orphan.missing) {
       const waiting = this.byParent.get(parent)!
       waiting.delete(orphan.transaction)
@@ -68,7 +70,7 @@ export class OrphanPool {
   /** Drops what has waited too long, and the oldest while the bounds are exceeded. */
   expire(now: number): void {
     for (const { transaction, since } of this.orphans.values()) {
-      const full = this.orphans.size > MAX_ORPHANS || this.bytes > MAX_ORPHAN_BYTES
+      const full = this.orphans.size > MAX_ORPHANS || this.memory > MAX_ORPHAN_BYTES
       if (!full && since > now - ORPHAN_SECONDS) return
       this.delete(transaction)
     }

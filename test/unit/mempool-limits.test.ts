@@ -6,6 +6,7 @@ import { OrphanPool } from '../../src/mempool/orphan-pool.ts'
 import { BLOCK_RESERVED_WEIGHT } from '../../src/mempool/policy.ts'
 import { VerifiedSet } from '../../src/mempool/verified-set.ts'
 import type { Txid, Wtxid } from '../../src/primitives/hashes.ts'
+import { Transaction } from '../../src/primitives/transaction.ts'
 import { VirtualTime } from '../../src/simulation/virtual-time.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 import { freshCoin, spending } from '../support/mempool-graphs.ts'
@@ -153,7 +154,24 @@ describe('mempool limits', () => {
     assert.deepEqual(pool.takeChildrenOf(parent), orphans.slice(100))
     assert.equal(pool.size, 0)
     for (let i = 0; i < 30; i++) pool.add(spending([freshCoin()], 2_000), [parent], 2_000)
-    assert.ok(pool.size > 15 && pool.size < 30)
+    assert.ok(pool.size > 1 && pool.size < 15)
+  })
+
+  test('an orphan counts with the memory of its witness items, however short', () => {
+    const pool = new OrphanPool()
+    const parent = 'aa'.repeat(32) as Txid
+    for (let i = 0; i < 10; i++) {
+      const { version, inputs, outputs, lockTime } = spending([freshCoin()], 1)
+      const witness = Array.from({ length: 5_000 }, () => Uint8Array.of(1))
+      const orphan = Transaction.of({
+        version,
+        inputs: [{ ...inputs[0], witness }],
+        outputs,
+        lockTime,
+      })
+      pool.add(orphan, [parent], 0)
+    }
+    assert.equal(pool.size, 3, 'of about 0.5 MB each')
   })
 
   test('the memory of verified transactions is bounded and keeps the last', () => {
