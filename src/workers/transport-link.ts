@@ -122,9 +122,17 @@ export class RemoteTransport implements Transport {
         break
       }
       case 'gossip':
-        void handler
-          ?.gossip(event)
-          .then((verdict) => this.channel.post({ type: 'verdict', id: event.id, verdict }))
+        void this.judge(event)
+    }
+  }
+
+  /** A handler that throws is told as with frames, and what it was given goes no further. */
+  private async judge(event: Extract<TransportEvent, { type: 'gossip' }>): Promise<void> {
+    let verdict: GossipVerdict = 'ignore'
+    try {
+      if (this.handler) verdict = await this.handler.gossip(event)
+    } finally {
+      this.channel.post({ type: 'verdict', id: event.id, verdict })
     }
   }
 }

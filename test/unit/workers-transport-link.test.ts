@@ -1,0 +1,49 @@
+/** Promise: whatever the brain makes of gossip, the Window has a verdict. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { PeerId, Transport, TransportHandler } from '../../src/protocol/transport.ts'
+import { Channel } from '../../src/workers/channel.ts'
+import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
+import { unhandledRejection } from '../support/unhandled-rejection.ts'
+
+const idle: TransportHandler = {
+  peerConnected: () => {},
+  peerDisconnected: () => {},
+  frame: async () => {},
+  gossip: async () => 'accept',
+  latency: () => {},
+  status: () => {},
+}
+
+/** The Window's side of a brain that handles events as told. */
+async function windowSide(handler: TransportHandler): Promise<TransportHandler & Disposable> {
+  const { port1, port2 } = new MessageChannel()
+  let served: TransportHandler = idle
+  const transport: Transport = {
+    self: 'window' as PeerId,
+    start: async (handler) => {
+      served = handler
+    },
+    stop: async () => {},
+    send: () => {},
+    publish: () => {},
+    disconnect: () => {},
+  }
+  serveTransport(transport, new Channel(port1))
+  await new RemoteTransport(transport.self, new Channel(port2)).start(handler)
+  return { ...served, [Symbol.dispose]: () => port1.close() }
+}
+
+const message = { topic: 'tx', payload: Uint8Array.of(1), from: 'peer' as PeerId } as const
+
+test('the verdict on gossip crosses threads', async () => {
+  using window = await windowSide(idle)
+  assert.equal(await window.gossip(message), 'accept')
+})
+
+test('gossip on which the handler fails is ignored, and the failure reported', async () => {
+  using window = await windowSide({ ...idle, gossip: () => Promise.reject(new Error('a bug')) })
+  const reported = unhandledRejection()
+  assert.equal(await window.gossip(message), 'ignore')
+  assert.match(String(await reported), /a bug/)
+})
