@@ -7,6 +7,7 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { PaymentPlan, Recipient } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
+  RPC_DATABASE_ERROR,
   RPC_DESERIALIZATION_ERROR,
   RPC_INVALID_PARAMETER,
   RPC_VERIFY_REJECTED,
@@ -122,21 +123,30 @@ function fromBase64(encoded: string): Uint8Array {
   }
 }
 
-/** Has a plan signed, and offers the payment to the mempool: when that does not take it, its coins are free again. */
+/**
+ * Has a plan signed, and offers the payment to the mempool: when that does not take it, its coins are free again. Where storage
+ * fails too late for that, the error says that the payment may be on its way.
+ */
 async function send(node: NodeCore, plan: PaymentPlan): Promise<Transaction> {
   const transaction = unwrap(await node.wallet.sign(plan))
-  let sent = false
+  const { txid } = transaction
   try {
     const accepted = await node.submitTransaction(transaction)
-    sent = accepted.ok
     if (accepted.ok) return transaction
     throw new RpcError(
       RPC_VERIFY_REJECTED,
       `The payment was not sent: ${accepted.detail} Its coins are free again.`,
     )
-  } finally {
+  } catch (error) {
     // Also when storage fails in between: who is told of a failure pays again.
-    if (!sent) await node.wallet.abandon(transaction.txid)
+    const abandoned = node.mempool.has(txid)
+      ? undefined
+      : await node.wallet.abandon(txid).catch(() => undefined)
+    if (abandoned?.ok) throw error
+    throw new RpcError(
+      RPC_DATABASE_ERROR,
+      `Storage failed while the payment ${txid} was sent: it may be on its way. Reload the page and look for it in the history before you pay again.`,
+    )
   }
 }
 
