@@ -40,8 +40,8 @@ export interface ChainListener {
   headersChanged?(last: HeaderIndex): void
   /** A stored block was found bad when its turn came to connect. */
   blockInvalid?(hash: BlockHash, rejection: Rejection): void
-  /** The store failed (disk full, eviction): the chain stopped writing and stays readable. */
-  storageFailed?(error: Error): void
+  /** The chain stopped writing and stays readable: its store failed (`StorageError`: disk full, eviction), or a bug did. */
+  failed?(error: Error): void
 }
 
 export interface ChainOptions {
@@ -291,12 +291,12 @@ export class Chain {
   }
 
   /**
-   * Listeners are called in order of subscription; one that comes after storage failed is told so at once. Returns the function
+   * Listeners are called in order of subscription; one that comes after a failure is told so at once. Returns the function
    * that unsubscribes.
    */
   subscribe(listener: ChainListener): () => void {
     this.listeners.add(listener)
-    if (this.failure instanceof StorageError) listener.storageFailed?.(this.failure)
+    if (this.failure) listener.failed?.(this.failure)
     return () => this.listeners.delete(listener)
   }
 
@@ -507,12 +507,13 @@ export class Chain {
 
   /** Stops writing; what is in memory and in the store stays readable. */
   private fail(error: unknown): void {
-    // What isn't a failure of storage is a bug: left to whoever watches for unhandled rejections.
+    // What isn't a failure of storage is a bug: told to whoever watches for unhandled rejections, too.
     if (!(error instanceof StorageError)) Promise.reject(error)
     if (this.failure) return
-    this.failure = error as Error
+    const failure = error instanceof Error ? error : new Error(String(error))
+    this.failure = failure
     this.archive.stop(error)
-    if (error instanceof StorageError) this.tell((listener) => listener.storageFailed?.(error))
+    this.tell((listener) => listener.failed?.(failure))
   }
 
   private tell(event: (listener: ChainListener) => void): void {

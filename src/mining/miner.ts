@@ -118,7 +118,7 @@ export class Miner {
         this.renewJob()
       },
       headersChanged: () => this.follow(),
-      storageFailed: (error) => this.fail(`The chain's storage failed: ${error.message}`),
+      failed: (error) => this.fail(`The chain stopped: ${error.message}`),
     })
     const changed = () => {
       this.mempoolChanged = true

@@ -41,6 +41,8 @@ const MINING_LABEL = 'Mining'
 
 const STORAGE_FAILED =
   'Storage has failed: mining and payments have stopped. What was stored before is kept and can be read. Free some space and reload the page.'
+const CHAIN_FAILED =
+  'The chain met a fault of this program: mining and payments have stopped. What was stored before is kept and can be read. Reload the page.'
 
 export class NodeCore {
   readonly params: NetworkParams
@@ -59,7 +61,7 @@ export class NodeCore {
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly unsubscribe: (() => void)[]
-  /** Why storage failed, if it did. */
+  /** Why storage or the chain failed, if one did. */
   private failure: Error | undefined
   /** What follows changes of the tip, one after another. */
   private following: Promise<void> = Promise.resolve()
@@ -138,9 +140,10 @@ export class NodeCore {
     return this.closing !== undefined
   }
 
-  /** Throws a `StorageError` when storage has failed: nothing may begin then that has to be kept. */
+  /** Throws a `StorageError` when storage or the chain has failed: nothing may begin then that has to be kept. */
   requireStorage(): void {
-    if (this.failure) throw new StorageError('unavailable', STORAGE_FAILED, { cause: this.failure })
+    if (this.failure)
+      throw new StorageError('unavailable', consequenceOf(this.failure), { cause: this.failure })
   }
 
   /** Resolves when chain, mempool and wallet have taken in all that they were given. */
@@ -194,10 +197,10 @@ export class NodeCore {
     return Math.floor((this.realClock.now() - this.startedAt) / 1000)
   }
 
-  /** Calls `listener` at every event, and at once where storage has failed before. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event, and at once where storage or the chain has failed before. Returns the function that unsubscribes. */
   subscribe(listener: (event: NodeEvent) => void): () => void {
     this.listeners.add(listener)
-    if (this.failure) listener({ name: 'fault', detail: storageFault(this.failure) })
+    if (this.failure) listener({ name: 'fault', detail: faultOf(this.failure) })
     return () => this.listeners.delete(listener)
   }
 
@@ -234,7 +237,7 @@ export class NodeCore {
         },
         blockInvalid: (hash, { code, detail }) =>
           this.log('chain', `Block ${hash} is invalid: ${detail} (${code})`, 'warning'),
-        storageFailed: (error) => this.storageFailed(error),
+        failed: (error) => this.halt(error),
       }),
       mempool.subscribe({
         added: ({ transaction, fee }) => {
@@ -254,7 +257,7 @@ export class NodeCore {
       }),
       wallet.subscribe({
         changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
-        storageFailed: (error) => this.storageFailed(error),
+        storageFailed: (error) => this.halt(error),
       }),
       signer.onChange(({ state }) => this.emit('wallet', { state, txids: [] })),
       miner.subscribe({
@@ -325,21 +328,27 @@ export class NodeCore {
 
   /** Work that nobody waits for failed. */
   private partFailed(error: unknown): void {
-    if (error instanceof StorageError) this.storageFailed(error)
+    if (error instanceof StorageError) this.halt(error)
     // A bug: left to whoever watches for unhandled rejections.
     else Promise.reject(error)
   }
 
   /** Mining and payments stop, and nothing more is written; what was stored stays readable. */
-  private storageFailed(error: Error): void {
+  private halt(error: Error): void {
     if (this.failure) return
     this.failure = error
     this.miner.stop()
-    this.log('storage', error.message, 'error')
-    this.emit('fault', storageFault(error))
+    const fault = faultOf(error)
+    this.log(fault.kind === 'storage' ? 'storage' : 'chain', error.message, 'error')
+    this.emit('fault', fault)
   }
 }
 
-function storageFault({ message }: Error): FaultEvent {
-  return { kind: 'storage', message: `${message} ${STORAGE_FAILED}` }
+function consequenceOf(failure: Error): string {
+  return failure instanceof StorageError ? STORAGE_FAILED : CHAIN_FAILED
+}
+
+function faultOf(failure: Error): FaultEvent {
+  const kind = failure instanceof StorageError ? 'storage' : 'internal'
+  return { kind, message: `${failure.message} ${consequenceOf(failure)}` }
 }

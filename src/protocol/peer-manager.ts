@@ -135,7 +135,7 @@ export class PeerManager implements TransportHandler {
         tipChanged: (change) => this.tipChanged(change),
         headersChanged: () => this.tellSync(false),
         blockInvalid: (hash, rejection) => this.download.blockInvalid(chain.headers.find(hash), rejection),
-        storageFailed: () => this.download.stop(),
+        failed: () => this.download.stop(),
       }),
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]

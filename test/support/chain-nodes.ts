@@ -58,7 +58,7 @@ export function recordEvents(chain: Chain): string[] {
     tipChanged: ({ fork, disconnected, connected, tip }) =>
       events.push(`tip ${height(fork)} -${disconnected.length} +${connected.length} = ${height(tip)}`),
     blockInvalid: (hash, { code }) => events.push(`invalid ${height(chain.headers.find(hash))} ${code}`),
-    storageFailed: (error) => events.push(`storage ${error.message}`),
+    failed: (error) => events.push(`failed ${error.message}`),
   }
   chain.subscribe(listener)
   return events

@@ -87,7 +87,7 @@ test('a failing store is told once, stops writing and leaves the chain readable'
     [refused.ok, !refused.ok && refused.kind, !refused.ok && refused.code],
     [false, 'retry', 'storage-busy'],
   )
-  assert.deepEqual(events, ['tip 0 -0 +1 = 1', 'storage The store fails on purpose.'])
+  assert.deepEqual(events, ['tip 0 -0 +1 = 1', 'failed The store fails on purpose.'])
   assert.equal(store.batches.length, 3)
   assert.equal((await chain.readBlock(chain.tip))?.hash, first.block.hash)
   assert.equal(chain.headers.isInvalid(chain.headers.find(second.block.hash)), false)

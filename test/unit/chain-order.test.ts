@@ -75,7 +75,7 @@ test('of blocks stored together a child may come before its parent, while one be
   const blocks = net.branch(net.mineEmpty(net.genesis, 5))
   const chain = await openChain()
   const failures: string[] = []
-  chain.subscribe({ storageFailed: ({ message }) => failures.push(message) })
+  chain.subscribe({ failed: ({ message }) => failures.push(message) })
   chain.acceptHeaders(blocks.map(({ block }) => block.header))
   await Promise.all([0, 4, 3, 2].map((number) => chain.acceptBlock(blocks[number].block)))
   await chain.settled()

@@ -7,6 +7,7 @@ import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { deliver, openChain } from '../support/chain-nodes.ts'
 import { NodeRig, RIG_PARAMS, type RigNode, STRANGER } from '../support/node-rig.ts'
+import { unhandledRejection } from '../support/unhandled-rejection.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 
 /** A disk that is full from some moment on: it can be read, and takes nothing more. */
@@ -153,6 +154,43 @@ test('a full disk stops mining and payments; the chain stays readable and reopen
   const again = await rig.add('node', { chainStore: chainStore.clone() })
   assert.equal(await again.rpc('getblockcount'), 6)
   await again.generate(1)
+})
+
+test('a bug in the chain stops mining and payments, and says so', async () => {
+  const rig = new NodeRig()
+  const chainStore = new FillingChainStore()
+  const node = await rig.add('node', { chainStore })
+  await node.fund()
+  await node.rpc('setgenerate', true)
+  const reported = unhandledRejection()
+  chainStore.write = () => Promise.reject(new TypeError('a bug'))
+  await rig.until(() => node.told('fault').length > 0)
+  assert.match(String(await reported), /a bug/)
+  const [{ kind, message }] = node.told('fault')
+  assert.equal(kind, 'internal')
+  assert.match(message, /a bug.*fault of this program.*Reload/)
+  assert.equal(node.core.miner.state.status, 'stopped')
+  assert.equal((await node.failure('sendtoaddress', STRANGER, 1)).code, -20)
+  assert.equal(await node.rpc('getblockcount'), 6)
+})
+
+test('a payment whose outcome storage did not keep is not called unsent', async () => {
+  const rig = new NodeRig()
+  const walletStore = new FillingWalletStore()
+  const node = await rig.add('node', { walletStore })
+  await node.fund()
+  // The payment is recorded and on its way when something else can not be.
+  node.core.mempool.subscribe({
+    added: () => {
+      walletStore.full = true
+      void node.core.wallet.newAddress().catch(() => {})
+    },
+  })
+  const { code, message } = await node.failure('sendtoaddress', STRANGER, 1)
+  assert.equal(code, -20)
+  const [txid] = [...node.core.mempool.entries()].map((entry) => entry.transaction.txid)
+  assert.ok(message.includes(txid), message)
+  assert.match(message, /may be on its way.*history before you pay again/)
 })
 
 test('a disk that is full when the node opens is told to who listens later', async () => {
