@@ -14,6 +14,11 @@ export function amountText(amount: Sats): string {
   return amount < 0 ? `−${text}` : text
 }
 
+/** Whether an amount is too long to be written large on a phone. */
+export function isLong(amount: Sats): boolean {
+  return amountText(amount).length > 9
+}
+
 /** The unit of an amount: `coin` for exactly one, else `coins`. */
 export function coinUnit(amount: Sats): 'coin' | 'coins' {
   return Math.abs(amount) === SATS_PER_COIN ? 'coin' : 'coins'

@@ -1,5 +1,5 @@
 /**
- * `<ot-hash .value path="/tx/…">`: a hash, address or id shortened in the middle, with its full text on hover and for assistive
+ * `<ot-hash .value path="/tx/…">`: a hash, address or id shortened in the middle, of a multiaddr the peer id alone, with its full text on hover and for assistive
  * technology, and a button that copies it. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
@@ -29,6 +29,7 @@ export class HashText extends LitElement {
         min-width: 0;
         font-family: var(--mono);
         font-size: 0.92em;
+        overflow-wrap: break-word;
       }
       :host([full]) .text {
         overflow-wrap: anywhere;
@@ -59,7 +60,7 @@ export class HashText extends LitElement {
       ? this.value
       : /^0{6}/.test(this.value)
         ? `${this.value.slice(0, 4)}…${this.value.slice(-8)}`
-        : shortened(this.value)
+        : this.value.replace(/[^/]*$/, (last) => shortened(last))
     const shown = this.path
       ? html`<a class="text" href=${this.path} title=${this.value}>${text}</a>`
       : html`<span class="text" title=${this.value}>${text}</span>`

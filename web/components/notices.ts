@@ -1,11 +1,11 @@
-/** `<ot-notices>`: short messages that go away by themselves, read out by assistive technology. Thread: Window. */
+/** `<ot-notices>`: short messages that go away by themselves or at a tap, read out by assistive technology. Thread: Window. */
 import { css, html, LitElement } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { base } from '../styles/base.ts'
 import { icons } from './icons.ts'
 
 /** Milliseconds for which a message stays, and how many are shown at once. */
-const SHOWN = 6000
+const SHOWN = 5000
 const MOST = 3
 
 interface Message {
@@ -32,17 +32,23 @@ export class Notices extends LitElement {
       }
       .message {
         display: flex;
+        justify-content: start;
         gap: 10px;
-        align-items: center;
         max-width: min(380px, calc(100vw - 32px));
         padding: 12px 18px 12px 14px;
+        border-color: transparent;
         border-radius: 12px;
         background: var(--text);
         color: var(--bg);
         font-size: 14px;
         font-weight: 500;
+        text-align: left;
         box-shadow: 0 8px 28px rgb(0 0 0 / 0.22);
+        pointer-events: auto;
         animation: rise 180ms ease-out;
+      }
+      .message:hover {
+        background: var(--text);
       }
       @keyframes rise {
         from {
@@ -53,7 +59,14 @@ export class Notices extends LitElement {
       @media (max-width: 960px) {
         :host {
           right: 16px;
-          bottom: 84px;
+          bottom: calc(74px + env(safe-area-inset-bottom));
+        }
+        /* Little may lie over a phone's page. */
+        .message {
+          padding: 8px 14px 8px 10px;
+        }
+        .messages > :not(:last-child) {
+          display: none;
         }
       }
     `,
@@ -73,17 +86,20 @@ export class Notices extends LitElement {
     const count = (before?.count ?? 0) + 1
     const message = { id, key, count, text: typeof text === 'string' ? text : text(count) }
     this.messages = [...this.messages.filter((other) => other !== before), message].slice(-MOST)
-    setTimeout(() => {
-      this.messages = this.messages.filter((other) => other.id !== id)
-    }, SHOWN)
+    setTimeout(() => this.#dismiss(id), SHOWN)
+  }
+
+  #dismiss(id: number): void {
+    this.messages = this.messages.filter((other) => other.id !== id)
   }
 
   override render() {
-    return html`<div role="status" aria-live="polite">
+    return html`<div class="messages" role="status" aria-live="polite">
       ${repeat(
         this.messages,
         ({ id, key }) => key ?? id,
-        ({ text }) => html`<p class="message">${icons.check}${text}</p>`,
+        ({ id, text }) =>
+          html`<button class="message" title="Dismiss" @click=${() => this.#dismiss(id)}>${icons.check}${text}</button>`,
       )}
     </div>`
   }

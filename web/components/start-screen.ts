@@ -16,7 +16,8 @@ const STEPS: Readonly<Record<string, string>> = {
 
 const TITLES = {
   unsupported: 'This browser can’t run a node',
-  address: 'The address is not right',
+  network: 'The address is not right',
+  profile: 'The address is not right',
   failed: 'The tab could not start',
 } as const
 
@@ -97,7 +98,7 @@ export class StartScreen extends LitElement {
     return html`<div class="row">
       <button class="primary" @click=${() => location.reload()}>Try again</button>
       ${
-        kind === 'address'
+        kind === 'network'
           ? html`<a class="button" href="/">Open the public network</a>`
           : isNamed
             ? html`<a class="button" href=${newTabUrl()}>Open another profile</a>`

@@ -421,6 +421,9 @@ export const base = css`
     .card {
       padding: 18px 16px;
     }
+    .card.empty {
+      padding: 32px 20px;
+    }
     .facts {
       display: block;
     }

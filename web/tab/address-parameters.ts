@@ -19,14 +19,14 @@ export function readAddress(search: string): AddressParameters {
   if (params === undefined) {
     const known = NETWORKS.map((network) => `?network=${network.name}`).join(' and ')
     throw new TabError(
-      'address',
+      'network',
       `There is no network “${name.slice(0, 40)}” here. This page knows ${known}.`,
     )
   }
   const profile = query.get('profile') ?? undefined
   if (profile !== undefined && !/^[a-zA-Z0-9_-]{1,32}$/.test(profile))
     throw new TabError(
-      'address',
+      'profile',
       'A profile’s name has 1 to 32 letters, digits, “-” or “_”. Change ?profile= in the address.',
     )
   return { params, profile }

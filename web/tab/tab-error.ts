@@ -3,8 +3,10 @@
 export type TabErrorKind =
   /** The browser lacks what a node needs. */
   | 'unsupported'
-  /** The address asks for something that doesn't exist. */
-  | 'address'
+  /** The address asks for a network that doesn't exist. */
+  | 'network'
+  /** The address asks for a profile by a name that can't be one. */
+  | 'profile'
   /** The profile is in use, storage is refused, or a thread failed. */
   | 'failed'
 

@@ -117,10 +117,10 @@ export class NetworkView extends LitElement {
               <thead>
                 <tr>
                   <th scope="col">Peer</th>
-                  <th scope="col">Direction</th>
+                  <th scope="col" class="wide-only">Direction</th>
                   <th scope="col" class="end">Latency</th>
-                  <th scope="col" class="end">Received</th>
-                  <th scope="col" class="end">Sent</th>
+                  <th scope="col" class="end wide-only">Received</th>
+                  <th scope="col" class="end wide-only">Sent</th>
                   <th scope="col" class="end">Since</th>
                 </tr>
               </thead>
@@ -141,10 +141,10 @@ export class NetworkView extends LitElement {
     const unknown = html`<span class="muted">–</span>`
     return html`<tr>
       <td><ot-hash .value=${String(peer.peerid ?? peer.id)} what="peer id"></ot-hash></td>
-      <td>${peer.inbound ? 'They called us' : 'We called them'}</td>
+      <td class="wide-only">${peer.inbound ? 'They called us' : 'We called them'}</td>
       <td class="end">${peer.pingtime === undefined ? unknown : figure(`${Math.max(1, Math.round(peer.pingtime * 1000))} ms`)}</td>
-      <td class="end">${peer.bytesrecv === undefined ? unknown : figure(bytesText(peer.bytesrecv))}</td>
-      <td class="end">${peer.bytessent === undefined ? unknown : figure(bytesText(peer.bytessent))}</td>
+      <td class="end wide-only">${peer.bytesrecv === undefined ? unknown : figure(bytesText(peer.bytesrecv))}</td>
+      <td class="end wide-only">${peer.bytessent === undefined ? unknown : figure(bytesText(peer.bytessent))}</td>
       <td class="end muted"><ot-age .time=${peer.conntime}></ot-age></td>
     </tr>`
   }

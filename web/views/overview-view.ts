@@ -17,6 +17,7 @@ import {
   countText,
   fromCoins,
   hashRateText,
+  isLong,
   plural,
 } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
@@ -80,6 +81,17 @@ export class OverviewView extends LitElement {
       .balance .unit {
         font-size: 18px;
         letter-spacing: 0;
+      }
+      .money {
+        container-type: inline-size;
+      }
+      /* Many digits and their unit stay on one line. */
+      .balance.long {
+        font-size: clamp(16px, 7.2cqi, 38px);
+        white-space: nowrap;
+      }
+      .balance.long .unit {
+        font-size: 0.6em;
       }
       .actions {
         margin-top: 20px;
@@ -223,9 +235,11 @@ export class OverviewView extends LitElement {
     ].map((coins) => fromCoins(coins ?? 0))
     return html`<section class="card" aria-labelledby="balance">
       <h2 id="balance">Your balance</h2>
-      <p class="balance">
-        ${balances ? html`${amountText(trusted!)} <span class="unit">${coinUnit(trusted!)}</span>` : html`<span class="muted">…</span>`}
-      </p>
+      <div class="money">
+        <p class=${`balance ${isLong(trusted!) ? 'long' : ''}`}>
+          ${balances ? html`${amountText(trusted!)} <span class="unit">${coinUnit(trusted!)}</span>` : html`<span class="muted">…</span>`}
+        </p>
+      </div>
       ${pending! > 0 ? html`<p class="muted small">+ ${amountWithUnit(pending!)} unconfirmed</p>` : nothing}
       ${immature! > 0 ? html`<p class="muted small">+ ${amountWithUnit(immature!)} mined, not spendable yet</p>` : nothing}
       <div class="row actions">

@@ -27,7 +27,9 @@ export class TransactionView extends LitElement {
   static override styles = [
     base,
     css`
-      section h2 {
+      section .spread {
+        flex-wrap: nowrap;
+        align-items: baseline;
         margin-bottom: 8px;
       }
     `,

@@ -6,7 +6,7 @@ import '../components/payment-list.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountText, coinUnit, fromCoins } from '../format.ts'
+import { amountText, coinUnit, fromCoins, isLong } from '../format.ts'
 import { paymentsOf } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
@@ -40,6 +40,17 @@ export class WalletHome extends LitElement {
       .total .unit {
         font-size: 20px;
         letter-spacing: 0;
+      }
+      .money {
+        container-type: inline-size;
+      }
+      /* Many digits and their unit stay on one line. */
+      .total.long {
+        font-size: clamp(16px, 7.2cqi, 40px);
+        white-space: nowrap;
+      }
+      .total.long .unit {
+        font-size: 0.6em;
       }
       .parts {
         display: flex;
@@ -139,9 +150,9 @@ export class WalletHome extends LitElement {
     const pending = fromCoins(balances?.untrusted_pending ?? 0)
     const immature = fromCoins(balances?.immature ?? 0)
     return html`<section class="card hero" aria-labelledby="spendable">
-      <div>
+      <div class="money">
         <h2 id="spendable">You can spend</h2>
-        <p class="total" data-testid="spendable">
+        <p class=${`total ${isLong(trusted) ? 'long' : ''}`} data-testid="spendable">
           ${
             balances
               ? html`${amountText(trusted)} <span class="unit">${coinUnit(trusted)}</span>`
