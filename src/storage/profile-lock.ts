@@ -3,6 +3,10 @@
  * profile whose lock is held is either in use, and its tab says so when asked, or on its way out, as after a reload. Thread: the brain.
  */
 import { StorageError } from '../chain/store.ts'
+import type { Clock } from '../primitives/ports.ts'
+
+/** Milliseconds that a tab which holds a profile may take to answer or die: a frozen one does neither. */
+const PATIENCE = 5000
 
 export interface ProfileWish {
   /** Genesis hash of the network: each network has profiles of its own. */
@@ -27,9 +31,12 @@ export interface ClaimedProfile {
 
 /**
  * Claims the profile that was named, or the one that this tab had, or else the lowest free one: '1', '2' and so on. `busy` is
- * the sentence to show when another tab is alive with the profile that was named. Waits only for a tab that holds the profile and is about to die.
+ * the sentence to show when another tab holds on to the profile that was named. Waits only for a tab that holds the profile and does not answer, `PATIENCE` at most.
  */
-export async function claimProfile(wish: ProfileWish): Promise<ClaimedProfile | { readonly busy: string }> {
+export async function claimProfile(
+  wish: ProfileWish,
+  clock: Clock,
+): Promise<ClaimedProfile | { readonly busy: string }> {
   if (!navigator.locks)
     throw new StorageError(
       'unavailable',
@@ -39,7 +46,7 @@ export async function claimProfile(wish: ProfileWish): Promise<ClaimedProfile | 
   const channel = new BroadcastChannel(`opentab/profiles/${networkId}`)
   const wanted = named ?? previous
   let profile = wanted ?? '1'
-  let release = wanted === undefined ? undefined : await takeFromTheDying(channel, networkId, wanted)
+  let release = wanted === undefined ? undefined : await takeFromTheDying(channel, networkId, wanted, clock)
   if (!release && named !== undefined) {
     channel.close()
     return {
@@ -66,11 +73,12 @@ export async function claimProfile(wish: ProfileWish): Promise<ClaimedProfile | 
 /** Asks who holds a profile, and the answer. */
 type Message = { readonly ask: string } | { readonly alive: string }
 
-/** Takes a profile's lock, waiting for it unless its holder says that it lives. */
+/** Takes a profile's lock, waiting for it unless its holder says that it lives, or does neither for too long. */
 async function takeFromTheDying(
   channel: BroadcastChannel,
   networkId: string,
   profile: string,
+  clock: Clock,
 ): Promise<(() => void) | undefined> {
   const free = await take(networkId, profile, { ifAvailable: true })
   if (free) return free
@@ -84,9 +92,14 @@ async function takeFromTheDying(
       { signal: waiting.signal },
     )
   })
+  let cancel = (): void => {}
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(PATIENCE, resolve)
+  })
   const granted = take(networkId, profile, { signal: waiting.signal })
   channel.postMessage({ ask: profile } satisfies Message)
-  await Promise.race([granted, alive])
+  await Promise.race([granted, alive, late])
+  cancel()
   waiting.abort()
   // The lock may have been granted in the last moment: then it is ours.
   return granted.catch(() => undefined)

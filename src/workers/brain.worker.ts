@@ -65,7 +65,7 @@ async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<P
   const params = decoded.value
   const { named, previous } = request
   const id = networkId(params)
-  const claim = await claimProfile({ networkId: id, named, previous })
+  const claim = await claimProfile({ networkId: id, named, previous }, systemClock)
   if ('busy' in claim) throw new Error(claim.busy)
   const name = databaseName(id, claim.profile)
   const database = await ProfileDatabase.open(name, (error) => tellFault(error.message, 'storage'))

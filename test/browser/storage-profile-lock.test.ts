@@ -2,7 +2,7 @@
 
 import { assert } from 'chai'
 import type { ProfileWish } from '../../src/storage/profile-lock.ts'
-import type { ProfileAnswer } from './support/profile-worker.ts'
+import type { ProfileAnswer, ProfileRequest } from './support/profile-worker.ts'
 
 /** A page with a worker that claims profiles, in an iframe: it loads, reloads and dies as a tab does. */
 class ProfileTab {
@@ -19,9 +19,14 @@ class ProfileTab {
   /** The profile it got, or `busy`. */
   async claim(wish: ProfileWish): Promise<string> {
     const answer = this.#answer((answer) => !('ready' in answer))
-    this.#frame.contentWindow?.postMessage(wish)
+    this.#post(wish)
     const got = await answer
     return 'profile' in got ? got.profile : 'busy'
+  }
+
+  /** Lets the time pass that its claim waits at most. */
+  runOutOfPatience(): void {
+    this.#post({ late: true })
   }
 
   async reload(): Promise<void> {
@@ -32,6 +37,10 @@ class ProfileTab {
 
   close(): void {
     this.#frame.remove()
+  }
+
+  #post(request: ProfileRequest): void {
+    this.#frame.contentWindow?.postMessage(request)
   }
 
   #answer(matches: (answer: ProfileAnswer) => boolean): Promise<ProfileAnswer> {
@@ -58,6 +67,25 @@ describe('profiles of tabs', () => {
   /** Resolves when nobody holds a profile any more. */
   const untilFree = (profile: string): Promise<void> =>
     navigator.locks.request(`opentab/profile/${networkId}/${profile}`, () => undefined)
+
+  /** Holds a profile without ever answering who asks. Returns the function that ends it. */
+  const holdInSilence = (profile: string): Promise<() => void> =>
+    new Promise((held) => {
+      navigator.locks.request(
+        `opentab/profile/${networkId}/${profile}`,
+        () => new Promise<void>((release) => held(release)),
+      )
+    })
+  /** Resolves when a tab asks who holds its profile: from then on it waits. */
+  const untilAsked = (): Promise<void> =>
+    new Promise((resolve) => {
+      const channel = new BroadcastChannel(`opentab/profiles/${networkId}`)
+      channel.addEventListener('message', ({ data }) => {
+        if (!('ask' in data)) return
+        channel.close()
+        resolve()
+      })
+    })
 
   beforeEach(() => {
     networkId = crypto.randomUUID()
@@ -118,21 +146,29 @@ describe('profiles of tabs', () => {
   })
 
   it('are waited for while whoever holds them does not answer: it is about to die', async () => {
-    let die = (): void => undefined
-    const held = new Promise<void>((resolve) => {
-      navigator.locks.request(`opentab/profile/${networkId}/bob`, () => {
-        resolve()
-        return new Promise<void>((release) => {
-          die = release
-        })
-      })
-    })
-    await held
+    const die = await holdInSilence('bob')
     const heir = await open()
     const claim = heir.claim({ networkId, named: 'bob' })
     // Another tab claims in the meantime: the heir's claim is older, and would be answered first if it did not wait.
     assert.equal(await (await open()).claim({ networkId }), '1')
     die()
     assert.equal(await claim, 'bob')
+  })
+
+  it('are given up when whoever holds them neither answers nor dies: it is frozen', async () => {
+    const die = await holdInSilence('1')
+    for (const [wish, got] of [
+      [{ networkId, named: '1' }, 'busy'],
+      [{ networkId, previous: '1' }, '2'],
+    ] as const) {
+      const tab = await open()
+      const asked = untilAsked()
+      const claim = tab.claim(wish)
+      await asked
+      tab.runOutOfPatience()
+      assert.equal(await claim, got)
+    }
+    die()
+    assert.equal(await (await open()).claim({ networkId }), '1', 'nobody waits for it any more')
   })
 })
