@@ -29,7 +29,9 @@ export class BrainClient {
     this.channel = new Channel(worker)
     this.channel.listen((message) => this.receive(message))
     worker.addEventListener('error', (event) =>
-      this.waiting?.reject(new TabError('failed', `The node could not start: ${event.message}`)),
+      this.waiting?.reject(
+        new TabError('failed', `The node could not start: ${event.message ?? 'its script did not load.'}`),
+      ),
     )
   }
 

@@ -49,7 +49,12 @@ export class SignerClient {
   private opened(request: OpenRequest): Promise<void> {
     return new Promise((resolve, reject) => {
       this.worker.addEventListener('error', (event) =>
-        reject(new TabError('failed', `The signer could not start: ${event.message}`)),
+        reject(
+          new TabError(
+            'failed',
+            `The signer could not start: ${event.message ?? 'its script did not load.'}`,
+          ),
+        ),
       )
       this.channel.listen((answer) => {
         if (answer.type === 'opened') resolve()
