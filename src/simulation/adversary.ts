@@ -24,6 +24,8 @@ export interface Attack {
   strike?(me: Adversary, peer: PeerId, node: NodeCore): void
   /** Hears a peer's message first; true where the honest answer is not to be given. */
   answer?(me: Adversary, peer: PeerId, message: Message, node: NodeCore): boolean
+  /** Hears what is gossiped. */
+  hear?(me: Adversary, topic: Topic, payload: Uint8Array): void
 }
 
 export interface AdversaryOptions {
@@ -125,7 +127,8 @@ export class Adversary implements TransportHandler {
     if (!this.attacks.some((attack) => attack.answer?.(this, from, message, node))) this.answer(from, message)
   }
 
-  async gossip(): Promise<GossipVerdict> {
+  async gossip({ topic, payload }: { topic: Topic; payload: Uint8Array }): Promise<GossipVerdict> {
+    for (const attack of this.attacks) attack.hear?.(this, topic, payload)
     return 'ignore'
   }
 

@@ -5,7 +5,7 @@ import { sats } from '../primitives/amount.ts'
 import { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { Transaction, type TransactionFields } from '../primitives/transaction.ts'
-import { compactBlockOf, encodeCompactBlock } from '../protocol/compact-block.ts'
+import { compactBlockOf, decodeCompactBlock, encodeCompactBlock } from '../protocol/compact-block.ts'
 import { encodeMessage, MAX_HEADERS, type Message } from '../protocol/wire.ts'
 import type { WalletCoin } from '../wallet/wallet.ts'
 import type { Adversary, Attack } from './adversary.ts'
@@ -74,6 +74,18 @@ export const ATTACKS = {
     const other = Transaction.of({ ...coinbase, inputs: [{ ...input, witness: [me.random.bytes(32)] }] })
     return Block.of(good.header, [other])
   }),
+  /** Passes on every block with another witness in its coinbase, ahead of those who would pass on the true one. */
+  'mutated relay': {
+    hear(me, topic, payload) {
+      const compact = topic === 'block' ? decodeCompactBlock(payload) : undefined
+      if (!compact?.ok) return
+      const prefilled = compact.value.prefilled.map(({ index, transaction }) => {
+        const inputs = transaction.inputs.map((input) => ({ ...input, witness: [me.random.bytes(32)] }))
+        return { index, transaction: Transaction.of({ ...transaction, inputs }) }
+      })
+      me.publish('block', encodeCompactBlock({ ...compact.value, prefilled }))
+    },
+  },
   /** Gossips a good header with transactions that there are none of, and serves noise for them. */
   'wrong short ids': {
     strike(me, _peer, { chain }) {

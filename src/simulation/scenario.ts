@@ -69,6 +69,7 @@ class Scenario {
     this.world.onEvent = (id, event) => {
       if (event.name === 'log') this.log(`${id} [${event.detail.source}] ${event.detail.message}`)
       if (event.name === 'tip' && event.detail.disconnected > 0) this.count('reorganisation')
+      if (event.name === 'tip') this.maybeKill(id, 0.005)
     }
   }
 
@@ -153,7 +154,11 @@ class Scenario {
     this.note('start', node)
     // Someone made room before.
     node.diskFull = false
-    this.world.background(node.start())
+    const started = node.start().catch((error: unknown) => {
+      // What the node says of a full disk is told by itself.
+      if (!node.diskFull) throw error
+    })
+    this.world.background(started)
     // Some tabs don't live to see the end of it.
     if (this.random.chance(0.15))
       this.later(this.random.between(0, 200), () => this.world.background(this.kill(node)))
@@ -164,6 +169,12 @@ class Scenario {
     this.note('kill', node)
     await node.kill()
     this.startLater(node)
+  }
+
+  /** Once in a while a tab dies at the very instant at which it has told something: that must be durable. */
+  private maybeKill(id: PeerId, probability: number): void {
+    const node = this.world.nodes.find((each) => each.id === id)
+    if (node && !this.over && this.random.chance(probability)) this.world.background(this.kill(node))
   }
 
   async stop(node: SimulatedNode): Promise<void> {
@@ -212,6 +223,7 @@ class Scenario {
     const address = (await this.call(payee, 'getnewaddress')) as string | undefined
     if (address === undefined) return
     payee.acknowledged.address(address)
+    this.maybeKill(payee.id, 0.1)
     if (!node.running) return
     const { trusted } = node.core.wallet.balances()
     // Now and then all of a wallet's coins; mostly a few: every input takes its time to be signed.
@@ -221,6 +233,7 @@ class Scenario {
     if (txid === undefined) return
     this.note('payment', node, `${txid} of ${amount} to ${payee.id}`)
     node.acknowledged.payment(txid as never)
+    this.maybeKill(node.id, 0.1)
   }
 
   /** `bumpfee` of a payment that waits. */

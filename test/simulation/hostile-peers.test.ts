@@ -23,6 +23,7 @@ const OUTCOMES: Readonly<Record<AttackName, 'banned' | 'borne'>> = {
   'mutated body': 'banned',
   // A meeting of short ids: the block is fetched whole.
   'wrong short ids': 'borne',
+  'mutated relay': 'borne',
   'low work': 'borne',
   // A clock may be wrong.
   'from the future': 'borne',
