@@ -52,6 +52,8 @@ interface Entry {
   weAreReady: boolean
   peerIsReady: boolean
   announced: boolean
+  /** It came to take the place of another. */
+  isExtra: boolean
   latency: number | undefined
 }
 
@@ -138,14 +140,12 @@ export class PeerTable {
     for (const entry of [...this.#entries.values()]) this.#drop(entry, reason)
   }
 
-  /**
-   * Sends one peer away in exchange for a new one: at random, but neither the newcomer nor those with the longest
-   * stay, so that whoever floods the network with peers of his own never replaces them all.
-   */
+  /** Sends one peer away in exchange for a new one, as soon as that is announced. */
   exchange(newcomer: PeerId): void {
-    const others = [...this.#entries.values()].slice(PROTECTED).filter(({ id }) => id !== newcomer)
-    const leaving = others[Math.floor(Math.random() * others.length)]
-    if (leaving !== undefined) this.#drop(leaving, 'exchanged for another peer')
+    const entry = this.#entries.get(newcomer)
+    if (entry === undefined) return
+    entry.isExtra = true
+    if (entry.announced) this.#exchange(entry)
   }
 
   #opened(connection: Connection): void {
@@ -170,6 +170,7 @@ export class PeerTable {
       weAreReady: false,
       peerIsReady: false,
       announced: false,
+      isExtra: false,
       latency: undefined,
     }
     this.#entries.set(id, entry)
@@ -249,6 +250,7 @@ export class PeerTable {
         direction: connection.direction,
         address: connection.remoteAddr.toString(),
       })
+      if (entry.isExtra) this.#exchange(entry)
     }
   }
 
@@ -267,6 +269,16 @@ export class PeerTable {
     for (const connection of this.#node.getConnections()) {
       if (idOf(connection) === id && !isDirect(connection)) close(connection)
     }
+  }
+
+  /**
+   * At random, but neither the newcomer nor those with the longest stay, so that whoever floods the network with peers
+   * of his own never replaces them all.
+   */
+  #exchange(newcomer: Entry): void {
+    const others = [...this.#entries.values()].slice(PROTECTED).filter((entry) => entry !== newcomer)
+    const leaving = others[Math.floor(Math.random() * others.length)]
+    if (leaving !== undefined) this.#drop(leaving, 'exchanged for another peer')
   }
 
   /**

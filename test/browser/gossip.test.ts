@@ -87,8 +87,16 @@ describe('gossip', () => {
     try {
       left.transport.publish('block', Uint8Array.of(1))
       left.transport.send(middle.id, Uint8Array.of(2))
-      await right.until('the message came', ({ gossiped }) => gossiped.length === 1)
-      await middle.until('the frame came', ({ frames }) => frames.length === 1)
+      await Promise.race([
+        Promise.all([
+          right.until('the message came', ({ gossiped }) => gossiped.length === 1),
+          middle.until('the frame came', ({ frames }) => frames.length === 1),
+        ]),
+        // The one timer left.
+        new Promise((_, reject) => {
+          AbortSignal.timeout(10_000).addEventListener('abort', () => reject(new Error('waited in vain')))
+        }),
+      ])
     } finally {
       Object.assign(globalThis, { setTimeout, setInterval })
     }

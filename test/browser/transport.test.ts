@@ -95,6 +95,22 @@ describe('transport', () => {
     assert.deepEqual(late.history, [])
   })
 
+  it('exchanges a peer for another now and then, never one of the four with the longest stay', async () => {
+    const networkId = randomNetworkId()
+    const tabs = Array.from({ length: 6 }, () => new Tab({ networkId, relays: [relay], targetPeers: 0 }))
+    await Promise.all(tabs.map((tab) => tab.start()))
+    await Promise.all(tabs.map((tab) => tab.untilReserved()))
+    const hub = new Tab({ networkId, relays: [relay], targetPeers: 5, mixInterval: [1000, 1000] })
+    await hub.start()
+    await hub.until('it has exchanged one', ({ history }) => history.length >= 7)
+    const met = hub.history.slice(0, 6).map((line) => line.replace('connected ', ''))
+    assert.sameMembers(
+      met,
+      tabs.map(({ id }) => id),
+    )
+    assert.equal(hub.history[6], `disconnected ${met[4]}`)
+  })
+
   it('measures the round trip', async () => {
     const [a, b] = await connectedPair()
     await a.until('there is a latency', ({ latencies }) => latencies.has(b.id))
