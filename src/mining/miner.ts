@@ -32,8 +32,8 @@ export interface MinerOptions {
 
 /**
  * - `stopped`: nobody asked, or it stopped by itself (`lastError`).
- * - `waiting`: the chain is catching up with the headers it knows, so that blocks on its tip would be in vain; or, where difficulty
- *   never changes, the second of the last block isn't over.
+ * - `waiting`: the chain is catching up with the headers it knows, so that blocks on its tip would be in vain; or the chain's time
+ *   is ahead of the clock, as after many blocks a second.
  * - `mining`
  */
 export type MinerStatus = 'stopped' | 'waiting' | 'mining'
@@ -284,12 +284,12 @@ export class Miner {
   }
 
   /**
-   * Where no difficulty holds them back, miners would make dozens of blocks a second, whose times soon run ahead of the clock: there a
-   * block a second is the limit. Blocks on demand are not held back.
+   * Until the clock reaches the least time that the next block may have. Where no difficulty holds miners back, they make blocks so fast
+   * that the median time past runs ahead; then this leaves about six a second. Blocks on demand are not held back.
    */
   private millisecondsTooEarly(): number {
-    const { headers, params, tip } = this.chain
-    return params.retarget ? 0 : (headers.time(tip) + 1) * 1000 - this.clock.now()
+    const { headers, tip } = this.chain
+    return (headers.medianTimePast(tip) + 1) * 1000 - this.clock.now()
   }
 
   private rest(status: MinerStatus): void {
