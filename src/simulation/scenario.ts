@@ -134,6 +134,15 @@ class Scenario {
     await happening(this, node)
   }
 
+  /** Does something on a node that breaks the run when it fails, unless the node's disk is full. */
+  private background(node: SimulatedNode, work: Promise<unknown>): void {
+    this.world.background(
+      work.catch((error: unknown) => {
+        if (!node.diskFull) throw error
+      }),
+    )
+  }
+
   private later(milliseconds: number, run: () => void): void {
     this.world.time.after(milliseconds, () => {
       if (!this.over) run()
@@ -154,11 +163,7 @@ class Scenario {
     this.note('start', node)
     // Someone made room before.
     node.diskFull = false
-    const started = node.start().catch((error: unknown) => {
-      // What the node says of a full disk is told by itself.
-      if (!node.diskFull) throw error
-    })
-    this.world.background(started)
+    this.background(node, node.start())
     // Some tabs don't live to see the end of it.
     if (this.random.chance(0.15))
       this.later(this.random.between(0, 200), () => this.world.background(this.kill(node)))
@@ -277,7 +282,7 @@ class Scenario {
     }
     this.note('double spend', node, outpointKey(coin.outpoint))
     for (const [i, payment] of payments.entries())
-      if (others[i].running) await others[i].core.submitTransaction(payment)
+      if (others[i].running) this.background(others[i], others[i].core.submitTransaction(payment))
   }
 
   /** The result of an RPC call; undefined where it was refused. A failure inside the node breaks the run. */
