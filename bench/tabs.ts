@@ -134,6 +134,8 @@ async function withTabs(
 async function openTab(browser: Browser, server: Server): Promise<Page> {
   const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
   const page = await context.newPage()
+  // The functions that run in the page are compiled as the rest of this file, where each is given its name by this helper.
+  await page.addInitScript('globalThis.__name = (named) => named')
   await page.addInitScript(() => {
     window.until = (event, holds) =>
       new Promise((resolve, reject) => {
