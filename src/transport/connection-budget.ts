@@ -14,7 +14,7 @@ const BURST = 100
 const REFILL = 30_000
 
 /** The count, for all transports of the page. */
-let opened = Number(globalThis.sessionStorage?.getItem(STORAGE_KEY) ?? 0)
+let opened = remembered()
 
 /** What one transport may still open. */
 export class ConnectionBudget {
@@ -44,6 +44,23 @@ export class ConnectionBudget {
     if (this.#tokens < 1) throw new Error('Too many WebRTC connections were opened lately')
     this.#tokens--
     opened++
-    globalThis.sessionStorage?.setItem(STORAGE_KEY, String(opened))
+    remember(opened)
+  }
+}
+
+function remembered(): number {
+  try {
+    return Number(sessionStorage.getItem(STORAGE_KEY))
+  } catch {
+    // The browser keeps nothing for this page, and the tab says so elsewhere.
+    return 0
+  }
+}
+
+function remember(count: number): void {
+  try {
+    sessionStorage.setItem(STORAGE_KEY, String(count))
+  } catch {
+    // As above: the count lasts as long as the page.
   }
 }

@@ -13,7 +13,10 @@ const FEATURES: readonly (readonly [name: string, present: () => boolean])[] = [
   ['IndexedDB, which keeps the chain', () => 'indexedDB' in globalThis],
   ['Web Crypto (crypto.subtle)', () => globalThis.crypto?.subtle !== undefined],
   ['Web Locks, which keep two tabs out of one profile', () => globalThis.navigator?.locks !== undefined],
-  ['Promise.withResolvers (a browser of 2024 or later has it)', () => 'withResolvers' in Promise],
+  [
+    'Promise.withResolvers and AbortSignal.any (a browser of 2024 or later has them)',
+    () => 'withResolvers' in Promise && 'any' in AbortSignal,
+  ],
 ]
 
 /** Names, in plain words, what this browser lacks to run a node. Empty when it has everything. */
