@@ -31,6 +31,10 @@ interface Layer {
 
 const LAYERS: readonly Layer[] = [
   { name: 'unit', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
+  { name: 'vectors', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
+  { name: 'scenarios', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
+  { name: 'differential', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
+  { name: 'fuzz', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
   { name: 'simulation', browser: false, run: (files) => runNode(files, 2, 15 * MINUTE) },
   { name: 'browser', browser: true, run: runBrowser },
   // One at a time: each fills the machine with tabs.
