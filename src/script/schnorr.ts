@@ -1,5 +1,5 @@
 /**
- * BIP340 verification: the one place where a signature is checked, so that a faster kernel can stand behind it.
+ * BIP340 verification behind one interface, so that a faster kernel can take the place of the plain one.
  * Synchronous, any thread; no secret is ever passed here.
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
@@ -21,4 +21,15 @@ export interface SignatureCheck {
  */
 export function verifySchnorr({ signature, message, publicKey }: SignatureCheck): boolean {
   return schnorr.verify(signature, message, publicKey)
+}
+
+/** Verifies signatures, many at a time. Its answer is that of `verifySchnorr` on one after another, for every list. */
+export interface SignatureKernel {
+  /** Position of the first signature that is not valid; -1 where all are. */
+  findInvalid(signatures: readonly SignatureCheck[]): number
+}
+
+/** The kernel that every platform has. */
+export const NOBLE_KERNEL: SignatureKernel = {
+  findInvalid: (signatures) => signatures.findIndex((signature) => !verifySchnorr(signature)),
 }
