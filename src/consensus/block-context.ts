@@ -1,5 +1,6 @@
-/** What the headers say about the place of a block, the next one included: all that rules about locks and heights need. */
+/** What the chain before a block says about its place, the next block included: all that rules about locks and heights need. */
 import type { NetworkParams } from './params.ts'
+import type { SnapshotCommitment } from './snapshot.ts'
 
 export interface BlockContext {
   readonly params: NetworkParams
@@ -10,4 +11,9 @@ export interface BlockContext {
   readonly medianTimePast: number
   /** Median time past of the ancestor at a height below this block's (BIP68), seconds. */
   medianTimePastAt(height: number): number
+  /**
+   * What the block's coinbase must commit to, where its height asks for it (`committedSnapshotHeight`). The headers don't tell: it is
+   * known once the block counted after was connected, and needed to connect or build this one.
+   */
+  readonly snapshot?: SnapshotCommitment | undefined
 }

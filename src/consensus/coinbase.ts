@@ -1,5 +1,5 @@
 /**
- * The coinbase's form and the witness commitment: what every block's first transaction must hold, built here for miners and read
+ * The coinbase's form and its commitments: what every block's first transaction must hold, built here for miners and read
  * here by the checks. Pure.
  */
 import { sats } from '../primitives/amount.ts'
@@ -8,6 +8,7 @@ import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import { sha256d } from '../primitives/hashes.ts'
 import { NULL_OUTPOINT, Transaction, type TxOutput } from '../primitives/transaction.ts'
 import { OP_RETURN, pushData, pushNumber } from '../script/opcodes.ts'
+import { type SnapshotCommitment, snapshotOutput } from './snapshot.ts'
 
 /** Greatest length of a coinbase's scriptSig, bytes (Bitcoin's). */
 export const MAX_COINBASE_SCRIPT_BYTES = 100
@@ -38,15 +39,17 @@ export interface CoinbaseFields {
   readonly genesisHash: Uint8Array
   /** Any bytes, at most 64; makes the coinbase unique to a miner. */
   readonly extraNonce: Uint8Array
-  /** What it pays and commits to; the witness commitment is appended. */
+  /** What it pays; its commitments are appended, the witness commitment last. */
   readonly outputs: readonly TxOutput[]
+  /** `BlockContext.snapshot`. */
+  readonly snapshot?: SnapshotCommitment | undefined
   /** Root over the wtxids of the block (`witnessMerkleRoot`), 32 bytes. */
   readonly witnessRoot: Uint8Array
 }
 
 /** Builds the coinbase of a block at `height` ≥ 1. */
 export function buildCoinbase(fields: CoinbaseFields): Transaction {
-  const { height, genesisHash, extraNonce, outputs, witnessRoot } = fields
+  const { height, genesisHash, extraNonce, outputs, snapshot, witnessRoot } = fields
   return Transaction.of({
     version: 2,
     inputs: [
@@ -57,7 +60,11 @@ export function buildCoinbase(fields: CoinbaseFields): Transaction {
         witness: [RESERVED_VALUE],
       },
     ],
-    outputs: [...outputs, commitmentOutput(witnessCommitment(witnessRoot, RESERVED_VALUE))],
+    outputs: [
+      ...outputs,
+      ...(snapshot ? [snapshotOutput(snapshot)] : []),
+      commitmentOutput(witnessCommitment(witnessRoot, RESERVED_VALUE)),
+    ],
     lockTime: Math.max(height - 1, 0),
   })
 }

@@ -10,6 +10,7 @@ import type { BlockContext } from './block-context.ts'
 import { COIN_BYTES, type CoinsOverlay, readCoin, writeCoin } from './coin-table.ts'
 import type { Coin } from './coins.ts'
 import { MAX_MONEY } from './params.ts'
+import { checkSnapshotCommitment } from './snapshot.ts'
 import { subsidy } from './subsidy.ts'
 import { checkTxInputs, missingOrSpent, transactionCheck } from './tx-inputs.ts'
 
@@ -41,6 +42,8 @@ export function connectBlock(
   const undo = new UndoWriter(payments.reduce((sum, tx) => sum + tx.inputs.length, 0))
   let fees = 0
 
+  const committed = checkSnapshotCommitment(coinbase, context)
+  if (!committed.ok) return committed
   addOutputs(coinbase, coins, context.height)
   for (const tx of payments) {
     const spent: Coin[] = []

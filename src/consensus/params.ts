@@ -8,7 +8,7 @@ import { accept, invalid, type Result } from '../primitives/result.ts'
 import { decodeCompact, encodeCompact } from './pow.ts'
 
 export interface NetworkParams {
-  /** Version of the rules that params can't express; 1. A change of the rules is a new number and a new network. */
+  /** Version of the rules that params can't express: `RULES_VERSION`. A change of the rules is a new number and a new network. */
   readonly rulesVersion: number
   /** 1 to 32 characters of [a-z0-9-], for people. */
   readonly name: string
@@ -32,12 +32,16 @@ export interface NetworkParams {
   readonly halvingInterval: number
   /** Blocks before a coinbase output can be spent: one made at height h is spendable in block h + maturity. */
   readonly coinbaseMaturity: number
+  /** The unspent coins are hashed after every block whose height is a multiple of it (`snapshot.ts`). */
+  readonly snapshotInterval: number
+  /** How many blocks later the result stands in a coinbase; less than the interval, so that one at most is outstanding. */
+  readonly snapshotDelay: number
   /** Whether `generatetoaddress`, `setmocktime` and the like are offered: a network for tests. */
   readonly testControls: boolean
 }
 
 /** The rules that this code knows. */
-export const RULES_VERSION = 1
+export const RULES_VERSION = 2
 
 /** No amount and no sum of amounts is greater on any network, satoshis: 21,000,000 coins. */
 export const MAX_MONEY = sats(2_100_000_000_000_000)
@@ -61,6 +65,8 @@ export const PUBLIC: NetworkParams = {
   initialSubsidy: sats(250_000_000),
   halvingInterval: 4_200_000,
   coinbaseMaturity: 20,
+  snapshotInterval: 1024,
+  snapshotDelay: 64,
   testControls: false,
 }
 
@@ -93,6 +99,8 @@ export function encodeParams(params: NetworkParams): Uint8Array {
     .i64FromNumber(params.initialSubsidy)
     .u32(params.halvingInterval)
     .u32(params.coinbaseMaturity)
+    .u32(params.snapshotInterval)
+    .u32(params.snapshotDelay)
     .u8(params.testControls ? 1 : 0)
     .finish()
 }
@@ -120,6 +128,8 @@ function readParams(reader: Reader): NetworkParams {
     initialSubsidy: sats(reader.i64AsNumber()),
     halvingInterval: reader.u32(),
     coinbaseMaturity: reader.u32(),
+    snapshotInterval: reader.u32(),
+    snapshotDelay: reader.u32(),
     testControls: readFlag(reader),
   }
 }
@@ -149,6 +159,9 @@ const BOUNDS = {
   initialSubsidy: [0, MAX_MONEY],
   halvingInterval: [1, 0xffffffff],
   coinbaseMaturity: [1, 10_000],
+  // Each time costs every tab a walk over all the coins.
+  snapshotInterval: [8, 1_000_000],
+  snapshotDelay: [1, 10_000],
 } as const
 
 /** Bitcoin's own address prefixes: a network that used them could pass its coins off as bitcoins. */
@@ -178,6 +191,8 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
   // A half-life below the spacing doubles or halves the target at every block: it would swing, not settle.
   if (params.halfLife < params.targetSpacing)
     return invalid('params-out-of-range', 'The half-life is shorter than the block spacing.')
+  if (params.snapshotDelay >= params.snapshotInterval)
+    return invalid('params-out-of-range', 'A snapshot would be committed to only after the next was taken.')
   // The sum over all halvings is at most twice the first era's.
   if (params.initialSubsidy * params.halvingInterval * 2 > MAX_MONEY)
     return invalid('params-supply', 'The subsidies add up to more than 21,000,000 coins.')

@@ -17,6 +17,7 @@ import {
 } from '../../src/consensus/headers.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import { checkProofOfWork, nextBits } from '../../src/consensus/pow.ts'
+import { committedSnapshotHeight, type SnapshotCommitment } from '../../src/consensus/snapshot.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { Block, BlockHeader, type HeaderFields, merkleRoot } from '../../src/primitives/block.ts'
@@ -32,6 +33,7 @@ import {
   unsignedInput,
 } from '../../src/primitives/transaction.ts'
 import { verifyChecks } from '../../src/script/verify-input.ts'
+import { snapshotOf } from './snapshots.ts'
 import { scriptOf, signKeyPath } from './transactions.ts'
 
 /** Any salt will do in tests. */
@@ -125,6 +127,7 @@ export class TestChain {
   readonly miner = new TestWallet('miner')
   /** Amounts of all outputs that were ever mined, on any branch: an outpoint has one amount. */
   private readonly amounts = new Map<string, number>()
+  private readonly snapshots = new Map<TestBlock, SnapshotCommitment>()
 
   constructor(params: NetworkParams = REGTEST) {
     this.params = params
@@ -149,6 +152,7 @@ export class TestChain {
         { value: sats(claim), scriptPubKey: options.scriptPubKey ?? this.miner.scriptPubKey },
         ...(options.outputs ?? []),
       ],
+      snapshot: this.snapshotFor(parent),
       // The coinbase itself counts as zeros: any transaction stands for it.
       witnessRoot: witnessMerkleRoot([Transaction.of(NOTHING), ...transactions]),
     })
@@ -180,7 +184,7 @@ export class TestChain {
     return { ...original, block: Block.of(original.block.header, transactions) }
   }
 
-  /** What the headers say about the place of the block after `parent`. */
+  /** What the chain says about the place of the block after `parent`. */
   contextAfter(parent: TestBlock): BlockContext {
     return {
       params: this.params,
@@ -188,7 +192,18 @@ export class TestChain {
       height: parent.height + 1,
       medianTimePast: medianTimePast(parent),
       medianTimePastAt: (height) => medianTimePast(this.ancestor(parent, height)),
+      snapshot: this.snapshotFor(parent),
     }
+  }
+
+  /** What the block after `parent` must commit to, computed from the blocks alone. */
+  snapshotFor(parent: TestBlock): SnapshotCommitment | undefined {
+    const height = committedSnapshotHeight(parent.height + 1, this.params)
+    if (height === undefined) return undefined
+    const counted = this.ancestor(parent, height)
+    const snapshot = this.snapshots.get(counted) ?? snapshotOf(this.branch(counted).map(({ block }) => block))
+    this.snapshots.set(counted, snapshot)
+    return snapshot
   }
 
   /** The block at `height` below or at `from`. */

@@ -26,7 +26,7 @@ const letters = (alphabet: string, maxLength: number): fc.Arbitrary<string> =>
 /** Params that make a network. */
 const anyParams: fc.Arbitrary<NetworkParams> = fc.record(
   {
-    rulesVersion: fc.constant(1),
+    rulesVersion: fc.constant(2),
     name: letters('abcxyz019-', 32),
     addressPrefix: letters('adxyz', 16),
     genesisTime: fc.integer({ min: 1_231_006_505, max: 4_000_000_000 }),
@@ -38,6 +38,8 @@ const anyParams: fc.Arbitrary<NetworkParams> = fc.record(
     initialSubsidy: fc.integer({ min: 0, max: 1_000_000_000 }).map(sats),
     halvingInterval: fc.integer({ min: 1, max: 1_000_000 }),
     coinbaseMaturity: fc.integer({ min: 1, max: 10_000 }),
+    snapshotInterval: fc.integer({ min: 10_001, max: 1_000_000 }),
+    snapshotDelay: fc.integer({ min: 1, max: 10_000 }),
     testControls: fc.boolean(),
   },
   { noNullPrototype: true },
@@ -74,7 +76,8 @@ test('whatever bytes are accepted as params are the serialisation of what they s
 
 test('every field of params is bounded', () => {
   const refused: [Partial<NetworkParams>, string][] = [
-    [{ rulesVersion: 2 }, 'params-rules-version'],
+    [{ rulesVersion: 1 }, 'params-rules-version'],
+    [{ rulesVersion: 3 }, 'params-rules-version'],
     [{ name: '' }, 'params-name'],
     [{ name: 'x'.repeat(33) }, 'params-name'],
     [{ name: '<script>' }, 'params-name'],
@@ -96,6 +99,11 @@ test('every field of params is bounded', () => {
     [{ halvingInterval: 4_200_001 }, 'params-supply'],
     [{ coinbaseMaturity: 0 }, 'params-out-of-range'],
     [{ coinbaseMaturity: 10_001 }, 'params-out-of-range'],
+    [{ snapshotInterval: 7 }, 'params-out-of-range'],
+    [{ snapshotInterval: 1_000_001 }, 'params-out-of-range'],
+    [{ snapshotDelay: 0 }, 'params-out-of-range'],
+    [{ snapshotDelay: 10_001, snapshotInterval: 20_000 }, 'params-out-of-range'],
+    [{ snapshotDelay: 64, snapshotInterval: 64 }, 'params-out-of-range'],
     [{ powLimitBits: 0 }, 'params-pow-limit'],
     [{ powLimitBits: 0x2100ffff }, 'params-pow-limit'],
     [{ powLimitBits: 0x20800001 }, 'params-pow-limit'],
@@ -175,4 +183,6 @@ test('the two networks have the parameters that the design names', () => {
   assert.deepEqual([PUBLIC.coinbaseMaturity, PUBLIC.addressPrefix, PUBLIC.testControls], [20, 'tab', false])
   assert.deepEqual([REGTEST.retarget, REGTEST.weightLimit, REGTEST.coinbaseMaturity], [false, 4_000_000, 100])
   assert.deepEqual([REGTEST.addressPrefix, REGTEST.testControls], ['tabrt', true])
+  for (const { snapshotInterval, snapshotDelay } of [PUBLIC, REGTEST])
+    assert.deepEqual([snapshotInterval, snapshotDelay], [1024, 64])
 })
