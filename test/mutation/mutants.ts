@@ -1,0 +1,269 @@
+/**
+ * The mutants of a source file, and the file with all of them in it, each behind a switch: nothing is built again to try another
+ * one. What only people read (types, comments, sentences of errors) has no mutants. Thread: Node's main.
+ */
+import { lineOf, type Place, type SyntaxNode, walk } from '../support/instrumented-bundle.ts'
+
+/** One small change of the code that a test should notice. */
+export interface Mutant {
+  /** Number among all the mutants of a run. */
+  readonly id: number
+  /** Relative to the project. */
+  readonly file: string
+  readonly line: number
+  /** The line as it stands, trimmed. */
+  readonly code: string
+  /** `original -> mutated`, on one line; ` #2` behind the second equal change of its line. */
+  readonly change: string
+}
+
+/** What the code of `withMutants` calls: whether the mutant with this number is switched on. */
+export const SWITCH = '__mutant'
+
+const BINARY: Readonly<Record<string, readonly string[]>> = {
+  '<': ['<=', '>='],
+  '>': ['>=', '<='],
+  '<=': ['<', '>'],
+  '>=': ['>', '<'],
+  '===': ['!=='],
+  '!==': ['==='],
+  '+': ['-'],
+  '-': ['+'],
+  '*': ['/'],
+  '/': ['*'],
+  '%': ['*'],
+  '<<': ['>>'],
+  '>>': ['<<'],
+  '>>>': ['>>', '<<'],
+  '&': ['|'],
+  '|': ['&'],
+  '^': ['&'],
+}
+const LOGICAL: Readonly<Record<string, readonly string[]>> = { '&&': ['||'], '||': ['&&'], '??': ['&&'] }
+const ASSIGNMENTS: Readonly<Record<string, string>> = {
+  '+=': '-=',
+  '-=': '+=',
+  '*=': '/=',
+  '/=': '*=',
+  '<<=': '>>=',
+  '>>=': '<<=',
+  '>>>=': '<<=',
+  '&=': '|=',
+  '|=': '&=',
+  '^=': '&=',
+  '??=': '&&=',
+}
+const METHODS = new Map(
+  Object.entries({
+    every: 'some',
+    some: 'every',
+    min: 'max',
+    max: 'min',
+    floor: 'ceil',
+    ceil: 'floor',
+    push: 'unshift',
+    find: 'findLast',
+    indexOf: 'lastIndexOf',
+    startsWith: 'endsWith',
+    endsWith: 'startsWith',
+    toLowerCase: 'toUpperCase',
+    toUpperCase: 'toLowerCase',
+  }),
+)
+/** Methods whose result stands in for what they were called on. */
+const DROPPED = new Set(['filter', 'slice', 'subarray', 'reverse', 'toReversed', 'sort', 'toSorted', 'trim'])
+const REMOVED = new Set([
+  'ExpressionStatement',
+  'ReturnStatement',
+  'ThrowStatement',
+  'BreakStatement',
+  'ContinueStatement',
+])
+/** Expressions that need parentheses within others. */
+const COMPOUND = new Set([
+  'BinaryExpression',
+  'LogicalExpression',
+  'ConditionalExpression',
+  'AssignmentExpression',
+  'ArrowFunctionExpression',
+])
+/** Functions whose second argument is a sentence. */
+const REJECTIONS = new Set(['invalid', 'mutated', 'retry', 'notNow'])
+
+/** The source with every mutant behind its switch, and the mutants, numbered from `firstId`. */
+export function withMutants(
+  file: string,
+  code: string,
+  firstId: number,
+): { code: string; mutants: Mutant[] } {
+  const mutants: Mutant[] = []
+  const pieces: { readonly at: number; readonly text: string }[] = []
+  const lines = code.split('\n')
+  const put = (at: number, text: string): void => {
+    pieces.push({ at, text })
+  }
+  const add = (start: number, original: string, replacement: string): number => {
+    const line = lineOf(code, start)
+    const change = `${oneLine(original)} -> ${oneLine(replacement)}`
+    const equal = mutants.filter(
+      (mutant) => mutant.line === line && mutant.change.replace(/ #\d+$/, '') === change,
+    )
+    const id = firstId + mutants.length
+    const nth = equal.length === 0 ? '' : ` #${equal.length + 1}`
+    mutants.push({ id, file, line, code: lines[line - 1].trim(), change: change + nth })
+    return id
+  }
+  /** What closes the nodes that are open. */
+  const closing = new Map<SyntaxNode, string>()
+  walk(code, {
+    enter(place) {
+      const { node } = place
+      if (isProse(place)) return false
+      if (isRemovable(place)) {
+        const id = add(node.start, textOf(code, node), '(nothing)')
+        // In a block of its own, so that no `else` behind it changes hands.
+        put(node.start, `{if(!${SWITCH}(${id}))`)
+        closing.set(node, '}')
+      }
+      const replacements = isWrappable(place) ? replacementsOf(code, place) : []
+      if (replacements.length > 0) {
+        const choices = replacements.map((text) => {
+          const id = add(node.start, textOf(code, node), text)
+          return `${SWITCH}(${id})?(${text}):`
+        })
+        put(node.start, `(${choices.join('')}(`)
+        closing.set(node, '))')
+      }
+      return true
+    },
+    leave({ node }) {
+      const text = closing.get(node)
+      if (text !== undefined) put(node.end, text)
+    },
+  })
+  let result = ''
+  let at = 0
+  for (const piece of pieces) {
+    result += code.slice(at, piece.at) + piece.text
+    at = piece.at
+  }
+  return { code: result + code.slice(at), mutants }
+}
+
+function textOf(code: string, node: SyntaxNode): string {
+  return code.slice(node.start, node.end)
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ')
+}
+
+/** What people read: messages, and sums of strings. */
+function isProse({ node, parent, key }: Place): boolean {
+  if (node.type === 'TemplateLiteral') return true
+  if (node.type === 'NewExpression') return /Error$/.test(nameOf(node.callee))
+  if (node.type === 'BinaryExpression' && node.operator === '+')
+    return isText(node.left as SyntaxNode) || isText(node.right as SyntaxNode)
+  if (parent?.type === 'CallExpression' && key === 'arguments' && REJECTIONS.has(nameOf(parent.callee)))
+    return (parent.arguments as SyntaxNode[]).indexOf(node) === 1
+  return false
+}
+
+function isText(node: SyntaxNode): boolean {
+  return node.type === 'TemplateLiteral' || (node.type === 'Literal' && typeof node.value === 'string')
+}
+
+/** The name of an identifier, or of the property that a member expression names; '' for others. */
+function nameOf(value: unknown): string {
+  const node = value as SyntaxNode
+  if (node.type === 'MemberExpression') return node.computed ? '' : nameOf(node.property)
+  return node.type === 'Identifier' ? (node.name as string) : ''
+}
+
+/** Statements that can be left out and leave a function that runs; not a return that ends its function. */
+function isRemovable({ node, parent, key, above }: Place): boolean {
+  if (!REMOVED.has(node.type) || !parent) return false
+  const expression = node.expression as SyntaxNode | undefined
+  if (expression?.type === 'CallExpression' && (expression.callee as SyntaxNode).type === 'Super')
+    return false
+  if (node.type !== 'ReturnStatement' || parent.type !== 'BlockStatement' || key !== 'body') return true
+  return !(isFunction(above?.above?.node) && (parent.body as SyntaxNode[]).at(-1) === node)
+}
+
+function isFunction(node: SyntaxNode | undefined): boolean {
+  return node !== undefined && /Function/.test(node.type)
+}
+
+/** Whether parentheses around the node mean the same: not in the middle of an optional chain, nor on a place that is written to. */
+function isWrappable({ node, parent, key, above }: Place): boolean {
+  if (!parent) return false
+  if (parent.type === 'ChainExpression') return false
+  if (key === 'object' || key === 'callee') {
+    let place = above
+    while (place && (place.key === 'object' || place.key === 'callee')) place = place.above
+    if (place?.parent?.type === 'ChainExpression') return false
+  }
+  return node.type !== 'MemberExpression' || key === 'test'
+}
+
+function replacementsOf(code: string, place: Place): string[] {
+  const { node } = place
+  const found = operatorsOf(code, node)
+  if (place.key === 'test' && place.parent?.type !== 'SwitchCase' && node.type !== 'Literal')
+    found.push(...(isLoop(place.parent) ? ['false'] : ['true', 'false']))
+  return found
+}
+
+function isLoop(node: SyntaxNode | undefined): boolean {
+  return node !== undefined && /^(For|While|DoWhile)Statement$/.test(node.type)
+}
+
+function operatorsOf(code: string, node: SyntaxNode): string[] {
+  const operator = node.operator as string
+  const text = (part: unknown): string => textOf(code, part as SyntaxNode)
+  const operand = (part: unknown): string =>
+    COMPOUND.has((part as SyntaxNode).type) ? `(${text(part)})` : text(part)
+  const binary = (other: string): string => `${operand(node.left)} ${other} ${operand(node.right)}`
+  switch (node.type) {
+    case 'BinaryExpression':
+      return (BINARY[operator] ?? []).map(binary)
+    case 'LogicalExpression':
+      return LOGICAL[operator].map(binary)
+    case 'AssignmentExpression':
+      return operator === '=' ? [] : [`${text(node.left)} ${ASSIGNMENTS[operator]} ${text(node.right)}`]
+    case 'UpdateExpression':
+      return [text(node).replace(operator, operator === '++' ? '--' : '++')]
+    case 'UnaryExpression':
+      return ['-', '!', '~'].includes(operator) ? [text(node.argument)] : []
+    case 'ChainExpression':
+      return [text(node).replace('?.[', '[').replace('?.(', '(').replace('?.', '.')]
+    case 'ArrayExpression':
+      return (node.elements as unknown[]).length > 0 ? ['[]'] : []
+    case 'Literal':
+      return literalsNear(node)
+    case 'CallExpression':
+      return callsNear(code, node)
+    default:
+      return []
+  }
+}
+
+function literalsNear(node: SyntaxNode): string[] {
+  const { value } = node
+  if (typeof value === 'boolean') return [String(!value)]
+  if (typeof value === 'number') return [String(value + 1), String(value - 1)]
+  if (typeof value === 'bigint') return [`${value + 1n}n`, `${value - 1n}n`]
+  // With a space it is a sentence.
+  return typeof value === 'string' && value !== '' && !value.includes(' ') ? ["''"] : []
+}
+
+function callsNear(code: string, node: SyntaxNode): string[] {
+  const callee = node.callee as SyntaxNode
+  if (callee.type !== 'MemberExpression' || callee.computed) return []
+  const property = callee.property as SyntaxNode
+  const method = nameOf(property)
+  const other = METHODS.get(method)
+  if (other !== undefined)
+    return [code.slice(node.start, property.start) + other + code.slice(property.end, node.end)]
+  return DROPPED.has(method) ? [textOf(code, callee.object as SyntaxNode)] : []
+}
