@@ -6,6 +6,7 @@
 import { formatCoins } from '../primitives/amount.ts'
 import { type Block, merkleRoot } from '../primitives/block.ts'
 import { compareBytes, equalBytes } from '../primitives/bytes.ts'
+import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { invalid, mutated, OK, type Result } from '../primitives/result.ts'
 import { isNullOutpoint, type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { pushNumber } from '../script/opcodes.ts'
@@ -15,7 +16,6 @@ import {
   coinbasePrefix,
   findWitnessCommitment,
   MAX_COINBASE_SCRIPT_BYTES,
-  SEQUENCE_FINAL,
   witnessCommitment,
   witnessMerkleRoot,
 } from './coinbase.ts'

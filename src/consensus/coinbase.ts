@@ -6,6 +6,7 @@ import { sats } from '../primitives/amount.ts'
 import { merkleRoot } from '../primitives/block.ts'
 import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import { sha256d } from '../primitives/hashes.ts'
+import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { NULL_OUTPOINT, Transaction, type TxOutput } from '../primitives/transaction.ts'
 import { OP_RETURN, pushData, pushNumber } from '../script/opcodes.ts'
 import { type SnapshotCommitment, snapshotOutput } from './snapshot.ts'
@@ -15,9 +16,6 @@ export const MAX_COINBASE_SCRIPT_BYTES = 100
 
 /** Bytes of the genesis hash that a coinbase repeats. */
 export const NETWORK_TAG_BYTES = 8
-
-/** The one sequence of a coinbase that would make its lock time void; BIP54 forbids it. */
-export const SEQUENCE_FINAL = 0xffffffff
 
 /** Witness reserved value (BIP141): 32 bytes that the commitment covers, free for later use. */
 const RESERVED_VALUE = new Uint8Array(32)

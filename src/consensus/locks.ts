@@ -1,18 +1,14 @@
 /** Time locks: nLockTime against height and median time past (BIP113), and relative locks (BIP68). Pure. */
+import {
+  LOCK_TIME_THRESHOLD,
+  SEQUENCE_FINAL,
+  SEQUENCE_LOCK_DISABLE,
+  SEQUENCE_LOCK_MASK,
+  SEQUENCE_LOCK_SECONDS,
+} from '../primitives/lock-times.ts'
 import type { TransactionFields } from '../primitives/transaction.ts'
 import type { BlockContext } from './block-context.ts'
-import { SEQUENCE_FINAL } from './coinbase.ts'
 import type { Coin } from './coins.ts'
-
-/** Lock times below are heights, the others seconds since 1970. */
-export const LOCK_TIME_THRESHOLD = 500_000_000
-
-/** BIP68: no relative lock where set. */
-export const SEQUENCE_LOCK_DISABLE = 0x80000000
-/** BIP68: the lock counts units of 512 s where set, else blocks. */
-export const SEQUENCE_LOCK_SECONDS = 0x00400000
-/** BIP68: the bits that hold the number of units. */
-export const SEQUENCE_LOCK_MASK = 0xffff
 
 /**
  * Whether nLockTime allows the transaction in a block at `height` whose parent has `medianTimePast` (Core's `IsFinalTx`, BIP113).

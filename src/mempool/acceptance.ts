@@ -5,10 +5,11 @@
  */
 import type { BlockContext } from '../consensus/block-context.ts'
 import type { Coin } from '../consensus/coins.ts'
-import { isFinal, SEQUENCE_LOCK_DISABLE } from '../consensus/locks.ts'
+import { isFinal } from '../consensus/locks.ts'
 import { checkTxInputs } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
+import { SEQUENCE_LOCK_DISABLE } from '../primitives/lock-times.ts'
 import {
   type Accepted,
   accept,

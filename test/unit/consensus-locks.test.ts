@@ -2,14 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BlockContext } from '../../src/consensus/block-context.ts'
 import type { Coin } from '../../src/consensus/coins.ts'
-import {
-  isFinal,
-  SEQUENCE_LOCK_DISABLE,
-  SEQUENCE_LOCK_SECONDS,
-  sequenceLocksMet,
-} from '../../src/consensus/locks.ts'
+import { isFinal, sequenceLocksMet } from '../../src/consensus/locks.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
+import { SEQUENCE_LOCK_DISABLE, SEQUENCE_LOCK_SECONDS } from '../../src/primitives/lock-times.ts'
 import { NULL_OUTPOINT, type TransactionFields, unsignedInput } from '../../src/primitives/transaction.ts'
 
 function transaction(sequences: readonly number[], lockTime = 0, version = 2): TransactionFields {

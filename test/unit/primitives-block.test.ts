@@ -7,7 +7,8 @@ import { Block, BlockHeader, decodeBlock, decodeHeader, merkleRoot } from '../..
 import { concatBytes, hexToBytes } from '../../src/primitives/bytes.ts'
 import { type BlockHash, fromDisplay, sha256d } from '../../src/primitives/hashes.ts'
 import { NULL_OUTPOINT, Transaction } from '../../src/primitives/transaction.ts'
-import { encodeScriptNumber, pushData } from '../../src/script/opcodes.ts'
+import { pushData } from '../../src/script/opcodes.ts'
+import { encodeScriptNumber } from '../../src/script/script-number.ts'
 import { anyTransactionFields } from '../support/transactions.ts'
 import { vectorBytes, vectorFiles, vectors, vectorTest, vectorText } from '../support/vectors.ts'
 

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { Script, ScriptNum } from '@scure/btc-signer'
 import fc from 'fast-check'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
-import { encodeScriptNumber, pushData, pushNumber } from '../../src/script/opcodes.ts'
+import { pushData, pushNumber } from '../../src/script/opcodes.ts'
+import { encodeScriptNumber } from '../../src/script/script-number.ts'
 
 test('numbers are pushed as BIP34 and Core push them', () => {
   const cases: [number, string][] = [
