@@ -28,6 +28,13 @@ export function siphash24Low48(key: Uint8Array, data: Uint8Array): number {
   return (state[1] & 0xffff) * 0x1_0000_0000 + state[0]
 }
 
+/** Writes `siphash24` as two words, the low one first, at `words[at]`: for filters, which hash by the thousand. */
+export function siphash24Into(key: Uint8Array, data: Uint8Array, words: Uint32Array, at: number): void {
+  compress(key, data)
+  words[at] = state[0]
+  words[at + 1] = state[1]
+}
+
 /** Leaves the hash in the first two words of `state`. */
 function compress(key: Uint8Array, data: Uint8Array): void {
   const [k0Low, k0High, k1Low, k1High] = [wordAt(key, 0), wordAt(key, 4), wordAt(key, 8), wordAt(key, 12)]
