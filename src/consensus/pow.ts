@@ -14,30 +14,31 @@ export interface CompactTarget {
   readonly overflow: boolean
 }
 
-/** Decodes nBits as Bitcoin Core's `arith_uint256::SetCompact`: a size in bytes, a sign bit, 23 bits of mantissa. */
+/**
+ * Decodes nBits as Bitcoin Core's `arith_uint256::SetCompact`: a size in bytes, a sign bit, 23 bits of mantissa. (A negative
+ * count of bits shifts a bigint the other way, rounding down.)
+ */
 export function decodeCompact(bits: number): CompactTarget {
   const size = bits >>> 24
-  let mantissa = bits & 0x7fffff
-  if (size <= 3) mantissa >>>= 8 * (3 - size)
+  const target = BigInt(bits & 0x7fffff) << BigInt(8 * (size - 3))
   return {
-    target: size <= 3 ? BigInt(mantissa) : BigInt(mantissa) << BigInt(8 * (size - 3)),
-    negative: mantissa !== 0 && (bits & 0x800000) !== 0,
-    overflow:
-      mantissa !== 0 && (size > 34 || (mantissa > 0xff && size > 33) || (mantissa > 0xffff && size > 32)),
+    target,
+    negative: target !== 0n && (bits & 0x800000) !== 0,
+    overflow: target >> 256n !== 0n,
   }
 }
 
 /** Encodes as `arith_uint256::GetCompact`: what 23 bits can't hold is cut off. `target` below 2^256, not negative. */
 export function encodeCompact(target: bigint, negative = false): number {
+  if (target === 0n) return 0
   let size = Math.ceil(target.toString(16).length / 2)
-  if (target === 0n) size = 0
-  let mantissa = Number(size <= 3 ? target << BigInt(8 * (3 - size)) : target >> BigInt(8 * (size - 3)))
+  let mantissa = Number(target >> BigInt(8 * (size - 3)))
   // The top bit of the mantissa is the sign: a number that needs it moves one byte up.
   if (mantissa & 0x800000) {
-    mantissa >>>= 8
+    mantissa >>= 8
     size++
   }
-  return ((size << 24) | mantissa | (negative && mantissa !== 0 ? 0x800000 : 0)) >>> 0
+  return (size << 24) | mantissa | (negative ? 0x800000 : 0)
 }
 
 /** The target of bits that are known to be good, as those of a checked header. Throws on those that name none. */
@@ -96,9 +97,8 @@ export function asertTarget(input: AsertInput): bigint {
   const exponent = ((timeDiff - spacing * (heightDiff + 1n)) * 65_536n) / halfLife
   const shifts = exponent >> 16n
   const fraction = exponent & 0xffffn
-  // Beyond 256 bits the answer is known; it spares shifting by a number that a peer's clock chose.
+  // Beyond 256 bits the answer is known; it spares growing a number by as many bits as a peer's clock chose.
   if (shifts >= 256n) return limit
-  if (shifts < -256n) return 1n
   const factor =
     65_536n +
     ((195_766_423_245_049n * fraction +
@@ -106,13 +106,10 @@ export function asertTarget(input: AsertInput): bigint {
       5_127n * fraction * fraction * fraction +
       (1n << 47n)) >>
       48n)
-  const target = shiftLeft(anchorTarget * factor, shifts - 16n)
+  // A negative count shifts to the right, rounding down.
+  const target = (anchorTarget * factor) << (shifts - 16n)
   if (target > limit) return limit
   return target === 0n ? 1n : target
-}
-
-function shiftLeft(value: bigint, count: bigint): bigint {
-  return count < 0n ? value >> -count : value << count
 }
 
 /**

@@ -86,6 +86,34 @@ test('ASERT halves and doubles exactly, and rounds its factor to the nearest 65,
   assert.equal(after(1n << 200n, -201n * 65_536n), 1n)
   // 2^(1/65,536) is 1 + 0.693 / 65,536.
   assert.equal(after(1n << 200n, 1n), (1n << 200n) + (1n << 184n))
+  // Where the cubic comes closest to a half: one less in its second coefficient would round down.
+  assert.equal(after(1n << 200n, 42_375n), 102_594n << 184n)
+})
+
+test('ASERT reaches any target below 2^256', () => {
+  const late = {
+    timeDiff: 600n * 256n,
+    heightDiff: -1n,
+    spacing: 30n,
+    halfLife: 600n,
+    limit: 2n ** 256n - 1n,
+  }
+  assert.equal(asertTarget({ ...late, anchorTarget: 1n, timeDiff: 600n * 255n }), 2n ** 255n)
+  assert.equal(asertTarget({ ...late, anchorTarget: 1n }), late.limit)
+  assert.equal(asertTarget({ ...late, anchorTarget: 1n, timeDiff: 10n ** 30n }), late.limit)
+  assert.equal(asertTarget({ ...late, anchorTarget: late.limit, timeDiff: -(10n ** 30n) }), 1n)
+})
+
+test('the compact form of a small number has its sign, zero has none', () => {
+  assert.equal(encodeCompact(1n), 0x01010000)
+  assert.equal(encodeCompact(1n, true), 0x01810000)
+  assert.equal(encodeCompact(0x80n), 0x02008000)
+  assert.equal(encodeCompact(0n, true), 0)
+  // What the size byte cuts away has no sign left.
+  assert.deepEqual(decodeCompact(0x01800001), { target: 0n, negative: false, overflow: false })
+  assert.deepEqual(decodeCompact(0x01810000), { target: 1n, negative: true, overflow: false })
+  for (const bits of [0x01010000, 0x02123400, 0x03123456, 0x04123456])
+    assert.equal(encodeCompact(decodeCompact(bits).target), bits)
 })
 
 test('a compact target overflows from 2^256 on, whatever its size byte', () => {
