@@ -7,9 +7,13 @@ import type { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { fromDisplay, type Txid } from '../primitives/hashes.ts'
 import type { Transaction } from '../primitives/transaction.ts'
-import { outputKeyOf } from '../script/taproot.ts'
+import { outputKeyOf, p2trScript } from '../script/taproot.ts'
+import type { Mentions } from './block-mentions.ts'
 import type { Chain } from './chain.ts'
 import type { HeaderIndex } from './header-tree.ts'
+
+/** Places of the header tree whose mentions are read at a time: a few megabytes of them on a busy network. */
+export const MENTIONS_AT_ONCE = 256
 
 /** A transaction in its block. */
 export interface FoundTransaction {
@@ -26,7 +30,9 @@ export async function findTransaction(
   txid: Txid,
   within?: HeaderIndex,
 ): Promise<FoundTransaction | undefined> {
-  const places = within === undefined ? chain.blocksMentioning(fromDisplay(txid)) : [within]
+  const id = fromDisplay(txid)
+  const places =
+    within === undefined ? blocksWhere(chain, (mentions) => mentions.hasTransaction(id)) : [within]
   for await (const index of places) {
     const block = await chain.readBlock(index)
     const at = block?.transactions.findIndex((tx) => tx.txid === txid) ?? -1
@@ -40,7 +46,8 @@ export async function* findByOutputKey(
   chain: Chain,
   outputKey: Uint8Array,
 ): AsyncGenerator<FoundTransaction> {
-  for await (const index of chain.blocksMentioning(outputKey)) {
+  const scripts = [p2trScript(outputKey)]
+  for await (const index of blocksWhere(chain, (mentions) => mentions.filter().matchesAny(scripts))) {
     const block = await chain.readBlock(index)
     if (!block) continue
     const coins = await chain.readSpentCoins(index)
@@ -52,6 +59,19 @@ export async function* findByOutputKey(
       })
       if (pays || candidate.spent?.some((coin) => equalBytes(coin.outputKey, outputKey))) yield candidate
     }
+  }
+}
+
+/** The blocks of the active chain, newest first, whose mentions seem to hold what is looked for. */
+async function* blocksWhere(
+  chain: Chain,
+  holds: (mentions: Mentions) => boolean,
+): AsyncGenerator<HeaderIndex> {
+  // A block comes after its parent, in the tree and in the store.
+  for (let last = chain.tip; last > 0; last -= MENTIONS_AT_ONCE) {
+    const found = await chain.readMentions(Math.max(1, last - MENTIONS_AT_ONCE + 1), last)
+    for (const [index, mentions] of [...found].reverse())
+      if (chain.isActive(index) && holds(mentions)) yield index
   }
 }
 

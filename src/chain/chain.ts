@@ -10,13 +10,15 @@ import { genesisOf } from '../consensus/genesis.ts'
 import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
+import { EMPTY } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
 import { BlockArchive } from './block-archive.ts'
-import { isMentioned } from './block-mentions.ts'
+import { NO_FILTER_HEADER } from './block-filter.ts'
+import { Mentions } from './block-mentions.ts'
 import { Candidates } from './candidates.ts'
 import { CoinsCache } from './coins-cache.ts'
 import { type HeaderIndex, HeaderTree, NO_HEADER } from './header-tree.ts'
@@ -59,8 +61,6 @@ const DEFAULT_COIN_CACHE_BYTES = 256 * 1024 * 1024
 /** Bounds of what is connected between two waits for a port, so that the brain answers others meanwhile. At least one block. */
 const MAX_BATCH_BYTES = 1024 * 1024
 const MAX_BATCH_BLOCKS = 64
-/** Blocks whose mentions are read at a time: a few megabytes of them on a busy network. */
-const MENTIONS_AT_ONCE = 256
 
 export class Chain {
   readonly params: NetworkParams
@@ -76,6 +76,9 @@ export class Chain {
   private readonly active: HeaderIndex[]
   private best: HeaderIndex
   private readonly archive: BlockArchive
+  private readonly genesisMentions: Mentions
+  /** Filter header of the tip; undefined until it was read or made. */
+  private filterHeader: { readonly tip: HeaderIndex; readonly bytes: Uint8Array } | undefined
   private readonly listeners = new Set<ChainListener>()
 
   /** Blocks whose bodies are being stored. */
@@ -122,6 +125,7 @@ export class Chain {
     this.clock = options.clock
     this.alreadyVerified = options.alreadyVerified ?? (() => false)
     this.genesis = genesis
+    this.genesisMentions = Mentions.of(genesis, EMPTY, NO_FILTER_HEADER)
     this.headers = headers
     this.coinsCache = coins
     this.candidates = new Candidates(headers)
@@ -238,16 +242,15 @@ export class Chain {
   }
 
   /**
-   * The blocks of the active chain, newest first, that have a transaction of this id (32 bytes, internal order), or that pay or
-   * spend a coin of this output key. Once in 2^64 a block comes that does not: look into it.
+   * What the blocks from `first` to `last`, both included, mention, in order: those that were ever connected, on whatever branch. One read.
+   * Throws a `StorageError` on a damaged record.
    */
-  async *blocksMentioning(id: Uint8Array): AsyncGenerator<HeaderIndex> {
-    // A block comes after its parent, in the tree and in the store.
-    for (let last = this.tip; last > 0; last -= MENTIONS_AT_ONCE) {
-      const records = await this.store.readMentions(Math.max(1, last - MENTIONS_AT_ONCE + 1), last)
-      for (const { index, bytes } of records.reverse())
-        if (this.isActive(index) && isMentioned(bytes, id)) yield index
-    }
+  async readMentions(first: HeaderIndex, last: HeaderIndex): Promise<Map<HeaderIndex, Mentions>> {
+    const found = new Map<HeaderIndex, Mentions>()
+    if (first === 0) found.set(0, this.genesisMentions)
+    for (const { index, bytes } of await this.store.readMentions(first, last))
+      found.set(index, Mentions.decode(this.headers.hashBytes(index), bytes))
+    return found
   }
 
   /** The coins of the active chain at these outpoints, in order; undefined where spent or unknown. One batched read. */
@@ -391,7 +394,7 @@ export class Chain {
     const { headers } = this
     const fork = headers.forkPoint(this.tip, end)
     const floor = headers.isInvalid(this.tip) ? this.work(end) - 1n : this.work(this.tip)
-    const move = new Move(this.coinsCache, this.pool)
+    const move = new Move(this.coinsCache, this.pool, await this.filterHeaderOf(fork))
     let target = end
     let at = this.tip
     let bad: BadBlock | undefined
@@ -469,6 +472,7 @@ export class Chain {
     const { undo, mentions } = move
     await this.archive.write({ undo, mentions, delta: staged.delta, state }, marks)
     this.coinsCache.commit(staged)
+    this.filterHeader = { tip, bytes: move.filterHeader }
     this.active.length = height + 1
     for (const { index } of move.connected) this.active.push(index)
     if (this.work(tip) >= this.work(this.best)) this.best = tip
@@ -477,6 +481,13 @@ export class Chain {
     const connected = move.connected.map(({ block }) => block)
     this.tell((listener) => listener.tipChanged?.({ fork, disconnected, connected, tip }))
     await this.coinsCache.advanceCheckpoint(tip)
+  }
+
+  /** Of a connected block. */
+  private async filterHeaderOf(index: HeaderIndex): Promise<Uint8Array> {
+    if (this.filterHeader?.tip === index) return this.filterHeader.bytes
+    const found = (await this.readMentions(index, index)).get(index)
+    return found?.filterHeader ?? missing(`filter of block ${this.headers.hash(index)}`)
   }
 
   private markInvalid(index: HeaderIndex): void {

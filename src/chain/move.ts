@@ -12,7 +12,7 @@ import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { PlacedBlock } from './block-archive.ts'
-import { mentionsOf } from './block-mentions.ts'
+import { Mentions } from './block-mentions.ts'
 import type { CoinsCache } from './coins-cache.ts'
 import type { HeaderIndex } from './header-tree.ts'
 import { type BlockRecord, StorageError } from './store.ts'
@@ -35,6 +35,8 @@ export class Move {
   readonly undo: BlockRecord[] = []
   /** What the blocks connected mention. */
   readonly mentions: BlockRecord[] = []
+  /** Filter header of the last block connected; before the first, of the block where it begins to connect. */
+  filterHeader: Uint8Array
   private readonly coins: CoinsCache
   private readonly pool: CheckPool
   /** The committed coins that the move touches, and no others; and what becomes of them. From the first load on. */
@@ -44,9 +46,11 @@ export class Move {
   private running = 0
   private bytes = 0
 
-  constructor(coins: CoinsCache, pool: CheckPool) {
+  /** `filterHeader`: of the last block that former and new chain share. */
+  constructor(coins: CoinsCache, pool: CheckPool, filterHeader: Uint8Array) {
     this.coins = coins
     this.pool = pool
+    this.filterHeader = filterHeader
   }
 
   /** Takes blocks away, the tip first. Throws a `StorageError` when block, undo and coins don't belong together. */
@@ -93,7 +97,9 @@ export class Move {
       this.bytes += block.bytes.length
       const { undo, checks } = result.value
       this.undo.push({ index, bytes: undo })
-      this.mentions.push({ index, bytes: mentionsOf(block, undo) })
+      const mentions = Mentions.of(block, undo, this.filterHeader)
+      this.mentions.push({ index, bytes: mentions.encode() })
+      this.filterHeader = mentions.filterHeader
       this.startChecks(index, checks)
     }
     return undefined
