@@ -20,9 +20,11 @@ import { BlockArchive } from './block-archive.ts'
 import { NO_FILTER_HEADER } from './block-filter.ts'
 import { Mentions } from './block-mentions.ts'
 import { Candidates } from './candidates.ts'
+import { CoinLayer } from './coin-layer.ts'
 import { CoinsCache } from './coins-cache.ts'
 import { type HeaderIndex, HeaderTree, NO_HEADER } from './header-tree.ts'
 import { type BadBlock, Move } from './move.ts'
+import { Snapshots } from './snapshots.ts'
 import { type ChainStore, StorageError } from './store.ts'
 
 /** The active chain went from one tip to another; durable and in memory when told. */
@@ -71,6 +73,7 @@ export class Chain {
   private readonly clock: Clock
   private readonly alreadyVerified: (transaction: Transaction) => boolean
   private readonly coinsCache: CoinsCache
+  private readonly snapshots: Snapshots
   private readonly candidates: Candidates
   /** The active chain by height. */
   private readonly active: HeaderIndex[]
@@ -106,7 +109,8 @@ export class Chain {
     const tip = stored.state?.tip ?? 0
     if (tip >= headers.size) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
     const coins = new CoinsCache(options.store, stored, options.coinCacheBytes ?? DEFAULT_COIN_CACHE_BYTES)
-    const chain = new Chain(options, genesis, headers, coins, tip)
+    const snapshots = new Snapshots(options.params, headers, stored.snapshots)
+    const chain = new Chain(options, genesis, headers, coins, snapshots, tip)
     // What was stored but not connected before.
     chain.wake()
     return chain
@@ -117,6 +121,7 @@ export class Chain {
     genesis: Block,
     headers: HeaderTree,
     coins: CoinsCache,
+    snapshots: Snapshots,
     tip: HeaderIndex,
   ) {
     this.params = options.params
@@ -128,6 +133,7 @@ export class Chain {
     this.genesisMentions = Mentions.of(genesis, EMPTY, NO_FILTER_HEADER)
     this.headers = headers
     this.coinsCache = coins
+    this.snapshots = snapshots
     this.candidates = new Candidates(headers)
     this.active = []
     for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
@@ -168,6 +174,7 @@ export class Chain {
       height: headers.height(parent) + 1,
       medianTimePast: headers.medianTimePast(parent),
       medianTimePastAt: (height) => headers.medianTimePast(headers.ancestor(parent, height)),
+      snapshot: this.snapshots.committedOn(parent),
     }
   }
 
@@ -406,6 +413,7 @@ export class Chain {
         bad = await move.connect(blocks)
         bad = (await before) ?? bad
         at = blocks[blocks.length - 1].index
+        if (!bad && this.snapshots.isDue(at)) bad = await this.takeSnapshot(at, move)
       } else {
         const blocks = await this.blocksDown(at, fork)
         await move.disconnect(blocks)
@@ -437,7 +445,10 @@ export class Chain {
   private async blocksUp(from: HeaderIndex, target: HeaderIndex): Promise<Parameters<Move['connect']>[0]> {
     const { headers } = this
     const height = headers.height(from)
-    const count = Math.min(headers.height(target) - height, MAX_BATCH_BLOCKS)
+    // No further than to the next snapshot: later blocks may have to commit to it.
+    const { snapshotInterval } = this.params
+    const toSnapshot = snapshotInterval - (height % snapshotInterval)
+    const count = Math.min(headers.height(target) - height, toSnapshot, MAX_BATCH_BLOCKS)
     const path = Array.from({ length: count }, (_, i) => headers.ancestor(target, height + 1 + i))
     return (await this.archive.readSome(path, MAX_BATCH_BYTES)).map(({ index, block }) => ({
       index,
@@ -462,6 +473,17 @@ export class Chain {
     }))
   }
 
+  /** Counts the coins after the block that `move` stands at, once all checks up to it passed; else the first bad block. */
+  private async takeSnapshot(index: HeaderIndex, move: Move): Promise<BadBlock | undefined> {
+    const bad = await move.verdict()
+    if (bad) return bad
+    const changes = new CoinLayer(this.coinsCache.salt)
+    changes.apply(move.changes().changes)
+    const coins = this.coinsCache.state.coins + changes.size
+    await this.snapshots.take(index, (wanted) => this.coinsCache.scan(wanted, changes), coins, this.clock)
+    return undefined
+  }
+
   private async commit(move: Move, fork: HeaderIndex): Promise<void> {
     const height = this.headers.height(fork)
     const { changes, before } = move.changes()
@@ -470,7 +492,9 @@ export class Chain {
     const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
     const state = { ...staged.state, tip }
     const { undo, mentions } = move
-    await this.archive.write({ undo, mentions, delta: staged.delta, state }, marks)
+    // With the blocks that they belong to: a tab that has connected one has its snapshot.
+    const snapshots = this.snapshots.records(move.connected.map(({ index }) => index))
+    await this.archive.write({ undo, mentions, snapshots, delta: staged.delta, state }, marks)
     this.coinsCache.commit(staged)
     this.filterHeader = { tip, bytes: move.filterHeader }
     this.active.length = height + 1

@@ -51,9 +51,15 @@ export class CoinLayer {
     return { added: this.added.records(), spent: this.spent.slice() }
   }
 
-  /** Calls `visit` for every coin made here. */
-  forEachAdded(visit: (prevout: Outpoint, coin: Coin) => void): void {
-    this.added.forEach(visit)
+  /** Whether it has a change of the packed outpoint that stands in `source` at `offset`. */
+  changesKey(source: Uint8Array, offset: number): boolean {
+    return this.added.hasKey(source, offset) || this.spent.findKey(source, offset) >= 0
+  }
+
+  /** The packed records of all coins made here, `count` at a time. The layer must not change meanwhile. */
+  *addedRecords(count: number): Generator<Uint8Array> {
+    for (let start = 0; start < this.added.size; start += count)
+      yield this.added.records(start, Math.min(start + count, this.added.size))
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from '../consensus/coin-table.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { OUTPOINT_BYTES } from '../consensus/outpoint-table.ts'
-import { concatBytes } from '../primitives/bytes.ts'
+import { concatBytes, EMPTY } from '../primitives/bytes.ts'
 import type { Outpoint } from '../primitives/transaction.ts'
 import {
   BucketHash,
@@ -164,22 +164,31 @@ export class CoinsCache {
     }
   }
 
+  /**
+   * The packed records of all committed coins that `wanted` holds for, in no set order, a few buckets at a time; with `changes` on
+   * top, if any, as if they were committed. No commit may run before the end; reads may.
+   */
+  async *scan(
+    wanted: (records: Uint8Array, offset: number) => boolean,
+    changes?: CoinLayer,
+  ): AsyncGenerator<Uint8Array> {
+    const layers = [this.checkpoint?.layer, this.recent, changes].filter((layer) => layer !== undefined)
+    for (let first = 0; first < this.bucketCount; first += this.bucketsAtOnce) {
+      const count = Math.min(this.bucketsAtOnce, this.bucketCount - first)
+      const buckets = Array.from({ length: count }, (_, i) => first + i)
+      for (const records of await this.inTurn(() => this.recordsOf(buckets)))
+        yield shown(records, wanted, layers)
+    }
+    for (const [i, layer] of layers.entries())
+      for (const records of layer.addedRecords(MAX_BUCKET_COINS))
+        yield shown(records, wanted, layers.slice(i + 1))
+  }
+
   /** Calls `visit` for every committed coin, in no set order. No commit may run meanwhile. */
   async forEach(visit: (prevout: Outpoint, coin: Coin) => void): Promise<void> {
-    const unlessChanged = (prevout: Outpoint, coin: Coin): void => {
-      if (this.inLayers(prevout) === undefined) visit(prevout, coin)
-    }
-    await this.inTurn(async () => {
-      for (let first = 0; first < this.bucketCount; first += this.bucketsAtOnce) {
-        const count = Math.min(this.bucketsAtOnce, this.bucketCount - first)
-        for (const table of await this.tablesOf(Array.from({ length: count }, (_, i) => first + i)))
-          table.forEach(unlessChanged)
-      }
-      this.checkpoint?.layer.forEachAdded((prevout, coin) => {
-        if (this.recent.find(prevout) === undefined) visit(prevout, coin)
-      })
-      this.recent.forEachAdded(visit)
-    })
+    for await (const records of this.scan(() => true))
+      for (let at = 0; at < records.length; at += COIN_RECORD_BYTES)
+        visit(readOutpoint(records, at), readCoinRecord(records, at))
   }
 
   private get bucketCount(): number {
@@ -252,17 +261,31 @@ export class CoinsCache {
 
   /** The stored coins of some buckets. */
   private async tablesOf(buckets: readonly number[]): Promise<CoinTable[]> {
+    return (await this.storedBuckets(buckets)).map((stored) => {
+      if (stored instanceof CoinTable) return stored
+      const table = new CoinTable(this.salt)
+      table.addRecords(stored)
+      return table
+    })
+  }
+
+  /** The same as packed records. */
+  private async recordsOf(buckets: readonly number[]): Promise<Uint8Array[]> {
+    const stored = await this.storedBuckets(buckets)
+    return stored.map((each) => (each instanceof CoinTable ? each.records() : each))
+  }
+
+  /** The tables of buckets in memory, the records of the others. */
+  private async storedBuckets(buckets: readonly number[]): Promise<(CoinTable | Uint8Array)[]> {
     const absent = buckets.filter((bucket) => !this.buckets.has(bucket))
     const read = absent.length > 0 ? await this.store.readBuckets(this.current.bucketBits, absent) : []
     return buckets.map((bucket) => {
       const resident = this.buckets.get(bucket)
       if (resident) return resident.table
-      const table = new CoinTable(this.salt)
-      const bytes = read[absent.indexOf(bucket)]
-      if (bytes && bytes.length % COIN_RECORD_BYTES !== 0)
+      const bytes = read[absent.indexOf(bucket)] ?? EMPTY
+      if (bytes.length % COIN_RECORD_BYTES !== 0)
         throw new StorageError('corrupt', `Stored bucket ${bucket} of coins has ${bytes.length} bytes.`)
-      if (bytes) table.addRecords(bytes)
-      return table
+      return bytes
     })
   }
 
@@ -362,6 +385,22 @@ export class CoinsCache {
     this.turn = result.catch(() => undefined)
     return result
   }
+}
+
+/** Those of `records` that `wanted` holds for and none of the layers above changes. */
+function shown(
+  records: Uint8Array,
+  wanted: (records: Uint8Array, offset: number) => boolean,
+  above: readonly CoinLayer[],
+): Uint8Array {
+  const kept = new Uint8Array(records.length)
+  let end = 0
+  for (let at = 0; at < records.length; at += COIN_RECORD_BYTES) {
+    if (!wanted(records, at) || above.some((layer) => layer.changesKey(records, at))) continue
+    kept.set(records.subarray(at, at + COIN_RECORD_BYTES), end)
+    end += COIN_RECORD_BYTES
+  }
+  return kept.subarray(0, end)
 }
 
 function clamp(value: number, least: number, most: number): number {

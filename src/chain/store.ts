@@ -31,7 +31,7 @@ export interface HeaderPage {
   readonly bytes: Uint8Array
 }
 
-/** The body of a block, its undo data, or what it mentions (`block-mentions.ts`). */
+/** The body of a block, its undo data, what it mentions (`block-mentions.ts`), or the snapshot after it (`snapshots.ts`). */
 export interface BlockRecord {
   readonly index: HeaderIndex
   readonly bytes: Uint8Array
@@ -77,6 +77,8 @@ export interface StoredChain {
   readonly headerPages: readonly Uint8Array[]
   /** The deltas after the checkpoint, in order. */
   readonly deltas: readonly Uint8Array[]
+  /** All of them, in order. */
+  readonly snapshots: readonly BlockRecord[]
 }
 
 /** What is written together. */
@@ -85,6 +87,7 @@ export interface ChainBatch {
   readonly bodies?: readonly BlockRecord[]
   readonly undo?: readonly BlockRecord[]
   readonly mentions?: readonly BlockRecord[]
+  readonly snapshots?: readonly BlockRecord[]
   readonly delta?: CoinDelta
   readonly buckets?: readonly CoinBucket[]
   readonly state?: ChainState

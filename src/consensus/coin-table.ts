@@ -91,6 +91,11 @@ export class CoinTable implements CoinsView {
     return this.table.find(prevout) >= 0
   }
 
+  /** Whether it has a coin at the packed outpoint that stands in `source` at `offset`. */
+  hasKey(source: Uint8Array, offset: number): boolean {
+    return this.table.findKey(source, offset) >= 0
+  }
+
   get(prevout: Outpoint): Coin | undefined {
     const record = this.table.find(prevout)
     return record < 0 ? undefined : this.coinAt(record)

@@ -83,6 +83,12 @@ export class OutpointTable {
     return this.index[this.probe()] - 1
   }
 
+  /** The same for the key that stands in `source` at `offset`. */
+  findKey(source: Uint8Array, offset: number): number {
+    stageBytes(source, offset)
+    return this.index[this.probe()] - 1
+  }
+
   /** Appends a record that holds only its key and returns its number. Throws when the key is there. */
   insert(prevout: Outpoint): number {
     stageOutpoint(prevout)

@@ -65,6 +65,7 @@ export class BlockTemplate {
       height: this.height,
       genesisHash: chain.genesis.header.hashBytes,
       outputs: [{ value: sats(this.subsidy + this.fees), scriptPubKey: options.scriptPubKey }],
+      snapshot: chain.contextOn(tip).snapshot,
       witnessRoot: witnessMerkleRoot([chain.genesis.transactions[0], ...this.transactions]),
     }
     this.makeCoinbase = (extraNonce) => buildCoinbase({ ...fields, extraNonce })

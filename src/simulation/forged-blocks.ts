@@ -39,7 +39,7 @@ export interface Forgery {
   readonly coinbase?: (fields: TransactionFields) => TransactionFields
 }
 
-/** A block on `parent`. */
+/** A block on `parent`, a block of a branch that `chain` has connected. */
 export function forgeBlock(chain: Chain, parent: HeaderIndex, forgery: Forgery = {}): Block {
   const { params, headers, genesis } = chain
   const { transactions = [], excess = 0 } = forgery
@@ -49,6 +49,7 @@ export function forgeBlock(chain: Chain, parent: HeaderIndex, forgery: Forgery =
     genesisHash: genesis.header.hashBytes,
     extraNonce: new Uint8Array(1),
     outputs: [{ value: sats(subsidy(height, params) + excess), scriptPubKey: FORGER_SCRIPT }],
+    snapshot: chain.contextOn(parent).snapshot,
     // The coinbase itself counts as zeros: any transaction stands for it.
     witnessRoot: witnessMerkleRoot([genesis.transactions[0], ...transactions]),
   })

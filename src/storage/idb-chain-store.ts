@@ -16,7 +16,7 @@ import { ownBytes } from './own-bytes.ts'
 import type { ProfileDatabase } from './profile-database.ts'
 
 type RecordStore = 'bodies' | 'undo'
-type BatchStore = RecordStore | 'mentions' | 'chain-state' | 'headers' | 'deltas' | 'buckets'
+type BatchStore = RecordStore | 'mentions' | 'snapshots' | 'chain-state' | 'headers' | 'deltas' | 'buckets'
 
 export class IdbChainStore implements ChainStore {
   private readonly database: ProfileDatabase
@@ -36,15 +36,17 @@ export class IdbChainStore implements ChainStore {
     const { chainstate } = this
     const all = IDBKeyRange.bound([chainstate], [chainstate, Number.POSITIVE_INFINITY])
     return this.database.transact(
-      ['chain-state', 'headers', 'deltas'],
+      ['chain-state', 'headers', 'deltas', 'snapshots'],
       'readwrite',
       'relaxed',
       async (transaction) => {
         const states = transaction.objectStore('chain-state')
-        const [stored, headerPages, deltas] = await Promise.all([
+        const [stored, headerPages, deltas, snapshotKeys, snapshots] = await Promise.all([
           states.get(chainstate),
           transaction.objectStore('headers').getAll(all),
           transaction.objectStore('deltas').getAll(all),
+          transaction.objectStore('snapshots').getAllKeys(all),
+          transaction.objectStore('snapshots').getAll(all),
         ])
         const record = stored ?? {
           salt: crypto.getRandomValues(new Uint8Array(SALT_BYTES)),
@@ -52,7 +54,12 @@ export class IdbChainStore implements ChainStore {
         }
         if (!stored) await states.put(record, chainstate)
         this.salt = record.salt
-        return { ...record, headerPages, deltas }
+        return {
+          ...record,
+          headerPages,
+          deltas,
+          snapshots: snapshots.map((bytes, i) => ({ index: snapshotKeys[i][1], bytes })),
+        }
       },
     )
   }
@@ -65,6 +72,7 @@ export class IdbChainStore implements ChainStore {
       bodies = [],
       undo = [],
       mentions = [],
+      snapshots = [],
       delta,
       buckets = [],
       state,
@@ -76,6 +84,7 @@ export class IdbChainStore implements ChainStore {
       bodies: bodies.length > 0,
       undo: undo.length > 0,
       mentions: mentions.length > 0,
+      snapshots: snapshots.length > 0,
       deltas: delta !== undefined || dropDeltas !== undefined,
       buckets: buckets.length > 0 || keepBuckets !== undefined,
       'chain-state': state !== undefined,
@@ -92,6 +101,7 @@ export class IdbChainStore implements ChainStore {
       for (const { index, bytes } of bodies) put('bodies', [chainstate, index], bytes)
       for (const { index, bytes } of undo) put('undo', [chainstate, index], bytes)
       for (const { index, bytes } of mentions) put('mentions', [chainstate, index], bytes)
+      for (const { index, bytes } of snapshots) put('snapshots', [chainstate, index], bytes)
       if (delta) put('deltas', [chainstate, delta.sequence], delta.bytes)
       for (const { bits, bucket, bytes } of buckets) put('buckets', [chainstate, bits, bucket], bytes)
       if (dropDeltas !== undefined)

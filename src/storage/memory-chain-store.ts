@@ -22,6 +22,7 @@ export class MemoryChainStore implements ChainStore {
   private readonly bodies = new Map<HeaderIndex, Uint8Array>()
   private readonly undo = new Map<HeaderIndex, Uint8Array>()
   private readonly mentions = new Map<HeaderIndex, Uint8Array>()
+  private readonly snapshots = new Map<HeaderIndex, Uint8Array>()
   private readonly deltas = new Map<number, Uint8Array>()
   /** By bits, then by bucket. */
   private readonly buckets = new Map<number, Map<number, Uint8Array>>()
@@ -40,6 +41,7 @@ export class MemoryChainStore implements ChainStore {
     for (const [key, value] of this.bodies) copy.bodies.set(key, value)
     for (const [key, value] of this.undo) copy.undo.set(key, value)
     for (const [key, value] of this.mentions) copy.mentions.set(key, value)
+    for (const [key, value] of this.snapshots) copy.snapshots.set(key, value)
     for (const [key, value] of this.deltas) copy.deltas.set(key, value)
     for (const [bits, level] of this.buckets) copy.buckets.set(bits, new Map(level))
     return copy
@@ -54,6 +56,7 @@ export class MemoryChainStore implements ChainStore {
       state: this.state,
       headerPages: inOrder(this.headerPages),
       deltas: inOrder(this.deltas),
+      snapshots: [...this.snapshots].sort(([a], [b]) => a - b).map(([index, bytes]) => ({ index, bytes })),
     }
   }
 
@@ -63,6 +66,7 @@ export class MemoryChainStore implements ChainStore {
     for (const { index, bytes } of batch.bodies ?? []) this.bodies.set(index, ownBytes(bytes))
     for (const { index, bytes } of batch.undo ?? []) this.undo.set(index, ownBytes(bytes))
     for (const { index, bytes } of batch.mentions ?? []) this.mentions.set(index, ownBytes(bytes))
+    for (const { index, bytes } of batch.snapshots ?? []) this.snapshots.set(index, ownBytes(bytes))
     if (batch.delta) this.deltas.set(batch.delta.sequence, ownBytes(batch.delta.bytes))
     for (const { bits, bucket, bytes } of batch.buckets ?? []) {
       const level = this.buckets.get(bits) ?? new Map<number, Uint8Array>()

@@ -15,8 +15,8 @@ import { StorageError } from '../chain/store.ts'
 import type { BanRecord } from '../protocol/peer-store.ts'
 import type { KeyRecord } from '../wallet/key-record.ts'
 
-/** A change of the schema is a new version, and a step in `upgrade`. */
-const SCHEMA_VERSION = 1
+/** A change of the schema is a new version; `upgrade` makes the object stores that a profile lacks. */
+const SCHEMA_VERSION = 2
 
 /** Keys begin with the number of the chainstate they belong to. */
 export interface ProfileSchema extends DBSchema {
@@ -25,6 +25,7 @@ export interface ProfileSchema extends DBSchema {
   bodies: { key: [chainstate: number, index: number]; value: Uint8Array }
   undo: { key: [chainstate: number, index: number]; value: Uint8Array }
   mentions: { key: [chainstate: number, index: number]; value: Uint8Array }
+  snapshots: { key: [chainstate: number, index: number]; value: Uint8Array }
   deltas: { key: [chainstate: number, sequence: number]; value: Uint8Array }
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
   wallet: { key: string; value: string }
@@ -43,6 +44,7 @@ const STORES: readonly StoreName[] = [
   'bodies',
   'undo',
   'mentions',
+  'snapshots',
   'deltas',
   'buckets',
   'wallet',
@@ -72,7 +74,8 @@ export class ProfileDatabase {
     })
     const opening = openDB<ProfileSchema>(name, SCHEMA_VERSION, {
       upgrade(database) {
-        for (const store of STORES) database.createObjectStore(store)
+        for (const store of STORES)
+          if (!database.objectStoreNames.contains(store)) database.createObjectStore(store)
       },
       blocked() {
         blocked(

@@ -41,7 +41,7 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
     name: 'a new store is empty, and its salt stays',
     async run(reopen) {
       const { salt, ...rest } = await (await reopen()).load()
-      same(rest, { state: undefined, headerPages: [], deltas: [] })
+      same(rest, { state: undefined, headerPages: [], deltas: [], snapshots: [] })
       same(salt.length, 8)
       same((await (await reopen()).load()).salt, salt)
     },
@@ -61,6 +61,7 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
         bodies: [{ index: 5, bytes: large.subarray(10, 13) }],
         undo: [{ index: 5, bytes: new Uint8Array(0) }],
         mentions: [300, 5, 4, 7].map((index) => ({ index, bytes: bytes(index % 256) })),
+        snapshots: [300, 5].map((index) => ({ index, bytes: bytes(index % 256) })),
         delta: { sequence: 1, bytes: bytes(11) },
         buckets: [
           { bits: 4, bucket: 15, bytes: bytes(15) },
@@ -70,11 +71,13 @@ export const CHAIN_STORE_CASES: readonly StoreCase[] = [
       })
       await store.write({ delta: { sequence: 2, bytes: bytes(12) } })
       const again = await reopen()
-      const { state, headerPages, deltas } = await again.load()
-      same(
-        { state, headerPages, deltas },
-        { state: STATE, headerPages: [bytes(0), bytes(1)], deltas: [bytes(11), bytes(12)] },
-      )
+      const { salt: _, ...rest } = await again.load()
+      same(rest, {
+        state: STATE,
+        headerPages: [bytes(0), bytes(1)],
+        deltas: [bytes(11), bytes(12)],
+        snapshots: [5, 300].map((index) => ({ index, bytes: bytes(index % 256) })),
+      })
       const bodies = await again.readBodies([6, 5])
       same(bodies, [undefined, bytes(10, 11, 12)])
       same(bodies[1]?.buffer.byteLength, 3)

@@ -63,13 +63,14 @@ export class WatchedStore implements ChainStore {
 
 /** Records of a batch: each is a request to IndexedDB, and so is each deletion of a range. */
 export function requestsOf(batch: ChainBatch): number {
-  const { headerPages = [], bodies = [], undo = [], mentions = [], buckets = [] } = batch
+  const { headerPages = [], bodies = [], undo = [], mentions = [], snapshots = [], buckets = [] } = batch
   const single = [batch.delta, batch.state, batch.dropDeltas, batch.keepBuckets]
   return (
     headerPages.length +
     bodies.length +
     undo.length +
     mentions.length +
+    snapshots.length +
     buckets.length +
     single.filter((item) => item !== undefined).length
   )
