@@ -1,0 +1,227 @@
+/** Headers, and the bytes that a block comes in. */
+import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../../src/consensus/headers.ts'
+import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
+import { checkProofOfWork, nextBits } from '../../src/consensus/pow.ts'
+import { HEADER_BYTES } from '../../src/primitives/block.ts'
+import { concatBytes } from '../../src/primitives/bytes.ts'
+import type { TestBlock } from '../support/chain-builder.ts'
+import { QUICK } from '../support/chain-nodes.ts'
+import type { RuleId } from './rules.ts'
+import type { Scenario, ScenarioWriter } from './scenario.ts'
+
+/** Difficulty moves, and mining stays trivial. No tests on demand: blocks may be two minutes ahead. */
+const RETARGET: NetworkParams = { ...REGTEST, retarget: true, testControls: false, coinbaseMaturity: 1 }
+
+export const headerScenarios: readonly Scenario[] = [
+  {
+    name: 'proof of work',
+    write: (s) => {
+      s.accept(s.mine(), 'high-hash: work', 'high-hash: limit', 'high-hash: compact form')
+      const good = s.mine()
+      s.reject(withoutWork(s, good), 'high-hash: work')
+      // The next greater target that bits can name, and the greatest; every hash meets that one.
+      s.reject(withBits(s, good, 0x21008000), 'high-hash: limit')
+      s.reject(withBits(s, good, 0x2100ffff), 'high-hash: limit')
+      // Zero; negative; zero once the mantissa is shifted out; over 256 bits by one byte, and by the whole of it.
+      for (const bits of [
+        0, 0x1d000000, 0x1d800001, 0x20ffffff, 0x02000000, 0x01003456, 0x22000100, 0xff123456,
+      ])
+        s.reject(withBits(s, good, bits), 'high-hash: compact form')
+      s.accept(good, 'high-hash: work')
+    },
+  },
+  {
+    name: 'difficulty that follows the times of parent and grandparent',
+    params: RETARGET,
+    write: (s) => {
+      const step = (seconds: number): TestBlock =>
+        s.accept(s.mine([], { time: s.tip.block.header.time + seconds }), 'bad-diffbits')
+      const wrong = (bits: number): void => {
+        s.reject(s.mine([], { header: (fields) => ({ ...fields, bits }) }), 'bad-diffbits')
+      }
+      // As fast as times can go, then as slow: away from the limit, back to it, and never beyond.
+      for (const seconds of [1, 1, 1, 30, 29, 31, 200, 5000, 1, 1]) {
+        step(seconds)
+        const { header } = s.tip.block
+        const bits = nextBits(header, s.tip.parent?.block.header.time, RETARGET)
+        wrong(bits - 1)
+        if (bits === RETARGET.powLimitBits) continue
+        wrong(bits + 1)
+        wrong(RETARGET.powLimitBits)
+        // What the parent had, as if difficulty stood still.
+        if (header.bits !== bits) wrong(header.bits)
+      }
+    },
+  },
+  {
+    name: 'difficulty that stands still',
+    write: (s) => {
+      s.accept(s.mine(), 'bad-diffbits')
+      const { powLimitBits } = s.net.params
+      s.reject(s.mine([], { header: (fields) => ({ ...fields, bits: powLimitBits - 1 }) }), 'bad-diffbits')
+      s.accept(s.mine([], { time: s.tip.block.header.time + 100_000 }), 'bad-diffbits')
+    },
+  },
+  {
+    name: 'times after the median of the last eleven',
+    write: (s) => {
+      const { time } = s.net.genesis.block.header
+      s.reject(s.mine([], { time }), 'time-too-old')
+      s.reject(s.mine([], { time: time - 1 }), 'time-too-old')
+      // Out of order on purpose: the median is not the parent's time.
+      for (const at of [1, 500, 2, 400, 3, 300, 4, 200, 5, 100, 6, 450, 250]) {
+        const median = s.net.contextAfter(s.tip).medianTimePast
+        s.reject(s.mine([], { time: median }), 'time-too-old')
+        s.accept(s.mine([], { time: median + 1 }), 'time-too-old')
+        s.accept(s.mine([], { time: Math.max(time + at, s.net.contextAfter(s.tip).medianTimePast + 1) }))
+      }
+    },
+  },
+  {
+    name: 'times at most two minutes ahead',
+    params: RETARGET,
+    write: (s) => aheadOfTime(s, MAX_FUTURE_SECONDS, 'time-too-new'),
+  },
+  {
+    name: 'times at most two hours ahead where blocks are made on demand',
+    params: QUICK,
+    write: (s) => aheadOfTime(s, MAX_FUTURE_SECONDS_ON_DEMAND, 'time-too-new: on demand'),
+  },
+  {
+    name: 'a block before its parent',
+    write: (s) => {
+      const parent = s.mine()
+      const child = s.mine([], {}, parent)
+      const grandchild = s.mine([], {}, child)
+      s.defer(grandchild, 'prev-blk-not-found')
+      s.defer(child, 'prev-blk-not-found')
+      s.accept(parent)
+      s.defer(grandchild, 'prev-blk-not-found')
+      s.accept(child, 'prev-blk-not-found')
+      s.accept(grandchild, 'prev-blk-not-found')
+    },
+  },
+  {
+    name: 'headers first, bodies in any order',
+    write: (s) => {
+      s.grow(2)
+      const branch = [s.mine()]
+      for (let i = 0; i < 4; i++) branch.push(s.mine([], {}, branch[i]))
+      s.headers(branch)
+      for (const i of [4, 2, 1, 3]) s.side(branch[i])
+      s.tip = branch[4]
+      s.side(branch[0], 'prev-blk-not-found')
+      s.reject(branch[2], 'duplicate')
+      s.reject(branch[4], 'duplicate')
+    },
+  },
+  {
+    name: 'headers that are refused by themselves',
+    write: (s) => {
+      s.grow(1)
+      const good = s.mine()
+      const old = s.mine([], { time: s.net.genesis.block.header.time }, good)
+      s.headers([good, old], 'time-too-old')
+      s.headers([withoutWork(s, s.mine())], 'high-hash: work')
+      s.headers([s.mine([], {}, s.mine([], {}))], 'prev-blk-not-found')
+      s.headers([s.mine([], { header: (fields) => ({ ...fields, bits: 0x207ffffe }) })], 'bad-diffbits')
+      // The one before the refused one was taken.
+      const next = s.mine([], {}, good)
+      s.headers([next])
+      s.side(next)
+      s.tip = next
+      s.side(good)
+    },
+  },
+  {
+    name: 'a branch on an invalid block',
+    write: (s) => {
+      s.grow(1)
+      const bad = s.reject(s.mine([], { claim: QUICK.initialSubsidy + 1 }), 'bad-cb-amount')
+      const child = s.mine([], {}, bad)
+      s.headers([child], 'bad-prevblk')
+      s.headers([bad], 'duplicate-invalid')
+      s.headers([s.mine([], {}, child)], 'prev-blk-not-found')
+      s.accept(s.mine(), 'bad-prevblk', 'duplicate-invalid')
+      s.reject(s.tip, 'duplicate')
+      s.accept(s.mine(), 'duplicate')
+    },
+  },
+  {
+    name: 'the bytes of a block',
+    write: (s) => {
+      s.fund(16)
+      const mutate = (change: (bytes: Uint8Array) => Uint8Array, rule: RuleId): void => {
+        const good = s.mine([s.spend()])
+        s.mutate(good, change(good.block.bytes), rule)
+      }
+      mutate((bytes) => concatBytes(bytes, Uint8Array.of(0)), 'block-decode-failed: length')
+      mutate((bytes) => bytes.slice(0, -1), 'block-decode-failed: length')
+      mutate((bytes) => bytes.slice(0, HEADER_BYTES), 'block-decode-failed: length')
+      // The number of transactions, 2, in three bytes, five, and nine.
+      for (const long of [
+        [0xfd, 2, 0],
+        [0xfe, 2, 0, 0, 0],
+        [0xff, 2, 0, 0, 0, 0, 0, 0, 0],
+      ])
+        mutate((bytes) => splice(bytes, HEADER_BYTES, 1, ...long), 'block-decode-failed: CompactSize')
+      mutate(
+        (bytes) => splice(bytes, HEADER_BYTES, 1, 0xff, ...new Array(8).fill(0xff)),
+        'block-decode-failed: CompactSize',
+      )
+      mutate((bytes) => splice(bytes, HEADER_BYTES, 1, 3), 'block-decode-failed: count')
+      mutate((bytes) => splice(bytes, HEADER_BYTES, 1, 1), 'block-decode-failed: length')
+      mutate(
+        (bytes) => splice(bytes, HEADER_BYTES, 1, 0xfe, 0xff, 0xff, 0xff, 0xff),
+        'block-decode-failed: count',
+      )
+      // Version, marker, flag: of the coinbase.
+      const flag = HEADER_BYTES + 1 + 5
+      for (const value of [0, 2, 3])
+        mutate((bytes) => splice(bytes, flag, 1, value), 'block-decode-failed: flag')
+      // The coinbase's witness, one item of 32 bytes, gone from behind marker and flag.
+      const good = s.mine()
+      const end = HEADER_BYTES + 1 + good.block.transactions[0].bytes.length - 4
+      s.mutate(good, splice(good.block.bytes, end - 34, 34, 0), 'block-decode-failed: witness')
+    },
+  },
+]
+
+/** Blocks at the edge of what is ahead of local time; the one beyond is taken a second later. */
+function aheadOfTime(
+  s: ScenarioWriter,
+  allowed: number,
+  rule: 'time-too-new' | 'time-too-new: on demand',
+): void {
+  const now = s.net.genesis.block.header.time + 1000
+  s.time(now)
+  const late = s.mine([], { time: now + allowed + 1 })
+  s.defer(late, rule)
+  s.headers([late], rule)
+  s.accept(s.mine([], { time: now + allowed }), rule)
+  s.time(now + 1)
+  s.side(late, rule)
+  s.time(now)
+  // On a parent that is as far ahead itself.
+  const next = s.mine([], { time: now + allowed + 1 })
+  s.defer(next, rule)
+  s.time(now + 1)
+  s.accept(next, rule)
+}
+
+/** The block with a nonce whose hash is above its target. */
+function withoutWork(s: ScenarioWriter, block: TestBlock): TestBlock {
+  for (let nonce = 0; ; nonce++) {
+    const changed = s.withHeader(block, (fields) => ({ ...fields, nonce }))
+    if (!checkProofOfWork(changed.block.header, s.net.params)) return changed
+  }
+}
+
+function withBits(s: ScenarioWriter, block: TestBlock, bits: number): TestBlock {
+  return s.withHeader(block, (fields) => ({ ...fields, bits }))
+}
+
+/** `bytes` with `count` of them from `at` on replaced. */
+function splice(bytes: Uint8Array, at: number, count: number, ...by: number[]): Uint8Array {
+  return concatBytes(bytes.subarray(0, at), Uint8Array.from(by), bytes.subarray(at + count))
+}

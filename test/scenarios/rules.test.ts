@@ -1,0 +1,49 @@
+/** Plays all scenarios, and tells at the end which blocks prove each consensus rule. */
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { bodyScenarios } from './body-scenarios.ts'
+import { branchScenarios } from './branch-scenarios.ts'
+import { headerScenarios } from './header-scenarios.ts'
+import { keyPathScenarios } from './key-path-scenarios.ts'
+import { lockScenarios } from './lock-scenarios.ts'
+import { play, type RuleTests } from './player.ts'
+import { RULE_IDS, RULES, type RuleId } from './rules.ts'
+import { transactionScenarios } from './transaction-scenarios.ts'
+
+const SCENARIOS = [
+  ...headerScenarios,
+  ...bodyScenarios,
+  ...transactionScenarios,
+  ...lockScenarios,
+  ...keyPathScenarios,
+  ...branchScenarios,
+]
+
+/** What the scenarios played so far say of each rule. */
+const tests = new Map<RuleId, RuleTests>()
+
+for (const scenario of SCENARIOS) test(scenario.name, () => play(scenario, tests))
+
+test('every rule has a block that only just keeps it and one that breaks it', () => {
+  const unproven = RULE_IDS.filter((rule) => {
+    const { accepting = 0, rejecting = 0 } = tests.get(rule) ?? {}
+    return accepting === 0 || rejecting === 0
+  })
+  assert.deepEqual(unproven, [])
+})
+
+after(() => console.log(tableOf(tests)))
+
+/** `code | rule | source | accepting tests | rejecting tests`, a line a rule. */
+function tableOf(proven: ReadonlyMap<RuleId, RuleTests>): string {
+  const lines = [
+    ['code', 'rule', 'source', 'accepting', 'rejecting'],
+    ...RULE_IDS.map((id) => {
+      const { accepting = 0, rejecting = 0 } = proven.get(id) ?? {}
+      const { rule, source } = RULES[id]
+      return [id, rule, source, String(accepting), String(rejecting)]
+    }),
+  ]
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
+  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column])).join(' | ')).join('\n')
+}

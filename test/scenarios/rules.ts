@@ -1,0 +1,149 @@
+/**
+ * Every consensus rule, in one place: the code that a node refuses with, the rule in a sentence, and where it is written. The
+ * tests of this folder prove each by blocks; `reject-codes.ts` finds the codes in the sources, so that none is left out.
+ */
+import type { RejectionKind } from '../../src/primitives/result.ts'
+
+/**
+ * What a rule looks at: the bytes of a block, its header and its place, what is known of it already, its body, the coins it spends,
+ * or the witness of an input.
+ */
+export type Stage = 'bytes' | 'header' | 'known' | 'body' | 'coins' | 'script'
+
+interface Rule {
+  readonly kind: RejectionKind
+  readonly stage: Stage
+  readonly rule: string
+  /** A section of docs/protocol.md, or of a BIP. */
+  readonly source: string
+}
+
+const bytes = (rule: string, source: string): Rule => ({ kind: 'mutated', stage: 'bytes', rule, source })
+const header = (rule: string, source = '§3'): Rule => ({ kind: 'invalid', stage: 'header', rule, source })
+const wait = (rule: string): Rule => ({ kind: 'retry', stage: 'header', rule, source: '§3' })
+const mutated = (rule: string, source: string): Rule => ({ kind: 'mutated', stage: 'body', rule, source })
+const body = (rule: string, source: string): Rule => ({ kind: 'invalid', stage: 'body', rule, source })
+const coins = (rule: string, source = '§2'): Rule => ({ kind: 'invalid', stage: 'coins', rule, source })
+const script = (rule: string, source: string): Rule => ({ kind: 'invalid', stage: 'script', rule, source })
+
+/** The rules by code, and by an aspect after a colon where a code stands for several. In the order in which a node applies them. */
+export const RULES = {
+  'block-decode-failed: length': bytes('a block ends where its last transaction does', 'BIP144'),
+  'block-decode-failed: CompactSize': bytes('a CompactSize has its shortest form', 'BIP144'),
+  'block-decode-failed: count': bytes('there are as many items as announced', 'BIP144'),
+  'block-decode-failed: flag': bytes('the flag after the marker is 1', 'BIP144'),
+  'block-decode-failed: witness': bytes('a witness that is announced is not empty', 'BIP144'),
+
+  'duplicate-invalid': {
+    kind: 'invalid',
+    stage: 'known',
+    rule: 'a block known to be invalid stays so',
+    source: '§5',
+  },
+  'high-hash: work': header('the hash of the header is at most its target'),
+  'high-hash: limit': header("the target is at most the network's limit"),
+  'high-hash: compact form': header('the bits name a target: not zero, negative, or over 256 bits'),
+  'prev-blk-not-found': wait('the parent is known'),
+  'bad-prevblk': header('the parent is not invalid'),
+  'bad-diffbits': header('the target is the one computed from the headers before'),
+  'time-too-old': header('the time is above the median of the last 11', '§3, BIP113'),
+  'time-too-new': wait('the time is at most 120 s ahead of local time'),
+  'time-too-new: on demand': wait('where blocks are made on demand, at most 7,200 s'),
+  duplicate: { kind: 'not-now', stage: 'known', rule: 'a body is stored once', source: '§5' },
+
+  'bad-txnmrklroot': mutated("the merkle root over the txids is the header's", '§4'),
+  'bad-txns-duplicate': mutated('the list of transactions does not repeat itself', '§4, CVE-2012-2459'),
+  'bad-blk-length': body('a block has a transaction', '§4'),
+  'bad-cb-missing': body('the first transaction is a coinbase', '§4'),
+  'bad-cb-missing: in doubt': mutated(
+    '… and where 64 bytes may stand for a node of the tree, the header is not held to it',
+    '§4, BIP54',
+  ),
+  'bad-witness-commitment': body('the coinbase has a witness commitment', '§4, BIP141'),
+  'bad-witness-nonce-size': mutated("the coinbase's witness is one item of 32 bytes", '§4, BIP141'),
+  'bad-witness-merkle-match': mutated('the last commitment fits the witnesses', '§4, BIP141'),
+  'bad-blk-weight': body('the weight is within the limit', '§4, BIP141'),
+  'bad-cb-multiple': body('there is one coinbase', '§4'),
+  'bad-txns-vin-empty': body('a transaction has an input', '§2'),
+  'bad-txns-vout-empty': body('a transaction has an output', '§2'),
+  'bad-txns-size': body('the stripped size is not 64 bytes', '§2, BIP54'),
+  'bad-txns-vout-negative': body('an amount is not negative', '§2'),
+  'bad-txns-vout-toolarge': body('an amount is at most 21,000,000 coins', '§2'),
+  'bad-txns-txouttotal-toolarge': body('the amounts add up to at most 21,000,000 coins', '§2'),
+  'bad-txns-output-type: script': body('an output is P2TR or OP_RETURN', '§2'),
+  'bad-txns-output-type: size': body('an OP_RETURN script has at most 83 bytes', '§2'),
+  'bad-txns-output-type: amount': body('an OP_RETURN output has the amount 0', '§2'),
+  'bad-txns-inputs-duplicate': body('a transaction spends no outpoint twice', '§2'),
+  'bad-cb-length': body("a coinbase's scriptSig has 2 to 100 bytes", '§2'),
+  'bad-txns-prevout-null': body('an input names a coin', '§2'),
+  'bad-txns-scriptsig-not-empty': body('an input has an empty scriptSig', '§2, BIP141'),
+  'bad-txns-nonfinal: height': body('nLockTime below 500,000,000 is a height below that of the block', '§4'),
+  'bad-txns-nonfinal: time': body('… else a time below the median time past', '§4, BIP113'),
+  'bad-cb-height': body('the coinbase begins with the height, in its shortest push', '§4, BIP34'),
+  'bad-cb-network': body('then comes a push of 8 bytes of the genesis hash', '§4'),
+  'bad-cb-locktime': body("the coinbase's nLockTime is the height less one", '§4, BIP54'),
+  'bad-cb-sequence': body("the coinbase's nSequence is not 0xffffffff", '§4, BIP54'),
+
+  'bad-txns-inputs-missingorspent: unknown': coins('a coin that is spent exists'),
+  'bad-txns-inputs-missingorspent: spent': coins(
+    '… and was not spent before, in this block or an earlier one',
+  ),
+  'bad-txns-inputs-missingorspent: order': coins('… and was made before, in this block or an earlier one'),
+  'bad-txns-inputs-missingorspent: branch': coins('… on this branch'),
+  'bad-txns-premature-spend-of-coinbase': coins("a coinbase's coin is mature"),
+  'bad-txns-inputvalues-outofrange': coins('the amounts spent add up to at most 21,000,000 coins'),
+  'bad-txns-in-belowout': coins('a transaction pays no more than it spends'),
+  'bad-txns-nonfinal: BIP68 blocks': coins(
+    'a coin has the age in blocks that its input asks for',
+    '§2, BIP68',
+  ),
+  'bad-txns-nonfinal: BIP68 time': coins('… or in units of 512 s of median time past', '§2, BIP68'),
+  'bad-txns-accumulated-fee-outofrange': coins(
+    'the fees of a block add up to at most 21,000,000 coins',
+    '§4',
+  ),
+  'bad-cb-amount': coins('the coinbase claims at most subsidy and fees', '§4'),
+  'bad-cb-amount: halving': coins('the subsidy halves, rounding down', '§4'),
+
+  'witness-program-witness-empty': script('an input has a witness', 'BIP141'),
+  'schnorr-sig-size': script('a signature has 64 or 65 bytes', 'BIP341'),
+  'schnorr-sig-hashtype': script(
+    'a hash type is one of the seven, a default is left out, and SINGLE has its output',
+    'BIP341',
+  ),
+  'schnorr-sig': script('a signature is valid', 'BIP340, BIP341'),
+} as const satisfies Readonly<Record<string, Rule>>
+
+export type RuleId = keyof typeof RULES
+
+export const RULE_IDS = Object.keys(RULES) as RuleId[]
+
+export function kindOf(rule: RuleId): RejectionKind {
+  return RULES[rule].kind
+}
+
+export function stageOf(rule: RuleId): Stage {
+  return RULES[rule].stage
+}
+
+/** The code in the sources: the rejection's, or the script error. */
+export function codeOf(rule: RuleId): string {
+  return rule.split(':')[0]
+}
+
+/** The code with which a block is refused. */
+export function blockCodeOf(rule: RuleId): string {
+  return stageOf(rule) === 'script' ? 'block-script-verify-flag-failed' : codeOf(rule)
+}
+
+/** Codes in the sources of which no block can be the cause, and why. */
+export const NOT_OF_BLOCKS: Readonly<Record<string, string>> = {
+  'block-script-verify-flag-failed': 'the code of all that the script errors of this table refuse',
+  'header-decode-failed': 'any 80 bytes are a header, and a block that is shorter is refused as a block',
+  'tx-decode-failed': 'a transaction by itself; inside a block it is the block that is refused',
+  'outputs-decode-failed': 'what a node packed itself; it would be a bug',
+  'storage-busy': "the node's storage failed; the block is not judged",
+  'bad-txns-oversize': 'a block with such a transaction is over the weight limit, which is checked before',
+  'witness-malleated': 'a scriptSig is refused before any script runs, by bad-txns-scriptsig-not-empty',
+  'bad-txns-nonstandard-inputs': 'no coin is made but of P2TR outputs',
+}
