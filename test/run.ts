@@ -4,22 +4,8 @@
  * one with files that runs no test has failed.
  */
 
-import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { findChromium } from './support/chromium.ts'
-
-const PROJECT = fileURLToPath(new URL('..', import.meta.url))
-const MINUTE = 60_000
-
-/** What tests came to. */
-interface Counts {
-  passed: number
-  failed: number
-  skipped: number
-}
+import { type Counts, MINUTE, PROJECT, runTestFiles, succeeds, testFiles } from './support/test-runs.ts'
 
 /** How a layer's files are run. */
 interface Layer {
@@ -30,15 +16,15 @@ interface Layer {
 }
 
 const LAYERS: readonly Layer[] = [
-  { name: 'unit', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
-  { name: 'vectors', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
-  { name: 'scenarios', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
-  { name: 'differential', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
-  { name: 'fuzz', browser: false, run: (files) => runNode(files, 2, 5 * MINUTE) },
-  { name: 'simulation', browser: false, run: (files) => runNode(files, 2, 15 * MINUTE) },
+  { name: 'unit', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  { name: 'vectors', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  { name: 'scenarios', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  { name: 'differential', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  { name: 'fuzz', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  { name: 'simulation', browser: false, run: (files) => runTestFiles(files, 2, 15 * MINUTE) },
   { name: 'browser', browser: true, run: runBrowser },
   // One at a time: each fills the machine with tabs.
-  { name: 'journeys', browser: true, run: (files) => runNode(files, 1, 15 * MINUTE) },
+  { name: 'journeys', browser: true, run: (files) => runTestFiles(files, 1, 15 * MINUTE) },
 ]
 
 async function main(asked: readonly string[]): Promise<number> {
@@ -94,54 +80,6 @@ async function chromium(): Promise<string> {
   }
 }
 
-/** The test files of a layer, `*.test.ts` at any depth, relative to the project. */
-async function testFiles(layer: string): Promise<string[]> {
-  const entries = await readdir(join(PROJECT, 'test', layer), { recursive: true, withFileTypes: true }).catch(
-    () => [],
-  )
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
-    .map((entry) => relative(PROJECT, join(entry.parentPath, entry.name)))
-    .sort()
-}
-
-/** What each of the closing lines of node's TAP reporter adds to. */
-const ADDS_TO: Readonly<Record<string, keyof Counts>> = {
-  pass: 'passed',
-  fail: 'failed',
-  // Tests that a failed hook or a time limit kept from ending.
-  cancelled: 'failed',
-  skipped: 'skipped',
-  todo: 'skipped',
-}
-
-/**
- * Runs files under node:test, each in a process of its own. `timeout`, milliseconds, only ends a test that hangs. A
- * second reporter writes TAP to a file, whose closing lines are node's own counts (`# pass 12`).
- */
-async function runNode(files: readonly string[], concurrency: number, timeout: number): Promise<Counts> {
-  const folder = await mkdtemp(join(tmpdir(), 'opentab-test-'))
-  const tapFile = join(folder, 'results.tap')
-  try {
-    const succeeded = await succeeds(process.execPath, [
-      ...['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeout}`],
-      ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
-      ...['--test-reporter=tap', `--test-reporter-destination=${tapFile}`],
-      ...files,
-    ])
-    const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-    for (const line of (await readFile(tapFile, 'utf8')).trimEnd().split('\n').slice(-8)) {
-      const [, word = '', count] = /^# (\w+) (\d+)$/.exec(line) ?? []
-      const key = ADDS_TO[word]
-      if (key !== undefined) counts[key] += Number(count)
-    }
-    if (!succeeded && counts.failed === 0) return { ...counts, failed: 1 }
-    return counts
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
 /** Runs web-test-runner with the project's configuration, in this process so that the configuration may be TypeScript. */
 async function runBrowser(files: readonly string[]): Promise<Counts> {
   const { startTestRunner } = await import('@web/test-runner')
@@ -170,18 +108,6 @@ interface Suite {
 function addSuite(suite: Suite, counts: Counts): void {
   for (const test of suite.tests) counts[test.skipped ? 'skipped' : test.passed ? 'passed' : 'failed']++
   for (const inner of suite.suites) addSuite(inner, counts)
-}
-
-/** Runs a command with our output; whether it ended with 0. */
-async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
-  const child = spawn(command, args, {
-    stdio: 'inherit',
-    shell: process.platform === 'win32' && command === 'npm',
-  })
-  return await new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (code) => resolve(code === 0))
-  })
 }
 
 function oneFailure(sentence: string): Counts {
