@@ -3,6 +3,7 @@ import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { packOutputs, type TransactionCheck } from '../script/input-check.ts'
+import { CONSENSUS_SCRIPT_FLAGS, type ScriptFlags } from '../script/script-flags.ts'
 import { p2trScript } from '../script/taproot.ts'
 import type { BlockContext } from './block-context.ts'
 import type { Coin, CoinsView } from './coins.ts'
@@ -61,8 +62,15 @@ export function checkTxInputs(tx: Transaction, spent: readonly Coin[], context: 
   return accept(sats(input - output))
 }
 
-/** What the check pool needs to verify the scripts and signatures of all inputs. `spent` as for `checkTxInputs`. */
-export function transactionCheck(tx: Transaction, spent: readonly Coin[]): TransactionCheck {
+/**
+ * What the check pool needs to verify the scripts and signatures of all inputs. `spent` as for `checkTxInputs`; `flags`: rules of
+ * policy to apply as well, never to blocks.
+ */
+export function transactionCheck(
+  tx: Transaction,
+  spent: readonly Coin[],
+  flags: ScriptFlags = CONSENSUS_SCRIPT_FLAGS,
+): TransactionCheck {
   const outputs = spent.map(({ value, outputKey }) => ({ value, scriptPubKey: p2trScript(outputKey) }))
-  return { transaction: tx.bytes, spentOutputs: packOutputs(outputs) }
+  return { transaction: tx.bytes, spentOutputs: packOutputs(outputs), flags }
 }

@@ -13,9 +13,10 @@ import { transactionCheck } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import { type Accepted, accept, invalid, notNow, type Rejection } from '../primitives/result.ts'
+import { type Accepted, accept, invalid, notNow, type Rejection, reject } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
+import { STANDARD_SCRIPT_FLAGS } from '../script/script-flags.ts'
 import {
   type Acceptance,
   type AcceptanceRejection,
@@ -252,9 +253,12 @@ export class Mempool {
         return (await this.isConfirmed(tx)) ? this.alreadyKnown(tx) : checked
       }
       if (inputsVerified) return accept(conclude(checked.value))
-      const outcome = await this.checks.verify([transactionCheck(tx, checked.value.spent)])
+      const outcome = await this.checks.verify([
+        transactionCheck(tx, checked.value.spent, STANDARD_SCRIPT_FLAGS),
+      ])
       if (!outcome.ok)
-        return invalid(
+        return reject(
+          outcome.kind,
           'mempool-script-verify-flag-failed',
           `Input ${outcome.input} fails (${outcome.code}): ${outcome.detail}`,
         )

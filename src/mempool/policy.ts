@@ -5,7 +5,7 @@
 import type { NetworkParams } from '../consensus/params.ts'
 import { notNow, OK, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
-import { isNullData } from '../script/taproot.ts'
+import { isNullData, leafVersionOf, splitWitness, TAPSCRIPT_LEAF_VERSION } from '../script/taproot.ts'
 
 /** Weight units of a block that transactions leave free: header, count and coinbase with its commitments. */
 export const BLOCK_RESERVED_WEIGHT = 4_000
@@ -29,13 +29,14 @@ export function maxStandardWeight(params: NetworkParams): number {
 /** Stripped bytes below which nothing is relayed (Core's `MIN_STANDARD_TX_NONWITNESS_SIZE`, CVE-2017-12842). */
 const MIN_STANDARD_SIZE = 65
 
-/** First byte of an annex (BIP341). */
-const ANNEX_TAG = 0x50
+/** Greatest length of what a tapscript finds on its stack, bytes (Core's `MAX_STANDARD_TAPSCRIPT_STACK_ITEM_SIZE`). */
+const MAX_STACK_ITEM_BYTES = 80
 
 /**
  * Checks the form of a transaction that passed `checkTransaction` (Core's `IsStandardTx`). Rejects, as `not-now`: `version` other
  * than 1 or 2 (3 asks for rules of relay, BIP431, that this node doesn't follow), `tx-size`, `tx-size-small`, `dust`,
- * `multi-op-return`, and as `bad-witness-nonstandard` an annex, which has no meaning yet.
+ * `multi-op-return`, and as `bad-witness-nonstandard` an annex, which has no meaning yet, and what would make a tapscript's
+ * witness a store of data (Core's `IsWitnessStandard`).
  */
 export function checkStandard(tx: Transaction, params: NetworkParams): Result<void> {
   if (tx.version !== 1 && tx.version !== 2)
@@ -52,10 +53,25 @@ export function checkStandard(tx: Transaction, params: NetworkParams): Result<vo
       return notNow('dust', `An output of ${value} satoshis costs more to spend than it holds.`)
   }
   if (nullData > 1) return notNow('multi-op-return', 'The transaction has more than one OP_RETURN output.')
-  for (const { witness } of tx.inputs)
-    if (witness.length >= 2 && witness[witness.length - 1][0] === ANNEX_TAG)
-      return notNow('bad-witness-nonstandard', 'An input has an annex, which has no meaning yet.')
+  for (const { witness } of tx.inputs) {
+    const standard = checkWitness(witness)
+    if (!standard.ok) return standard
+  }
   return OK
+}
+
+function checkWitness(witness: readonly Uint8Array[]): Result<void> {
+  // Left to the verification of inputs, as all that consensus forbids.
+  if (witness.length === 0) return OK
+  const { stack, scriptPath, annex } = splitWitness(witness)
+  if (annex) return notNow('bad-witness-nonstandard', 'An input has an annex, which has no meaning yet.')
+  if (!scriptPath || leafVersionOf(scriptPath.controlBlock) !== TAPSCRIPT_LEAF_VERSION) return OK
+  return stack.every(({ length }) => length <= MAX_STACK_ITEM_BYTES)
+    ? OK
+    : notNow(
+        'bad-witness-nonstandard',
+        `A script is given an item of over ${MAX_STACK_ITEM_BYTES} bytes by its witness.`,
+      )
 }
 
 /** Satoshis that `vsize` virtual bytes cost at `rate` satoshis per 1,000, rounded up. */

@@ -77,6 +77,11 @@ export const OP_NOP1 = 0xb0
 export const OP_CHECKLOCKTIMEVERIFY = 0xb1
 export const OP_CHECKSEQUENCEVERIFY = 0xb2
 export const OP_NOP4 = 0xb3
+export const OP_NOP5 = 0xb4
+export const OP_NOP6 = 0xb5
+export const OP_NOP7 = 0xb6
+export const OP_NOP8 = 0xb7
+export const OP_NOP9 = 0xb8
 export const OP_NOP10 = 0xb9
 export const OP_CHECKSIGADD = 0xba
 

@@ -6,6 +6,7 @@
 import { decodeWith, Writer } from '../primitives/codec.ts'
 import { sha256, taggedHash } from '../primitives/hashes.ts'
 import { readOutput, type Transaction } from '../primitives/transaction.ts'
+import type { SignatureCheck } from './schnorr.ts'
 
 export const SIGHASH_DEFAULT = 0x00
 export const SIGHASH_ALL = 0x01
@@ -27,6 +28,23 @@ interface PackedOutput {
   /** CTxOut: value, CompactSize, script. */
   readonly bytes: Uint8Array
   readonly scriptPubKey: Uint8Array
+}
+
+/**
+ * Reads a signature as witnesses hold it: 64 bytes, and a 65th for a hash type other than the default (BIP341). `messageOf`
+ * gives what a hash type signs, undefined where it is not allowed. A code of `ScriptError` where there is nothing to verify.
+ */
+export function signatureCheck(
+  item: Uint8Array,
+  publicKey: Uint8Array,
+  messageOf: (hashType: number) => Uint8Array | undefined,
+): SignatureCheck | 'schnorr-sig-size' | 'schnorr-sig-hashtype' {
+  if (item.length !== 64 && item.length !== 65) return 'schnorr-sig-size'
+  const hashType = item.length === 65 ? item[64] : SIGHASH_DEFAULT
+  // A default that is spelled out would let anyone lengthen the witness of a 64-byte signature.
+  if (item.length === 65 && hashType === SIGHASH_DEFAULT) return 'schnorr-sig-hashtype'
+  const message = messageOf(hashType)
+  return message ? { signature: item.subarray(0, 64), message, publicKey } : 'schnorr-sig-hashtype'
 }
 
 /** SHA-256 of the annex behind its CompactSize length. An input's signatures all share it: hash an annex once. */

@@ -4,7 +4,8 @@
  */
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
-import { EMPTY } from '../primitives/bytes.ts'
+import { compareBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
+import { Writer } from '../primitives/codec.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import { OP_1, OP_RETURN } from './opcodes.ts'
 
@@ -63,6 +64,77 @@ export function taprootOutputKey(internalKey: Uint8Array, merkleRoot?: Uint8Arra
   const output = internal.add(Point.BASE.multiplyUnsafe(tweak))
   if (output.is0()) return undefined
   return { outputKey: schnorr.utils.pointToBytes(output), oddY: (output.y & 1n) === 1n }
+}
+
+/** First byte of an annex. */
+const ANNEX_TAG = 0x50
+/** Leaf version of BIP342. */
+export const TAPSCRIPT_LEAF_VERSION = 0xc0
+/** Bytes of a control block without hashes, and of each hash of its merkle path. */
+const CONTROL_BASE_BYTES = 33
+const CONTROL_NODE_BYTES = 32
+const CONTROL_MAX_NODES = 128
+
+/** The parts of a witness that spends a P2TR output. */
+export interface TaprootWitness {
+  /** What the script finds on its stack, bottom first; in a key-path spend the signature alone. */
+  readonly stack: readonly Uint8Array[]
+  /** Present in a script-path spend. */
+  readonly scriptPath?: { readonly script: Uint8Array; readonly controlBlock: Uint8Array }
+  readonly annex?: Uint8Array
+}
+
+/** Splits a witness of at least one item (BIP341, Script validation rules). Nothing is checked. */
+export function splitWitness(witness: readonly Uint8Array[]): TaprootWitness {
+  const last = witness[witness.length - 1]
+  const annex = witness.length >= 2 && last[0] === ANNEX_TAG ? last : undefined
+  const size = witness.length - (annex ? 1 : 0)
+  if (size === 1) return { stack: witness.slice(0, 1), annex }
+  const scriptPath = { script: witness[size - 2], controlBlock: witness[size - 1] }
+  return { stack: witness.slice(0, size - 2), scriptPath, annex }
+}
+
+/** The leaf version that a control block of at least one byte names. */
+export function leafVersionOf(controlBlock: Uint8Array): number {
+  return controlBlock[0] & 0xfe
+}
+
+/** Whether a control block has 33 bytes and 32 more for each of at most 128 hashes. */
+export function isControlBlockSize(length: number): boolean {
+  const pathBytes = length - CONTROL_BASE_BYTES
+  return (
+    pathBytes >= 0 &&
+    pathBytes <= CONTROL_MAX_NODES * CONTROL_NODE_BYTES &&
+    pathBytes % CONTROL_NODE_BYTES === 0
+  )
+}
+
+/** TapLeaf hash of a script, 32 bytes (BIP341). */
+export function tapLeafHash(script: Uint8Array, leafVersion = TAPSCRIPT_LEAF_VERSION): Uint8Array {
+  const prefix = new Writer(10).u8(leafVersion).compactSize(script.length).finish()
+  return taggedHash('TapLeaf', prefix, script)
+}
+
+/** TapBranch hash of two nodes in either order, 32 bytes (BIP341). */
+export function tapBranchHash(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) < 0 ? taggedHash('TapBranch', a, b) : taggedHash('TapBranch', b, a)
+}
+
+/**
+ * Whether `outputKey` commits to the leaf: the internal key of the control block, tweaked by the root that its path leads to,
+ * must be that key, with the parity that the block's first bit tells (BIP341, Script validation rules; Core's
+ * `VerifyTaprootCommitment`). The control block has a size that `isControlBlockSize` allows.
+ */
+export function commitsTo(outputKey: Uint8Array, leafHash: Uint8Array, controlBlock: Uint8Array): boolean {
+  let root = leafHash
+  for (let at = CONTROL_BASE_BYTES; at < controlBlock.length; at += CONTROL_NODE_BYTES)
+    root = tapBranchHash(root, controlBlock.subarray(at, at + CONTROL_NODE_BYTES))
+  const tweaked = taprootOutputKey(controlBlock.subarray(1, CONTROL_BASE_BYTES), root)
+  return (
+    tweaked !== undefined &&
+    tweaked.oddY === ((controlBlock[0] & 1) === 1) &&
+    equalBytes(tweaked.outputKey, outputKey)
+  )
 }
 
 /**

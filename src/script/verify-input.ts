@@ -4,15 +4,27 @@
  * synchronous, any thread.
  */
 
-import { accept, invalid, OK, type Rejection, type Result } from '../primitives/result.ts'
+import { compactSizeLength } from '../primitives/codec.ts'
+import { accept, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction } from '../primitives/transaction.ts'
-import type { CheckOutcome, CheckPool, TransactionCheck } from './input-check.ts'
+import type { CheckOutcome, CheckPool, InputFailure, TransactionCheck } from './input-check.ts'
+import { executeTapscript } from './interpreter.ts'
 import { NOBLE_KERNEL, type SignatureCheck, type SignatureKernel } from './schnorr.ts'
-import { hashAnnex, SIGHASH_DEFAULT, SighashCache } from './sighash.ts'
-import { outputKeyOf } from './taproot.ts'
+import { scriptRejection } from './script-error.ts'
+import { CONSENSUS_SCRIPT_FLAGS, SCRIPT_VERIFY, type ScriptFlags } from './script-flags.ts'
+import { hashAnnex, SighashCache, signatureCheck } from './sighash.ts'
+import {
+  commitsTo,
+  isControlBlockSize,
+  leafVersionOf,
+  outputKeyOf,
+  splitWitness,
+  TAPSCRIPT_LEAF_VERSION,
+  tapLeafHash,
+} from './taproot.ts'
 
-/** First byte of an annex: the last witness item of at least two, where it starts with this (BIP341). */
-const ANNEX_TAG = 0x50
+/** Weight units of signatures that every input has for nothing (BIP342, Resource limits). */
+const VALIDATION_WEIGHT_OFFSET = 50
 
 /**
  * Verifies one input. Codes are Bitcoin Core's script errors (SCRIPT_ERR_…) in lower case with hyphens, and
@@ -21,11 +33,12 @@ const ANNEX_TAG = 0x50
 export function verifyInput(
   sighashes: SighashCache,
   index: number,
+  flags: ScriptFlags = CONSENSUS_SCRIPT_FLAGS,
   kernel: SignatureKernel = NOBLE_KERNEL,
 ): Result<void> {
-  const collected = collectSignatures(sighashes, index)
+  const collected = collectSignatures(sighashes, index, flags)
   if (!collected.ok) return collected
-  return kernel.findInvalid(collected.value) < 0 ? OK : badSignature(index)
+  return kernel.findInvalid(collected.value) < 0 ? OK : scriptRejection(index, 'schnorr-sig')
 }
 
 /** Signatures that go to the kernel in one call, at least, unless fewer remain: its batches pay off from some hundred on. */
@@ -45,7 +58,7 @@ export function verifyChecks(
     const invalidAt = kernel.findInvalid(group.map(({ signature }) => signature))
     if (invalidAt >= 0) {
       const { check, input } = group[invalidAt]
-      return failure(check, input, badSignature(input))
+      return failure(check, input, scriptRejection(input, 'schnorr-sig'))
     }
     group.length = 0
     return { ok: true }
@@ -53,7 +66,7 @@ export function verifyChecks(
   for (let check = 0; check < checks.length; check++) {
     const sighashes = openCheck(checks[check])
     for (let input = 0; input < sighashes.transaction.inputs.length; input++) {
-      const collected = collectSignatures(sighashes, input)
+      const collected = collectSignatures(sighashes, input, checks[check].flags)
       if (!collected.ok) {
         // Whatever waits in the group comes before this input.
         const outcome = verifyGroup()
@@ -68,20 +81,15 @@ export function verifyChecks(
   return verifyGroup()
 }
 
-/** Which input failed first, and how. */
-export interface InputFailure {
-  readonly input: number
-  readonly code: string
-  readonly detail: string
-}
-
 /** Verifies every input of one transaction, as `verifyChecks` does. */
 export function verifyTransaction(
   check: TransactionCheck,
   kernel: SignatureKernel = NOBLE_KERNEL,
 ): InputFailure | undefined {
   const outcome = verifyChecks([check], kernel)
-  return outcome.ok ? undefined : { input: outcome.input, code: outcome.code, detail: outcome.detail }
+  if (outcome.ok) return undefined
+  const { input, kind, code, detail } = outcome
+  return { input, kind, code, detail }
 }
 
 /** The check pool that works on the thread that calls it. */
@@ -103,73 +111,58 @@ function openCheck(check: TransactionCheck): SighashCache {
   return new SighashCache(decoded.value, check.spentOutputs)
 }
 
-function failure(check: number, input: number, { code, detail }: Rejection): CheckOutcome {
-  return { ok: false, check, input, code, detail }
+function failure(check: number, input: number, { kind, code, detail }: Rejection): CheckOutcome {
+  return { ok: false, check, input, kind: kind === 'not-now' ? kind : 'invalid', code, detail }
 }
 
 /**
  * Applies every rule to one input but the signatures themselves, which it gives back: the input is valid when the result is
- * accepted and each of them is. The order of the rules is Bitcoin Core's (VerifyScript, VerifyWitnessProgram).
+ * accepted and each of them is. The order of the rules is Bitcoin Core's (`VerifyScript`, `VerifyWitnessProgram`).
  */
-export function collectSignatures(sighashes: SighashCache, index: number): Result<readonly SignatureCheck[]> {
-  const { scriptSig, witness } = sighashes.transaction.inputs[index]
-  const outputKey = outputKeyOf(sighashes.spentOutputs[index].scriptPubKey)
-  if (!outputKey)
-    return invalid('bad-txns-nonstandard-inputs', `Input ${index} spends an output that is not P2TR.`)
-  if (scriptSig.length > 0)
-    return invalid('witness-malleated', `Input ${index} has a scriptSig: a P2TR spend must leave it empty.`)
-  if (witness.length === 0)
-    return invalid('witness-program-witness-empty', `Input ${index} has no witness: it is not signed.`)
-  const annex = annexOf(witness)
-  const stackSize = witness.length - (annex ? 1 : 0)
-  if (stackSize > 1) return verifyScriptPath(index)
-  return collectKeyPath(sighashes, index, outputKey, witness[0], annex)
-}
-
-/** The key path of BIP341: the one witness item is a signature by the output key. */
-function collectKeyPath(
+export function collectSignatures(
   sighashes: SighashCache,
   index: number,
-  publicKey: Uint8Array,
-  item: Uint8Array,
-  annex: Uint8Array | undefined,
+  flags: ScriptFlags = CONSENSUS_SCRIPT_FLAGS,
 ): Result<readonly SignatureCheck[]> {
-  if (item.length !== 64 && item.length !== 65)
-    return invalid(
-      'schnorr-sig-size',
-      `The signature of input ${index} has ${item.length} bytes: it takes 64, or 65 with a hash type.`,
-    )
-  const hashType = item.length === 65 ? item[64] : SIGHASH_DEFAULT
-  // A default that is spelled out would let anyone lengthen the witness of a 64-byte signature (BIP341).
-  const message =
-    item.length === 65 && hashType === SIGHASH_DEFAULT
-      ? undefined
-      : sighashes.sighash(index, hashType, annex && hashAnnex(annex))
-  if (!message)
-    return invalid(
-      'schnorr-sig-hashtype',
-      `The signature of input ${index} has hash type 0x${hashType.toString(16).padStart(2, '0')}, which is unknown, ` +
-        'not allowed in 65 bytes, or asks for an output that the transaction does not have.',
-    )
-  return accept([{ signature: item.subarray(0, 64), message, publicKey }])
+  const { transaction } = sighashes
+  const { scriptSig, witness } = transaction.inputs[index]
+  const outputKey = outputKeyOf(sighashes.spentOutputs[index].scriptPubKey)
+  if (!outputKey) return scriptRejection(index, 'bad-txns-nonstandard-inputs')
+  if (scriptSig.length > 0) return scriptRejection(index, 'witness-malleated')
+  if (witness.length === 0) return scriptRejection(index, 'witness-program-witness-empty')
+
+  const { stack, scriptPath, annex } = splitWitness(witness)
+  const shaAnnex = annex && hashAnnex(annex)
+  if (!scriptPath) {
+    const messageOf = (hashType: number) => sighashes.sighash(index, hashType, shaAnnex)
+    const check = signatureCheck(stack[0], outputKey, messageOf)
+    return typeof check === 'string' ? scriptRejection(index, check) : accept([check])
+  }
+
+  const { script, controlBlock } = scriptPath
+  if (!isControlBlockSize(controlBlock.length)) return scriptRejection(index, 'taproot-wrong-control-size')
+  const leafVersion = leafVersionOf(controlBlock)
+  const leafHash = tapLeafHash(script, leafVersion)
+  if (!commitsTo(outputKey, leafHash, controlBlock)) return scriptRejection(index, 'witness-program-mismatch')
+  if (leafVersion !== TAPSCRIPT_LEAF_VERSION)
+    return flags & SCRIPT_VERIFY.DISCOURAGE_UPGRADABLE_TAPROOT_VERSION
+      ? scriptRejection(index, 'discourage-upgradable-taproot-version', '', 'not-now')
+      : accept([])
+  return executeTapscript({
+    script,
+    stack,
+    transaction,
+    input: index,
+    validationWeight: witnessBytes(witness) + VALIDATION_WEIGHT_OFFSET,
+    flags,
+    sighash: (hashType, codeSeparatorPosition) =>
+      sighashes.sighash(index, hashType, shaAnnex, { leafHash, codeSeparatorPosition }),
+  })
 }
 
-/** The script path of BIP341. Until the interpreter of BIP342 stands here, it is refused. */
-function verifyScriptPath(index: number): Rejection {
-  return invalid(
-    'script-path-unsupported',
-    `Input ${index} is a script-path spend, which this version refuses.`,
-  )
-}
-
-function badSignature(index: number): Rejection {
-  return invalid(
-    'schnorr-sig',
-    `The signature of input ${index} is not valid for the key that holds the coin.`,
-  )
-}
-
-function annexOf(witness: readonly Uint8Array[]): Uint8Array | undefined {
-  const last = witness[witness.length - 1]
-  return witness.length >= 2 && last[0] === ANNEX_TAG ? last : undefined
+/** Bytes of a serialised witness: the number of its items, and each behind its length. */
+function witnessBytes(witness: readonly Uint8Array[]): number {
+  let size = compactSizeLength(witness.length)
+  for (const { length } of witness) size += compactSizeLength(length) + length
+  return size
 }

@@ -4,8 +4,9 @@
  */
 import { bytesToHex } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
-import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
-import { type InputFailure, verifyTransaction } from '../script/verify-input.ts'
+import type { CheckOutcome, CheckPool, InputFailure, TransactionCheck } from '../script/input-check.ts'
+import { CONSENSUS_SCRIPT_FLAGS } from '../script/script-flags.ts'
+import { verifyTransaction } from '../script/verify-input.ts'
 
 /** Verdicts shared by the nodes of a run. */
 export class VerdictCache {
@@ -13,6 +14,7 @@ export class VerdictCache {
 
   verify(check: TransactionCheck): InputFailure | undefined {
     const hash = sha256.create().update(check.transaction).update(check.spentOutputs)
+    hash.update(Uint8Array.of(check.flags ?? CONSENSUS_SCRIPT_FLAGS))
     const key = bytesToHex(hash.digest())
     if (!this.verdicts.has(key)) this.verdicts.set(key, verifyTransaction(check))
     return this.verdicts.get(key)

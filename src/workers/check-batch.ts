@@ -1,6 +1,7 @@
 /** Batches of input checks as one buffer that is transferred to a check worker. Both threads. */
 import { Reader, Writer } from '../primitives/codec.ts'
-import type { TransactionCheck } from '../script/input-check.ts'
+import type { InputFailure, TransactionCheck } from '../script/input-check.ts'
+import { CONSENSUS_SCRIPT_FLAGS } from '../script/script-flags.ts'
 
 /** Brain to check worker. */
 export interface CheckRequest {
@@ -12,22 +13,18 @@ export interface CheckRequest {
 /** Check worker to brain: the first failure of the batch, `check` counted within it. */
 export interface CheckAnswer {
   readonly id: number
-  readonly failure?: {
-    readonly check: number
-    readonly input: number
-    readonly code: string
-    readonly detail: string
-  }
+  readonly failure?: InputFailure & { readonly check: number }
 }
 
-/** Count, then for each check its transaction and its spent outputs, each after its length; all CompactSize. */
+/** CompactSize count, then for each check a byte of flags, its transaction and its spent outputs, each after its CompactSize. */
 export function encodeChecks(checks: readonly TransactionCheck[]): Uint8Array {
   const size = checks.reduce(
-    (sum, check) => sum + check.transaction.length + check.spentOutputs.length + 18,
+    (sum, check) => sum + check.transaction.length + check.spentOutputs.length + 19,
     9,
   )
   const writer = new Writer(size).compactSize(checks.length)
-  for (const { transaction, spentOutputs } of checks) writer.varBytes(transaction).varBytes(spentOutputs)
+  for (const { transaction, spentOutputs, flags = CONSENSUS_SCRIPT_FLAGS } of checks)
+    writer.u8(flags).varBytes(transaction).varBytes(spentOutputs)
   return writer.finish()
 }
 
@@ -36,7 +33,7 @@ export function decodeChecks(bytes: Uint8Array): TransactionCheck[] {
   const reader = new Reader(bytes)
   const checks = new Array<TransactionCheck>(reader.compactSize())
   for (let i = 0; i < checks.length; i++)
-    checks[i] = { transaction: reader.varBytes(), spentOutputs: reader.varBytes() }
+    checks[i] = { flags: reader.u8(), transaction: reader.varBytes(), spentOutputs: reader.varBytes() }
   reader.end()
   return checks
 }

@@ -23,6 +23,13 @@ export class HeldCheckPool implements CheckPool {
 
   /** The n-th call's first check is bad. */
   fail(call: number): void {
-    this.held[call]({ ok: false, check: 0, input: 0, code: 'schnorr-sig', detail: 'Failed by the test.' })
+    this.held[call]({
+      ok: false,
+      check: 0,
+      input: 0,
+      kind: 'invalid',
+      code: 'schnorr-sig',
+      detail: 'Failed by the test.',
+    })
   }
 }
