@@ -180,7 +180,7 @@ class Interpreter {
       case op.OP_NOTIF: {
         let value = false
         if (conditions.allTrue) {
-          if (stack.size < 1) fail('unbalanced-conditional')
+          if (stack.size < 1) fail('invalid-stack-operation')
           const element = stack.pop()
           // BIP342: a rule here, where it is policy in older scripts. Another true value would let anyone change the witness.
           if (element.length > 1 || (element.length === 1 && element[0] !== 1)) fail('tapscript-minimalif')

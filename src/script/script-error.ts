@@ -21,7 +21,7 @@ const SENTENCES = {
   'bad-opcode': 'the opcode is not defined, or the script ends within it',
   'invalid-stack-operation': 'the stack has too few elements',
   'invalid-altstack-operation': 'the altstack is empty',
-  'unbalanced-conditional': 'OP_IF, OP_ELSE and OP_ENDIF do not match, or OP_IF finds an empty stack',
+  'unbalanced-conditional': 'OP_IF, OP_ELSE and OP_ENDIF do not match',
   'tapscript-minimalif': 'the condition must be empty or the one byte 01',
   'tapscript-checkmultisig': 'OP_CHECKMULTISIG is disabled in a tapscript: use OP_CHECKSIGADD',
   'tapscript-empty-pubkey': 'the public key is empty',
