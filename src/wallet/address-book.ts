@@ -61,6 +61,11 @@ export class AddressBook {
     return candidates?.find((key) => equalBytes(key.outputKey, outputKey!))
   }
 
+  /** The scripts of all keys derived so far, the look-ahead included: what a search of the chain looks for. */
+  scripts(): Uint8Array[] {
+    return this.states.flatMap(({ keys }) => keys.map(({ scriptPubKey }) => scriptPubKey))
+  }
+
   /**
    * Notes that a key has received. True when the look-ahead grew: what was searched before has to be searched
    * again.

@@ -68,6 +68,7 @@ export class Ledger {
   private readonly dirty = new Set<Txid>()
   /** Derived from the facts; emptied by every change of them. */
   private readonly activity = new Map<Txid, boolean>()
+  /** Set from outside over blocks that have nothing for the account. */
   tip: LedgerTip
 
   constructor(book: AddressBook, tip: LedgerTip) {
@@ -196,6 +197,19 @@ export class Ledger {
     const txids = this.spenders.get(key)
     if (!txids) return []
     return [...txids].map((txid) => this.entries.get(txid)!).filter((entry) => this.isActive(entry))
+  }
+
+  /**
+   * Whether a block may matter that neither pays the account nor spends from it: it may take the stranger's coin that a payment to the
+   * account needs. Not while the mempool holds that payment: then no block has. `confirmed`: payments that are known to be in the chain.
+   */
+  dependsOnStrangers(confirmed: ReadonlySet<Txid>): boolean {
+    for (const { txid, transaction, block, conflict, retired } of this.entries.values()) {
+      if (block || conflict !== undefined || retired || transaction.isCoinbase) continue
+      if (confirmed.has(txid) || this.mempool.has(txid)) continue
+      if (transaction.inputs.some(({ prevout }) => !this.outputs.has(outpointKey(prevout)))) return true
+    }
+    return false
   }
 
   /** Payments from the account that wait for a block, parents before children. */

@@ -272,12 +272,24 @@ export class Wallet {
     const metadata = decodeMetadata(text)
     if (!metadata.ok) return metadata
     for (const [address, label] of metadata.value.labels) this.putLabel(address, label)
-    const { book, ledger, account, follower } = this.following
+    const { book, account, follower } = this.following
     if (book.issueUntil(metadata.value.next)) {
       this.stale = true
-      this.note(ledger.disconnectTo(birthBlock(this.options.chain, account.birthday)))
-      follower.advance()
+      follower.rescan(birthBlock(this.options.chain, account.birthday))
     }
+    await this.settled()
+    return OK
+  }
+
+  /**
+   * Goes through the active chain again from `height` on, at most that of the chain's tip. Resolves when the wallet stands at the tip again, or
+   * where the chain lacks a body. Rejects with `wallet-missing`.
+   */
+  async rescan(height: number): Promise<Result<void>> {
+    if (!this.following) return walletMissing()
+    const { chain } = this.options
+    const below = Math.max(0, height - 1)
+    this.following.follower.rescan({ hash: chain.headers.hash(chain.activeAt(below)), height: below })
     await this.settled()
     return OK
   }
@@ -467,7 +479,7 @@ export class Wallet {
     const book = new AddressBook(descriptor.value, this.context.addressPrefix, next)
     const ledger = new Ledger(book, tip)
     ledger.load(records)
-    const follower = new ChainFollower(this.options.chain, ledger, locator, {
+    const follower = new ChainFollower(this.options.chain, book, ledger, locator, {
       advanced: (txids) => this.note(txids),
       failed: (error) => this.tellFailure(error),
     })
