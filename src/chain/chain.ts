@@ -9,6 +9,7 @@ import { spentCoinsIn } from '../consensus/connect-block.ts'
 import { genesisOf } from '../consensus/genesis.ts'
 import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
+import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import { EMPTY } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
@@ -270,6 +271,11 @@ export class Chain {
   coinStatistics(): { readonly coins: number; readonly total: bigint; readonly memoryBytes: number } {
     const { coins, total } = this.coinsCache.state
     return { coins, total, memoryBytes: this.coinsCache.memoryBytes }
+  }
+
+  /** The unspent coins after a block at a snapshot height that was connected; undefined for others. */
+  snapshotAfter(index: HeaderIndex): SnapshotCommitment | undefined {
+    return this.snapshots.after(index)
   }
 
   /** All unspent coins, in no set order. Blocks wait to be connected meanwhile. */

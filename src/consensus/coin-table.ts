@@ -2,7 +2,7 @@
  * Coins in packed memory. `CoinTable` holds a set of them; `CoinsOverlay` stages spends and additions above a view, and is
  * dropped or applied whole. The 80-byte record of a coin is the same in memory, between threads and on disk. Any thread.
  */
-import { sats } from '../primitives/amount.ts'
+import { type Sats, sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Outpoint } from '../primitives/transaction.ts'
 import type { Coin, CoinsView } from './coins.ts'
@@ -33,11 +33,16 @@ export function writeCoin(bytes: Uint8Array, view: DataView, offset: number, coi
   bytes.set(coin.outputKey, offset + 12)
 }
 
+/** Reads the satoshis of what `writeCoin` wrote. */
+export function readCoinValue(view: DataView, offset: number): Sats {
+  return sats(view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true))
+}
+
 /** Reads what `writeCoin` wrote. The output key is a copy. */
 export function readCoin(bytes: Uint8Array, view: DataView, offset: number): Coin {
   const made = view.getUint32(offset + 8, true)
   return {
-    value: sats(view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)),
+    value: readCoinValue(view, offset),
     height: made >>> 1,
     coinbase: (made & 1) === 1,
     outputKey: bytes.slice(offset + 12, offset + 44),

@@ -10,7 +10,8 @@ import { invalid, OK, type Result } from '../primitives/result.ts'
 import type { Transaction, TxOutput } from '../primitives/transaction.ts'
 import { OP_PUSHDATA1, OP_RETURN } from '../script/opcodes.ts'
 import type { BlockContext } from './block-context.ts'
-import { COIN_RECORD_BYTES, readCoinRecord } from './coin-table.ts'
+import { COIN_RECORD_BYTES, readCoinValue } from './coin-table.ts'
+import { OUTPOINT_BYTES } from './outpoint-table.ts'
 import type { NetworkParams } from './params.ts'
 
 /** What a coinbase says of the unspent coins after an earlier block. */
@@ -64,6 +65,7 @@ export function compareCoinRecords(a: Uint8Array, atA: number, b: Uint8Array, at
 export class SnapshotHasher {
   private readonly leaves: Uint8Array[] = []
   private readonly chunk = new Uint8Array(SNAPSHOT_CHUNK_COINS * COIN_RECORD_BYTES)
+  private readonly view = new DataView(this.chunk.buffer)
   /** Bytes of the chunk that are filled. */
   private filled = 0
   private coins = 0
@@ -78,9 +80,9 @@ export class SnapshotHasher {
     if (this.coins > 0 && compareCoinRecords(chunk, before, records, offset) >= 0)
       throw new Error('The coins of a snapshot are not in their order')
     for (let i = 0; i < COIN_RECORD_BYTES; i++) chunk[this.filled + i] = records[offset + i]
+    this.total += readCoinValue(this.view, this.filled + OUTPOINT_BYTES)
     this.filled += COIN_RECORD_BYTES
     this.coins++
-    this.total += readCoinRecord(records, offset).value
   }
 
   /** The commitment to the coins taken in, after the block with this hash (32 bytes, internal order). Call it once. */

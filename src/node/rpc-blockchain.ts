@@ -1,4 +1,5 @@
 /** RPC: blocks, headers and coins. */
+import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { targetOf } from '../consensus/pow.ts'
 import type { Block } from '../primitives/block.ts'
@@ -24,6 +25,22 @@ import {
 
 /** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */
 const BOGO_SIZE = 32 + 4 + 4 + 8 + 2 + 34
+
+/** The last snapshot of the active chain; null below the first. The root is hex of its bytes as they are. */
+function snapshotJson(chain: Chain) {
+  const tipHeight = chain.headers.height(chain.tip)
+  const height = tipHeight - (tipHeight % chain.params.snapshotInterval)
+  const index = chain.activeAt(height)
+  const snapshot = chain.snapshotAfter(index)
+  if (!snapshot) return null
+  return {
+    height,
+    blockhash: chain.headers.hash(index),
+    merkleroot: bytesToHex(snapshot.root),
+    txouts: snapshot.coins,
+    total_amount: coins(snapshot.total),
+  }
+}
 
 /** The header of this hash; an `RpcError` when there is none. */
 export function headerOf(node: NodeCore, hash: BlockHash): HeaderIndex {
@@ -156,7 +173,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'gettxoutsetinfo',
-    'Number, sum and hash of all unspent outputs.',
+    'Number, sum and hash of all unspent outputs, and the last snapshot of them that coinbases commit to.',
     [
       optional(
         text('hash_type', 'hash_serialized_3 (default), or none, which is quicker'),
@@ -179,6 +196,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
         ...hash,
         total_amount: coins(Number(statistics.total)),
         memory_bytes: statistics.memoryBytes,
+        snapshot: snapshotJson(chain),
       }
     },
   ),

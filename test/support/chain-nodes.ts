@@ -1,7 +1,8 @@
 /** Chains opened for tests: on a memory store, with inline checks and a clock that stands at the end of time. */
 import { Chain, type ChainListener, type ChainOptions } from '../../src/chain/chain.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import { concatBytes } from '../../src/primitives/bytes.ts'
+import { isSnapshotHeight } from '../../src/consensus/snapshot.ts'
+import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
 import { taggedHash, toDisplay } from '../../src/primitives/hashes.ts'
 import type { Clock } from '../../src/primitives/ports.ts'
 import { outpointKey } from '../../src/primitives/transaction.ts'
@@ -9,8 +10,8 @@ import { InlineCheckPool } from '../../src/script/verify-input.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { TEST_SALT, type TestBlock } from './chain-builder.ts'
 
-/** Regtest whose coinbases can be spent soon. */
-export const QUICK: NetworkParams = { ...REGTEST, coinbaseMaturity: 2 }
+/** Regtest whose coinbases can be spent soon, and whose coins are often counted. */
+export const QUICK: NetworkParams = { ...REGTEST, coinbaseMaturity: 2, snapshotInterval: 8, snapshotDelay: 3 }
 
 /** No header is from the future. */
 export const lateClock: Clock = {
@@ -34,7 +35,7 @@ export async function deliver(chain: Chain, blocks: readonly TestBlock[]): Promi
   await chain.settled()
 }
 
-/** What a chain came to: its tip, and a hash over all coins, their count and total. */
+/** What a chain came to: its tip, the snapshots on the way, and a hash over all coins, their count and total. */
 export async function stateOf(chain: Chain): Promise<string> {
   const coins: string[] = []
   let total = 0n
@@ -45,9 +46,16 @@ export async function stateOf(chain: Chain): Promise<string> {
   const told = chain.coinStatistics()
   if (told.coins !== coins.length || told.total !== total)
     throw new Error(`counted ${coins.length} coins of ${total}, told ${told.coins} of ${told.total}`)
+  const snapshots: string[] = []
+  for (let height = 1; height <= chain.headers.height(chain.tip); height++) {
+    const snapshot = chain.snapshotAfter(chain.activeAt(height))
+    if (isSnapshotHeight(height, chain.params) !== (snapshot !== undefined))
+      throw new Error(`block ${height} ${snapshot ? 'has' : 'lacks'} a snapshot`)
+    if (snapshot) snapshots.push(` ${snapshot.coins}:${bytesToHex(snapshot.root).slice(0, 16)}`)
+  }
   const encode = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
   const hash = taggedHash('test/coins', concatBytes(...coins.sort().map(encode)))
-  return `${chain.headers.hash(chain.tip)} at ${chain.headers.height(chain.tip)}, ${coins.length} coins, ${toDisplay(hash)}`
+  return `${chain.headers.hash(chain.tip)} at ${chain.headers.height(chain.tip)}, ${coins.length} coins, ${toDisplay(hash)}${snapshots.join('')}`
 }
 
 /** Collects what a chain tells, as short texts. */
