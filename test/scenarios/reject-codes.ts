@@ -5,11 +5,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vite'
+import { SCRIPT_ERRORS } from '../../src/script/script-error.ts'
 
 /** Where codes are given to blocks and to what is in them. */
 const LAYERS = ['primitives', 'consensus', 'script', 'chain']
 /** Files that judge something else than blocks. */
 const NOT_OF_BLOCKS = ['consensus/params.ts', 'script/address.ts']
+/** Files that pass codes on: the one where the functions are made, and the one that names every script error. */
+const PASSING_ON = ['primitives/result.ts', 'script/script-error.ts']
 /** Position of the code among the arguments of the functions of `result.ts`. */
 const REJECTING: readonly (readonly [string, number])[] = [
   ['invalid', 0],
@@ -41,12 +44,14 @@ export async function findRejectCodes(): Promise<ReadonlyMap<string, ReadonlySet
     const folder = new URL(`../../src/${layer}/`, import.meta.url)
     for (const name of await readdir(fileURLToPath(folder))) {
       const file = `${layer}/${name}`
-      if (NOT_OF_BLOCKS.includes(file) || file === 'primitives/result.ts') continue
+      if (NOT_OF_BLOCKS.includes(file) || PASSING_ON.includes(file)) continue
       const program = parseAst(await readFile(new URL(name, folder), 'utf8'), { lang: 'ts' })
       collectCalls(program as unknown as Node, file, [], calls)
     }
   }
-  return codesIn(calls)
+  const found = codesIn(calls)
+  for (const code of SCRIPT_ERRORS) found.set(code, new Set(['script/script-error.ts']))
+  return found
 }
 
 function codesIn(calls: readonly Call[]): Map<string, Set<string>> {

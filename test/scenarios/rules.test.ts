@@ -7,7 +7,10 @@ import { headerScenarios } from './header-scenarios.ts'
 import { keyPathScenarios } from './key-path-scenarios.ts'
 import { lockScenarios } from './lock-scenarios.ts'
 import { play, type RuleTests } from './player.ts'
-import { RULE_IDS, RULES, type RuleId } from './rules.ts'
+import { findRejectCodes } from './reject-codes.ts'
+import { codeOf, NOT_OF_BLOCKS, RULE_IDS, RULES, type RuleId } from './rules.ts'
+import { scriptPathScenarios } from './script-path-scenarios.ts'
+import { snapshotScenarios } from './snapshot-scenarios.ts'
 import { transactionScenarios } from './transaction-scenarios.ts'
 
 const SCENARIOS = [
@@ -16,6 +19,8 @@ const SCENARIOS = [
   ...transactionScenarios,
   ...lockScenarios,
   ...keyPathScenarios,
+  ...scriptPathScenarios,
+  ...snapshotScenarios,
   ...branchScenarios,
 ]
 
@@ -30,6 +35,18 @@ test('every rule has a block that only just keeps it and one that breaks it', ()
     return accepting === 0 || rejecting === 0
   })
   assert.deepEqual(unproven, [])
+})
+
+test('every code in the sources has a rule here, or a reason why no block can be the cause', async () => {
+  const codes = await findRejectCodes()
+  const explained = new Set([...RULE_IDS.map(codeOf), ...Object.keys(NOT_OF_BLOCKS)])
+  const forgotten = [...codes].filter(([code]) => !explained.has(code))
+  assert.deepEqual(forgotten, [])
+  assert.deepEqual(
+    [...explained].filter((code) => !codes.has(code)),
+    [],
+    'nothing is listed that the sources do not have',
+  )
 })
 
 after(() => console.log(tableOf(tests)))

@@ -106,12 +106,51 @@ export const RULES = {
   'bad-cb-amount: halving': coins('the subsidy halves, rounding down', '§4'),
 
   'witness-program-witness-empty': script('an input has a witness', 'BIP141'),
-  'schnorr-sig-size': script('a signature has 64 or 65 bytes', 'BIP341'),
+  'taproot-wrong-control-size': script(
+    'a control block has 33 bytes and 32 for each of 0 to 128 hashes',
+    'BIP341',
+  ),
+  'witness-program-mismatch': script(
+    'the output commits to script, leaf version, internal key, path and parity',
+    'BIP341',
+  ),
+  'stack-size': script('stack and altstack have at most 1,000 elements together', 'BIP342'),
+  'push-size': script('an element has at most 520 bytes', 'BIP342'),
+  'tapscript-validation-weight': script(
+    'each signature takes 50 units of the weight of the witness and 50',
+    'BIP342',
+  ),
+  'bad-opcode': script(
+    'an opcode that is executed is defined, unless the script holds an OP_SUCCESS',
+    'BIP342',
+  ),
+  'invalid-stack-operation': script('an opcode finds the elements it takes', 'BIP342'),
+  'invalid-altstack-operation': script('OP_FROMALTSTACK finds an element', 'BIP342'),
+  'unbalanced-conditional': script('OP_IF, OP_ELSE and OP_ENDIF match', 'BIP342'),
+  'tapscript-minimalif': script('OP_IF takes nothing but 01 and the empty element', 'BIP342'),
+  'tapscript-checkmultisig': script('OP_CHECKMULTISIG is not executed', 'BIP342'),
+  'tapscript-empty-pubkey': script('a public key is not empty', 'BIP342'),
+  scriptnum: script('a number has at most 4 bytes, a lock time 5', 'BIP65, BIP342'),
+  verify: script('OP_VERIFY finds true', 'BIP342'),
+  equalverify: script('OP_EQUALVERIFY finds equal elements', 'BIP342'),
+  numequalverify: script('OP_NUMEQUALVERIFY finds equal numbers', 'BIP342'),
+  checksigverify: script('OP_CHECKSIGVERIFY finds a signature', 'BIP342'),
+  'op-return': script('OP_RETURN is not executed', 'BIP342'),
+  'negative-locktime': script('a lock time is not negative', 'BIP65, BIP112'),
+  'unsatisfied-locktime': script('the transaction is locked as the script asks', 'BIP65, BIP112'),
+  cleanstack: script('a script leaves one element', 'BIP342'),
+  'eval-false': script('… which is true', 'BIP342'),
+  'schnorr-sig-size': script('a signature has 64 or 65 bytes', 'BIP341, BIP342'),
   'schnorr-sig-hashtype': script(
     'a hash type is one of the seven, a default is left out, and SINGLE has its output',
     'BIP341',
   ),
-  'schnorr-sig': script('a signature is valid', 'BIP340, BIP341'),
+  'schnorr-sig': script('a signature is valid', 'BIP340, BIP341, BIP342'),
+
+  'bad-snapshot-commitment': coins(
+    'the coinbase commits to the coins that its height asks for, in its last such output',
+    '§4',
+  ),
 } as const satisfies Readonly<Record<string, Rule>>
 
 export type RuleId = keyof typeof RULES
@@ -136,14 +175,24 @@ export function blockCodeOf(rule: RuleId): string {
   return stageOf(rule) === 'script' ? 'block-script-verify-flag-failed' : codeOf(rule)
 }
 
+const POLICY = 'only the mempool refuses it; blocks that hold it are among those accepted here'
+
 /** Codes in the sources of which no block can be the cause, and why. */
 export const NOT_OF_BLOCKS: Readonly<Record<string, string>> = {
   'block-script-verify-flag-failed': 'the code of all that the script errors of this table refuse',
   'header-decode-failed': 'any 80 bytes are a header, and a block that is shorter is refused as a block',
   'tx-decode-failed': 'a transaction by itself; inside a block it is the block that is refused',
   'outputs-decode-failed': 'what a node packed itself; it would be a bug',
+  'snapshot-decode-failed': 'what a node stored itself; it would be a bug',
+  'mentions-invalid': 'what a node stored itself; it would be a bug',
+  'golomb-set-invalid': 'a filter (BIP158); blocks hold none',
   'storage-busy': "the node's storage failed; the block is not judged",
   'bad-txns-oversize': 'a block with such a transaction is over the weight limit, which is checked before',
   'witness-malleated': 'a scriptSig is refused before any script runs, by bad-txns-scriptsig-not-empty',
   'bad-txns-nonstandard-inputs': 'no coin is made but of P2TR outputs',
+  minimaldata: POLICY,
+  'discourage-upgradable-nops': POLICY,
+  'discourage-op-success': POLICY,
+  'discourage-upgradable-taproot-version': POLICY,
+  'discourage-upgradable-pubkeytype': POLICY,
 }
