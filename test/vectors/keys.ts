@@ -1,0 +1,104 @@
+/** Seeds and keys: BIP39, BIP32, BIP86. */
+import assert from 'node:assert/strict'
+import { HDKey } from '@scure/bip32'
+import { mnemonicToSeedSync } from '@scure/bip39'
+import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
+import { encodeAddress } from '../../src/script/address.ts'
+import { p2trScript } from '../../src/script/taproot.ts'
+import { accountDescriptor } from '../../src/wallet/descriptor.ts'
+import { deriveAccount, entropyToWords, masterKey, wordsToEntropy } from '../../src/wallet/keys.ts'
+import { value } from '../support/wallets.ts'
+import { jsonRule, type VectorRule } from './rule.ts'
+
+/** Entropy, words, seed, master key. */
+type Bip39Row = readonly [string, string, string, string]
+
+function isBip39Row(row: unknown): row is Bip39Row {
+  return Array.isArray(row) && row.length === 4 && row.every((cell) => typeof cell === 'string')
+}
+
+const bip39: VectorRule = {
+  folder: 'bip39',
+  accepts: ({ rows }) => rows.length > 0 && rows.every(isBip39Row),
+  run: ({ rows }, report) => {
+    for (const [entropy, words, seed, xprv] of rows as readonly Bip39Row[]) {
+      if (!/^[a-z ]+$/.test(words)) {
+        report.skip('another language than English')
+        continue
+      }
+      report.row(words, () => {
+        assert.equal(entropyToWords(hexToBytes(entropy)), words)
+        assert.equal(bytesToHex(value(wordsToEntropy(words))), entropy)
+        // The vectors carry BIP39's optional passphrase, which this wallet never uses.
+        const derived = mnemonicToSeedSync(words, 'TREZOR')
+        assert.equal(bytesToHex(derived), seed)
+        assert.equal(HDKey.fromMasterSeed(derived).privateExtendedKey, xprv)
+      })
+    }
+  },
+}
+
+interface Bip32Vectors {
+  readonly valid: readonly {
+    readonly seed: string
+    readonly chains: readonly { readonly path: string; readonly xpub: string; readonly xprv: string }[]
+  }[]
+  readonly invalid_extended_keys: readonly { readonly key: string; readonly reason: string }[]
+}
+
+const bip32 = jsonRule<Bip32Vectors>(
+  'bip32',
+  ['valid', 'invalid_extended_keys'],
+  [],
+  ({ valid, invalid_extended_keys }, report) => {
+    for (const { seed, chains } of valid) {
+      const master = HDKey.fromMasterSeed(hexToBytes(seed))
+      for (const { path, xpub, xprv } of chains)
+        report.row(`${seed} ${path}`, () => {
+          const key = master.derive(path.replaceAll('H', "'"))
+          assert.deepEqual([key.publicExtendedKey, key.privateExtendedKey], [xpub, xprv])
+        })
+    }
+    const origin = { fingerprint: 0, path: [] }
+    for (const { key, reason } of invalid_extended_keys)
+      report.row(reason, () => assert.throws(() => accountDescriptor(key, origin)))
+  },
+)
+
+interface Bip86Vectors {
+  readonly mnemonic: string
+  readonly rootpriv: string
+  readonly keys: readonly {
+    readonly path: string
+    readonly xprv: string
+    readonly xpub: string
+    readonly internal_key?: string
+    readonly output_key?: string
+    readonly scriptPubKey?: string
+    readonly address?: string
+  }[]
+}
+
+const bip86 = jsonRule<Bip86Vectors>(
+  'bip86',
+  ['mnemonic', 'rootpriv', 'keys'],
+  [],
+  ({ mnemonic, rootpriv, keys }, report) => {
+    const entropy = value(wordsToEntropy(mnemonic))
+    report.row('root', () => assert.equal(masterKey(entropy).privateExtendedKey, rootpriv))
+    const { descriptor, key } = deriveAccount(entropy, 0)
+    for (const { path, xpub, xprv, internal_key, output_key, scriptPubKey, address } of keys)
+      report.row(path, () => {
+        const [branch, index] = path.split('/').slice(4).map(Number)
+        const extended = branch === undefined ? key : key.deriveChild(branch).deriveChild(index)
+        assert.deepEqual([extended.publicExtendedKey, extended.privateExtendedKey], [xpub, xprv])
+        if (branch === undefined) return
+        const { internalKey, outputKey } = descriptor.derive(branch, index)
+        assert.deepEqual([bytesToHex(internalKey), bytesToHex(outputKey)], [internal_key, output_key])
+        assert.equal(bytesToHex(p2trScript(outputKey)), scriptPubKey)
+        assert.equal(encodeAddress(outputKey, 'bc'), address)
+      })
+  },
+)
+
+export const keyRules: readonly VectorRule[] = [bip39, bip32, bip86]
