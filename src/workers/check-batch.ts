@@ -28,10 +28,10 @@ export function encodeChecks(checks: readonly TransactionCheck[]): Uint8Array {
   return writer.finish()
 }
 
-/** Inverse of `encodeChecks`: views over `bytes`. */
+/** Inverse of `encodeChecks`: views over `bytes`. Throws `DecodeError` where another thread sent anything else. */
 export function decodeChecks(bytes: Uint8Array): TransactionCheck[] {
   const reader = new Reader(bytes)
-  const checks = new Array<TransactionCheck>(reader.compactSize())
+  const checks = new Array<TransactionCheck>(reader.count(3))
   for (let i = 0; i < checks.length; i++)
     checks[i] = { flags: reader.u8(), transaction: reader.varBytes(), spentOutputs: reader.varBytes() }
   reader.end()
