@@ -3,7 +3,7 @@
  * is always smaller than its child's. Segments of a thousand headers are the pages of the store. Thread: the brain.
  */
 import { MEDIAN_TIME_SPAN, medianTime } from '../consensus/headers.ts'
-import { blockWork, targetOf } from '../consensus/pow.ts'
+import { blockWork, decodeCompact, targetOf } from '../consensus/pow.ts'
 import { BlockHeader } from '../primitives/block.ts'
 import { type BlockHash, fromDisplay, toDisplay } from '../primitives/hashes.ts'
 import { type HeaderPage, StorageError } from './store.ts'
@@ -78,8 +78,13 @@ export class HeaderTree {
       tree.segments.push(segment)
       for (let i = 0; i < headers; i++) {
         const parent = segment.view.getInt32(i * RECORD_BYTES + PARENT, true)
-        if (parent >= tree.count || (parent < 0 && tree.count > 0))
+        if (tree.count === 0 ? parent !== NO_HEADER : parent < 0 || parent >= tree.count)
           throw new StorageError('corrupt', `Stored header ${tree.count} has no parent.`)
+        const { target, negative, overflow } = decodeCompact(
+          segment.view.getUint32(i * RECORD_BYTES + BITS, true),
+        )
+        if (target === 0n || negative || overflow)
+          throw new StorageError('corrupt', `Stored header ${tree.count} has no target.`)
         tree.enter(parent)
       }
     })
