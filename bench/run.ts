@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `page`, `network`) or the
+ * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `worst-case`, `page`, `network`) or the
  * beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same run:
  * absolute ones depend on the machine.
  */
@@ -12,6 +12,7 @@ const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   blocks: () => runInPage('blocks'),
   store: () => runInPage('store'),
   mining: () => runInPage('mining'),
+  'worst-case': () => runInPage('worst-case'),
   page: benchPage,
   network: benchNetwork,
 }

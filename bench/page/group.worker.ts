@@ -3,11 +3,13 @@ import type { BenchResult } from '../result.ts'
 import { benchBlocks } from './blocks.ts'
 import { benchMining } from './mining.ts'
 import { benchStore } from './store.ts'
+import { benchWorstCase } from './worst-case.ts'
 
 const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   blocks: benchBlocks,
   mining: benchMining,
   store: benchStore,
+  'worst-case': benchWorstCase,
 }
 
 self.onmessage = async ({ data }: MessageEvent<string>) => {
