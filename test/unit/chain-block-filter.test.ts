@@ -5,44 +5,11 @@ import { BlockFilter, NO_FILTER_HEADER } from '../../src/chain/block-filter.ts'
 import type { Chain } from '../../src/chain/chain.ts'
 import type { HeaderIndex } from '../../src/chain/header-tree.ts'
 import { StorageError } from '../../src/chain/store.ts'
-import { decodeBlock } from '../../src/primitives/block.ts'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
-import { type BlockHash, toDisplay } from '../../src/primitives/hashes.ts'
 import { outputKeyOf, p2trScript } from '../../src/script/taproot.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { growTree } from '../support/block-trees.ts'
 import { TEST_SALT, TestChain } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK } from '../support/chain-nodes.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
-import { value } from '../support/wallets.ts'
-
-type Row = [
-  height: number,
-  hash: string,
-  block: string,
-  spentScripts: string[],
-  previousHeader: string,
-  filter: string,
-  header: string,
-]
-
-vectorTest(
-  "filters and filter headers of Bitcoin's testnet",
-  vectors<Row[]>('bip158/testnet-19.json'),
-  ([, ...rows], context) => {
-    for (const [height, hash, blockHex, spentHex, previous, expected, header] of rows) {
-      const block = value(decodeBlock(hexToBytes(blockHex)))
-      assert.equal(block.hash, hash)
-      const spent = spentHex.map(hexToBytes)
-      const filter = BlockFilter.of(block, spent)
-      assert.equal(bytesToHex(filter.bytes), expected, `block ${height}`)
-      assert.equal(toDisplay<BlockHash>(filter.header(hexToBytes(previous).reverse())), header)
-      const read = value(BlockFilter.decode(block.header.hashBytes, hexToBytes(expected)))
-      for (const script of spent) assert.equal(read.matchesAny([script]), script.length > 0)
-    }
-    context.diagnostic(`${rows.length} blocks`)
-  },
-)
 
 /** The scripts that a block pays and spends from. */
 async function scriptsOf(chain: Chain, index: HeaderIndex): Promise<Uint8Array[]> {

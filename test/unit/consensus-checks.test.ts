@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  checkBlock,
-  checkCoinbaseLock,
-  checkTransaction,
-  contextualCheckBlock,
-} from '../../src/consensus/checks.ts'
+import { checkBlock, checkTransaction, contextualCheckBlock } from '../../src/consensus/checks.ts'
 import { findWitnessCommitment } from '../../src/consensus/coinbase.ts'
 import { MAX_MONEY, REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
@@ -13,7 +8,6 @@ import { Block, BlockHeader, decodeBlock, merkleRoot } from '../../src/primitive
 import { EMPTY, hexToBytes } from '../../src/primitives/bytes.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import {
-  decodeTransaction,
   NULL_OUTPOINT,
   Transaction,
   type TransactionFields,
@@ -21,7 +15,6 @@ import {
   unsignedInput,
 } from '../../src/primitives/transaction.ts'
 import { type MineOptions, type TestBlock, TestChain } from '../support/chain-builder.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
 
 const chain = new TestChain()
 const { miner, params } = chain
@@ -116,45 +109,6 @@ test('a transaction of 64 bytes without its witness is refused, one byte less or
   assert.equal(sized(3), 'ok')
   assert.equal(sized(4), 'invalid bad-txns-size')
   assert.equal(sized(5), 'ok')
-})
-
-interface SizeVector {
-  readonly comment: string
-  readonly tx: string
-  readonly valid: boolean
-}
-
-vectorTest('BIP54: sizes of transactions', vectors<SizeVector[]>('bip54/txsize.json'), (found, t) => {
-  for (const { comment, tx, valid } of found) {
-    const decoded = decodeTransaction(hexToBytes(tx))
-    assert.ok(decoded.ok, comment)
-    // Their outputs are of Bitcoin's older types: what counts is whether the size is the fault.
-    const result = checkTransaction(decoded.value, REGTEST)
-    assert.equal(!result.ok && result.code === 'bad-txns-size', !valid, comment)
-  }
-  t.diagnostic(`${found.length} transactions`)
-})
-
-interface CoinbaseVector {
-  readonly comment: string
-  readonly block_chain: readonly string[]
-  readonly valid: boolean
-}
-
-vectorTest('BIP54: locks of coinbases', vectors<CoinbaseVector[]>('bip54/coinbases.json'), (found, t) => {
-  for (const { comment, block_chain, valid } of found) {
-    const results = block_chain.slice(1).map((hex, position) => {
-      const decoded = decodeBlock(hexToBytes(hex))
-      assert.ok(decoded.ok, comment)
-      return checkCoinbaseLock(decoded.value.transactions[0], position + 1)
-    })
-    assert.equal(
-      results.every(({ ok }) => ok),
-      valid,
-      comment,
-    )
-  }
-  t.diagnostic(`${found.length} chains`)
 })
 
 function mined(transactions: readonly Transaction[], options?: MineOptions): TestBlock {

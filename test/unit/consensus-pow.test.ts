@@ -5,7 +5,6 @@ import { PUBLIC, REGTEST } from '../../src/consensus/params.ts'
 import {
   asertTarget,
   blockWork,
-  checkProofOfWork,
   decodeCompact,
   encodeCompact,
   hashToNumber,
@@ -13,46 +12,8 @@ import {
   nextBits,
   targetOf,
 } from '../../src/consensus/pow.ts'
-import { decodeHeader } from '../../src/primitives/block.ts'
-import { hexToBytes, reversed } from '../../src/primitives/bytes.ts'
-import { vectors, vectorTest, vectorText } from '../support/vectors.ts'
 
 const MAINNET_LIMIT = 0xffffn << 208n
-
-const asertRuns = Array.from({ length: 12 }, (_, i) => `asert/run${String(i + 1).padStart(2, '0')}.txt`)
-  .map(vectorText)
-  .filter((run) => run !== undefined)
-
-vectorTest(
-  'ASERT gives the targets of the published runs',
-  asertRuns.length > 0 ? asertRuns : undefined,
-  (runs, t) => {
-    let cases = 0
-    for (const run of runs) {
-      const setting = (name: string): string => {
-        const match = new RegExp(`##   ${name}: (\\S+)`).exec(run)
-        assert.ok(match, name)
-        return match[1]
-      }
-      const anchorHeight = BigInt(setting('anchor height'))
-      for (const line of run.split('\n')) {
-        if (line === '' || line.startsWith('#')) continue
-        const [iteration, height, time, bits] = line.trim().split(/\s+/)
-        const target = asertTarget({
-          anchorTarget: targetOf(Number(setting('anchor nBits'))),
-          timeDiff: BigInt(time) - BigInt(setting('anchor parent time')),
-          heightDiff: BigInt(height) - anchorHeight,
-          spacing: 600n,
-          halfLife: 172_800n,
-          limit: MAINNET_LIMIT,
-        })
-        assert.equal(encodeCompact(target), Number(bits), `${setting('anchor nBits')} row ${iteration}`)
-        cases++
-      }
-    }
-    t.diagnostic(`${cases} rows of ${runs.length} runs`)
-  },
-)
 
 test('ASERT stays between 1 and the limit however far the clocks are off', () => {
   const bounded = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n })
@@ -122,65 +83,6 @@ test('a compact target overflows from 2^256 on, whatever its size byte', () => {
   for (const bits of fitting) assert.ok(!decodeCompact(bits).overflow, bits.toString(16))
   for (const bits of overflowing) assert.ok(decodeCompact(bits).overflow, bits.toString(16))
 })
-
-interface CompactVectors {
-  readonly set_compact: readonly {
-    readonly compact: string
-    readonly target: string
-    readonly recompact: string
-    readonly negative: boolean
-    readonly overflow: boolean
-  }[]
-  readonly get_compact: readonly { readonly target: string; readonly compact: string }[]
-  readonly check_proof_of_work_mainnet_must_fail: readonly {
-    readonly name: string
-    readonly bits: string
-    readonly hash: string
-  }[]
-}
-
-vectorTest(
-  'compact targets are those of Bitcoin Core',
-  vectors<CompactVectors>('pow/compact_target.json'),
-  (found, t) => {
-    for (const { compact, target, recompact, negative, overflow } of found.set_compact) {
-      const decoded = decodeCompact(Number(compact))
-      assert.equal(decoded.negative, negative, compact)
-      assert.equal(decoded.overflow, overflow, compact)
-      if (overflow) continue
-      assert.equal(decoded.target, BigInt(`0x${target}`), compact)
-      assert.equal(encodeCompact(decoded.target, decoded.negative), Number(recompact), compact)
-    }
-    for (const { target, compact } of found.get_compact)
-      assert.equal(encodeCompact(BigInt(`0x${target}`)), Number(compact))
-    const mustFail = found.check_proof_of_work_mainnet_must_fail
-    for (const { name, bits, hash } of mustFail) {
-      const bytes = reversed(hexToBytes(hash.padStart(64, '0')))
-      assert.equal(meetsTarget(bytes, Number(bits), 2n ** 224n - 1n), false, name)
-    }
-    t.diagnostic(`${found.set_compact.length + found.get_compact.length + mustFail.length} cases`)
-  },
-)
-
-vectorTest(
-  'the first mainnet headers link up and have their work',
-  vectorText('blocks/blockheaders-mainnet-1-11.txt'),
-  (text, t) => {
-    // Bitcoin's genesis block, to which the first header points.
-    let previous = '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f'
-    const mainnet = { ...PUBLIC, powLimitBits: 0x1d00ffff }
-    const lines = text.trim().split(/\s+/)
-    for (const line of lines) {
-      const decoded = decodeHeader(hexToBytes(line))
-      assert.ok(decoded.ok)
-      assert.equal(decoded.value.previous, previous)
-      assert.ok(checkProofOfWork(decoded.value, mainnet))
-      assert.ok(!checkProofOfWork(decoded.value, { ...mainnet, powLimitBits: 0x1c00ffff }))
-      previous = decoded.value.hash
-    }
-    t.diagnostic(`${lines.length} headers`)
-  },
-)
 
 test('a compact target survives decoding and encoding, and rounds any number down by less than 2^-15', () => {
   fc.assert(

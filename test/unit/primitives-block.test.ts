@@ -2,88 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { sats } from '../../src/primitives/amount.ts'
 import { Block, BlockHeader, decodeBlock, decodeHeader, merkleRoot } from '../../src/primitives/block.ts'
-import { concatBytes, hexToBytes } from '../../src/primitives/bytes.ts'
-import { type BlockHash, fromDisplay, sha256d } from '../../src/primitives/hashes.ts'
-import { NULL_OUTPOINT, Transaction } from '../../src/primitives/transaction.ts'
-import { pushData } from '../../src/script/opcodes.ts'
-import { encodeScriptNumber } from '../../src/script/script-number.ts'
+import { concatBytes } from '../../src/primitives/bytes.ts'
+import { sha256d } from '../../src/primitives/hashes.ts'
+import { Transaction } from '../../src/primitives/transaction.ts'
 import { anyTransactionFields } from '../support/transactions.ts'
-import { vectorBytes, vectorFiles, vectors, vectorTest, vectorText } from '../support/vectors.ts'
-
-const MAINNET_GENESIS = '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f' as BlockHash
-
-vectorTest('real blocks', vectorFiles('blocks', /^block.*\.raw$/), (files, context) => {
-  for (const file of files) {
-    const bytes = vectorBytes(file)!
-    const decoded = decodeBlock(bytes)
-    assert(decoded.ok, file)
-    const { header, transactions, weight } = decoded.value
-    const { root, repeated } = merkleRoot(transactions.map((tx) => tx.txidBytes))
-    assert.deepEqual(root, header.merkleRoot)
-    assert.equal(repeated, false)
-    const witnesses = transactions.reduce((sum, tx) => sum + tx.bytes.length - tx.strippedSize, 0)
-    assert.equal(weight, (bytes.length - witnesses) * 4 + witnesses)
-    assert(transactions[0].isCoinbase && !transactions.slice(1).some((tx) => tx.isCoinbase))
-    const rebuilt = transactions.map((tx) => Transaction.of(tx))
-    assert.deepEqual(Block.of(BlockHeader.of(header), rebuilt).bytes, bytes)
-    for (const wrong of [bytes.subarray(0, -1), concatBytes(bytes, Uint8Array.of(0))])
-      assert.equal(decodeBlock(wrong).ok, false)
-    context.diagnostic(`${file}: ${header.hash}, ${transactions.length} transactions`)
-  }
-})
-
-vectorTest('mainnet block 413567 has its hash', vectorBytes('blocks/block413567.raw'), (bytes) => {
-  const decoded = decodeHeader(bytes.subarray(0, 80))
-  assert(decoded.ok)
-  assert.equal(decoded.value.hash, '0000000000000000025aff8be8a55df8f89c77296db6198f272d6577325d4069')
-})
-
-vectorTest('mainnet headers', vectorText('blocks/blockheaders-mainnet-1-11.txt'), (text, context) => {
-  let previous = MAINNET_GENESIS
-  const lines = text.trim().split('\n')
-  for (const line of lines) {
-    const decoded = decodeHeader(hexToBytes(line.trim()))
-    assert(decoded.ok)
-    assert.equal(decoded.value.previous, previous)
-    assert.deepEqual(BlockHeader.of(decoded.value).bytes, decoded.value.bytes)
-    previous = decoded.value.hash
-  }
-  context.diagnostic(`${lines.length} headers`)
-})
-
-vectorTest(
-  'blocks mined upon mainnet genesis, rebuilt from times and nonces: each has its proof of work',
-  vectors<{ timestamps: number[]; nonces: number[] }>('blocks/mainnet_alt.json'),
-  ({ timestamps, nonces }, context) => {
-    const scriptPubKey = hexToBytes('76a914eadbac7f36c37e39361168b7aaee3cb24a25312d88ac')
-    let previousHash = fromDisplay(MAINNET_GENESIS)
-    timestamps.forEach((time, index) => {
-      const height = index + 1
-      const scriptSig = height <= 16 ? Uint8Array.of(0x50 + height, 0) : pushData(encodeScriptNumber(height))
-      const coinbase = Transaction.of({
-        version: 2,
-        inputs: [{ prevout: NULL_OUTPOINT, scriptSig, sequence: 0xffffffff, witness: [] }],
-        outputs: [{ value: sats(50e8), scriptPubKey }],
-        lockTime: 0,
-      })
-      const bits = height < 2016 ? 0x1d00ffff : 0x1c3fffc0
-      const nonce = nonces[index]
-      const header = BlockHeader.of({
-        version: 0x20000000,
-        previousHash,
-        merkleRoot: coinbase.txidBytes,
-        time,
-        bits,
-        nonce,
-      })
-      assert(header.hash.startsWith('00000000'), `height ${height}`)
-      previousHash = header.hashBytes
-    })
-    context.diagnostic(`${timestamps.length} blocks`)
-  },
-)
 
 const anyBlock = fc
   .tuple(

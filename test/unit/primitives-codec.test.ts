@@ -2,41 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import { compactSizeLength, DecodeError, decodeWith, Reader, Writer } from '../../src/primitives/codec.ts'
 import type { Result } from '../../src/primitives/result.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
-
-interface CompactSizes {
-  decode: { hex: string; value?: string; error?: string }[]
-  roundtrip: { value: string; hex: string }[]
-}
 
 function decodeCompactSize(bytes: Uint8Array): Result<number> {
   return decodeWith(bytes, 'compact-size', (reader) => reader.compactSize())
 }
-
-vectorTest(
-  'CompactSize vectors of Bitcoin Core',
-  vectors<CompactSizes>('serialization/compact_size.json'),
-  ({ decode, roundtrip }, context) => {
-    for (const { hex, value, error } of decode) {
-      const decoded = decodeCompactSize(hexToBytes(hex))
-      if (error !== undefined) assert.equal(decoded.ok, false, hex)
-      else assert.deepEqual(decoded, { ok: true, value: Number(value) }, hex)
-    }
-    // No list or string is longer than 2^53 - 1, so values beyond are refused whatever their encoding.
-    const ours = roundtrip.filter(({ value }) => Number.isSafeInteger(Number(value)))
-    for (const { value, hex } of ours) {
-      const number = Number(value)
-      assert.equal(bytesToHex(new Writer().compactSize(number).finish()), hex)
-      assert.deepEqual(decodeCompactSize(hexToBytes(hex)), { ok: true, value: number }, hex)
-    }
-    for (const { value, hex } of roundtrip)
-      if (!ours.some((row) => row.value === value)) assert.equal(decodeCompactSize(hexToBytes(hex)).ok, false)
-    context.diagnostic(`${decode.length} decoded, ${roundtrip.length} both ways`)
-  },
-)
 
 test('a CompactSize has one encoding', () => {
   const starts = fc.oneof(fc.nat(), fc.maxSafeInteger().map(Math.abs), fc.constantFrom(0xfc, 0xfd, 0xffff))

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import * as scure from '@scure/btc-signer'
 import fc from 'fast-check'
 import { sats } from '../../src/primitives/amount.ts'
-import { bytesToHex, concatBytes, hexToBytes } from '../../src/primitives/bytes.ts'
+import { concatBytes, hexToBytes } from '../../src/primitives/bytes.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import {
   decodeTransaction,
@@ -16,55 +16,6 @@ import {
 } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
 import { anyTransactionFields } from '../support/transactions.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
-
-interface Fixture {
-  description: string
-  id: string
-  hash: string
-  hex: string
-  whex?: string
-  raw: { version: number; ins: unknown[]; outs: unknown[]; locktime: number }
-  coinbase: boolean
-  virtualSize: number
-  weight: number
-}
-
-interface Fixtures {
-  valid: Fixture[]
-  invalid: { fromBuffer: { exception: string; hex: string }[] }
-}
-
-const fixtures = vectors<Fixtures>('serialization/bitcoinjs_transaction.json')
-
-vectorTest('bitcoinjs fixtures: valid transactions', fixtures, ({ valid }, context) => {
-  for (const fixture of valid) {
-    const bytes = hexToBytes(fixture.whex || fixture.hex)
-    const decoded = decodeTransaction(bytes)
-    assert(decoded.ok, fixture.description)
-    const { value: tx } = decoded
-    assert.equal(tx.txid, fixture.id)
-    assert.equal(bytesToHex(tx.txidBytes), fixture.hash)
-    assert.equal(bytesToHex(tx.strippedBytes), fixture.hex)
-    assert.equal(tx.hasWitness, Boolean(fixture.whex))
-    assert.equal(tx.wtxidBytes === tx.txidBytes, !fixture.whex)
-    assert.deepEqual([tx.weight, tx.vsize], [fixture.weight, fixture.virtualSize], fixture.description)
-    assert.equal(tx.isCoinbase, fixture.coinbase)
-    const { version, ins, outs, locktime } = fixture.raw
-    assert.deepEqual(
-      [tx.version, tx.inputs.length, tx.outputs.length, tx.lockTime],
-      [version, ins.length, outs.length, locktime],
-    )
-    assert.deepEqual(Transaction.of(tx).bytes, bytes)
-  }
-  context.diagnostic(`${valid.length} transactions`)
-})
-
-vectorTest('bitcoinjs fixtures: invalid bytes', fixtures, ({ invalid }, context) => {
-  for (const { hex, exception } of invalid.fromBuffer)
-    assert.equal(decodeTransaction(hexToBytes(hex)).ok, false, exception)
-  context.diagnostic(`${invalid.fromBuffer.length} byte strings`)
-})
 
 test('decoding is the inverse of encoding', () => {
   fc.assert(

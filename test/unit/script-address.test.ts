@@ -2,79 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
-import {
-  addressOf,
-  decodeAddress,
-  decodeSegwitAddress,
-  encodeAddress,
-  encodeSegwitAddress,
-} from '../../src/script/address.ts'
+import { hexToBytes } from '../../src/primitives/bytes.ts'
+import { addressOf, decodeAddress, encodeAddress, encodeSegwitAddress } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
-
-interface Bip350 {
-  valid: { string: string }[]
-  invalid: { string: string; string_bytes_hex?: string; reason: string }[]
-  address_valid: { address: string; scriptPubKey: string }[]
-  address_invalid: { address: string; reason: string }[]
-}
-
-/** The codes that stand for each reason that BIP350 gives. */
-const codesOf: Record<string, string[]> = {
-  'Invalid checksum (Bech32 instead of Bech32m)': ['address-encoding'],
-  'Invalid checksum (Bech32m instead of Bech32)': ['address-encoding'],
-  'Invalid character in checksum': ['address-character'],
-  'Invalid witness version': ['address-version'],
-  'Mixed case': ['address-mixed-case'],
-  'Empty data section': ['address-format'],
-}
-
-const bip350 = vectors<Bip350>('bech32/bip350_bech32m.json')
-
-vectorTest('BIP350: valid addresses', bip350, ({ address_valid }, context) => {
-  for (const { address, scriptPubKey } of address_valid) {
-    const decoded = decodeSegwitAddress(address)
-    assert(decoded.ok, address)
-    const { version, program } = decoded.value
-    const opcode = version === 0 ? 0 : 0x50 + version
-    assert.equal(bytesToHex(Uint8Array.of(opcode, program.length, ...program)), scriptPubKey)
-    assert.equal(encodeSegwitAddress(decoded.value), address.toLowerCase())
-    const taproot = version === 1 && program.length === 32
-    const ours = decodeAddress(address, decoded.value.prefix)
-    assert.equal(ours.ok, taproot)
-    if (ours.ok) assert.equal(bytesToHex(ours.value), scriptPubKey)
-  }
-  context.diagnostic(`${address_valid.length} addresses`)
-})
-
-vectorTest('BIP350: invalid addresses', bip350, ({ address_invalid }, context) => {
-  for (const { address, reason } of address_invalid) {
-    if (reason === 'Invalid human-readable part') {
-      for (const prefix of ['bc', 'tb'])
-        assert.equal(codeOf(decodeAddress(address, prefix)), 'address-prefix')
-      continue
-    }
-    const expected = codesOf[reason] ?? ['address-length']
-    assert(expected.includes(codeOf(decodeSegwitAddress(address))), `${address}: ${reason}`)
-  }
-  context.diagnostic(`${address_invalid.length} addresses`)
-})
-
-vectorTest('BIP350: checksums and forms of bare strings', bip350, ({ valid, invalid }, context) => {
-  // The valid strings hold no witness program, but what is wrong with them as addresses is never their checksum.
-  for (const { string } of valid)
-    assert(!['address-checksum', 'address-character'].includes(codeOf(decodeSegwitAddress(string))), string)
-  for (const { string, string_bytes_hex } of invalid) {
-    const text = string_bytes_hex ? String.fromCharCode(...hexToBytes(string_bytes_hex)) : string
-    const code = codeOf(decodeSegwitAddress(text))
-    assert(
-      ['address-checksum', 'address-character', 'address-format', 'address-mixed-case'].includes(code),
-      text,
-    )
-  }
-  context.diagnostic(`${valid.length} valid, ${invalid.length} invalid`)
-})
 
 const outputKeys = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const prefixes = fc.stringMatching(/^[a-z]{1,16}$/)

@@ -1,7 +1,6 @@
 /** Promises: signature messages are BIP341's and BIP342's, and what the inputs share is hashed once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { schnorr } from '@noble/curves/secp256k1.js'
 import * as scure from '@scure/btc-signer'
 import { tapLeafHash } from '@scure/btc-signer/payment.js'
 import fc from 'fast-check'
@@ -11,113 +10,9 @@ import { sha256, sha256d } from '../../src/primitives/hashes.ts'
 import { decodeTransaction, Transaction } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
 import { hashAnnex, SighashCache } from '../../src/script/sighash.ts'
-import { p2trScript, tapTweak, tweakSecretKey } from '../../src/script/taproot.ts'
-import { verifyChecks } from '../../src/script/verify-input.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
+import { p2trScript } from '../../src/script/taproot.ts'
 
 const HASH_TYPES = [0x00, 0x01, 0x02, 0x03, 0x81, 0x82, 0x83]
-
-interface WalletVectors {
-  keyPathSpending: {
-    given: { rawUnsignedTx: string; utxosSpent: { scriptPubKey: string; amountSats: number }[] }
-    intermediary: Record<string, string>
-    inputSpending: {
-      given: { txinIndex: number; internalPrivkey: string; merkleRoot: string | null; hashType: number }
-      intermediary: {
-        internalPubkey: string
-        tweak: string
-        tweakedPrivkey: string
-        sigMsg: string
-        sigHash: string
-      }
-      expected: { witness: string[] }
-    }[]
-    auxiliary: { fullySignedTx: string }
-  }[]
-}
-
-function decoded(hex: string): Transaction {
-  const result = decodeTransaction(hexToBytes(hex))
-  assert(result.ok)
-  return result.value
-}
-
-vectorTest(
-  'BIP341 wallet vectors: keyPathSpending',
-  vectors<WalletVectors>('bip341/wallet-test-vectors.json'),
-  ({ keyPathSpending }, context) => {
-    for (const { given, intermediary, inputSpending, auxiliary } of keyPathSpending) {
-      const spentOutputs = packOutputs(
-        given.utxosSpent.map(({ scriptPubKey, amountSats }) => ({
-          value: sats(amountSats),
-          scriptPubKey: hexToBytes(scriptPubKey),
-        })),
-      )
-      const sighashes = new SighashCache(decoded(given.rawUnsignedTx), spentOutputs)
-      assert.deepEqual(
-        {
-          hashAmounts: bytesToHex(sighashes.shaAmounts),
-          hashOutputs: bytesToHex(sighashes.shaOutputs),
-          hashPrevouts: bytesToHex(sighashes.shaPrevouts),
-          hashScriptPubkeys: bytesToHex(sighashes.shaScriptPubKeys),
-          hashSequences: bytesToHex(sighashes.shaSequences),
-        },
-        intermediary,
-      )
-      const signed = decoded(auxiliary.fullySignedTx)
-      for (const { given, intermediary, expected } of inputSpending) {
-        const root = given.merkleRoot === null ? undefined : hexToBytes(given.merkleRoot)
-        const secretKey = hexToBytes(given.internalPrivkey)
-        const internalKey = schnorr.getPublicKey(secretKey)
-        assert.equal(bytesToHex(internalKey), intermediary.internalPubkey)
-        assert.equal(bytesToHex(tapTweak(internalKey, root)), intermediary.tweak)
-        const tweaked = tweakSecretKey(secretKey, root)
-        assert.equal(bytesToHex(tweaked), intermediary.tweakedPrivkey)
-        const message = sighashes.message(given.txinIndex, given.hashType)
-        const sighash = sighashes.sighash(given.txinIndex, given.hashType)
-        assert(message && sighash)
-        assert.equal(bytesToHex(message), intermediary.sigMsg)
-        assert.equal(bytesToHex(sighash), intermediary.sigHash)
-        const signature = schnorr.sign(sighash, tweaked, new Uint8Array(32))
-        const suffix = given.hashType === 0 ? [] : [given.hashType]
-        assert.deepEqual([bytesToHex(Uint8Array.of(...signature, ...suffix))], expected.witness)
-        assert.deepEqual(signed.inputs[given.txinIndex].witness.map(bytesToHex), expected.witness)
-      }
-      // Inputs that are not P2TR stand in this transaction: the first of them is where verification ends.
-      const outcome = verifyChecks([{ transaction: signed.bytes, spentOutputs }])
-      assert(!outcome.ok)
-      assert.equal(outcome.code, 'bad-txns-nonstandard-inputs')
-      context.diagnostic(`${inputSpending.length} inputs`)
-    }
-  },
-)
-
-interface Fixtures {
-  taprootSigning: {
-    utxos: { scriptHex: string; value: number }[]
-    txHex: string
-    cases: { vin: number; typeHex: string; hash: string }[]
-  }[]
-}
-
-vectorTest(
-  'bitcoinjs fixtures: taproot signature hashes',
-  vectors<Fixtures>('serialization/bitcoinjs_transaction.json'),
-  ({ taprootSigning }, context) => {
-    for (const { utxos, txHex, cases } of taprootSigning) {
-      const spent = utxos.map(({ scriptHex, value }) => ({
-        value: sats(value),
-        scriptPubKey: hexToBytes(scriptHex),
-      }))
-      const sighashes = new SighashCache(decoded(txHex), packOutputs(spent))
-      for (const { vin, typeHex, hash } of cases) {
-        const sighash = sighashes.sighash(vin, Number.parseInt(typeHex, 16))
-        assert.equal(sighash && bytesToHex(sighash), hash)
-      }
-      context.diagnostic(`${cases.length} hashes`)
-    }
-  },
-)
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const u32 = fc.integer({ min: 0, max: 0xffffffff })

@@ -4,46 +4,14 @@ import { test } from 'node:test'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import * as scure from '@scure/btc-signer/utils.js'
 import fc from 'fast-check'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
-import { addressOf } from '../../src/script/address.ts'
+import { hexToBytes } from '../../src/primitives/bytes.ts'
 import {
   isNullData,
   outputKeyOf,
   p2trScript,
   taprootOutputKey,
-  tapTweak,
   tweakSecretKey,
 } from '../../src/script/taproot.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
-
-interface WalletVectors {
-  scriptPubKey: {
-    given: { internalPubkey: string }
-    intermediary: { merkleRoot: string | null; tweak: string; tweakedPubkey: string }
-    expected: { scriptPubKey: string; bip350Address: string; scriptPathControlBlocks?: string[] }
-  }[]
-}
-
-vectorTest(
-  'BIP341 wallet vectors: scriptPubKey',
-  vectors<WalletVectors>('bip341/wallet-test-vectors.json'),
-  ({ scriptPubKey: rows }, context) => {
-    for (const { given, intermediary, expected } of rows) {
-      const internalKey = hexToBytes(given.internalPubkey)
-      const root = intermediary.merkleRoot === null ? undefined : hexToBytes(intermediary.merkleRoot)
-      assert.equal(bytesToHex(tapTweak(internalKey, root)), intermediary.tweak)
-      const tweaked = taprootOutputKey(internalKey, root)
-      assert(tweaked)
-      assert.equal(bytesToHex(tweaked.outputKey), intermediary.tweakedPubkey)
-      const script = p2trScript(tweaked.outputKey)
-      assert.equal(bytesToHex(script), expected.scriptPubKey)
-      assert.equal(addressOf(script, 'bc'), expected.bip350Address)
-      for (const block of expected.scriptPathControlBlocks ?? [])
-        assert.equal((hexToBytes(block)[0] & 1) === 1, tweaked.oddY)
-    }
-    context.diagnostic(`${rows.length} outputs`)
-  },
-)
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 /** A number below the group order, and not zero. */

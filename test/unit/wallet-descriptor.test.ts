@@ -5,10 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bytesToHex } from '../../src/primitives/bytes.ts'
-import { p2trScript } from '../../src/script/taproot.ts'
 import { descriptorChecksum, HARDENED, parseDescriptor } from '../../src/wallet/descriptor.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
 import { codeOf, value } from '../support/wallets.ts'
 
 const XPUB =
@@ -72,31 +69,3 @@ test('one wrong character is noticed by the checksum', () => {
     }),
   )
 })
-
-interface DescriptorVectors {
-  readonly valid: readonly { readonly descriptor: string; readonly scripts: readonly string[] }[]
-  readonly invalid: readonly { readonly descriptor: string }[]
-}
-
-vectorTest(
-  'BIP386',
-  vectors<DescriptorVectors>('descriptors/bip386_tr.json'),
-  ({ valid, invalid }, context) => {
-    let ran = 0
-    for (const { descriptor, scripts } of valid) {
-      const expression = descriptor.slice(3, -1)
-      const covered = !/prv|^[KL5]/.test(expression) && !expression.includes(',')
-      const parsed = parseDescriptor(descriptor)
-      assert.equal(parsed.ok, covered, descriptor)
-      if (!parsed.ok) continue
-      scripts.forEach((script, index) => {
-        assert.equal(bytesToHex(p2trScript(parsed.value.derive(0, index).outputKey)), script)
-      })
-      ran++
-    }
-    for (const { descriptor } of invalid) assert.equal(parseDescriptor(descriptor).ok, false, descriptor)
-    context.diagnostic(
-      `${ran} valid and ${invalid.length} invalid cases; ${valid.length - ran} with private keys or script trees are refused`,
-    )
-  },
-)

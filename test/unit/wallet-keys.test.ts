@@ -1,23 +1,13 @@
 /** Promise: words and keys are those of BIP39, BIP32 and BIP86, and a mistyped word is named. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HDKey } from '@scure/bip32'
-import { mnemonicToSeedSync } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import fc from 'fast-check'
 import { PUBLIC, REGTEST } from '../../src/consensus/params.ts'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
-import { encodeAddress } from '../../src/script/address.ts'
+import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { coinType } from '../../src/wallet/coin-type.ts'
-import { accountDescriptor, HARDENED } from '../../src/wallet/descriptor.ts'
-import {
-  createEntropy,
-  deriveAccount,
-  entropyToWords,
-  masterKey,
-  wordsToEntropy,
-} from '../../src/wallet/keys.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
+import { HARDENED } from '../../src/wallet/descriptor.ts'
+import { createEntropy, entropyToWords, wordsToEntropy } from '../../src/wallet/keys.ts'
 import { codeOf, seededRandom, value, WORDS } from '../support/wallets.ts'
 
 test('fresh words are read back, however they are typed', () => {
@@ -71,76 +61,3 @@ test("no network has Bitcoin's coin type, and networks differ", () => {
     }),
   )
 })
-
-interface Bip86Vectors {
-  readonly mnemonic: string
-  readonly rootpriv: string
-  readonly keys: readonly {
-    readonly path: string
-    readonly xpub: string
-    readonly internal_key?: string
-    readonly output_key?: string
-    readonly address?: string
-  }[]
-}
-
-vectorTest(
-  'BIP86',
-  vectors<Bip86Vectors>('bip86/bip86_vectors.json'),
-  ({ mnemonic, rootpriv, keys }, context) => {
-    const entropy = value(wordsToEntropy(mnemonic))
-    assert.equal(masterKey(entropy).privateExtendedKey, rootpriv)
-    const { descriptor, key } = deriveAccount(entropy, 0)
-    for (const { path, xpub, internal_key, output_key, address } of keys) {
-      const [branch, index] = path.split('/').slice(4).map(Number)
-      if (branch === undefined) {
-        assert.equal(key.publicExtendedKey, xpub)
-        continue
-      }
-      const derived = descriptor.derive(branch, index)
-      assert.equal(bytesToHex(derived.internalKey), internal_key)
-      assert.equal(bytesToHex(derived.outputKey), output_key)
-      assert.equal(encodeAddress(derived.outputKey, 'bc'), address)
-    }
-    context.diagnostic(`${keys.length} keys`)
-  },
-)
-
-vectorTest('BIP39', vectors<string[][]>('bip39/trezor_english.json'), (rows, context) => {
-  for (const [entropy, words, seed, xprv] of rows) {
-    assert.equal(entropyToWords(hexToBytes(entropy)), words)
-    assert.equal(bytesToHex(value(wordsToEntropy(words))), entropy)
-    // The vectors carry BIP39's optional passphrase, which this wallet never uses.
-    const derived = mnemonicToSeedSync(words, 'TREZOR')
-    assert.equal(bytesToHex(derived), seed)
-    assert.equal(HDKey.fromMasterSeed(derived).privateExtendedKey, xprv)
-  }
-  context.diagnostic(`${rows.length} cases`)
-})
-
-interface Bip32Vectors {
-  readonly valid: readonly {
-    readonly seed: string
-    readonly chains: readonly { readonly path: string; readonly xpub: string }[]
-  }[]
-  readonly invalid_extended_keys: readonly { readonly key: string; readonly reason: string }[]
-}
-
-vectorTest(
-  'BIP32',
-  vectors<Bip32Vectors>('bip32/bip32_vectors.json'),
-  ({ valid, invalid_extended_keys }, context) => {
-    let ran = 0
-    for (const { seed, chains } of valid) {
-      const master = HDKey.fromMasterSeed(hexToBytes(seed))
-      for (const { path, xpub } of chains) {
-        assert.equal(master.derive(path).publicExtendedKey, xpub)
-        ran++
-      }
-    }
-    const origin = { fingerprint: 0, path: [] }
-    for (const { key, reason } of invalid_extended_keys)
-      assert.throws(() => accountDescriptor(key, origin), Error, reason)
-    context.diagnostic(`${ran} keys derived, ${invalid_extended_keys.length} refused`)
-  },
-)

@@ -17,7 +17,6 @@ import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
 import type { LocalSigner } from '../../src/wallet/local-signer.ts'
 import { isBox, openBox, sealBox } from '../../src/wallet/passphrase-box.ts'
 import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
 import {
   codeOf,
   ManualClock,
@@ -349,18 +348,3 @@ test("of a payment with another's coin only our input is signed", async () => {
   assert.equal(signed.getInput(0).tapKeySig?.length, 64)
   assert.equal(signed.getInput(1).tapKeySig, undefined)
 })
-
-interface SignerVectors {
-  readonly fails_signer_checks: readonly { readonly hex: string; readonly case: string }[]
-}
-
-vectorTest(
-  "BIP174's PSBTs that a signer must refuse",
-  vectors<SignerVectors>('psbt/bip174_psbt.json'),
-  async (rows, context) => {
-    const signer = await unlockedSigner()
-    for (const { hex, case: name } of rows.fails_signer_checks)
-      assert.equal((await signer.signPsbt(Uint8Array.from(Buffer.from(hex, 'hex')))).ok, false, name)
-    context.diagnostic(`${rows.fails_signer_checks.length} cases`)
-  },
-)

@@ -3,11 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { sats } from '../../src/primitives/amount.ts'
-import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
 import { MAX_PSBT_BYTES, Psbt } from '../../src/wallet/psbt.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
 import { codeOf, value, WORDS } from '../support/wallets.ts'
 
 const { descriptor } = deriveAccount(value(wordsToEntropy(WORDS)), 1)
@@ -73,22 +71,3 @@ test('bytes with one bit flipped are refused or read, never thrown at', () => {
   )
   assert.equal(codeOf(Psbt.parse(new Uint8Array(MAX_PSBT_BYTES + 1))), 'psbt-invalid')
 })
-
-interface PsbtVectors {
-  readonly valid: readonly { readonly case: string; readonly hex: string }[]
-  readonly invalid: readonly { readonly case: string; readonly hex: string }[]
-}
-
-for (const file of ['bip174_psbt', 'bip371_taproot'])
-  vectorTest(file, vectors<PsbtVectors>(`psbt/${file}.json`), ({ valid, invalid }, context) => {
-    // Outputs without inputs: read as a network transaction these bytes are another one (BIP144), and there is
-    // nothing to sign.
-    const usable = valid.filter((row) => row.case !== 'PSBT with 0 inputs')
-    for (const row of usable)
-      assert.equal(bytesToHex(value(Psbt.parse(hexToBytes(row.hex))).bytes), row.hex, row.case)
-    for (const row of invalid) assert.equal(codeOf(Psbt.parse(hexToBytes(row.hex))), 'psbt-invalid', row.case)
-    const skipped = valid.length - usable.length
-    context.diagnostic(
-      `${usable.length} valid and ${invalid.length} invalid cases; ${skipped} without inputs not applicable`,
-    )
-  })

@@ -4,10 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
-import { OK } from '../../src/primitives/result.ts'
 import { decodeAddress, encodeAddress } from '../../src/script/address.ts'
 import { formatPaymentLink, parsePaymentLink } from '../../src/wallet/uri.ts'
-import { vectors, vectorTest } from '../support/vectors.ts'
 
 const ADDRESS = encodeAddress(new Uint8Array(32).fill(7), REGTEST.addressPrefix)
 const check = (address: string) => decodeAddress(address, REGTEST.addressPrefix)
@@ -63,18 +61,3 @@ test('nothing that is typed makes it throw', () => {
     ),
   )
 })
-
-interface UriCase {
-  readonly uri: string
-  readonly valid: boolean
-}
-
-vectorTest(
-  'the examples of BIP21, with its scheme',
-  vectors<UriCase[]>('bip21/bip21_examples.json'),
-  (cases, context) => {
-    for (const { uri, valid } of cases)
-      assert.equal(parsePaymentLink(uri, () => OK, 'bitcoin').ok, valid, uri)
-    context.diagnostic(`${cases.length} cases`)
-  },
-)
