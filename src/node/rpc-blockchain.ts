@@ -3,7 +3,7 @@ import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { targetOf } from '../consensus/pow.ts'
 import type { Block } from '../primitives/block.ts'
-import { bytesToHex } from '../primitives/bytes.ts'
+import { bytesToHex, reversed } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import { outpointOf } from '../primitives/transaction.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
@@ -131,6 +131,30 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
       if (level === 0) return bytesToHex(block.bytes)
       if (level === 1) return blockJson(node, index, block, 'ids')
       return blockJson(node, index, block, { spent: await node.chain.readSpentCoins(index) })
+    },
+  ),
+  method(
+    'getblockfilter',
+    'The filter of a block by BIP158: which scripts it pays or spends from; and its filter header.',
+    [blockHash(), optional(text('filtertype', 'basic, the only type'), 'basic')],
+    async (node, hash, type) => {
+      const { chain } = node
+      if (type !== 'basic')
+        throw new RpcError(
+          RPC_INVALID_ADDRESS_OR_KEY,
+          `'${type.slice(0, 40)}' is not a filtertype: the only one is basic.`,
+        )
+      const index = headerOf(node, hash)
+      const mentions = (await chain.readMentions(index, index)).get(index)
+      if (mentions === undefined)
+        throw new RpcError(
+          RPC_INVALID_ADDRESS_OR_KEY,
+          'This block has no filter here: it was never part of the active chain.',
+        )
+      return {
+        filter: bytesToHex(mentions.filter().bytes),
+        header: bytesToHex(reversed(mentions.filterHeader)),
+      }
     },
   ),
   method('getchaintips', 'Tips of all branches known.', [], (node) => {

@@ -6,7 +6,7 @@ import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
 import type { NodeCore } from './node-core.ts'
-import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
+import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import { flag, integer, list, method, optional, options, type RpcMethod, text } from './rpc-method.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
@@ -152,6 +152,42 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       requireWallet(node)
       unwrap(await node.wallet.importMetadata(labels))
       return null
+    },
+  ),
+  method(
+    'rescanblockchain',
+    'Searches the chain again for the wallet’s transactions, by the filters of its blocks.',
+    [
+      optional(integer('start_height', 'the first block to search, 0 by default', 0, 0xffffffff), 0),
+      optional(
+        integer(
+          'stop_height',
+          'the last block that has to be searched, the tip by default; those after it are searched too',
+          0,
+          0xffffffff,
+        ),
+        undefined,
+      ),
+    ],
+    async (node, start, stop) => {
+      requireWallet(node)
+      node.requireStorage()
+      const { chain, wallet } = node
+      const height = chain.headers.height(chain.tip)
+      const last = stop ?? height
+      if (start > height)
+        throw new RpcError(RPC_INVALID_PARAMETER, `Invalid start_height: the tip is block ${height}.`)
+      if (last > height)
+        throw new RpcError(RPC_INVALID_PARAMETER, `Invalid stop_height: the tip is block ${height}.`)
+      if (last < start)
+        throw new RpcError(RPC_INVALID_PARAMETER, 'stop_height must not be below start_height.')
+      unwrap(await wallet.rescan(start))
+      if ((wallet.height ?? 0) < last)
+        throw new RpcError(
+          RPC_MISC_ERROR,
+          `The search stopped at block ${wallet.height}: the body of the next one is not here. It goes on when that arrives.`,
+        )
+      return { start_height: start, stop_height: last }
     },
   ),
   method(

@@ -1,4 +1,4 @@
-/** Promise: filters are those of Bitcoin's testnet; each connected block's finds all that it pays and spends, and its header follows its parent's. */
+/** Promise: every block that was connected has its filter, which finds all that it pays and spends, and its header follows its parent's. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlockFilter, NO_FILTER_HEADER } from '../../src/chain/block-filter.ts'

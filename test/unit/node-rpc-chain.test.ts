@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { BlockFilter } from '../../src/chain/block-filter.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { decodeBlock } from '../../src/primitives/block.ts'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
@@ -271,6 +272,32 @@ test('generatetoaddress, setmocktime: blocks and time on demand, on networks for
   }
 })
 
+test('getblockfilter gives the filter of every block that was connected, and headers that follow each other', async () => {
+  const { node, block } = await paidNode()
+  const genesis = await node.rpc('getblockhash', 0)
+  assert.equal((await node.rpc('getblockfilter', genesis)).filter, '00')
+  let previous = '00'.repeat(32)
+  for (let height = 0; height <= 7; height++) {
+    const found = await node.rpc('getblockfilter', await node.rpc('getblockhash', height), 'basic')
+    const hash = sha256d(hexToBytes(found.filter))
+    const header = sha256d(Buffer.concat([hash, hexToBytes(previous).reverse()]))
+    assert.equal(found.header, bytesToHex(header.reverse()))
+    previous = found.header
+  }
+  const [output] = (await node.rpc('getblock', block, 2)).tx[1].vout
+  const { filter } = await node.rpc('getblockfilter', block)
+  const read = BlockFilter.decode(hexToBytes(block).reverse(), hexToBytes(filter))
+  assert.ok(read.ok && read.value.matchesAny([hexToBytes(output.scriptPubKey.hex)]))
+
+  // A block on a branch with less work has none.
+  const net = new TestChain(RIG_PARAMS)
+  const side = net.mineBlock(net.genesis)
+  await submit(node, side)
+  assert.equal((await node.failure('getblockfilter', side.block.hash)).code, -5)
+  assert.equal((await node.failure('getblockfilter', '11'.repeat(32))).code, -5)
+  assert.equal((await node.failure('getblockfilter', block, 'extended')).code, -5)
+})
+
 test('search finds what people paste', async () => {
   const { node, txid, block } = await paidNode()
   const found = (text: string) => node.rpc('search', text)
@@ -305,6 +332,11 @@ test('searchaddress adds up what an address received and sent, confirmed or not'
     [waiting, 0.25, null],
   )
 })
+
+function sha256d(bytes: Uint8Array): Uint8Array {
+  const once = createHash('sha256').update(bytes).digest()
+  return Uint8Array.from(createHash('sha256').update(once).digest())
+}
 
 /** A coinbase that pays itself a satoshi too much. */
 function withMore(fields: TransactionFields): TransactionFields {
