@@ -180,7 +180,7 @@ class Interpreter {
       case op.OP_NOTIF: {
         let value = false
         if (conditions.allTrue) {
-          if (stack.size < 1) fail('invalid-stack-operation')
+          stack.need(1)
           const element = stack.pop()
           // BIP342: a rule here, where it is policy in older scripts. Another true value would let anyone change the witness.
           if (element.length > 1 || (element.length === 1 && element[0] !== 1)) fail('tapscript-minimalif')
@@ -574,7 +574,8 @@ class Stack {
   }
 
   drop(count: number): void {
-    this.elements.length -= count
+    // Not by its length: setting that makes the engine reallocate.
+    for (let i = 0; i < count; i++) this.elements.pop()
   }
 
   /** Takes out the element at `depth`. */
@@ -584,7 +585,7 @@ class Stack {
     const element = elements[at]
     // By hand: `splice` would allocate.
     for (let i = at + 1; i < elements.length; i++) elements[i - 1] = elements[i]
-    elements.length--
+    elements.pop()
     return element
   }
 }
