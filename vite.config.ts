@@ -2,8 +2,12 @@
 
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { buildKernels } from './kernels/build.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
+
+// The workers load the kernels as files.
+await buildKernels()
 
 export default defineConfig({
   root: fileURLToPath(new URL('web', import.meta.url)),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { build } from 'vite'
+import { buildKernels } from '../kernels/build.ts'
 import { loadPage } from '../relay/page.ts'
 import { startServer } from '../relay/server.ts'
 import { CHROMIUM_FLAGS, findChromium } from '../test/support/chromium.ts'
@@ -15,6 +16,7 @@ const MEMORY_FLAGS = ['--js-flags=--expose-gc', '--enable-precise-memory-info']
 
 export async function runInPage(group: string): Promise<BenchResult[]> {
   const directory = await mkdtemp(join(tmpdir(), 'opentab-bench-'))
+  await buildKernels()
   await build({
     configFile: false,
     logLevel: 'warn',

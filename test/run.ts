@@ -4,6 +4,7 @@
  * one with files that runs no test has failed.
  */
 
+import { buildKernels } from '../kernels/build.ts'
 import { findChromium } from './support/chromium.ts'
 import { type Counts, MINUTE, PROJECT, runTestFiles, succeeds, testFiles } from './support/test-runs.ts'
 
@@ -45,6 +46,7 @@ async function main(asked: readonly string[]): Promise<number> {
     // Not a test: it counts only when it fails.
     if (!(await succeeds('npm', ['run', '--silent', 'check']))) add(oneFailure('The check failed.'))
   }
+  await buildKernels()
   for (const layer of LAYERS) {
     const files = isAsked(layer.name) ? await testFiles(layer.name) : []
     if (files.length === 0) continue

@@ -16,6 +16,9 @@ export interface CheckAnswer {
   readonly failure?: InputFailure & { readonly check: number }
 }
 
+/** What a check worker says: answers, and why it verifies without its kernel, more slowly. */
+export type CheckMessage = CheckAnswer | { readonly kernelFault: string }
+
 /** CompactSize count, then for each check a byte of flags, its transaction and its spent outputs, each after its CompactSize. */
 export function encodeChecks(checks: readonly TransactionCheck[]): Uint8Array {
   const size = checks.reduce(

@@ -5,7 +5,7 @@
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
 import { verifyChecks } from '../script/verify-input.ts'
 import { Channel } from './channel.ts'
-import { type CheckAnswer, type CheckRequest, encodeChecks } from './check-batch.ts'
+import { type CheckAnswer, type CheckMessage, type CheckRequest, encodeChecks } from './check-batch.ts'
 
 /** Serialised bytes of checks in one batch, about: some 15 two-input transactions, 30 ms of work with the plain verifier. */
 const BATCH_BYTES = 8_000
@@ -21,7 +21,7 @@ interface Batch {
 
 interface PoolWorker {
   readonly worker: Worker
-  readonly channel: Channel<CheckRequest, CheckAnswer>
+  readonly channel: Channel<CheckRequest, CheckMessage>
   held: number
 }
 
@@ -33,9 +33,10 @@ export class WorkerCheckPool implements CheckPool {
   private queue: Batch[] = []
   private nextId = 0
   private stopped = false
+  private kernelFaultTold = false
   private readonly log: (message: string) => void
 
-  /** `log` is told when workers can't be used and checks run on the calling thread. */
+  /** `log` is told when workers or their kernel can't be used, and what checks signatures instead. */
   constructor(threads: number, log: (message: string) => void) {
     this.log = log
     for (let i = 0; i < threads; i++) this.addWorker()
@@ -92,12 +93,25 @@ export class WorkerCheckPool implements CheckPool {
     const worker = new Worker(new URL('./check.worker.ts', import.meta.url), { type: 'module' })
     const member: PoolWorker = { worker, channel: new Channel(worker), held: 0 }
     member.channel.listen((answer) => {
+      if ('kernelFault' in answer) {
+        this.tellKernelFault(answer.kernelFault)
+        return
+      }
       member.held--
       this.answered(answer)
       this.dispatch()
     })
     worker.addEventListener('error', (event) => this.fallBack(event.message))
     this.workers.push(member)
+  }
+
+  /** Every worker loads the kernel by itself, and one cause is worth one line. */
+  private tellKernelFault(reason: string): void {
+    if (this.kernelFaultTold) return
+    this.kernelFaultTold = true
+    this.log(
+      `The signature kernel can't be used (${reason}). Signatures are checked by the plain verifier, more slowly.`,
+    )
   }
 
   /** A worker that can't run would leave checks unanswered: from then on, all of them run on this thread. */

@@ -1,0 +1,88 @@
+/**
+ * The signature kernel: what its module exports. BIP340 verification only, no secret ever enters. The caller writes signatures into
+ * the input buffer, one after another, and asks for the first that is not valid.
+ */
+import * as batch from './batch'
+import { MAX_SIGNATURES } from './terms'
+
+/** Bytes of a message that the input buffer holds. */
+const CHUNK: u32 = 4096
+
+/** A signature, 64 bytes, its key, 32, and its message or a part of it. */
+const buffer = memory.data(64 + 32 + 4096)
+
+/** Address of the input buffer. */
+export function input(): usize {
+  return buffer
+}
+
+/** Bytes of a message that the input buffer holds; longer ones are absorbed in parts. */
+export function chunk(): u32 {
+  return CHUNK
+}
+
+/** Signatures of a batch, at most. */
+export function capacity(): u32 {
+  return MAX_SIGNATURES
+}
+
+/** Adds the signature and the key in the input buffer to the batch. */
+export function begin(): void {
+  batch.begin(buffer, buffer + 64)
+}
+
+/** Adds the first `bytes` bytes of the message part in the input buffer to its message. */
+export function absorb(bytes: u32): void {
+  batch.absorb(buffer + 96, bytes)
+}
+
+/** Ends its message. */
+export function finish(): void {
+  batch.finish()
+}
+
+/** Position of the batch's first signature that is not valid, its size where all are; the batch is then forgotten. */
+export function firstInvalid(): u32 {
+  return batch.firstInvalid()
+}
+
+batch.initialize()
+
+// For tests only: the arithmetic by itself.
+export {
+  add as fieldAdd,
+  areEqual as fieldAreEqual,
+  fromBytes as fieldFromBytes,
+  halve as fieldHalve,
+  invert as fieldInvert,
+  isZero as fieldIsZero,
+  multiply as fieldMultiply,
+  negate as fieldNegate,
+  normalize as fieldNormalize,
+  normalizeWeak as fieldNormalizeWeak,
+  square as fieldSquare,
+  squareRoot as fieldSquareRoot,
+  toBytes as fieldToBytes,
+} from './field'
+export {
+  addAffine,
+  addJacobian,
+  addScaled,
+  double,
+  fromAffine,
+  isInfinity,
+  lift,
+  multiplyLambda,
+  setInfinity,
+  toAffine,
+} from './group'
+export { sum as pippengerSum } from './pippenger'
+export {
+  add as scalarAdd,
+  fromBytes as scalarFromBytes,
+  multiply as scalarMultiply,
+  negate as scalarNegate,
+  split as scalarSplit,
+} from './scalar'
+export { sum as straussSum } from './strauss'
+export { pointOf, setScalar, setSplitScalar } from './terms'
