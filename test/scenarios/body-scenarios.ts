@@ -8,13 +8,12 @@ import { OP_RETURN, pushData, pushNumber } from '../../src/script/opcodes.ts'
 import type { TestBlock } from '../support/chain-builder.ts'
 import { QUICK } from '../support/chain-nodes.ts'
 import { signKeyPath } from '../support/transactions.ts'
+import { editCoinbase, flipped, type InputChange, repetitions, withInput } from './edits.ts'
 import type { RuleId } from './rules.ts'
 import { nullData, type Scenario, type ScenarioWriter } from './scenario.ts'
 
 /** The least weight limit that a network may have, so that a block is full at once. */
 const NARROW: NetworkParams = { ...QUICK, weightLimit: 10_000 }
-/** Fields of a coinbase, changed in its one input. */
-type InputChange = Partial<TransactionFields['inputs'][0]>
 
 export const bodyScenarios: readonly Scenario[] = [
   {
@@ -85,7 +84,7 @@ export const bodyScenarios: readonly Scenario[] = [
         'bad-witness-commitment',
       )
       s.reject(
-        withCommitments(s, (right) => [changed(right, 5)]),
+        withCommitments(s, (right) => [flipped(right, 5)]),
         'bad-witness-commitment',
       )
       s.reject(
@@ -106,15 +105,15 @@ export const bodyScenarios: readonly Scenario[] = [
       )
       // The last one counts. Where it is wrong, another witness could still fit it, as far as the header says.
       s.accept(
-        withCommitments(s, (right) => [changed(right, 6), right]),
+        withCommitments(s, (right) => [flipped(right, 6), right]),
         'bad-witness-merkle-match',
       )
       s.reject(
-        withCommitments(s, (right) => [right, changed(right, 6)]),
+        withCommitments(s, (right) => [right, flipped(right, 6)]),
         'bad-witness-merkle-match',
       )
       s.reject(
-        withCommitments(s, (right) => [changed(right, 37)]),
+        withCommitments(s, (right) => [flipped(right, 37)]),
         'bad-witness-merkle-match',
       )
     },
@@ -144,7 +143,7 @@ export const bodyScenarios: readonly Scenario[] = [
         swap(s.mine(), 0, witness, 'bad-witness-nonce-size')
       swap(s.mine(), 0, [new Uint8Array(32).fill(1)], 'bad-witness-merkle-match')
       for (const change of [
-        (witness: readonly Uint8Array[]) => [changed(witness[0], 63)],
+        (witness: readonly Uint8Array[]) => [flipped(witness[0], 63)],
         (witness: readonly Uint8Array[]) => [...witness, Uint8Array.of(0x50)],
         () => [],
       ]) {
@@ -290,15 +289,6 @@ export const bodyScenarios: readonly Scenario[] = [
 /** OP_RETURN, push of 36, and the tag of BIP141. */
 const COMMITMENT_TAG = Uint8Array.of(0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed)
 
-/** Options that change the one input of a coinbase. */
-function editCoinbase(change: InputChange): { coinbase: (fields: TransactionFields) => TransactionFields } {
-  return { coinbase: (fields) => ({ ...fields, inputs: [{ ...fields.inputs[0], ...change }] }) }
-}
-
-function withInput(tx: Transaction, change: InputChange): Transaction {
-  return Transaction.of({ ...tx, inputs: [{ ...tx.inputs[0], ...change }] })
-}
-
 /** A block whose coinbase has the scripts that `scripts` makes of the right commitment, in its place. */
 function withCommitments(
   s: ScenarioWriter,
@@ -313,22 +303,4 @@ function withCommitments(
       ],
     }),
   })
-}
-
-/** Every longer list that has the same merkle root: where a level has an odd number of nodes, the last may be said again. */
-function repetitions(transactions: readonly Transaction[]): Transaction[][] {
-  const longer: Transaction[][] = []
-  let list = [...transactions]
-  for (let leaves = 1; leaves < list.length; leaves *= 2) {
-    if ((list.length / leaves) % 2 === 0) continue
-    list = [...list, ...list.slice(-leaves)]
-    longer.push(list)
-  }
-  return longer
-}
-
-function changed(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = bytes.slice()
-  copy[at] ^= 1
-  return copy
 }

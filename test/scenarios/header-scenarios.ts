@@ -1,11 +1,12 @@
 /** Headers, and the bytes that a block comes in. */
 import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../../src/consensus/headers.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import { checkProofOfWork, nextBits } from '../../src/consensus/pow.ts'
+import { nextBits } from '../../src/consensus/pow.ts'
 import { HEADER_BYTES } from '../../src/primitives/block.ts'
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import type { TestBlock } from '../support/chain-builder.ts'
 import { QUICK } from '../support/chain-nodes.ts'
+import { splice, withHeader, withoutWork } from './edits.ts'
 import type { RuleId } from './rules.ts'
 import type { Scenario, ScenarioWriter } from './scenario.ts'
 
@@ -18,15 +19,15 @@ export const headerScenarios: readonly Scenario[] = [
     write: (s) => {
       s.accept(s.mine(), 'high-hash: work', 'high-hash: limit', 'high-hash: compact form')
       const good = s.mine()
-      s.reject(withoutWork(s, good), 'high-hash: work')
+      s.reject(withoutWork(good, s.net.params), 'high-hash: work')
       // The next greater target that bits can name, and the greatest; every hash meets that one.
-      s.reject(withBits(s, good, 0x21008000), 'high-hash: limit')
-      s.reject(withBits(s, good, 0x2100ffff), 'high-hash: limit')
+      s.reject(withHeader(good, { bits: 0x21008000 }), 'high-hash: limit')
+      s.reject(withHeader(good, { bits: 0x2100ffff }), 'high-hash: limit')
       // Zero; negative; zero once the mantissa is shifted out; over 256 bits by one byte, and by the whole of it.
       for (const bits of [
         0, 0x1d000000, 0x1d800001, 0x20ffffff, 0x02000000, 0x01003456, 0x22000100, 0xff123456,
       ])
-        s.reject(withBits(s, good, bits), 'high-hash: compact form')
+        s.reject(withHeader(good, { bits: bits }), 'high-hash: compact form')
       s.accept(good, 'high-hash: work')
     },
   },
@@ -122,7 +123,7 @@ export const headerScenarios: readonly Scenario[] = [
       const good = s.mine()
       const old = s.mine([], { time: s.net.genesis.block.header.time }, good)
       s.headers([good, old], 'time-too-old')
-      s.headers([withoutWork(s, s.mine())], 'high-hash: work')
+      s.headers([withoutWork(s.mine(), s.net.params)], 'high-hash: work')
       s.headers([s.mine([], {}, s.mine([], {}))], 'prev-blk-not-found')
       s.headers([s.mine([], { header: (fields) => ({ ...fields, bits: 0x207ffffe }) })], 'bad-diffbits')
       // The one before the refused one was taken.
@@ -207,21 +208,4 @@ function aheadOfTime(
   s.defer(next, rule)
   s.time(now + 1)
   s.accept(next, rule)
-}
-
-/** The block with a nonce whose hash is above its target. */
-function withoutWork(s: ScenarioWriter, block: TestBlock): TestBlock {
-  for (let nonce = 0; ; nonce++) {
-    const changed = s.withHeader(block, (fields) => ({ ...fields, nonce }))
-    if (!checkProofOfWork(changed.block.header, s.net.params)) return changed
-  }
-}
-
-function withBits(s: ScenarioWriter, block: TestBlock, bits: number): TestBlock {
-  return s.withHeader(block, (fields) => ({ ...fields, bits }))
-}
-
-/** `bytes` with `count` of them from `at` on replaced. */
-function splice(bytes: Uint8Array, at: number, count: number, ...by: number[]): Uint8Array {
-  return concatBytes(bytes.subarray(0, at), Uint8Array.from(by), bytes.subarray(at + count))
 }

@@ -3,6 +3,7 @@ import { concatBytes } from '../../src/primitives/bytes.ts'
 import { Transaction, unsignedInput } from '../../src/primitives/transaction.ts'
 import { TestWallet } from '../support/chain-builder.ts'
 import { type KeyPathSigning, signKeyPath } from '../support/transactions.ts'
+import { flipped, withWitness } from './edits.ts'
 import type { RuleId } from './rules.ts'
 import type { Scenario, ScenarioWriter } from './scenario.ts'
 
@@ -99,14 +100,6 @@ function signed(s: ScenarioWriter, options: Partial<KeyPathSigning> = {}): Trans
   return signKeyPath(fields, [{ secretKey: s.net.miner.secretKey, value, ...options }]).transaction
 }
 
-type Witness = readonly Uint8Array[]
-
-/** The transaction with another witness of its first input. */
-export function withWitness(tx: Transaction, change: (witness: Witness) => Witness): Transaction {
-  const [first, ...others] = tx.inputs
-  return Transaction.of({ ...tx, inputs: [{ ...first, witness: change(first.witness) }, ...others] })
-}
-
 /** The transaction with this hash type behind the signature of one input. */
 function withType(tx: Transaction, position: number, hashType: number): Transaction {
   const inputs = tx.inputs.map((input, i) =>
@@ -115,11 +108,4 @@ function withType(tx: Transaction, position: number, hashType: number): Transact
       : input,
   )
   return Transaction.of({ ...tx, inputs })
-}
-
-/** A copy in which one bit of the byte at `at` differs. */
-export function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = bytes.slice()
-  copy[at] ^= 1
-  return copy
 }

@@ -5,7 +5,7 @@
 import type { NetworkParams } from '../../src/consensus/params.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { sats } from '../../src/primitives/amount.ts'
-import { Block, BlockHeader, type HeaderFields } from '../../src/primitives/block.ts'
+import { Block } from '../../src/primitives/block.ts'
 import type { BlockHash } from '../../src/primitives/hashes.ts'
 import type { Transaction, TxOutput } from '../../src/primitives/transaction.ts'
 import { OP_RETURN } from '../../src/script/opcodes.ts'
@@ -164,12 +164,6 @@ export class ScenarioWriter {
     return { value: sats(value), scriptPubKey: this.net.miner.scriptPubKey }
   }
 
-  /** The same body under a header that is changed, without the work that it would take. */
-  withHeader(block: TestBlock, change: (fields: HeaderFields) => HeaderFields): TestBlock {
-    const header = BlockHeader.of(change(block.block.header))
-    return { ...block, block: Block.of(header, block.block.transactions) }
-  }
-
   private give(bytes: Uint8Array, expected: Expected): void {
     this.steps.push({ give: 'block', bytes, expected, tip: this.tip })
   }
@@ -177,7 +171,9 @@ export class ScenarioWriter {
   /** `again`: how the block is refused a second time, where its header was never taken. */
   private refuseForEver(block: TestBlock, again: RuleId | undefined): void {
     this.give(block.block.bytes, { outcome: 'rejected', rule: again ?? 'duplicate-invalid' })
-    const child = this.mine([], {}, block)
+    // Nothing but its header is looked at, of which only the parent matters.
+    const previousHash = block.block.header.hashBytes
+    const child = this.mine([], { header: (fields) => ({ ...fields, previousHash }) }, block.parent)
     this.give(child.block.bytes, { outcome: 'rejected', rule: again ? 'prev-blk-not-found' : 'bad-prevblk' })
   }
 }

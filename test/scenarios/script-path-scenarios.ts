@@ -1,7 +1,7 @@
 /** Spends by script path (BIP341, BIP342): each way in which a script can fail, and what only just does not. */
 import { createHash } from 'node:crypto'
 import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
-import { flipped } from './key-path-scenarios.ts'
+import { flipped } from './edits.ts'
 import { judge, KEYS, type LeafSpend } from './leaf-spends.ts'
 import type { RuleId } from './rules.ts'
 import type { Scenario, ScenarioWriter } from './scenario.ts'

@@ -6,7 +6,7 @@ import type { TransactionFields, TxOutput } from '../../src/primitives/transacti
 import type { TestBlock } from '../support/chain-builder.ts'
 import { QUICK } from '../support/chain-nodes.ts'
 import { snapshotOf } from '../support/snapshots.ts'
-import { flipped } from './key-path-scenarios.ts'
+import { flipped } from './edits.ts'
 import type { RuleId } from './rules.ts'
 import type { Scenario, ScenarioWriter } from './scenario.ts'
 
