@@ -2,7 +2,15 @@
  * The mutants of a source file, and the file with all of them in it, each behind a switch: nothing is built again to try another
  * one. What only people read (types, comments, sentences of errors) has no mutants. Thread: Node's main.
  */
-import { lineOf, type Place, type SyntaxNode, walk } from '../support/instrumented-bundle.ts'
+import {
+  isTest,
+  isWithinChain,
+  lineOf,
+  nameOf,
+  type Place,
+  type SyntaxNode,
+  weave,
+} from '../support/instrumented-bundle.ts'
 
 /** One small change of the code that a test should notice. */
 export interface Mutant {
@@ -97,57 +105,28 @@ export function withMutants(
   firstId: number,
 ): { code: string; mutants: Mutant[] } {
   const mutants: Mutant[] = []
-  const pieces: { readonly at: number; readonly text: string }[] = []
   const lines = code.split('\n')
-  const put = (at: number, text: string): void => {
-    pieces.push({ at, text })
-  }
-  const add = (start: number, original: string, replacement: string): number => {
+  /** The condition under which the mutant applies. */
+  const add = ({ start, end }: SyntaxNode, replacement: string): string => {
     const line = lineOf(code, start)
-    const change = `${oneLine(original)} -> ${oneLine(replacement)}`
-    const equal = mutants.filter(
-      (mutant) => mutant.line === line && mutant.change.replace(/ #\d+$/, '') === change,
-    )
-    const id = firstId + mutants.length
+    const change = `${oneLine(code.slice(start, end))} -> ${oneLine(replacement)}`
+    const equal = mutants.filter((other) => other.line === line && other.change.split(' #')[0] === change)
     const nth = equal.length === 0 ? '' : ` #${equal.length + 1}`
+    const id = firstId + mutants.length
     mutants.push({ id, file, line, code: lines[line - 1].trim(), change: change + nth })
-    return id
+    return `${SWITCH}(${id})`
   }
-  /** What closes the nodes that are open. */
-  const closing = new Map<SyntaxNode, string>()
-  walk(code, {
-    enter(place) {
-      const { node } = place
-      if (isProse(place)) return false
-      if (isRemovable(place)) {
-        const id = add(node.start, textOf(code, node), '(nothing)')
-        // In a block of its own, so that no `else` behind it changes hands.
-        put(node.start, `{if(!${SWITCH}(${id}))`)
-        closing.set(node, '}')
-      }
-      const replacements = isWrappable(place) ? replacementsOf(code, place) : []
-      if (replacements.length > 0) {
-        const choices = replacements.map((text) => {
-          const id = add(node.start, textOf(code, node), text)
-          return `${SWITCH}(${id})?(${text}):`
-        })
-        put(node.start, `(${choices.join('')}(`)
-        closing.set(node, '))')
-      }
-      return true
-    },
-    leave({ node }) {
-      const text = closing.get(node)
-      if (text !== undefined) put(node.end, text)
-    },
+  const woven = weave(code, (place) => {
+    const { node } = place
+    if (isProse(place)) return undefined
+    // In a block of its own, so that no `else` behind it changes hands.
+    if (isRemovable(place)) return { before: `{if(!${add(node, '(nothing)')})`, after: '}' }
+    const replacements = isWrappable(place) ? replacementsOf(code, place) : []
+    if (replacements.length === 0) return {}
+    const choices = replacements.map((text) => `${add(node, text)}?(${text}):`)
+    return { before: `(${choices.join('')}(`, after: '))' }
   })
-  let result = ''
-  let at = 0
-  for (const piece of pieces) {
-    result += code.slice(at, piece.at) + piece.text
-    at = piece.at
-  }
-  return { code: result + code.slice(at), mutants }
+  return { code: woven, mutants }
 }
 
 function textOf(code: string, node: SyntaxNode): string {
@@ -173,13 +152,6 @@ function isText(node: SyntaxNode): boolean {
   return node.type === 'TemplateLiteral' || (node.type === 'Literal' && typeof node.value === 'string')
 }
 
-/** The name of an identifier, or of the property that a member expression names; '' for others. */
-function nameOf(value: unknown): string {
-  const node = value as SyntaxNode
-  if (node.type === 'MemberExpression') return node.computed ? '' : nameOf(node.property)
-  return node.type === 'Identifier' ? (node.name as string) : ''
-}
-
 /** Statements that can be left out and leave a function that runs; not a return that ends its function. */
 function isRemovable({ node, parent, key, above }: Place): boolean {
   if (!REMOVED.has(node.type) || !parent) return false
@@ -194,28 +166,17 @@ function isFunction(node: SyntaxNode | undefined): boolean {
   return node !== undefined && /Function/.test(node.type)
 }
 
-/** Whether parentheses around the node mean the same: not in the middle of an optional chain, nor on a place that is written to. */
-function isWrappable({ node, parent, key, above }: Place): boolean {
-  if (!parent) return false
-  if (parent.type === 'ChainExpression') return false
-  if (key === 'object' || key === 'callee') {
-    let place = above
-    while (place && (place.key === 'object' || place.key === 'callee')) place = place.above
-    if (place?.parent?.type === 'ChainExpression') return false
-  }
-  return node.type !== 'MemberExpression' || key === 'test'
+/** Whether parentheses around the node mean the same: not in the middle of an optional chain, nor on a method that is called. */
+function isWrappable(place: Place): boolean {
+  return !isWithinChain(place) && (place.node.type !== 'MemberExpression' || isTest(place))
 }
 
 function replacementsOf(code: string, place: Place): string[] {
-  const { node } = place
-  const found = operatorsOf(code, node)
-  if (place.key === 'test' && place.parent?.type !== 'SwitchCase' && node.type !== 'Literal')
-    found.push(...(isLoop(place.parent) ? ['false'] : ['true', 'false']))
-  return found
-}
-
-function isLoop(node: SyntaxNode | undefined): boolean {
-  return node !== undefined && /^(For|While|DoWhile)Statement$/.test(node.type)
+  const found = operatorsOf(code, place.node)
+  if (!isTest(place) || place.node.type === 'Literal') return found
+  // A loop without end says nothing new.
+  const isLoop = /^(For|While|DoWhile)Statement$/.test(place.parent?.type ?? '')
+  return [...found, ...(isLoop ? ['false'] : ['true', 'false'])]
 }
 
 function operatorsOf(code: string, node: SyntaxNode): string[] {

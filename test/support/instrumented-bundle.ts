@@ -6,12 +6,10 @@
 import { readFileSync } from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { parseAst } from 'vite'
-
-/** The project's folder. */
-export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
+import { PROJECT } from './test-runs.ts'
 
 /** A node of the ESTree. `start` and `end` are positions in the text. */
 export interface SyntaxNode {
@@ -30,38 +28,56 @@ export interface Place {
   readonly above: Place | undefined
 }
 
-/** What is done on the way through a tree. */
-export interface Visitor {
-  /** False: what is below the node is left out, and its `leave`. */
-  enter(place: Place): boolean
-  leave(place: Place): void
+/** What is written around a node. */
+export interface Weft {
+  /** Stands before the node. */
+  readonly before?: string
+  /** Stands at a position inside the node. */
+  readonly inside?: { readonly at: number; readonly text: string }
+  /** Stands behind the node. */
+  readonly after?: string
 }
 
 /** Nodes of TypeScript that hold an expression which runs; all others are types. */
 const WRAPPERS = new Set(['TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesExpression'])
 
-/** Parses TypeScript and visits all that runs, in the order of the text: no types, no imports, no names of properties. */
-export function walk(code: string, visitor: Visitor): void {
-  visit(
-    {
-      node: parseAst(code, { lang: 'ts' }) as unknown as SyntaxNode,
-      parent: undefined,
-      key: '',
-      above: undefined,
-    },
-    visitor,
-  )
+/**
+ * Asks about everything that runs in a TypeScript source, outer nodes before inner ones and in the order of the text, and writes the
+ * answers into it. Types, imports and names of properties are left out, and what is below a node for which the answer is undefined.
+ */
+export function weave(code: string, ask: (place: Place) => Weft | undefined): string {
+  const pieces: { readonly at: number; readonly text: string }[] = []
+  const put = (at: number, text: string | undefined): void => {
+    if (text) pieces.push({ at, text })
+  }
+  const visit = (place: Place): void => {
+    const { node } = place
+    const weft = runs(place) ? ask(place) : undefined
+    if (!weft) return
+    put(node.start, weft.before)
+    if (weft.inside) put(weft.inside.at, weft.inside.text)
+    for (const child of childrenOf(place)) visit(child)
+    put(node.end, weft.after)
+  }
+  const program = parseAst(code, { lang: 'ts' }) as unknown as SyntaxNode
+  visit({ node: program, parent: undefined, key: '', above: undefined })
+  let woven = ''
+  let position = 0
+  for (const { at, text } of pieces.sort((a, b) => a.at - b.at)) {
+    woven += code.slice(position, at) + text
+    position = at
+  }
+  return woven + code.slice(position)
 }
 
-function visit(place: Place, visitor: Visitor): void {
+function childrenOf(place: Place): Place[] {
   const { node } = place
-  if (!runs(place) || !visitor.enter(place)) return
-  const below: Place[] = []
-  for (const [key, value] of Object.entries(node))
-    for (const child of Array.isArray(value) ? value : [value])
-      if (isNode(child)) below.push({ node: child, parent: node, key, above: place })
-  for (const child of below.sort((a, b) => a.node.start - b.node.start)) visit(child, visitor)
-  visitor.leave(place)
+  const children = Object.entries(node).flatMap(([key, value]) =>
+    (Array.isArray(value) ? value : [value])
+      .filter(isNode)
+      .map((child) => ({ node: child, parent: node, key, above: place })),
+  )
+  return children.sort((a, b) => a.node.start - b.node.start)
 }
 
 function runs({ node, parent, key }: Place): boolean {
@@ -73,6 +89,26 @@ function runs({ node, parent, key }: Place): boolean {
 
 function isNode(value: unknown): value is SyntaxNode {
   return typeof value === 'object' && value !== null && 'type' in value && 'start' in value
+}
+
+/** Whether an optional chain goes through the node, so that nothing may be written around it. */
+export function isWithinChain({ parent, key, above }: Place): boolean {
+  let [node, role, place] = [parent, key, above]
+  while (node && (role === 'object' || role === 'callee'))
+    [node, role, place] = [place?.parent, place?.key ?? '', place?.above]
+  return node?.type === 'ChainExpression'
+}
+
+/** Whether the node is the test of a statement or expression; not the value of a `case`. */
+export function isTest({ parent, key }: Place): boolean {
+  return key === 'test' && parent?.type !== 'SwitchCase'
+}
+
+/** The name of an identifier, or of the property that a member expression names; '' for others. */
+export function nameOf(value: unknown): string {
+  const node = value as SyntaxNode
+  if (node.type === 'MemberExpression') return node.computed ? '' : nameOf(node.property)
+  return node.type === 'Identifier' ? (node.name as string) : ''
 }
 
 /** Line numbers of positions in a text, from 1. */
