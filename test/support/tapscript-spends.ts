@@ -26,9 +26,13 @@ export function tapLeafHash(script: Uint8Array, leafVersion = TAPSCRIPT_LEAF_VER
   return taggedHash('TapLeaf', new Writer().u8(leafVersion).varBytes(script).finish())
 }
 
+export function tapBranchHash(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return taggedHash('TapBranch', ...[a, b].sort(compareBytes))
+}
+
 export function rootOf(tree: ScriptTree): Uint8Array {
   if ('script' in tree) return tapLeafHash(tree.script, tree.leafVersion)
-  return taggedHash('TapBranch', ...tree.map(rootOf).sort(compareBytes))
+  return tapBranchHash(rootOf(tree[0]), rootOf(tree[1]))
 }
 
 /** The control block of each leaf, in the order of the tree. */

@@ -5,7 +5,7 @@ import { mnemonicToSeedSync } from '@scure/bip39'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { accountDescriptor } from '../../src/wallet/descriptor.ts'
+import { accountDescriptor, parseDescriptor } from '../../src/wallet/descriptor.ts'
 import { deriveAccount, entropyToWords, masterKey, wordsToEntropy } from '../../src/wallet/keys.ts'
 import { value } from '../support/wallets.ts'
 import { jsonRule, type VectorRule } from './rule.ts'
@@ -57,6 +57,7 @@ const bip32 = jsonRule<Bip32Vectors>(
         report.row(`${seed} ${path}`, () => {
           const key = master.derive(path.replaceAll('H', "'"))
           assert.deepEqual([key.publicExtendedKey, key.privateExtendedKey], [xpub, xprv])
+          checkDescriptorStep(path, xpub, chains)
         })
     }
     const origin = { fingerprint: 0, path: [] }
@@ -64,6 +65,20 @@ const bip32 = jsonRule<Bip32Vectors>(
       report.row(reason, () => assert.throws(() => accountDescriptor(key, origin)))
   },
 )
+
+/** A step that needs no secret is also taken by a descriptor: from the parent's extended key, where that is in the list. */
+function checkDescriptorStep(
+  path: string,
+  xpub: string,
+  chains: readonly { readonly path: string; readonly xpub: string }[],
+): void {
+  const at = path.lastIndexOf('/')
+  const [parentPath, step] = [path.slice(0, at), path.slice(at + 1)]
+  const parent = chains.find((chain) => chain.path === parentPath)
+  if (!parent || !/^\d+$/.test(step)) return
+  const key = value(parseDescriptor(`tr(${parent.xpub}/${step})`)).derive(0, 0)
+  assert.deepEqual(key.internalKey, HDKey.fromExtendedKey(xpub).publicKey?.slice(1))
+}
 
 interface Bip86Vectors {
   readonly mnemonic: string
