@@ -10,6 +10,9 @@ import { concatBytes } from '../../src/primitives/bytes.ts'
 import { sha256d } from '../../src/primitives/hashes.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 
+/** Every eighth block's coins are counted; the eleventh is the first to commit to what came out. */
+const OFTEN_COUNTED = { ...QUICK_PARAMS, snapshotInterval: 8, snapshotDelay: 3 }
+
 const EXTRA = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
 
 function templateOf(node: ChainNode, time = 0) {
@@ -34,9 +37,9 @@ describe('block template', () => {
     )
   })
 
-  test('an empty one connects to genesis, and each to the one before', async () => {
-    const node = await ChainNode.open()
-    for (let height = 1; height <= 15; height++) {
+  test('an empty one connects to genesis, and each to the one before, also where a snapshot is committed to', async () => {
+    const node = await ChainNode.open({ params: OFTEN_COUNTED })
+    for (let height = 1; height <= 20; height++) {
       const template = templateOf(node)
       assert.equal(template.height, height)
       assert.equal(template.parent, node.chain.tip)
@@ -72,10 +75,14 @@ describe('block template', () => {
   })
 
   test('it is as full as the network allows, never fuller', async () => {
-    const params = { ...QUICK_PARAMS, weightLimit: 10_000 }
-    const node = await ChainNode.open({ params })
-    for (const coin of await node.fund(30)) assert.equal(await node.code(node.spend([coin], 500)), 'ok')
+    const node = await ChainNode.open({ params: { ...OFTEN_COUNTED, weightLimit: 10_000 } })
+    const coins = await node.fund(30)
+    // The next block commits to a snapshot.
+    while (node.tip.height < 10) await node.mine()
+    for (const coin of coins) assert.equal(await node.code(node.spend([coin], 500)), 'ok')
     const { block } = templateOf(node)
+    // Payout, snapshot and witnesses.
+    assert.equal(block.transactions[0].outputs.length, 3)
     assert.ok(block.weight <= 10_000)
     assert.ok(block.weight > 10_000 - 4_000)
     const waiting = node.mempool.size

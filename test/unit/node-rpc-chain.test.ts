@@ -219,6 +219,26 @@ test('gettxoutsetinfo hashes the coins as hash_serialized_3 does', async () => {
   assert.equal((await node.rpc('gettxoutsetinfo', 'none')).hash_serialized_3, undefined)
 })
 
+test('gettxoutsetinfo shows the last snapshot of the coins', async () => {
+  const node = await new NodeRig({ params: { ...RIG_PARAMS, snapshotInterval: 8, snapshotDelay: 3 } }).add(
+    'node',
+  )
+  await node.generate(7, STRANGER)
+  assert.equal((await node.rpc('gettxoutsetinfo', 'none')).snapshot, null)
+  await node.generate(4, STRANGER)
+  const { snapshot } = await node.rpc('gettxoutsetinfo', 'none')
+  const { merkleroot, ...rest } = snapshot
+  assert.deepEqual(rest, {
+    height: 8,
+    blockhash: await node.rpc('getblockhash', 8),
+    txouts: 8,
+    total_amount: 400,
+  })
+  // Block 11 says the same.
+  const { tx } = await node.rpc('getblock', await node.rpc('getblockhash', 11), 2)
+  assert.ok(tx[0].vout[1].scriptPubKey.hex.startsWith(`6a4c50a8361a41${merkleroot}`))
+})
+
 test('a template is solved by whoever asks for it', async () => {
   const node = await new NodeRig().add('node')
   await node.fund()
