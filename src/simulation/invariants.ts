@@ -1,6 +1,7 @@
 /** What must hold of every honest node when a run is over. Each check throws with the node and the difference. */
+import { isSnapshotHeight } from '../consensus/snapshot.ts'
 import type { NodeCore } from '../node/node-core.ts'
-import { bytesToHex } from '../primitives/bytes.ts'
+import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
 import { outpointKey } from '../primitives/transaction.ts'
 import { type ReferenceCoin, ReferenceLedger } from './reference-ledger.ts'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -22,6 +23,7 @@ export async function checkInvariants(
     try {
       acknowledged.check(core)
       await time.complete(sameCoins(core, ledger))
+      sameSnapshots(core, nodes[0].core)
       walletAgrees(core, ledger)
       await mempoolConnects(core, ledger, verdicts, time)
       await time.complete(paymentsAreOffered(core))
@@ -75,6 +77,18 @@ async function sameCoins({ chain }: NodeCore, ledger: ReferenceLedger): Promise<
   if (coins !== held.size) throw new Error(`${held.size} coins are held, ${coins} are counted`)
   if (total !== ledger.supply)
     throw new Error(`${total} satoshis are counted, the supply is ${ledger.supply}`)
+}
+
+/** What coinbases must commit to is one thing on all nodes, at every height that asks for it. */
+function sameSnapshots({ chain }: NodeCore, other: NodeCore): void {
+  for (let height = 1; height <= chain.headers.height(chain.tip); height++) {
+    const [own, expected] = [chain, other.chain].map((each) => each.snapshotAfter(each.activeAt(height)))
+    const isTaken = isSnapshotHeight(height, chain.params)
+    if ((own !== undefined) !== isTaken || (expected !== undefined) !== isTaken)
+      throw new Error(`the coins after block ${height} were ${own ? '' : 'not '}counted`)
+    if (own && expected && !equalBytes(own.root, expected.root))
+      throw new Error(`the coins after block ${height} hash to ${bytesToHex(own.root)}, elsewhere not`)
+  }
 }
 
 function describe({ value, height, coinbase }: Pick<ReferenceCoin, 'value' | 'height' | 'coinbase'>): string {

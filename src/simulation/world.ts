@@ -16,12 +16,14 @@ import { VerdictCache } from './virtual-check-pool.ts'
 import { type NetworkConditions, VirtualNetwork } from './virtual-network.ts'
 import { VirtualTime } from './virtual-time.ts'
 
-/** Trivial difficulty at first, which then follows the miners; coinbases mature soon. */
+/** Trivial difficulty at first, which then follows the miners; coinbases mature soon, and coins are often counted. */
 export const SIMULATION_PARAMS: NetworkParams = {
   ...REGTEST,
   retarget: true,
   weightLimit: 400_000,
   coinbaseMaturity: 3,
+  snapshotInterval: 8,
+  snapshotDelay: 3,
   // Which would let blocks be hours ahead of time.
   testControls: false,
 }

@@ -71,6 +71,32 @@ for (const { seed, coinCacheBytes } of [
   })
 }
 
+test('a crash after any write on branches that leave different coins to count', async (context) => {
+  const base = net.mineEmpty(net.genesis, 6)
+  const coin = net.miner.coinbaseOf(net.ancestor(base, 1))
+  const first = net.mineEmpty(net.mineBlock(base, [net.miner.pay([coin], net.miner.scriptPubKey, 1000)]), 3)
+  const second = net.mineEmpty(base, 5, { extraNonce: Uint8Array.of(1) })
+  const back = net.mineEmpty(first, 8)
+  // Past a snapshot at 8, over to another before its commitment at 11 and beyond it, and back beyond the next pair.
+  const legs = [net.branch(first), net.branch(second).slice(6), net.branch(back).slice(10)]
+  const byHash = new Map(legs.flat().map((each) => [each.block.hash, each]))
+  let writes = 0
+  for (let granted = 0; granted <= writes; granted++) {
+    const disk = new MemoryChainStore(TEST_SALT)
+    const store = new WatchedStore(disk, granted)
+    const chain = await openChain({ ...verified, store, coinCacheBytes: 3000 })
+    for (const leg of legs) await deliver(chain, leg)
+    if (store.batches.length === granted) writes = granted + 1
+    const reopened = await openChain({ ...verified, store: disk.clone(), coinCacheBytes: 3000 })
+    await reopened.settled()
+    const tip = byHash.get(reopened.headers.hash(reopened.tip)) ?? net.genesis
+    assert.equal(await stateOf(reopened), await expectedAt(tip))
+    for (const leg of legs) await deliver(reopened, leg)
+    assert.equal(await stateOf(reopened), await expectedAt(back))
+  }
+  context.diagnostic(`${writes} crashes`)
+})
+
 test('a failing store is told once, stops writing and leaves the chain readable', async () => {
   const tip = net.mineEmpty(net.genesis, 3)
   const [first, second, third] = net.branch(tip)
