@@ -1,17 +1,20 @@
 /** Headers, and the bytes that a block comes in. */
-import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../../src/consensus/headers.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import { nextBits } from '../../src/consensus/pow.ts'
 import { HEADER_BYTES } from '../../src/primitives/block.ts'
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import type { TestBlock } from '../support/chain-builder.ts'
-import { QUICK } from '../support/chain-nodes.ts'
 import { splice, withHeader, withoutWork } from './edits.ts'
 import type { RuleId } from './rules.ts'
-import type { Scenario, ScenarioWriter } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 
-/** Difficulty moves, and mining stays trivial. No tests on demand: blocks may be two minutes ahead. */
-const RETARGET: NetworkParams = { ...REGTEST, retarget: true, testControls: false, coinbaseMaturity: 1 }
+/** Difficulty moves, and mining stays trivial. No blocks on demand: they may be two minutes ahead. */
+export const RETARGET: NetworkParams = {
+  ...REGTEST,
+  retarget: true,
+  testControls: false,
+  coinbaseMaturity: 1,
+}
 
 export const headerScenarios: readonly Scenario[] = [
   {
@@ -79,76 +82,6 @@ export const headerScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'times at most two minutes ahead',
-    params: RETARGET,
-    write: (s) => aheadOfTime(s, MAX_FUTURE_SECONDS, 'time-too-new'),
-  },
-  {
-    name: 'times at most two hours ahead where blocks are made on demand',
-    params: QUICK,
-    write: (s) => aheadOfTime(s, MAX_FUTURE_SECONDS_ON_DEMAND, 'time-too-new: on demand'),
-  },
-  {
-    name: 'a block before its parent',
-    write: (s) => {
-      const parent = s.mine()
-      const child = s.mine([], {}, parent)
-      const grandchild = s.mine([], {}, child)
-      s.defer(grandchild, 'prev-blk-not-found')
-      s.defer(child, 'prev-blk-not-found')
-      s.accept(parent)
-      s.defer(grandchild, 'prev-blk-not-found')
-      s.accept(child, 'prev-blk-not-found')
-      s.accept(grandchild, 'prev-blk-not-found')
-    },
-  },
-  {
-    name: 'headers first, bodies in any order',
-    write: (s) => {
-      s.grow(2)
-      const branch = [s.mine()]
-      for (let i = 0; i < 4; i++) branch.push(s.mine([], {}, branch[i]))
-      s.headers(branch)
-      for (const i of [4, 2, 1, 3]) s.side(branch[i])
-      s.tip = branch[4]
-      s.side(branch[0], 'prev-blk-not-found')
-      s.reject(branch[2], 'duplicate')
-      s.reject(branch[4], 'duplicate')
-    },
-  },
-  {
-    name: 'headers that are refused by themselves',
-    write: (s) => {
-      s.grow(1)
-      const good = s.mine()
-      const old = s.mine([], { time: s.net.genesis.block.header.time }, good)
-      s.headers([good, old], 'time-too-old')
-      s.headers([withoutWork(s.mine(), s.net.params)], 'high-hash: work')
-      s.headers([s.mine([], {}, s.mine([], {}))], 'prev-blk-not-found')
-      s.headers([s.mine([], { header: (fields) => ({ ...fields, bits: 0x207ffffe }) })], 'bad-diffbits')
-      // The one before the refused one was taken.
-      const next = s.mine([], {}, good)
-      s.headers([next])
-      s.side(next)
-      s.tip = next
-      s.side(good)
-    },
-  },
-  {
-    name: 'a branch on an invalid block',
-    write: (s) => {
-      s.grow(1)
-      const bad = s.reject(s.mine([], { claim: QUICK.initialSubsidy + 1 }), 'bad-cb-amount')
-      const child = s.mine([], {}, bad)
-      s.headers([child], 'bad-prevblk')
-      s.headers([bad], 'duplicate-invalid')
-      s.headers([s.mine([], {}, child)], 'prev-blk-not-found')
-      s.accept(s.mine(), 'bad-prevblk', 'duplicate-invalid')
-      s.reject(s.tip, 'duplicate')
-      s.accept(s.mine(), 'duplicate')
-    },
-  },
-  {
     name: 'the bytes of a block',
     write: (s) => {
       s.fund(16)
@@ -187,25 +120,3 @@ export const headerScenarios: readonly Scenario[] = [
     },
   },
 ]
-
-/** Blocks at the edge of what is ahead of local time; the one beyond is taken a second later. */
-function aheadOfTime(
-  s: ScenarioWriter,
-  allowed: number,
-  rule: 'time-too-new' | 'time-too-new: on demand',
-): void {
-  const now = s.net.genesis.block.header.time + 1000
-  s.time(now)
-  const late = s.mine([], { time: now + allowed + 1 })
-  s.defer(late, rule)
-  s.headers([late], rule)
-  s.accept(s.mine([], { time: now + allowed }), rule)
-  s.time(now + 1)
-  s.side(late, rule)
-  s.time(now)
-  // On a parent that is as far ahead itself.
-  const next = s.mine([], { time: now + allowed + 1 })
-  s.defer(next, rule)
-  s.time(now + 1)
-  s.accept(next, rule)
-}

@@ -1,6 +1,7 @@
 /** Plays all scenarios, and tells at the end which blocks prove each consensus rule. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { arrivalScenarios } from './arrival-scenarios.ts'
 import { bodyScenarios } from './body-scenarios.ts'
 import { branchScenarios } from './branch-scenarios.ts'
 import { headerScenarios } from './header-scenarios.ts'
@@ -15,6 +16,7 @@ import { transactionScenarios } from './transaction-scenarios.ts'
 
 const SCENARIOS = [
   ...headerScenarios,
+  ...arrivalScenarios,
   ...bodyScenarios,
   ...transactionScenarios,
   ...lockScenarios,

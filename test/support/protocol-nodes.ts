@@ -207,6 +207,10 @@ export class Puppet implements TransportHandler {
     return this.transport.start(this)
   }
 
+  leave(): Promise<void> {
+    return this.transport.stop()
+  }
+
   send(to: PeerId, message: Message): void {
     this.transport.send(to, encodeMessage(message))
   }
