@@ -45,13 +45,25 @@ differential('filters', 'coded sets, and what they match, are those of the BIP',
   return expectedMatch ? 'with a match' : 'without'
 })
 
+differential(
+  'large filters',
+  'hashes beyond 32 bits, which 5,472 elements make, are those of the BIP',
+  (draw) => {
+    const key = draw.bytes(16)
+    const elements = draw.list(draw.integer(5_472, 7_000), () => draw.bytes(32))
+    const decoded = decodeGolombSet(encodeGolombSet(key, elements))
+    assert.ok(decoded.ok)
+    assert.deepEqual([...decoded.value], hashedSetReference(key, elements).map(Number))
+  },
+)
+
 differential('corrupted filters', 'are accepted only where the BIP would write them so', (draw) => {
   const coded = encodeGolombSet(draw.bytes(16), drawElements(draw))
   const at = draw.below(coded.length)
   const bytes = draw.oneIn(4)
     ? coded.subarray(0, at)
     : draw.oneIn(3)
-      ? concatBytes(coded, draw.bytes(1))
+      ? concatBytes(coded, draw.oneIn(2) ? draw.bytes(1) : new Uint8Array(1))
       : coded.with(at, coded[at] ^ (1 << draw.below(8)))
   const decoded = decodeGolombSet(bytes)
   if (!decoded.ok) return 'refused'

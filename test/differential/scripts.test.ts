@@ -106,6 +106,9 @@ function drawScript(draw: Draw): Uint8Array {
   })
   const script = concatBytes(...parts)
   if (draw.oneIn(8)) return draw.blob().subarray(0, 1_000)
+  // A push whose length is cut short itself.
+  if (draw.oneIn(8))
+    return concatBytes(script, Uint8Array.of(...draw.pick([[0x4c], [0x4d, 1], [0x4e, 1, 0, 0]])))
   return draw.oneIn(4) ? script.subarray(0, draw.below(script.length + 1)) : script
 }
 

@@ -56,7 +56,9 @@ differential('sighashes', 'are those of bitcoinjs for every hash type, with anne
   const sighashes = new SighashCache(decoded.value, pack(coins))
   // Several from one cache: what it keeps must serve them all.
   for (const index of draw.list(3, () => draw.below(theirs.ins.length))) {
-    const hashType = draw.oneIn(20) ? draw.below(256) : draw.pick(HASH_TYPES)
+    const hashType = draw.oneIn(8)
+      ? draw.pick([0x04, 0x80, 0x84, 0xff, draw.below(256)])
+      : draw.pick(HASH_TYPES)
     const annex = drawAnnex(draw)
     const leaf = draw.oneIn(2) ? draw.blob() : undefined
     const leafHash = leaf && tapleafHash({ output: leaf })

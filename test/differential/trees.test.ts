@@ -88,7 +88,7 @@ differential('script trees', 'roots, output keys and control blocks are those of
   const at = draw.oneIn(3) ? 0 : draw.below(controlBlock.length)
   const other = draw.oneIn(4)
     ? concatBytes(controlBlock, draw.bytes(32))
-    : controlBlock.with(at, controlBlock[at] ^ (1 << draw.below(8)))
+    : controlBlock.with(at, controlBlock[at] ^ (1 << (at === 0 && draw.oneIn(2) ? 0 : draw.below(8))))
   const leafOfOther = tapleafHash({ output: leaf.output, version: leafVersionOf(other) })
   const key = attempt(() => tweakKey(other.slice(1, 33), rootHashFromPath(other, leafOfOther)))
   const holds = !!key && equalBytes(key.x, outputKey) && key.parity === (other[0] & 1)
