@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { buildKernels } from '../kernels/build.ts'
 import { loadPage } from '../relay/page.ts'
@@ -14,7 +14,18 @@ import type { BenchResult } from './result.ts'
 /** For `coins.bytes`. */
 const MEMORY_FLAGS = ['--js-flags=--expose-gc', '--enable-precise-memory-info']
 
+/** Runs a group of benchmarks in the page. */
 export async function runInPage(group: string): Promise<BenchResult[]> {
+  return withBenchPage(async (runGroup, page) => {
+    const results = await runGroup(group)
+    return group === 'store' ? [...results, await page.evaluate(() => window.runCoins())] : results
+  })
+}
+
+/** Opens the page for as long as `use` takes, which may run groups in it several times. */
+export async function withBenchPage<T>(
+  use: (runGroup: (group: string) => Promise<BenchResult[]>, page: Page) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'opentab-bench-'))
   await buildKernels()
   await build({
@@ -44,8 +55,7 @@ export async function runInPage(group: string): Promise<BenchResult[]> {
     const page = await browser.newPage()
     await page.goto(`http://localhost:${server.port}/`)
     await page.waitForFunction(() => 'runGroup' in window)
-    const results = await page.evaluate((name) => window.runGroup(name), group)
-    return group === 'store' ? [...results, await page.evaluate(() => window.runCoins())] : results
+    return await use((group) => page.evaluate((name) => window.runGroup(name), group), page)
   } finally {
     await browser.close()
     await server.stop()

@@ -1,17 +1,19 @@
 /**
- * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `worst-case`, `page`, `network`) or the
+ * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`) or the
  * beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same run:
  * absolute ones depend on the machine.
  */
 import '../relay/polyfill.ts'
 import type { BenchResult } from './result.ts'
 import { runInPage } from './run-in-page.ts'
+import { benchSignatures } from './signatures.ts'
 import { benchNetwork, benchPage } from './tabs.ts'
 
 const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   blocks: () => runInPage('blocks'),
   store: () => runInPage('store'),
   mining: () => runInPage('mining'),
+  signatures: benchSignatures,
   'worst-case': () => runInPage('worst-case'),
   page: benchPage,
   network: benchNetwork,

@@ -2,12 +2,14 @@
 import type { BenchResult } from '../result.ts'
 import { benchBlocks } from './blocks.ts'
 import { benchMining } from './mining.ts'
+import { benchSignatures } from './signatures.ts'
 import { benchStore } from './store.ts'
 import { benchWorstCase } from './worst-case.ts'
 
 const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   blocks: benchBlocks,
   mining: benchMining,
+  signatures: benchSignatures,
   store: benchStore,
   'worst-case': benchWorstCase,
 }

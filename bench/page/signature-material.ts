@@ -1,0 +1,23 @@
+/** Signatures to verify, made once: as many keys, and messages of 32 bytes. */
+import { schnorr } from '@noble/curves/secp256k1.js'
+import type { SignatureCheck } from '../../src/script/schnorr.ts'
+
+export function signatureChecks(count: number): SignatureCheck[] {
+  return Array.from({ length: count }, (_, i) => {
+    const secret = new Uint8Array(32).fill(1)
+    new DataView(secret.buffer).setUint32(28, i)
+    const message = new Uint8Array(32).fill(i)
+    return { message, publicKey: schnorr.getPublicKey(secret), signature: schnorr.sign(message, secret) }
+  })
+}
+
+/** Work items a second: `work` is done again and again for at least `slice` milliseconds, `count` items each time. */
+export function rate(slice: number, count: number, work: () => void): number {
+  const start = performance.now()
+  let done = 0
+  do {
+    work()
+    done += count
+  } while (performance.now() - start < slice)
+  return (done / (performance.now() - start)) * 1000
+}
