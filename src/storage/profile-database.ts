@@ -15,7 +15,7 @@ import { StorageError } from '../chain/store.ts'
 import type { BanRecord } from '../protocol/peer-store.ts'
 import type { KeyRecord } from '../wallet/key-record.ts'
 
-/** A change of the schema is a new version; `upgrade` makes the object stores that a profile lacks. */
+/** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
 const SCHEMA_VERSION = 2
 
 /** Keys begin with the number of the chainstate they belong to. */
@@ -38,7 +38,7 @@ type StoreName = StoreNames<ProfileSchema>
 type Mode = 'readonly' | 'readwrite'
 export type ProfileTransaction<M extends Mode> = IDBPTransaction<ProfileSchema, StoreName[], M>
 
-const STORES: readonly StoreName[] = [
+const CHAIN_STORES: readonly StoreName[] = [
   'chain-state',
   'headers',
   'bodies',
@@ -47,11 +47,8 @@ const STORES: readonly StoreName[] = [
   'snapshots',
   'deltas',
   'buckets',
-  'wallet',
-  'keys',
-  'peers',
-  'identity',
 ]
+const STORES: readonly StoreName[] = [...CHAIN_STORES, 'wallet', 'keys', 'peers', 'identity']
 
 export class ProfileDatabase {
   private readonly connection: IDBPDatabase<ProfileSchema>
@@ -73,9 +70,11 @@ export class ProfileDatabase {
       blocked = reject
     })
     const opening = openDB<ProfileSchema>(name, SCHEMA_VERSION, {
-      upgrade(database) {
-        for (const store of STORES)
-          if (!database.objectStoreNames.contains(store)) database.createObjectStore(store)
+      upgrade(database, from) {
+        const has = (store: StoreName) => database.objectStoreNames.contains(store)
+        // Version 1 kept neither filters nor snapshots: its chain is fetched again. Wallet, keys and identity stay.
+        if (from < 2) for (const store of CHAIN_STORES.filter(has)) database.deleteObjectStore(store)
+        for (const store of STORES) if (!has(store)) database.createObjectStore(store)
       },
       blocked() {
         blocked(

@@ -3,6 +3,7 @@
 import { assert } from 'chai'
 import { StorageError } from '../../src/chain/store.ts'
 import type { Random } from '../../src/primitives/ports.ts'
+import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
 import { IdbKeyStore } from '../../src/storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../../src/storage/idb-peer-store.ts'
 import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
@@ -104,6 +105,50 @@ describe('the database of a profile', () => {
       `${await loadIdentity(await reopen('2'), random)}` !== `${one}`,
       'another profile, another identity',
     )
+  })
+
+  it('of an earlier version keeps wallet, keys and identity, and gives up the chain', async () => {
+    const name = databaseName(networkId, '1')
+    const stores = {
+      'chain-state': [0, { salt: new Uint8Array(8), state: undefined }],
+      headers: [[0, 0], new Uint8Array(89)],
+      bodies: [[0, 1], new Uint8Array(3)],
+      undo: [[0, 1], new Uint8Array(3)],
+      mentions: [[0, 1], new Uint8Array(8)],
+      deltas: [[0, 1], new Uint8Array(3)],
+      buckets: [[0, 0, 0], new Uint8Array(0)],
+      wallet: ['wallet', 'the account'],
+      keys: ['key', { version: 1 }],
+      peers: ['bans', []],
+      identity: ['seed', new Uint8Array(32).fill(7)],
+    } as const
+    await new Promise<void>((resolve, reject) => {
+      const opening = indexedDB.open(name, 1)
+      opening.onupgradeneeded = () => {
+        for (const [store, [key, value]] of Object.entries(stores))
+          opening.result.createObjectStore(store).put(value, key as IDBValidKey)
+      }
+      opening.onerror = () => reject(opening.error)
+      opening.onsuccess = () => {
+        opening.result.close()
+        resolve()
+      }
+    })
+    const database = await reopen()
+    const chain = new IdbChainStore(database)
+    const { state, headerPages, deltas, snapshots } = await chain.load()
+    assert.deepEqual(
+      { state, headerPages, deltas, snapshots },
+      { state: undefined, headerPages: [], deltas: [], snapshots: [] },
+    )
+    assert.deepEqual(await chain.readBodies([1]), [undefined])
+    assert.deepEqual(await chain.readMentions(0, 9), [])
+    assert.deepEqual([...(await new IdbWalletStore(database).load())], [['wallet', 'the account']])
+    assert.deepEqual(
+      await database.transact(['keys'], 'readonly', 'relaxed', (t) => t.objectStore('keys').count()),
+      1,
+    )
+    assert.deepEqual(await loadIdentity(database, random), new Uint8Array(32).fill(7))
   })
 
   it('tells a full disk and refused storage from other failures', async () => {
