@@ -1,0 +1,70 @@
+/** Promise: where the signature kernel is missing or altered, the tab says so in its log and verifies without it. */
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import test from 'node:test'
+import { DIST } from '../../relay/build.ts'
+import { loadPage, type PageHandler } from '../../relay/page.ts'
+import { journey } from '../support/tabs.ts'
+
+/** Blocks after which the first can be spent on regtest. */
+const MATURE = 101
+
+const FALLS_BACK =
+  /The signature kernel can't be used \((.*)\)\. Signatures are checked by the plain verifier/
+
+/** The page, but for its kernels: `undefined` for none. */
+async function pageWithKernels(kernel: Uint8Array | undefined): Promise<PageHandler> {
+  const page = await loadPage(DIST)
+  return (request, response) => {
+    if (!request.url?.endsWith('.wasm')) page(request, response)
+    else if (kernel === undefined) response.writeHead(404).end()
+    else response.writeHead(200, { 'content-type': 'application/wasm' }).end(kernel)
+  }
+}
+
+/** The kernel with another generator. */
+async function alteredKernel(): Promise<Uint8Array> {
+  const kernel = await readFile(new URL('../../kernels/build/secp256k1.wasm', import.meta.url))
+  const limb = Buffer.alloc(4)
+  limb.writeUInt32LE(0x2f81798)
+  const at = kernel.indexOf(limb)
+  assert.ok(at > 0)
+  return kernel.with(at, kernel[at] ^ 4)
+}
+
+for (const [what, kernel, reason] of [
+  ['missing', async () => undefined, /404/],
+  ['altered', alteredKernel, /it answers/],
+] as const)
+  test(
+    `a tab whose signature kernel is ${what} says so and verifies payments without it`,
+    journey(async (world) => {
+      const page = await pageWithKernels(await kernel())
+      await world.serve({ page: () => page })
+      const ada = await world.open('Ada', { path: '/network' })
+      const line = ada.page.getByText(FALLS_BACK)
+      await line.first().waitFor()
+      assert.match((await line.first().textContent()) ?? '', reason)
+      assert.equal(await line.count(), 1, 'once for all workers')
+      await ada.createWallet()
+      await ada.generate(MATURE)
+      const txid = await ada.pay(await ada.rpc('getnewaddress'), 1)
+      await ada.generate(1)
+      const { confirmations } = await ada.rpc<{ confirmations: number }>('gettransaction', txid)
+      assert.equal(confirmations, 1)
+    }),
+  )
+
+test(
+  'a tab whose signature kernel loads says nothing of it',
+  journey(async (world) => {
+    await world.serve()
+    const ada = await world.open('Ada', { path: '/network' })
+    await ada.createWallet()
+    await ada.generate(MATURE)
+    await ada.pay(await ada.rpc('getnewaddress'), 1)
+    assert.equal(await ada.page.getByText(FALLS_BACK).count(), 0)
+    assert.ok(ada.requests.some((url) => url.endsWith('.wasm')))
+  }),
+)
