@@ -78,44 +78,25 @@ export const bodyScenarios: readonly Scenario[] = [
   {
     name: 'the witness commitment',
     write: (s) => {
-      // None; of a wrong tag; of 37 bytes.
-      s.reject(
-        withCommitments(s, () => []),
-        'bad-witness-commitment',
-      )
-      s.reject(
-        withCommitments(s, (right) => [flipped(right, 5)]),
-        'bad-witness-commitment',
-      )
-      s.reject(
-        withCommitments(s, (right) => [right.subarray(0, 37)]),
-        'bad-witness-commitment',
-      )
-      s.reject(
-        withCommitments(s, (right) => [concatBytes(Uint8Array.of(OP_RETURN), right)]),
-        'bad-witness-commitment',
-      )
-      s.accept(
-        withCommitments(s, (right) => [right]),
-        'bad-witness-commitment',
-      )
-      s.accept(
-        withCommitments(s, (right) => [concatBytes(right, new Uint8Array(45))]),
-        'bad-witness-commitment',
-      )
+      const none: RuleId = 'bad-witness-commitment'
+      const wrong: RuleId = 'bad-witness-merkle-match'
+      const refuse = (rule: RuleId, scripts: (right: Uint8Array) => readonly Uint8Array[]): void => {
+        s.reject(withCommitments(s, scripts), rule)
+      }
+      const take = (rule: RuleId, scripts: (right: Uint8Array) => readonly Uint8Array[]): void => {
+        s.accept(withCommitments(s, scripts), rule)
+      }
+      refuse(none, () => [])
+      refuse(none, (right) => [flipped(right, 5)])
+      refuse(none, (right) => [right.subarray(0, 37)])
+      refuse(none, (right) => [concatBytes(Uint8Array.of(OP_RETURN), right)])
+      take(none, (right) => [right])
+      // What follows the hash has no meaning.
+      take(none, (right) => [concatBytes(right, new Uint8Array(45))])
       // The last one counts. Where it is wrong, another witness could still fit it, as far as the header says.
-      s.accept(
-        withCommitments(s, (right) => [flipped(right, 6), right]),
-        'bad-witness-merkle-match',
-      )
-      s.reject(
-        withCommitments(s, (right) => [right, flipped(right, 6)]),
-        'bad-witness-merkle-match',
-      )
-      s.reject(
-        withCommitments(s, (right) => [flipped(right, 37)]),
-        'bad-witness-merkle-match',
-      )
+      take(wrong, (right) => [flipped(right, 6), right])
+      refuse(wrong, (right) => [right, flipped(right, 6)])
+      refuse(wrong, (right) => [flipped(right, 37)])
     },
   },
   {

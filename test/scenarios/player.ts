@@ -74,6 +74,8 @@ class Player {
   private readonly clock: { now: number }
   /** Stored blocks that were found bad when their turn came, since the step began. */
   private readonly refusals: Refusal[] = []
+  /** Blocks whose headers were marked invalid. */
+  private readonly marked = new Set<BlockHash>()
 
   static async open(net: TestChain): Promise<Player> {
     const store = new MemoryChainStore(TEST_SALT)
@@ -105,17 +107,14 @@ class Player {
     await this.standsAt(step.tip)
   }
 
-  /** Closes the chain and opens it again: it stands where it stood. */
+  /** Closes the chain and opens it again: it stands where it stood, and knows what was invalid. */
   async end(tip: TestBlock): Promise<void> {
+    const { net, store, clock } = this
     await this.chain.close()
-    const again = new Player(
-      this.net,
-      this.store,
-      await openOn(this.net, this.store.clone(), this.clock),
-      this.clock,
-    )
+    const again = new Player(net, store, await openOn(net, store.clone(), clock), clock)
     await again.chain.settled()
     await again.standsAt(tip)
+    for (const hash of this.marked) assert.ok(again.isMarked(hash), 'what was marked stays so')
   }
 
   private async giveBlock(step: BytesStep): Promise<Refusal | undefined> {
@@ -145,6 +144,7 @@ class Player {
     assert.equal(refusal.hash, culprit)
     const marks = kindOf(rule) === 'invalid' && stageOf(rule) !== 'header'
     assert.equal(this.isMarked(culprit), marks, 'the header is marked when the fault is one for ever')
+    if (marks) this.marked.add(culprit)
   }
 
   private isMarked(hash: BlockHash): boolean {

@@ -51,7 +51,11 @@ test('every code in the sources has a rule here, or a reason why no block can be
   )
 })
 
-after(() => console.log(tableOf(tests)))
+after(() => {
+  console.log(tableOf(tests))
+  for (const [code, reason] of Object.entries(NOT_OF_BLOCKS))
+    console.log(`No block causes ${code}: ${reason}`)
+})
 
 /** `code | rule | source | accepting tests | rejecting tests`, a line a rule. */
 function tableOf(proven: ReadonlyMap<RuleId, RuleTests>): string {

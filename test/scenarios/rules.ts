@@ -84,6 +84,10 @@ export const RULES = {
   'bad-cb-locktime': body("the coinbase's nLockTime is the height less one", '§4, BIP54'),
   'bad-cb-sequence': body("the coinbase's nSequence is not 0xffffffff", '§4, BIP54'),
 
+  'bad-snapshot-commitment': coins(
+    'the coinbase commits to the coins that its height asks for, in its last such output',
+    '§4',
+  ),
   'bad-txns-inputs-missingorspent: unknown': coins('a coin that is spent exists'),
   'bad-txns-inputs-missingorspent: spent': coins(
     '… and was not spent before, in this block or an earlier one',
@@ -146,11 +150,6 @@ export const RULES = {
     'BIP341',
   ),
   'schnorr-sig': script('a signature is valid', 'BIP340, BIP341, BIP342'),
-
-  'bad-snapshot-commitment': coins(
-    'the coinbase commits to the coins that its height asks for, in its last such output',
-    '§4',
-  ),
 } as const satisfies Readonly<Record<string, Rule>>
 
 export type RuleId = keyof typeof RULES
