@@ -65,14 +65,11 @@ async function differential(seed: string): Promise<Outcome> {
 }
 
 async function fuzz(seed: string): Promise<Outcome> {
-  const { succeeded, output } = await runProgram([
-    'test/fuzz/run.ts',
-    '--inputs',
-    OPENTAB_INPUTS,
-    '--seed',
-    seed,
-  ])
-  return { cases: sumOf(output, /^(\d+) inputs in /gm), failures: succeeded ? 0 : 1 }
+  const program = ['test/fuzz/run.ts', '--inputs', OPENTAB_INPUTS, '--seed', seed]
+  const { succeeded, output } = await runProgram(program)
+  const cases = sumOf(output, /^(\d+) inputs in /gm)
+  const found = sumOf(output, / inputs in \d+ s, (\d+) failures/g)
+  return { cases, failures: succeeded ? 0 : Math.max(1, found) }
 }
 
 async function mutation(seed: string): Promise<Outcome> {

@@ -31,7 +31,10 @@ function treeOf({ seed, size, claims }: typeof recipe extends fc.Arbitrary<infer
   const { blocks, best } = growTree(seed, size)
   const modest: TestBlock[] = []
   for (const claim of claims) modest.push(net.mineBlock(modest.at(-1) ?? best, [], { claim }))
-  return { blocks: [...blocks, ...modest], best: modest.at(-1) ?? best }
+  const tip = modest.at(-1) ?? best
+  // A satoshi too much, and a block on top of it: most work, and worth nothing.
+  const greedy = net.mineBlock(tip, [], { claim: subsidy(tip.height + 1, QUICK) + 1 })
+  return { blocks: [...blocks, ...modest, greedy, net.mineBlock(greedy)], best: tip }
 }
 
 /** Hands over the bytes, as the network does. */
