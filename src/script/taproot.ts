@@ -94,7 +94,7 @@ export function splitWitness(witness: readonly Uint8Array[]): TaprootWitness {
   return { stack: witness.slice(0, size - 2), scriptPath, annex }
 }
 
-/** The leaf version that a control block of at least one byte names. */
+/** The leaf version that a control block names; 0 for an empty one, which nothing is spent with. */
 export function leafVersionOf(controlBlock: Uint8Array): number {
   return controlBlock[0] & 0xfe
 }

@@ -122,6 +122,38 @@ test('the hashes that inputs share are made once', () => {
     assert.equal(sighashes[name], sighashes[name], name)
 })
 
+test('a thousand inputs are read a few times each, not a thousand times', () => {
+  const COUNT = 1_000
+  let reads = 0
+  const input = {
+    prevout: { txid: new Uint8Array(32), index: 0 },
+    scriptSig: new Uint8Array(),
+    get sequence() {
+      reads++
+      return 0
+    },
+    witness: [],
+  }
+  const outputs = Array.from({ length: COUNT }, () => simple.outputs[0])
+  const large = Transaction.of({ ...simple, inputs: Array.from({ length: COUNT }, () => input), outputs })
+  const sighashes = new SighashCache(large, packOutputs(Array.from({ length: COUNT }, () => coins[0])))
+  reads = 0
+  const sizes = new Set<number>()
+  for (let index = 0; index < COUNT; index++)
+    for (const hashType of HASH_TYPES) {
+      const message = sighashes.message(index, hashType, undefined, {
+        leafHash: new Uint8Array(32),
+        codeSeparatorPosition: index,
+      })
+      assert(message)
+      sizes.add(message.length)
+    }
+  // Each once for what all share, and once for each hash type that commits to the input alone.
+  assert.equal(reads, COUNT * 4)
+  // What a signature adds is of bounded size: BIP341 and BIP342 give 206 + 1 + 37 bytes at most.
+  assert(Math.max(...sizes) <= 244, `${[...sizes]}`)
+})
+
 test('amounts that are no safe integers are hashed as they stand', () => {
   const huge = hexToBytes('0100000000000080')
   const output = concatBytes(huge, Uint8Array.of(1, 0x51))
