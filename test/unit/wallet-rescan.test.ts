@@ -207,6 +207,17 @@ test('a double spend among strangers is seen, though no filter tells of it', asy
   await deliver(chain, net.branch(after).slice(funded.height))
   const reopened = await open(chain, store)
   assert.equal(reopened.transaction(promised.txid)?.state, 'conflicted')
+
+  // Or it is at the blocks before, and their filters are at hand, when the mempool learns of it.
+  const late = await open(chain)
+  assert.equal(late.transaction(promised.txid), undefined)
+  replaceMentions(chain, (found) => {
+    late.transactionAdded(promised)
+    late.transactionRemoved(promised, 'conflict')
+    return found
+  })
+  value(await late.rescan(0))
+  assert.equal(late.transaction(promised.txid)?.state, 'conflicted')
 })
 
 test('a rescan reads what concerns the account, and ends with what was there', async () => {
