@@ -30,7 +30,7 @@ const {
   OPENTAB_CASES = '100000',
   OPENTAB_INPUTS = '10000000',
   OPENTAB_MUTANTS = '200',
-  OPENTAB_SEEDS = '1000',
+  OPENTAB_SEEDS = '400',
 } = process.env
 
 async function main(asked: readonly string[]): Promise<number> {
@@ -84,7 +84,7 @@ async function simulation(): Promise<Outcome> {
   // There, OPENTAB_SEED would mean one seed alone.
   const { OPENTAB_SEED: _, ...rest } = process.env
   const files = (await testFiles('simulation')).filter((file) => /seeds-/.test(file))
-  const run = await runTestFiles(files, 2, 15 * MINUTE, { ...rest, OPENTAB_SEEDS })
+  const run = await runTestFiles(files, 2, 120 * MINUTE, { ...rest, OPENTAB_SEEDS })
   return { cases: run.passed + run.failed, failures: run.failed }
 }
 
