@@ -156,7 +156,7 @@ function parseSteps(path: string): number[] | undefined {
 }
 
 function parseStep(text: string): number | undefined {
-  const match = /^(\d{1,10})([h'H]?)$/.exec(text)
+  const match = /^(\d{1,10})([h']?)$/.exec(text)
   const number = Number(match?.[1])
   return match && number < HARDENED ? number + (match[2] ? HARDENED : 0) : undefined
 }

@@ -44,6 +44,7 @@ test('what this wallet can not follow is refused', () => {
     ACCOUNT.replace('<0;1>', '<0>'),
     ACCOUNT.replace('<0;1>', '2147483648'),
     ACCOUNT.replace('86h', '86x'),
+    ACCOUNT.replace('86h', '86H'),
     ACCOUNT.replace('73c5da0a', '73c5da0'),
     ACCOUNT.replace(XPUB, `${XPUB.slice(0, -1)}R`),
     `${ACCOUNT.slice(0, -1)},pk(${XPUB}))`,
