@@ -550,6 +550,15 @@ test('what many signatures sign is hashed once for each hash type and separator'
   assert.deepEqual(asked, [`0 ${0xffffffff}`, `1 ${0xffffffff}`, '0 2400'])
 })
 
+test('what two signatures sign is not confused between hash types and separators', () => {
+  // Type 3 behind position 0, then type 0 behind position 3.
+  const script = 'CODESEPARATOR TUCK CHECKSIGVERIFY CODESEPARATOR CHECKSIG'
+  assert.deepEqual(
+    collected(script, [SIGNATURE, bytes(...SIGNATURE, 3), KEY]).map(({ message }) => message),
+    [parseAsm('3 0'), parseAsm('0 3')],
+  )
+})
+
 test('every code of the interpreter was given above, and the sentence names the place', () => {
   const around = [
     'bad-txns-nonstandard-inputs',
