@@ -1,40 +1,66 @@
-/** `npm run kernels`: compiles the WebAssembly kernels from their AssemblyScript, each folder's `index.ts` to `build/<folder>.wasm`. */
+/** `npm run kernels`: makes the kernels in `build/` from their folders: WebAssembly from AssemblyScript, and a shader. */
 
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, rename, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-/** The kernels, by their folders. */
-const KERNELS = ['secp256k1']
+interface Kernel {
+  readonly folder: string
+  /** Made of the folder's sources, in `build/`. */
+  readonly output: string
+  /** Where a program writes the source. */
+  readonly source?: (sources: typeof import('./mining/sources.ts')) => string
+  readonly options?: readonly string[]
+}
+
+const KERNELS: readonly Kernel[] = [
+  { folder: 'secp256k1', output: 'secp256k1.wasm' },
+  {
+    folder: 'mining',
+    output: 'mining-simd.wasm',
+    source: ({ assemblyScript }) => assemblyScript(true),
+    options: ['--enable', 'simd'],
+  },
+  { folder: 'mining', output: 'mining-scalar.wasm', source: ({ assemblyScript }) => assemblyScript(false) },
+  { folder: 'mining', output: 'mining.wgsl', source: ({ wgsl }) => wgsl() },
+]
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const COMPILER = join(FOLDER, '../node_modules/assemblyscript/bin/asc.js')
 const OPTIONS = ['-O3', '--noAssert', '--runtime', 'stub']
 
-/** Compiles the kernels that changed, or whose compiler did, since they were built. Rejects with what the compiler says. */
+/** Makes the kernels that changed, or whose compiler did, since they were made. Rejects with what the compiler says. */
 export async function buildKernels(): Promise<void> {
   await mkdir(join(FOLDER, 'build'), { recursive: true })
-  for (const name of KERNELS) if (await isStale(name)) await buildKernel(name)
+  for (const kernel of KERNELS) if (await isStale(kernel)) await build(kernel)
 }
 
-async function isStale(name: string): Promise<boolean> {
-  const built = await stat(join(FOLDER, 'build', `${name}.wasm`)).catch(() => undefined)
+async function isStale({ folder, output }: Kernel): Promise<boolean> {
+  const built = await stat(join(FOLDER, 'build', output)).catch(() => undefined)
   if (built === undefined) return true
-  const files = (await readdir(join(FOLDER, name))).map((file) => join(name, file))
+  const files = (await readdir(join(FOLDER, folder))).map((file) => join(folder, file))
   // A folder's own time tells of removed files.
-  const inputs = [name, ...files, 'build.ts', '../package-lock.json']
+  const inputs = [folder, ...files, 'build.ts', '../package-lock.json']
   const changes = await Promise.all(inputs.map(async (input) => (await stat(join(FOLDER, input))).mtimeMs))
   return Math.max(...changes) > built.mtimeMs
 }
 
-async function buildKernel(name: string): Promise<void> {
+async function build({ folder, output, source, options = [] }: Kernel): Promise<void> {
   // Written aside and renamed: commands that build at the same time never read half a file.
-  const draft = `build/${name}.${process.pid}.wasm`
-  const args = [COMPILER, `${name}/index.ts`, '--outFile', draft, ...OPTIONS]
-  await promisify(execFile)(process.execPath, args, { cwd: FOLDER })
-  await rename(join(FOLDER, draft), join(FOLDER, 'build', `${name}.wasm`))
+  const draft = `build/${process.pid}.${output}`
+  let entry = `${folder}/index.ts`
+  if (source) {
+    entry = `${draft}.ts`
+    await writeFile(join(FOLDER, entry), source(await import('./mining/sources.ts')))
+  }
+  if (output.endsWith('.wasm')) {
+    const args = [COMPILER, entry, '--outFile', draft, ...OPTIONS, ...options]
+    await promisify(execFile)(process.execPath, args, { cwd: FOLDER })
+    if (source) await rm(join(FOLDER, entry))
+  } else await rename(join(FOLDER, entry), join(FOLDER, draft))
+  await rename(join(FOLDER, draft), join(FOLDER, 'build', output))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildKernels()
