@@ -2,7 +2,6 @@
  * What came out of counting the coins after blocks at snapshot heights, kept for every such block that was ever connected: a branch
  * that comes back finds it. Thread: the brain.
  */
-
 import { COIN_RECORD_BYTES } from '../consensus/coin-table.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import {

@@ -15,5 +15,5 @@ export interface BlockContext {
    * What the block's coinbase must commit to, where its height asks for it (`committedSnapshotHeight`). The headers don't tell: it is
    * known once the block counted after was connected, and needed to connect or build this one.
    */
-  readonly snapshot?: SnapshotCommitment | undefined
+  readonly snapshot?: SnapshotCommitment
 }

@@ -40,7 +40,7 @@ export interface CoinbaseFields {
   /** What it pays; its commitments are appended, the witness commitment last. */
   readonly outputs: readonly TxOutput[]
   /** `BlockContext.snapshot`. */
-  readonly snapshot?: SnapshotCommitment | undefined
+  readonly snapshot?: SnapshotCommitment
   /** Root over the wtxids of the block (`witnessMerkleRoot`), 32 bytes. */
   readonly witnessRoot: Uint8Array
 }

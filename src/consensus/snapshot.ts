@@ -9,7 +9,6 @@ import { taggedHash } from '../primitives/hashes.ts'
 import { invalid, OK, type Result } from '../primitives/result.ts'
 import type { Transaction, TxOutput } from '../primitives/transaction.ts'
 import { OP_PUSHDATA1, OP_RETURN } from '../script/opcodes.ts'
-import type { BlockContext } from './block-context.ts'
 import { COIN_RECORD_BYTES, readCoinValue } from './coin-table.ts'
 import { OUTPOINT_BYTES } from './outpoint-table.ts'
 import type { NetworkParams } from './params.ts'
@@ -127,12 +126,16 @@ export function snapshotOutput({ root, blockHash, coins, total }: SnapshotCommit
 
 /**
  * Checks that the coinbase commits to the snapshot that its height asks for: `bad-snapshot-commitment`. Of several outputs that
- * have the form the last counts, as for the witness commitment. Throws when the context lacks the snapshot: a bug of the caller.
+ * have the form the last counts, as for the witness commitment. Takes a `BlockContext`, and throws when it lacks the snapshot: a bug
+ * of the caller.
  */
-export function checkSnapshotCommitment(coinbase: Transaction, context: BlockContext): Result<void> {
-  const counted = committedSnapshotHeight(context.height, context.params)
+export function checkSnapshotCommitment(
+  coinbase: Transaction,
+  { height, params, snapshot }: { height: number; params: NetworkParams; snapshot?: SnapshotCommitment },
+): Result<void> {
+  const counted = committedSnapshotHeight(height, params)
   if (counted === undefined) return OK
-  if (!context.snapshot) throw new Error(`The coins after block ${counted} were not counted`)
+  if (!snapshot) throw new Error(`The coins after block ${counted} were not counted`)
   const script = coinbase.outputs.findLast(
     ({ scriptPubKey }) =>
       scriptPubKey.length === COMMITMENT_SCRIPT_BYTES &&
@@ -143,7 +146,7 @@ export function checkSnapshotCommitment(coinbase: Transaction, context: BlockCon
       'bad-snapshot-commitment',
       `The coinbase does not commit to the coins after block ${counted}.`,
     )
-  return equalBytes(script, snapshotOutput(context.snapshot).scriptPubKey)
+  return equalBytes(script, snapshotOutput(snapshot).scriptPubKey)
     ? OK
     : invalid(
         'bad-snapshot-commitment',
