@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { Draw } from './draw.ts'
 
-/** Of a thousand cases, how many are of each kind: the cheaper a kind, the more of it. */
+/** How the cases are divided among the kinds, in proportion to these: the cheaper a kind, the more of it. */
 const SHARES = {
   transactions: 150,
   'corrupted transactions': 200,
