@@ -18,7 +18,8 @@ interface Layer {
 
 const LAYERS: readonly Layer[] = [
   { name: 'unit', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
-  { name: 'vectors', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
+  // One process for one table, and collections may be large.
+  { name: 'vectors', browser: false, run: (files) => runTestFiles(files, 1, 15 * MINUTE) },
   { name: 'scenarios', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
   { name: 'differential', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
   { name: 'fuzz', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
