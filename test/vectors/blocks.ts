@@ -48,9 +48,17 @@ function headerLines({ bytes, text }: VectorFile): string[] | undefined {
   return lines.every((line) => HEADER_LINE.test(line)) ? lines : undefined
 }
 
+/** By shape or name, never by what our decoders make of it: they are what is tested. */
+function kindOf(file: VectorFile): 'headers' | 'block' | 'transaction' | undefined {
+  if (headerLines(file)) return 'headers'
+  if (file.json !== undefined) return undefined
+  if (/(^|[^a-z])(tx|transaction)/i.test(file.name)) return 'transaction'
+  return /block|\.(raw|blk|bin|dat|hex)$/i.test(file.name) ? 'block' : undefined
+}
+
 const headerRun: VectorRule = {
   folder: 'blocks',
-  accepts: (file) => headerLines(file) !== undefined,
+  accepts: (file) => kindOf(file) === 'headers',
   run: (file, report) => {
     const lines = headerLines(file) ?? []
     const headers = lines.map((line) => value(decodeHeader(hexToBytes(HEADER_LINE.exec(line)?.[1] ?? ''))))
@@ -76,7 +84,7 @@ function headersLimit(headers: readonly BlockHeader[]): NetworkParams {
 
 const rawBlock: VectorRule = {
   folder: 'blocks',
-  accepts: (file) => headerLines(file) === undefined && decodeBlock(contentOf(file)).ok,
+  accepts: (file) => kindOf(file) === 'block',
   run: (file, report) => report.row(file.name, () => checkRawBlock(contentOf(file), file.name)),
 }
 
@@ -116,10 +124,7 @@ const TXID_OF_NAME: Readonly<Record<string, string>> = {
 
 const rawTransaction: VectorRule = {
   folder: 'blocks',
-  accepts: (file) =>
-    headerLines(file) === undefined &&
-    !decodeBlock(contentOf(file)).ok &&
-    decodeTransaction(contentOf(file)).ok,
+  accepts: (file) => kindOf(file) === 'transaction',
   run: (file, report) =>
     report.row(file.name, () => {
       const bytes = contentOf(file)

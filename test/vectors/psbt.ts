@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import { decodeWith, type Reader } from '../../src/primitives/codec.ts'
-import { decodeTransaction } from '../../src/primitives/transaction.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import { notApplicable, type VectorReport } from '../support/vector-report.ts'
 import { codeOf, unlockedSigner, value } from '../support/wallets.ts'
@@ -101,9 +100,8 @@ function outlineOf(bytes: Uint8Array): PsbtOutline | undefined {
   if (!maps.ok || maps.value.length === 0) return undefined
   const [global, ...rest] = maps.value
   const version = global.get(TYPE_VERSION)?.[0] ?? 0
-  const unsigned = global.get(TYPE_UNSIGNED_TX)
-  const decoded = unsigned && decodeTransaction(unsigned)
-  const inputs = decoded?.ok ? decoded.value.inputs.length : version === 0 ? 0 : rest.length
+  // Behind four bytes of version, one byte in all that are published.
+  const inputs = global.get(TYPE_UNSIGNED_TX)?.[4] ?? rest.length
   const musig = rest.some((map, i) => (i < inputs ? MUSIG_IN : MUSIG_OUT).some((type) => map.has(type)))
   return { version, inputs, musig }
 }
