@@ -19,11 +19,11 @@ interface Rule {
 }
 
 const bytes = (rule: string, source: string): Rule => ({ kind: 'mutated', stage: 'bytes', rule, source })
-const header = (rule: string, source = '§3'): Rule => ({ kind: 'invalid', stage: 'header', rule, source })
-const wait = (rule: string): Rule => ({ kind: 'retry', stage: 'header', rule, source: '§3' })
+const header = (rule: string, source = '§5'): Rule => ({ kind: 'invalid', stage: 'header', rule, source })
+const wait = (rule: string): Rule => ({ kind: 'retry', stage: 'header', rule, source: '§5' })
 const mutated = (rule: string, source: string): Rule => ({ kind: 'mutated', stage: 'body', rule, source })
 const body = (rule: string, source: string): Rule => ({ kind: 'invalid', stage: 'body', rule, source })
-const coins = (rule: string, source = '§2'): Rule => ({ kind: 'invalid', stage: 'coins', rule, source })
+const coins = (rule: string, source = '§3'): Rule => ({ kind: 'invalid', stage: 'coins', rule, source })
 const script = (rule: string, source: string): Rule => ({ kind: 'invalid', stage: 'script', rule, source })
 
 /** The rules by code, and by an aspect after a colon where a code stands for several. In the order in which a node applies them. */
@@ -38,7 +38,7 @@ export const RULES = {
     kind: 'invalid',
     stage: 'known',
     rule: 'a block known to be invalid stays so',
-    source: '§5',
+    source: '§7',
   },
   'high-hash: work': header('the hash of the header is at most its target'),
   'high-hash: limit': header("the target is at most the network's limit"),
@@ -46,47 +46,47 @@ export const RULES = {
   'prev-blk-not-found': wait('the parent is known'),
   'bad-prevblk': header('the parent is not invalid'),
   'bad-diffbits': header('the target is the one computed from the headers before'),
-  'time-too-old': header('the time is above the median of the last 11', '§3, BIP113'),
+  'time-too-old': header('the time is above the median of the last 11', '§5, BIP113'),
   'time-too-new': wait('the time is at most 120 s ahead of local time'),
   'time-too-new: on demand': wait('where blocks are made on demand, at most 7,200 s'),
-  duplicate: { kind: 'not-now', stage: 'known', rule: 'a body is stored once', source: '§5' },
+  duplicate: { kind: 'not-now', stage: 'known', rule: 'a body is stored once', source: '§7' },
 
-  'bad-txnmrklroot': mutated("the merkle root over the txids is the header's", '§4'),
-  'bad-txns-duplicate': mutated('the list of transactions does not repeat itself', '§4, CVE-2012-2459'),
-  'bad-blk-length': body('a block has a transaction', '§4'),
-  'bad-cb-missing': body('the first transaction is a coinbase', '§4'),
+  'bad-txnmrklroot': mutated("the merkle root over the txids is the header's", '§6'),
+  'bad-txns-duplicate': mutated('the list of transactions does not repeat itself', '§6, CVE-2012-2459'),
+  'bad-blk-length': body('a block has a transaction', '§6'),
+  'bad-cb-missing': body('the first transaction is a coinbase', '§6'),
   'bad-cb-missing: in doubt': mutated(
     '… and where 64 bytes may stand for a node of the tree, the header is not held to it',
-    '§4, BIP54',
+    '§6, BIP54',
   ),
-  'bad-witness-commitment': body('the coinbase has a witness commitment', '§4, BIP141'),
-  'bad-witness-nonce-size': mutated("the coinbase's witness is one item of 32 bytes", '§4, BIP141'),
-  'bad-witness-merkle-match': mutated('the last commitment fits the witnesses', '§4, BIP141'),
-  'bad-blk-weight': body('the weight is within the limit', '§4, BIP141'),
-  'bad-cb-multiple': body('there is one coinbase', '§4'),
-  'bad-txns-vin-empty': body('a transaction has an input', '§2'),
-  'bad-txns-vout-empty': body('a transaction has an output', '§2'),
-  'bad-txns-size': body('the stripped size is not 64 bytes', '§2, BIP54'),
-  'bad-txns-vout-negative': body('an amount is not negative', '§2'),
-  'bad-txns-vout-toolarge': body('an amount is at most 21,000,000 coins', '§2'),
-  'bad-txns-txouttotal-toolarge': body('the amounts add up to at most 21,000,000 coins', '§2'),
-  'bad-txns-output-type: script': body('an output is P2TR or OP_RETURN', '§2'),
-  'bad-txns-output-type: size': body('an OP_RETURN script has at most 83 bytes', '§2'),
-  'bad-txns-output-type: amount': body('an OP_RETURN output has the amount 0', '§2'),
-  'bad-txns-inputs-duplicate': body('a transaction spends no outpoint twice', '§2'),
-  'bad-cb-length': body("a coinbase's scriptSig has 2 to 100 bytes", '§2'),
-  'bad-txns-prevout-null': body('an input names a coin', '§2'),
-  'bad-txns-scriptsig-not-empty': body('an input has an empty scriptSig', '§2, BIP141'),
-  'bad-txns-nonfinal: height': body('nLockTime below 500,000,000 is a height below that of the block', '§4'),
-  'bad-txns-nonfinal: time': body('… else a time below the median time past', '§4, BIP113'),
-  'bad-cb-height': body('the coinbase begins with the height, in its shortest push', '§4, BIP34'),
-  'bad-cb-network': body('then comes a push of 8 bytes of the genesis hash', '§4'),
-  'bad-cb-locktime': body("the coinbase's nLockTime is the height less one", '§4, BIP54'),
-  'bad-cb-sequence': body("the coinbase's nSequence is not 0xffffffff", '§4, BIP54'),
+  'bad-witness-commitment': body('the coinbase has a witness commitment', '§6, BIP141'),
+  'bad-witness-nonce-size': mutated("the coinbase's witness is one item of 32 bytes", '§6, BIP141'),
+  'bad-witness-merkle-match': mutated('the last commitment fits the witnesses', '§6, BIP141'),
+  'bad-blk-weight': body('the weight is within the limit', '§6, BIP141'),
+  'bad-cb-multiple': body('there is one coinbase', '§6'),
+  'bad-txns-vin-empty': body('a transaction has an input', '§3'),
+  'bad-txns-vout-empty': body('a transaction has an output', '§3'),
+  'bad-txns-size': body('the stripped size is not 64 bytes', '§3, BIP54'),
+  'bad-txns-vout-negative': body('an amount is not negative', '§3'),
+  'bad-txns-vout-toolarge': body('an amount is at most 21,000,000 coins', '§3'),
+  'bad-txns-txouttotal-toolarge': body('the amounts add up to at most 21,000,000 coins', '§3'),
+  'bad-txns-output-type: script': body('an output is P2TR or OP_RETURN', '§3'),
+  'bad-txns-output-type: size': body('an OP_RETURN script has at most 83 bytes', '§3'),
+  'bad-txns-output-type: amount': body('an OP_RETURN output has the amount 0', '§3'),
+  'bad-txns-inputs-duplicate': body('a transaction spends no outpoint twice', '§3'),
+  'bad-cb-length': body("a coinbase's scriptSig has 2 to 100 bytes", '§3'),
+  'bad-txns-prevout-null': body('an input names a coin', '§3'),
+  'bad-txns-scriptsig-not-empty': body('an input has an empty scriptSig', '§3, BIP141'),
+  'bad-txns-nonfinal: height': body('nLockTime below 500,000,000 is a height below that of the block', '§6'),
+  'bad-txns-nonfinal: time': body('… else a time below the median time past', '§6, BIP113'),
+  'bad-cb-height': body('the coinbase begins with the height, in its shortest push', '§6, BIP34'),
+  'bad-cb-network': body('then comes a push of 8 bytes of the genesis hash', '§6'),
+  'bad-cb-locktime': body("the coinbase's nLockTime is the height less one", '§6, BIP54'),
+  'bad-cb-sequence': body("the coinbase's nSequence is not 0xffffffff", '§6, BIP54'),
 
   'bad-snapshot-commitment': coins(
     'the coinbase commits to the coins that its height asks for, in its last such output',
-    '§4',
+    '§6',
   ),
   'bad-txns-inputs-missingorspent: unknown': coins('a coin that is spent exists'),
   'bad-txns-inputs-missingorspent: spent': coins(
@@ -99,15 +99,15 @@ export const RULES = {
   'bad-txns-in-belowout': coins('a transaction pays no more than it spends'),
   'bad-txns-nonfinal: BIP68 blocks': coins(
     'a coin has the age in blocks that its input asks for',
-    '§2, BIP68',
+    '§3, BIP68',
   ),
-  'bad-txns-nonfinal: BIP68 time': coins('… or in units of 512 s of median time past', '§2, BIP68'),
+  'bad-txns-nonfinal: BIP68 time': coins('… or in units of 512 s of median time past', '§3, BIP68'),
   'bad-txns-accumulated-fee-outofrange': coins(
     'the fees of a block add up to at most 21,000,000 coins',
-    '§4',
+    '§6',
   ),
-  'bad-cb-amount': coins('the coinbase claims at most subsidy and fees', '§4'),
-  'bad-cb-amount: halving': coins('the subsidy halves, rounding down', '§4'),
+  'bad-cb-amount': coins('the coinbase claims at most subsidy and fees', '§6'),
+  'bad-cb-amount: halving': coins('the subsidy halves, rounding down', '§6'),
 
   'witness-program-witness-empty': script('an input has a witness', 'BIP141'),
   'taproot-wrong-control-size': script(
