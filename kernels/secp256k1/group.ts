@@ -1,6 +1,6 @@
 /**
  * Points of secp256k1, y² = x³ + 7. An affine point is x and y, 80 bytes, and never infinity. A Jacobian point stands for
- * (x / z², y / z³): x, y, z and a flag for infinity, 128 bytes. Magnitudes: affine x and y at most 3; Jacobian x and y at most
+ * (x / z², y / z³): x, y, z and a flag for infinity, 128 bytes. Magnitudes: affine x 1, y at most 2; Jacobian x and y at most
  * 4, z at most 1. Sums treat equal and opposite points and infinity as the group does. Results may overwrite operands.
  */
 import * as field from './field'
@@ -83,6 +83,12 @@ export function rescale(r: Affine, a: Affine, z: Field): void {
 export function multiplyLambda(r: Affine, a: Affine): void {
   field.multiply(r, a, BETA)
   if (r !== a) field.copy(r + Y, a + Y)
+}
+
+/** r = −a, for a y of magnitude 1; that of r has 2. */
+export function negateAffine(r: Affine, a: Affine): void {
+  field.copy(r, a)
+  field.negate(r + Y, a + Y, 1)
 }
 
 /** r = a, which is finite. */

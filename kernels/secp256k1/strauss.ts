@@ -167,8 +167,7 @@ function bringToScale(table: usize, ratio: Field, entries: u32): void {
 function entryOf(table: usize, digit: i32): Affine {
   if (digit > 0) return table + u32(digit >> 1) * AFFINE_SIZE
   const entry = table + u32(-digit >> 1) * AFFINE_SIZE
-  field.copy(negated, entry)
-  field.negate(negated + FIELD_SIZE, entry + FIELD_SIZE, 1)
+  group.negateAffine(negated, entry)
   return negated
 }
 
