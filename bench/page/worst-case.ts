@@ -1,14 +1,15 @@
 /**
- * `worst-case.*`: milliseconds from the bytes of the most expensive blocks to their commit in IndexedDB, on one check worker, beside a tenth of
- * the public network's block spacing; and the slowest answer that the chain's thread gave meanwhile, beside 100 ms.
+ * `worst-case.*`: milliseconds from the bytes of the most expensive blocks to their commit in IndexedDB, on one check worker with plain noble,
+ * beside a tenth of the public network's block spacing; and the slowest answer that the chain's thread gave meanwhile, beside 100 ms.
  */
 import { Chain } from '../../src/chain/chain.ts'
 import { PUBLIC } from '../../src/consensus/params.ts'
 import { decodeBlock } from '../../src/primitives/block.ts'
+import type { CheckOutcome, CheckPool, TransactionCheck } from '../../src/script/input-check.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
+import { encodeChecks } from '../../src/workers/check-batch.ts'
 import { systemClock } from '../../src/workers/system-ports.ts'
-import { WorkerCheckPool } from '../../src/workers/worker-check-pool.ts'
 import { type BenchResult, compared, median } from '../result.ts'
 import { LIGHT } from './chains.ts'
 import { type WorstBlock, worstBlocks } from './worst-blocks.ts'
@@ -40,9 +41,7 @@ export async function benchWorstCase(): Promise<BenchResult[]> {
 async function connect({ funding, block }: WorstBlock) {
   const name = `bench/${crypto.randomUUID()}`
   const database = await ProfileDatabase.open(name)
-  const checks = new WorkerCheckPool(1, (message) => {
-    throw new Error(message)
-  })
+  const checks = new PlainCheckPool()
   const store = new IdbChainStore(database)
   const chain = await Chain.open({ params: LIGHT, checks, clock: systemClock, store })
   for (const before of funding) {
@@ -68,6 +67,31 @@ async function connect({ funding, block }: WorstBlock) {
   database.close()
   await ProfileDatabase.delete(name)
   return { connected, slowestAnswer }
+}
+
+/** One worker that verifies with noble. */
+class PlainCheckPool implements CheckPool {
+  private readonly worker = new Worker(new URL('./plain-check.worker.ts', import.meta.url), {
+    type: 'module',
+  })
+  private last: Promise<unknown> = Promise.resolve()
+
+  verify(checks: readonly TransactionCheck[]): Promise<CheckOutcome> {
+    const outcome = this.last.then(
+      () =>
+        new Promise<CheckOutcome>((resolve, reject) => {
+          this.worker.onmessage = ({ data }: MessageEvent<CheckOutcome>) => resolve(data)
+          this.worker.onerror = (event) => reject(new Error(event.message))
+          this.worker.postMessage(encodeChecks(checks))
+        }),
+    )
+    this.last = outcome.catch(() => undefined)
+    return outcome
+  }
+
+  stop(): void {
+    this.worker.terminate()
+  }
 }
 
 /** Has another thread ask this one for the height, as a page does. */
