@@ -156,15 +156,14 @@ export class ScriptReader {
   }
 }
 
-/** Whether `opcode` is the shortest way to push `data` (Bitcoin Core's `CheckMinimalPush`, BIP62 rule 3). */
+/** Whether `opcode` is the shortest way to push `data`, at most 520 bytes (Bitcoin Core's `CheckMinimalPush`, BIP62 rule 3). */
 export function isMinimalPush(opcode: number, data: Uint8Array): boolean {
   const { length } = data
-  if (length === 0) return opcode === OP_0
   // These have opcodes of their own: OP_1 to OP_16, and OP_1NEGATE.
   if (length === 1 && ((data[0] >= 1 && data[0] <= 16) || data[0] === 0x81)) return false
   if (length < OP_PUSHDATA1) return opcode === length
   if (length <= 0xff) return opcode === OP_PUSHDATA1
-  return length > 0xffff || opcode === OP_PUSHDATA2
+  return opcode === OP_PUSHDATA2
 }
 
 /**

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ripemd160, sha1 } from '@noble/hashes/legacy.js'
+import { opcodes } from 'bitcoinjs-lib'
 import fc from 'fast-check'
 import { concatBytes, EMPTY } from '../../src/primitives/bytes.ts'
 import { sha256 } from '../../src/primitives/hashes.ts'
@@ -223,6 +224,8 @@ test('stack opcodes move what Core moves', () => {
     if (tooFew < 0) continue
     const short = before.slice(0, tooFew).map(encodeScriptNumber)
     assert.equal(verdict(script, short), 'invalid-stack-operation', `${script} on ${tooFew}`)
+    const enough = before.slice(0, tooFew + 1).map(encodeScriptNumber)
+    assert.notEqual(verdict(script, enough), 'invalid-stack-operation', `${script} on ${tooFew + 1}`)
   }
   check([
     ['invalid-altstack-operation', '1 FROMALTSTACK'],
@@ -296,6 +299,7 @@ test('arithmetic', () => {
         ['scriptnum', `2147483648 1 ${name}`],
       ]),
     ['invalid-stack-operation', '1 1 WITHIN'],
+    ['ok', '1 0 2 WITHIN'],
     ['scriptnum', '2147483648 1 1 WITHIN'],
     ['scriptnum', '1 2147483648 1 WITHIN'],
     ['scriptnum', '1 1 2147483648 WITHIN'],
@@ -373,6 +377,15 @@ test('OP_SUCCESSx ends every script in success, if what stands before it can be 
     assert.equal(verdict(bytes(OP_1, 0x01, opcode, 0x75)), 'ok', 'as data')
   }
   assert.equal(count, 87)
+})
+
+test('opcodes are called what bitcoinjs-lib calls them', () => {
+  const theirs = opcodes as unknown as Readonly<Record<string, number>>
+  for (let opcode = 0; opcode < 0xff; opcode++) {
+    const name = opcodeName(opcode)
+    if (!name.startsWith('OP_')) assert(opcode > 0 && opcode < 0x4c, name)
+    else if (!isOpSuccess(opcode)) assert.equal(theirs[name], opcode, name)
+  }
 })
 
 test('kept opcodes: no operation, and policy against them', () => {
