@@ -155,7 +155,8 @@ function locate(text: string, prefix: string, rejection: Rejection): AddressReje
 /** What one slip could have turned into `lower`. */
 function* slips(lower: string, prefix: string): Iterable<string> {
   yield prefix + lower.slice(prefix.length)
-  for (let at = prefix.length + 1; at < lower.length; at++) {
+  // From the separator on, which may have changed places with the first character behind it.
+  for (let at = prefix.length; at < lower.length; at++) {
     const [before, after] = [lower.slice(0, at), lower.slice(at + 1)]
     for (const character of CHARSET) yield before + character + after
     if (at + 1 < lower.length) yield `${before}${lower[at + 1]}${lower[at]}${lower.slice(at + 2)}`

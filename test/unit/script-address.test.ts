@@ -1,9 +1,16 @@
 /** Promises: addresses are BIP350's, for every prefix; a mistyped one is refused with a sentence that helps. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { bech32m } from '@scure/base'
 import fc from 'fast-check'
 import { hexToBytes } from '../../src/primitives/bytes.ts'
-import { addressOf, decodeAddress, encodeAddress, encodeSegwitAddress } from '../../src/script/address.ts'
+import {
+  addressOf,
+  decodeAddress,
+  decodeSegwitAddress,
+  encodeAddress,
+  encodeSegwitAddress,
+} from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 
 const outputKeys = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -39,7 +46,7 @@ test('one wrong character is located, and the address suggested', () => {
         if (at === prefix.length) return
         assert.deepEqual(decoded.errorLocations, [at])
         assert.equal(decoded.suggestion, address)
-        assert(decoded.detail.includes(address))
+        assert(decoded.detail.includes(`Compare character ${at + 1} with the original: was it "${address}"?`))
       },
     ),
   )
@@ -47,16 +54,42 @@ test('one wrong character is located, and the address suggested', () => {
 
 test('two swapped neighbours are located', () => {
   fc.assert(
-    fc.property(outputKeys, fc.integer({ min: 4, max: 60 }), (key, at) => {
+    fc.property(outputKeys, fc.integer({ min: 3, max: 61 }), (key, at) => {
       const address = encodeAddress(key, 'tab')
       fc.pre(address[at] !== address[at + 1])
       const swapped = `${address.slice(0, at)}${address[at + 1]}${address[at]}${address.slice(at + 2)}`
       const decoded = decodeAddress(swapped, 'tab')
       assert(!decoded.ok)
       assert.deepEqual(decoded.errorLocations, [at, at + 1])
+      assert(decoded.detail.includes(`Compare character ${at + 1}, ${at + 2} with`))
       assert.equal(decoded.suggestion, address)
     }),
   )
+})
+
+test('where an address mixes lower case and capitals, the capitals are pointed at', () => {
+  const address = encodeAddress(new Uint8Array(32).fill(7), 'tab')
+  const decoded = decodeAddress(address.slice(0, 20) + address.slice(20).toUpperCase(), 'tab')
+  assert(!decoded.ok)
+  const letters = [...address].flatMap((character, at) => (at >= 20 && /[a-z]/.test(character) ? [at] : []))
+  assert.deepEqual(decoded.errorLocations, letters)
+})
+
+test('the lengths of an address are those of BIP173 and BIP350', () => {
+  const program = new Uint8Array(32).fill(7)
+  const longest = 'a'.repeat(30)
+  assert.equal(
+    codeOf(decodeSegwitAddress(encodeSegwitAddress({ prefix: longest, version: 1, program }))),
+    'ok',
+  )
+  const tooLong = bech32m.encode(`${longest}a`, [1, ...bech32m.toWords(program)], false)
+  assert.equal(codeOf(decodeSegwitAddress(tooLong)), 'address-format')
+  // A version alone is an address by its form.
+  assert.equal(codeOf(decodeSegwitAddress(bech32m.encode('tab', [1]))), 'address-length')
+  assert.equal(codeOf(decodeSegwitAddress(bech32m.encode('tab', []))), 'address-format')
+  assert.equal(codeOf(decodeSegwitAddress(`1${'q'.repeat(40)}`)), 'address-format')
+  const stray = `é${encodeSegwitAddress({ prefix: 'tab', version: 1, program }).slice(1)}`
+  assert.equal(codeOf(decodeSegwitAddress(stray)), 'address-character')
 })
 
 test('what this network has no coins for is never suggested', () => {
