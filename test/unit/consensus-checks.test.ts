@@ -216,6 +216,8 @@ test('inner nodes of the merkle tree passed off as transactions are mutated: the
   const { root } = merkleRoot([node.bytes.subarray(0, 32), node.bytes.subarray(32)])
   assert.deepEqual(root, fake.header.merkleRoot, 'two transactions may stand behind it')
   assert.equal(code(checkBlock(fake, params)), 'mutated bad-cb-missing')
+  // One of them is doubt enough.
+  assert.equal(code(checkBlock(committedTo([payment, node]), params)), 'mutated bad-cb-missing')
   // Behind a coinbase the list is the true one.
   assert.equal(checkedBlock([node]), 'invalid bad-txns-size')
 })

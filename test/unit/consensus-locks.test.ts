@@ -60,6 +60,9 @@ test('BIP68 counts units of 512 s from the median time past before the block tha
   // Made at height 90: from the time at 89, ten blocks or 6,000 s have passed: 11 units of 512 s and 368 s.
   assert.ok(met(SEQUENCE_LOCK_SECONDS | 11, 90))
   assert.ok(!met(SEQUENCE_LOCK_SECONDS | 12, 90))
+  // Made at height 1: 59,400 s have passed since the genesis block, 116 units and 8 s.
+  assert.ok(met(SEQUENCE_LOCK_SECONDS | 116, 1))
+  assert.ok(!met(SEQUENCE_LOCK_SECONDS | 117, 1))
   const exact: BlockContext = { ...context, medianTimePast: context.medianTimePastAt(89) + 12 * 512 }
   const coin: Coin = { value: sats(1), height: 90, coinbase: false, outputKey: new Uint8Array(32) }
   const locked = transaction([SEQUENCE_LOCK_SECONDS | 12])

@@ -123,6 +123,40 @@ test('every field of params is bounded', () => {
   }
 })
 
+test('the bounds of each number are the last that are allowed', () => {
+  const bounds: readonly [keyof NetworkParams, least: number, greatest: number][] = [
+    ['genesisTime', 1_231_006_505, 4_000_000_000],
+    ['targetSpacing', 1, 86_400],
+    ['halfLife', 1, 31_536_000],
+    ['weightLimit', 10_000, 4_000_000],
+    ['halvingInterval', 1, 0xffffffff],
+    ['coinbaseMaturity', 1, 10_000],
+    ['snapshotInterval', 8, 1_000_000],
+    ['snapshotDelay', 1, 10_000],
+  ]
+  // What numbers must be to each other never gets in the way.
+  const roomy = {
+    ...{ ...PUBLIC, initialSubsidy: sats(0), targetSpacing: 1, halfLife: 31_536_000 },
+    ...{ snapshotInterval: 1_000_000, snapshotDelay: 1 },
+  }
+  const code = (field: keyof NetworkParams, value: number): string => {
+    const checked = checkParams({ ...roomy, [field]: value })
+    return checked.ok ? 'ok' : checked.code
+  }
+  for (const [field, least, greatest] of bounds) {
+    for (const value of [least, greatest]) assert.equal(code(field, value), 'ok', `${field} ${value}`)
+    for (const value of [least - 1, greatest + 1])
+      assert.equal(code(field, value), 'params-out-of-range', `${field} ${value}`)
+  }
+})
+
+test('no network takes an address prefix of Bitcoin', () => {
+  for (const addressPrefix of ['bc', 'tb', 'bcrt']) {
+    const checked = checkParams({ ...PUBLIC, addressPrefix })
+    assert.equal(!checked.ok && checked.code, 'params-address-prefix', addressPrefix)
+  }
+})
+
 test('no network makes more money than the greatest sum, and the public one comes close', () => {
   const supply = (params: NetworkParams): number => {
     let total = 0
@@ -171,6 +205,8 @@ test('the genesis block is a block like others, without coins and without work',
     assert.deepEqual(coinbase.outputs[0].scriptPubKey, Uint8Array.of(0x6a, 32, ...commitment))
     assert.deepEqual(coinbase.inputs[0].scriptSig, Uint8Array.of(0, 8, ...commitment.subarray(0, 8)))
     assert.equal(coinbase.lockTime, 0)
+    assert.equal(coinbase.inputs[0].sequence, 0xfffffffe)
+    assert.equal(genesis.header.nonce, 0)
     assert.equal(genesis.header.time, params.genesisTime)
     assert.equal(genesis.header.bits, params.powLimitBits)
   }
