@@ -5,47 +5,59 @@
 import { type SignatureCheck, verifySchnorr } from '../../src/script/schnorr.ts'
 import { loadSignatureKernel } from '../../src/workers/signature-kernel.ts'
 import { type BenchResult, compared, median } from '../result.ts'
-import { rate, signatureChecks } from './signature-material.ts'
+import { signatureChecks } from './signature-material.ts'
 
 const BATCH = 512
-const ROUNDS = 3
-/** Milliseconds of each measurement. */
+/** Short turns, many of them: the median is then that of turns in which nothing else had the processor. */
+const TURNS = 60
+/** Milliseconds that the threads of `two-workers` run side by side. */
 const SLICE = 300
 
 export async function benchSignatures(): Promise<BenchResult[]> {
   const checks = signatureChecks(BATCH)
   const kernel = await loadSignatureKernel()
   const tiny = await loadTinySecp256k1()
+
+  let next = 0
+  /** Microseconds a signature, verified one by one. */
+  const one = (count: number, isValid: (check: SignatureCheck) => boolean): number =>
+    microseconds(count, () => {
+      for (let i = 0; i < count; i++) expectValid(isValid(checks[next++ % BATCH]))
+    })
+  const times = { noble: [] as number[], single: [] as number[], tiny: [] as number[], batch: [] as number[] }
+  for (let turn = 0; turn < TURNS; turn++) {
+    times.noble.push(one(8, verifySchnorr))
+    times.single.push(one(64, (check) => kernel.findInvalid([check]) < 0))
+    times.tiny.push(one(24, tiny))
+    times.batch.push(microseconds(BATCH, () => expectValid(kernel.findInvalid(checks) < 0)))
+  }
+  const rateOf = (name: keyof typeof times): number => 1e6 / median(times[name])
+  return [
+    compared('signatures.single', rateOf('single'), '/s', 'noble', rateOf('noble')),
+    compared('signatures.tiny', rateOf('single'), '/s', 'tiny-secp256k1', rateOf('tiny')),
+    compared('signatures.batch512', rateOf('batch'), '/s', 'signatures.single', rateOf('single')),
+    await benchTwoWorkers(checks),
+  ]
+}
+
+function microseconds(count: number, work: () => void): number {
+  const start = performance.now()
+  work()
+  return ((performance.now() - start) * 1000) / count
+}
+
+async function benchTwoWorkers(checks: readonly SignatureCheck[]): Promise<BenchResult> {
   const workers = [1, 2].map(() => new RateWorker(checks))
   await Promise.all(workers.map((worker) => worker.rate(1)))
-
-  const figures = { single: [], noble: [], tiny: [], batch: [], one: [], two: [] } as Record<string, number[]>
-  const one = (verify: (check: SignatureCheck) => boolean) => {
-    let next = 0
-    return rate(SLICE, 16, () => {
-      for (let i = 0; i < 16; i++) expectValid(verify(checks[next++ % BATCH]))
-    })
-  }
-  for (let round = -1; round < ROUNDS; round++) {
-    const turn = {
-      noble: one(verifySchnorr),
-      single: one((check) => kernel.findInvalid([check]) < 0),
-      tiny: one(tiny),
-      batch: rate(SLICE, BATCH, () => expectValid(kernel.findInvalid(checks) < 0)),
-      one: await workers[0].rate(SLICE),
-      two: (await Promise.all(workers.map((worker) => worker.rate(SLICE)))).reduce((sum, each) => sum + each),
-    }
-    // The first round warms up.
-    if (round >= 0) for (const [name, value] of Object.entries(turn)) figures[name].push(value)
+  const one: number[] = []
+  const two: number[] = []
+  for (let round = 0; round < 3; round++) {
+    one.push(await workers[0].rate(SLICE))
+    const both = await Promise.all(workers.map((worker) => worker.rate(SLICE)))
+    two.push(both[0] + both[1])
   }
   for (const worker of workers) worker.stop()
-  const of = (name: string): number => median(figures[name])
-  return [
-    compared('signatures.single', of('single'), '/s', 'noble', of('noble')),
-    compared('signatures.tiny', of('single'), '/s', 'tiny-secp256k1', of('tiny')),
-    compared('signatures.batch512', of('batch'), '/s', 'signatures.single', of('single')),
-    compared('signatures.two-workers', of('two'), '/s', 'one worker', of('one')),
-  ]
+  return compared('signatures.two-workers', median(two), '/s', 'one worker', median(one))
 }
 
 function expectValid(valid: boolean): void {
