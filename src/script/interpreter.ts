@@ -96,6 +96,8 @@ class Interpreter {
   private readonly stack: Stack
   private readonly conditions = new ConditionStack()
   private readonly sighashes = new Map<number, Uint8Array>()
+  /** By signature as it lies on the stack, what was collected for it last. */
+  private readonly collected = new Map<Uint8Array, SignatureCheck>()
   private validationWeight: number
   /** Opcodes read before this one; -1 before the first. */
   private position = -1
@@ -457,9 +459,20 @@ class Interpreter {
     } else if (isSigned) {
       const check = signatureCheck(signature, publicKey, (hashType) => this.sighash(hashType))
       if (typeof check === 'string') fail(check)
-      this.signatures.push(check)
+      this.collect(signature, check)
     }
     return isSigned
+  }
+
+  /**
+   * Adds a signature to those to be verified, unless the same one with the same key and message was the last to be added for this
+   * element: a script that checks one signature 8,000 times costs one verification.
+   */
+  private collect(signature: Uint8Array, check: SignatureCheck): void {
+    const last = this.collected.get(signature)
+    if (last && last.message === check.message && equalBytes(last.publicKey, check.publicKey)) return
+    this.collected.set(signature, check)
+    this.signatures.push(check)
   }
 
   /** Hashed once for all signatures of one hash type behind one OP_CODESEPARATOR. */

@@ -538,7 +538,7 @@ test('a signature commits to the last OP_CODESEPARATOR that was executed, by its
   const long = `0x4c4c${'00'.repeat(76)} DROP `
   assert.deepEqual(
     positions(`${long.repeat(10)} CODESEPARATOR 2DUP CHECKSIGVERIFY 0 IF CODESEPARATOR ENDIF CHECKSIG`),
-    [20, 20],
+    [20],
   )
   assert.deepEqual(
     positions(`${long.repeat(10)} 2DUP CHECKSIGVERIFY CODESEPARATOR 1 IF CODESEPARATOR ENDIF CHECKSIG`),
@@ -559,8 +559,21 @@ test('what many signatures sign is hashed once for each hash type and separator'
     [other, SIGNATURE, KEY],
     options,
   )
-  assert.equal(signatures.length, 801)
+  // 801 checks of two signatures, one of them behind the separator too.
+  assert.equal(signatures.length, 3)
   assert.deepEqual(asked, [`0 ${0xffffffff}`, `1 ${0xffffffff}`, '0 2400'])
+})
+
+test('a signature that is checked again is verified once for each key and message', () => {
+  const other = filled(32, 9)
+  const counts = (script: string, stack: readonly Uint8Array[]) => collected(script, stack).length
+  assert.equal(counts('2DUP CHECKSIGVERIFY 2DUP CHECKSIGVERIFY CHECKSIG', [SIGNATURE, KEY]), 1)
+  // The key's bytes count, not where they lie; the signature is the same element.
+  assert.equal(counts('2 PICK SWAP CHECKSIGVERIFY CHECKSIG', [SIGNATURE, KEY, KEY.slice()]), 1)
+  assert.equal(counts('2 PICK SWAP CHECKSIGVERIFY CHECKSIG', [SIGNATURE, KEY, other]), 2)
+  assert.equal(counts('2DUP CHECKSIGVERIFY CODESEPARATOR CHECKSIG', [SIGNATURE, KEY]), 2)
+  // Elements that are alike count apart: each took its bytes of the witness.
+  assert.equal(counts('2DUP CHECKSIGVERIFY NIP CHECKSIG', [SIGNATURE.slice(), SIGNATURE, KEY]), 2)
 })
 
 test('what two signatures sign is not confused between hash types and separators', () => {
