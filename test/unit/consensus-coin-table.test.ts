@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  COIN_BYTES,
   COIN_RECORD_BYTES,
   CoinsOverlay,
   CoinTable,
   readCoinRecord,
   readOutpoint,
+  writeCoin,
   writeCoinRecord,
 } from '../../src/consensus/coin-table.ts'
 import type { Coin } from '../../src/consensus/coins.ts'
@@ -152,6 +154,22 @@ test('records written and read elsewhere are those of the table', () => {
         })
       },
     ),
+  )
+})
+
+test('a coin takes 44 bytes: value, height and whether a coinbase made it, output key', () => {
+  const bytes = new Uint8Array(COIN_BYTES + 1)
+  const outputKey = Uint8Array.from({ length: 32 }, (_, i) => 100 + i)
+  writeCoin(bytes, new DataView(bytes.buffer), 1, {
+    value: sats(0x1_0203_0405_0607),
+    height: 0x4000_0001,
+    coinbase: true,
+    outputKey,
+  })
+  assert.deepEqual(
+    bytes,
+    Uint8Array.of(0, 7, 6, 5, 4, 3, 2, 1, 0, 0x03, 0, 0, 0x80, ...outputKey),
+    'little-endian, at the offset',
   )
 })
 
