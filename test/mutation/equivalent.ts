@@ -99,4 +99,28 @@ export const EQUIVALENT: readonly Equivalent[] = [
     ],
     why: 'No input is known: one hash in 2^128 is that great, or the negated secret key.',
   },
+  {
+    file: 'src/script/script-number.ts',
+    code: 'if (value < 0) bytes[length - 1] |= 0x80',
+    changes: ['value < 0 -> value <= 0'],
+    why: 'Zero has no byte to set.',
+  },
+  {
+    file: 'src/script/script-number.ts',
+    code: 'if (last < 0) return 0',
+    changes: ['return 0 -> (nothing)', 'last < 0 -> false', '0 -> -1'],
+    why: 'What is read before the first byte counts as 0.',
+  },
+  {
+    file: 'src/script/sighash.ts',
+    code: 'return sha256(new Writer(annex.length + 9).varBytes(annex).finish())',
+    changes: ['9 -> 10', '9 -> 8'],
+    why: 'Only how much is reserved: a writer grows.',
+  },
+  {
+    file: 'src/script/sighash.ts',
+    code: "const unpacked = decodeWith(packed, 'outputs-decode-failed', (reader) => {",
+    changes: ["'outputs-decode-failed' -> ''"],
+    why: 'The code goes no further: what the caller packed itself is malformed, which throws.',
+  },
 ]
