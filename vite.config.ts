@@ -1,13 +1,37 @@
 /** How the page is built and, with `npm run dev`, served from its sources. */
 
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
 import { buildKernels } from './kernels/build.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
 
 // The workers load the kernels as files.
 await buildKernels()
+
+/**
+ * Builds page and workers as one program. Vite by itself bundles each worker apart, and ships what several of them use, such as
+ * the curve's arithmetic, several times over. In the build alone: the development server serves every module under its own address.
+ */
+function workersWithPage(): Plugin {
+  const workerAddress = /new URL\(\s*'([^']+\.worker\.ts)',\s*import\.meta\.url\s*\)/g
+  return {
+    name: 'opentab:workers-with-page',
+    apply: 'build',
+    // Before Vite's own plugin for the same addresses.
+    enforce: 'pre',
+    transform: {
+      filter: { code: '.worker.ts' },
+      handler(code, importer) {
+        return code.replace(workerAddress, (_, path: string) => {
+          const worker = this.emitFile({ type: 'chunk', id: resolve(dirname(importer), path) })
+          return `import.meta.ROLLUP_FILE_URL_${worker}`
+        })
+      },
+    },
+  }
+}
 
 export default defineConfig({
   root: fileURLToPath(new URL('web', import.meta.url)),
@@ -21,7 +45,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
   },
-  worker: { format: 'es' },
+  plugins: [workersWithPage()],
   server: {
     // The sources lie beside the root, in src/.
     fs: { allow: [project] },
