@@ -84,9 +84,15 @@ const DICTIONARY = [
 
 const messages: readonly Message[] = [
   {
-    ...{ type: 'hello', version: 1, networkId: bytes32(1), services: 1n, height: 5, tipHash: bytes32(2) },
-    ...{ chainWork: 1n << 200n, userAgent: 'opentab' },
-  } as Message,
+    type: 'hello',
+    version: 1,
+    networkId: bytes32(1),
+    services: 1n,
+    height: 5,
+    tipHash: bytes32(2),
+    chainWork: 1n << 200n,
+    userAgent: 'opentab',
+  },
   { type: 'getheaders', id: 1, locator: [bytes32(3), bytes32(4)], stop: bytes32(0) },
   { type: 'headers', id: 2, headers: [genesis.header, block.header] },
   { type: 'getdata', id: 3, hashes: [bytes32(5)] },
@@ -132,8 +138,12 @@ const decoders: readonly Pick<Target, 'name' | 'examples' | 'run' | 'bound'>[] =
       const checked = checkBlock(decoded.value, REGTEST)
       if (checked.ok)
         contextualCheckBlock(decoded.value, {
-          ...{ params: REGTEST, genesisHash: genesis.header.hashBytes, height: 1, medianTimePast: 0 },
-          ...{ medianTimePastAt: () => 0, snapshot: undefined },
+          params: REGTEST,
+          genesisHash: genesis.header.hashBytes,
+          height: 1,
+          medianTimePast: 0,
+          medianTimePastAt: () => 0,
+          snapshot: undefined,
         })
       return checked.ok
     },

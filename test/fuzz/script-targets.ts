@@ -71,7 +71,9 @@ function spendOf(
 ): Transaction {
   const prevout = { txid: new Uint8Array(32).fill(9), index: 1 }
   return Transaction.of({
-    ...{ version, lockTime, inputs: [{ prevout, scriptSig: EMPTY, sequence, witness }] },
+    version,
+    lockTime,
+    inputs: [{ prevout, scriptSig: EMPTY, sequence, witness }],
     outputs: [{ value: sats(7), scriptPubKey: p2trScript(new Uint8Array(32).fill(8)) }],
   })
 }
@@ -152,7 +154,9 @@ export const SCRIPT_TARGETS: readonly Target[] = [
       if (!execution) return false
       const sighashes = new SighashCache(execution.transaction, spentOutputs)
       const common = {
-        ...{ ...execution, input: 0, validationWeight: 50 + input.length },
+        ...execution,
+        input: 0,
+        validationWeight: 50 + input.length,
         sighash: (hashType: number, codeSeparatorPosition: number) =>
           sighashes.sighash(0, hashType, undefined, { leafHash: outputKey, codeSeparatorPosition }),
       }

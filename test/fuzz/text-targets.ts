@@ -35,22 +35,29 @@ const descriptor = `tr([d34db33f/86h/1'/0]${XPUB}/<0;1>/*)`
 const network = { id: networkId(REGTEST), name: REGTEST.name }
 const backup = writeBackup(
   { words: 'abandon about', birthday: 1, metadata: encodeMetadata({ next: [1, 2], labels: new Map() }) },
-  ...([network, 1, 'passphrase', { bytes: (length: number) => new Uint8Array(length) }, 1] as const),
+  network,
+  1,
+  'passphrase',
+  { bytes: (length) => new Uint8Array(length) },
+  1,
 )
 
-const psbt = Psbt.of({
-  inputs: [
-    {
-      prevout: { txid: new Uint8Array(32).fill(3), index: 2 },
-      sequence: 0xfffffffd,
-      spent: { value: sats(70_000), scriptPubKey: p2trScript(outputKey) },
-      key: { internalKey, origin: { fingerprint: 1, path: [0, 1] } },
-    },
-  ],
-  outputs: [{ value: sats(40_000), scriptPubKey: p2trScript(outputKey), key: undefined }],
-  lockTime: 7,
-})
-const signed = Psbt.of({ ...psbt, inputs: psbt.inputs as never, lockTime: 7 })
+/** A payment of one input. */
+const payment = (): Psbt =>
+  Psbt.of({
+    inputs: [
+      {
+        prevout: { txid: new Uint8Array(32).fill(3), index: 2 },
+        sequence: 0xfffffffd,
+        spent: { value: sats(70_000), scriptPubKey: p2trScript(outputKey) },
+        key: { internalKey, origin: { fingerprint: 1, path: [0, 1] } },
+      },
+    ],
+    outputs: [{ value: sats(40_000), scriptPubKey: p2trScript(outputKey), key: undefined }],
+    lockTime: 7,
+  })
+const psbt = payment()
+const signed = payment()
 signed.addSignature(0, new Uint8Array(64).fill(1))
 
 /** Without the search for slips of the keyboard, which is fuzzed as `address`. */
