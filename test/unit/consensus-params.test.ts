@@ -136,8 +136,12 @@ test('the bounds of each number are the last that are allowed', () => {
   ]
   // What numbers must be to each other never gets in the way.
   const roomy = {
-    ...{ ...PUBLIC, initialSubsidy: sats(0), targetSpacing: 1, halfLife: 31_536_000 },
-    ...{ snapshotInterval: 1_000_000, snapshotDelay: 1 },
+    ...PUBLIC,
+    initialSubsidy: sats(0),
+    targetSpacing: 1,
+    halfLife: 31_536_000,
+    snapshotInterval: 1_000_000,
+    snapshotDelay: 1,
   }
   const code = (field: keyof NetworkParams, value: number): string => {
     const checked = checkParams({ ...roomy, [field]: value })
