@@ -5,6 +5,7 @@
  * 8 and yields 1. Wide limbs would need 128-bit products, which WebAssembly doesn't have. Results may overwrite operands.
  * Nothing here takes constant time: no secret ever comes near.
  */
+import { invert as invertNormal } from './inverse'
 
 /** Address of an element. */
 export type Field = usize
@@ -453,68 +454,49 @@ export function toBytes(bytes: usize, a: Field): void {
   }
 }
 
-const x2 = memory.data(FIELD_SIZE)
-const x3 = memory.data(FIELD_SIZE)
-const x22 = memory.data(FIELD_SIZE)
-const x44 = memory.data(FIELD_SIZE)
-const power = memory.data(FIELD_SIZE)
-
-/** `power` = a^(2^223 − 1), and x2, x22 = a^(2^2 − 1), a^(2^22 − 1): the common head of the exponents p − 2 and (p + 1) / 4. */
-function raiseToOnes(a: Field): void {
-  square(x2, a)
-  multiply(x2, x2, a)
-  square(x3, x2)
-  multiply(x3, x3, a)
-  squareTimes(power, x3, 3) // 2^6 − 1
-  multiply(power, power, x3)
-  squareTimes(power, power, 3) // 2^9 − 1
-  multiply(power, power, x3)
-  squareTimes(power, power, 2) // 2^11 − 1
-  multiply(power, power, x2)
-  squareTimes(x22, power, 11)
-  multiply(x22, x22, power)
-  squareTimes(x44, x22, 22)
-  multiply(x44, x44, x22)
-  squareTimes(power, x44, 44) // 2^88 − 1
-  multiply(power, power, x44)
-  copy(x44Twice, power)
-  squareTimes(power, power, 88) // 2^176 − 1
-  multiply(power, power, x44Twice)
-  squareTimes(power, power, 44) // 2^220 − 1
-  multiply(power, power, x44)
-  squareTimes(power, power, 3) // 2^223 − 1
-  multiply(power, power, x3)
-}
-
-const x44Twice = memory.data(FIELD_SIZE)
-
-const base = memory.data(FIELD_SIZE)
-
-/** r = 1/a by Fermat, a^(p − 2), for a magnitude up to 8; 0 for a = 0. */
+/** r = 1/a for a magnitude up to 31, normalised; 0 for a = 0. */
 export function invert(r: Field, a: Field): void {
-  copy(base, a)
-  raiseToOnes(base)
-  squareTimes(power, power, 23)
-  multiply(power, power, x22)
-  squareTimes(power, power, 5)
-  multiply(power, power, base)
-  squareTimes(power, power, 3)
-  multiply(power, power, x2)
-  squareTimes(power, power, 2)
-  multiply(r, power, base)
+  if (r !== a) copy(r, a)
+  normalize(r)
+  invertNormal(r)
 }
 
-const root = memory.data(FIELD_SIZE)
+// Powers of an element whose exponents are 2^k − 1: k is in the names.
+const base = memory.data(40)
+const x2 = memory.data(40)
+const x3 = memory.data(40)
+const x22 = memory.data(40)
+const x44 = memory.data(40)
+const x88 = memory.data(40)
+const power = memory.data(40)
 
 /** r = a square root of a, a^((p + 1) / 4), for a magnitude up to 8. False where a has none. */
 export function squareRoot(r: Field, a: Field): bool {
   copy(base, a)
-  raiseToOnes(base)
-  squareTimes(power, power, 23)
-  multiply(power, power, x22)
-  squareTimes(power, power, 6)
-  multiply(power, power, x2)
+  square(x2, base)
+  multiply(x2, x2, base)
+  square(x3, x2)
+  multiply(x3, x3, base)
+  raise(power, x3, 3, x3) // 6
+  raise(power, power, 3, x3) // 9
+  raise(power, power, 2, x2) // 11
+  raise(x22, power, 11, power)
+  raise(x44, x22, 22, x22)
+  raise(x88, x44, 44, x44)
+  raise(power, x88, 88, x88) // 176
+  raise(power, power, 44, x44) // 220
+  raise(power, power, 3, x3) // 223
+  raise(power, power, 23, x22)
+  raise(power, power, 6, x2)
   squareTimes(r, power, 2)
-  square(root, r)
-  return areEqual(root, base)
+  square(power, r)
+  return areEqual(power, base)
 }
+
+/** r = a^(2^count)·b, which lengthens the exponent of a by that of b; r may be either. */
+function raise(r: Field, a: Field, count: i32, b: Field): void {
+  squareTimes(scratch, a, count)
+  multiply(r, scratch, b)
+}
+
+const scratch = memory.data(40)

@@ -214,11 +214,25 @@ test('field: 32 bytes are taken below p and refused from p on', () => {
   }
 })
 
-test('field: inverses and square roots', () => {
-  for (const value of [...EDGES, ...Array.from({ length: 60 }, () => randomBelow(P))]) {
+test('field: inverses', () => {
+  const powers = Array.from({ length: 256 }, (_, i) => 2n ** BigInt(i))
+  const small = Array.from({ length: 70 }, (_, i) => BigInt(i))
+  const values = [...EDGES, ...powers, ...small, ...Array.from({ length: 2000 }, () => randomBelow(P))]
+  for (const value of values.flatMap((x) => [x, modulo(-x, P)])) {
     setField(A, value)
     kernel.fieldInvert(R, A)
     assert.equal((valueAt(R) * value) % P, value === 0n ? 0n : 1n, `the inverse of ${value}`)
+    assert.ok(valueAt(R) < P)
+    kernel.fieldInvert(R, R)
+    assert.equal(valueAt(R), value, 'inverted twice, in place')
+  }
+  setLimbs(A, largestLimbs(31))
+  kernel.fieldInvert(R, A)
+  assert.equal((valueAt(R) * valueAt(A)) % P, 1n, 'of large limbs')
+})
+
+test('field: square roots', () => {
+  for (const value of [...EDGES, ...Array.from({ length: 60 }, () => randomBelow(P))]) {
     setField(A, value)
     const square = value === 0n || Point.Fp.eql(Point.Fp.pow(value, (P - 1n) / 2n), 1n)
     assert.equal(kernel.fieldSquareRoot(R, A), Number(square), `has ${value} a root`)

@@ -181,7 +181,7 @@ test('edge values of r, s and key', () => {
 
 test('keys and nonces at the edges: G, its negation, each other, λ times each other', () => {
   const lambda = 0x5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd72n
-  for (const d of [1n, 2n, 3n, N - 1n, N - 2n, (N + 1n) / 2n, lambda, N - lambda, 2n ** 128n])
+  for (const d of [1n, 2n, N - 1n, lambda, 2n ** 128n])
     for (const k of [1n, 2n, N - 1n, d, N - d, (d * lambda) % N, (2n * d) % N]) {
       const check = craft(even(d), even(k), randomBytes(32))
       assertVerdictEverywhere(check, true, `d = ${d}, k = ${k}`)
