@@ -13,7 +13,8 @@ import { decodeBlock } from '../../src/primitives/block.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
 import { systemClock } from '../../src/workers/system-ports.ts'
-import { WorkerCheckPool } from '../../src/workers/worker-check-pool.ts'
+import { ThreadedCheckPool } from '../../src/workers/threaded-check-pool.ts'
+import { startWorkerCheckThread } from '../../src/workers/worker-check-threads.ts'
 import { type BenchResult, compared, median } from '../result.ts'
 import { type BenchChain, fullBlock, HEAVY, LIGHT } from './chains.ts'
 
@@ -51,7 +52,7 @@ export async function benchBlocks(): Promise<BenchResult[]> {
 async function connectRate({ params, funding, full, spends }: BenchChain, known: boolean): Promise<number> {
   const name = `bench/${crypto.randomUUID()}`
   const database = await ProfileDatabase.open(name)
-  const checks = new WorkerCheckPool(navigator.hardwareConcurrency, (message) => {
+  const checks = new ThreadedCheckPool(startWorkerCheckThread, 1, (message) => {
     throw new Error(message)
   })
   const chain: Chain = await Chain.open({

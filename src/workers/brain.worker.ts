@@ -15,8 +15,9 @@ import type { BrainMessage, BrainRequest } from './brain-messages.ts'
 import { Channel } from './channel.ts'
 import { RemoteSigner } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
+import { ThreadedCheckPool } from './threaded-check-pool.ts'
 import { RemoteTransport } from './transport-link.ts'
-import { WorkerCheckPool } from './worker-check-pool.ts'
+import { startWorkerCheckThread } from './worker-check-threads.ts'
 import { startWorkerMinerThread } from './worker-miner-threads.ts'
 
 /** What a tab that has claimed its profile holds. */
@@ -27,6 +28,8 @@ interface Profile {
 
 const window = new Channel<BrainMessage, BrainRequest>(self)
 const cores = Math.max(1, navigator.hardwareConcurrency)
+/** One core is left to the brain, which connects the next blocks meanwhile. */
+const checkThreads = Math.max(1, cores - 1)
 
 let profile: Profile | undefined
 let node: NodeCore | undefined
@@ -85,7 +88,9 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     chainStore: new IdbChainStore(database),
     walletStore: new IdbWalletStore(database),
     peerStore: new IdbPeerStore(database),
-    checks: new WorkerCheckPool(cores, (message) => tellLog('node', message, 'warning')),
+    checks: new ThreadedCheckPool(startWorkerCheckThread, checkThreads, (message) =>
+      tellLog('node', message, 'warning'),
+    ),
     miners: new ThreadedMinerPool(startWorkerMinerThread, cores, systemClock),
   })
   opened.subscribe(tell)
