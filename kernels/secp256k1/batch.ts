@@ -67,7 +67,7 @@ export function finish(): void {
 export function firstInvalid(): u32 {
   const size = count
   count = 0
-  if (size === 1) return u32(isValid(0))
+  if (size < MIN_BATCH) return firstInvalidByItself(size)
   // A signature out of range or off the curve is invalid by itself: only those before it still matter.
   let sound: u32 = 0
   while (sound < size && lift(sound)) sound++
@@ -85,6 +85,15 @@ export function firstInvalid(): u32 {
   return low
 }
 
+/** Signatures from which on verifying them together, which needs every R lifted, is faster than one by one. */
+const MIN_BATCH: u32 = 4
+
+function firstInvalidByItself(size: u32): u32 {
+  let index: u32 = 0
+  while (index < size && isValid(index)) index++
+  return index
+}
+
 function sOf(index: u32): usize {
   return scalars + index * 64
 }
@@ -99,7 +108,7 @@ const a = memory.data(32)
 const sum = memory.data(128)
 const x = memory.data(40)
 
-/** Verifies one signature by itself: that of index 0. */
+/** Verifies one signature by itself. */
 function isValid(index: u32): bool {
   const key = index * TERMS + 1
   if (!field.fromBytes(x, rs + index * 32)) return false
@@ -160,9 +169,6 @@ function drawCoefficients(size: u32): void {
   }
 }
 
-/** Signatures from which on Pippenger's algorithm is faster. */
-const PIPPENGER_FROM: u32 = 96
-
 const g = memory.data(32)
 const generatorSum = memory.data(128)
 
@@ -170,7 +176,7 @@ const generatorSum = memory.data(128)
 function isSumInfinity(from: u32, to: u32): bool {
   scalar.copy(g, products + from * SCALAR_SIZE)
   for (let index = from + 1; index < to; index++) scalar.add(g, products + index * SCALAR_SIZE)
-  if (to - from < PIPPENGER_FROM) strauss.sum(sum, from * TERMS, to * TERMS, g)
+  if (to - from <= strauss.CAPACITY) strauss.sum(sum, from * TERMS, to * TERMS, g)
   else {
     strauss.sum(generatorSum, 0, 0, g)
     pippenger.sum(sum, from * TERMS, to * TERMS)

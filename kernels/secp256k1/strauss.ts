@@ -11,8 +11,8 @@ import { Scalar } from './scalar'
 import * as terms from './terms'
 import { TERM_BITS, TERMS } from './terms'
 
-/** Signatures of a sum, at most. */
-export const MAX_STRAUSS: u32 = 128
+/** Signatures of a sum, at most: from some more on, Pippenger's algorithm is faster. */
+export const CAPACITY: u32 = 64
 
 /** Width of the wNAF of a term, and the entries of its table: 1, 3, … 15 times the point. */
 const WINDOW: u32 = 5
@@ -29,10 +29,10 @@ const generatorHigh = memory.data(512 * 80)
 const generatorLowDigits = memory.data(129 * 2)
 const generatorHighDigits = memory.data(129 * 2)
 
-const tables = memory.data(3 * 128 * 8 * 80)
+const tables = memory.data(3 * 64 * 8 * 80)
 // The ratios of the z of each entry to that of the one before; G's tables use them first.
-const ratios = memory.data(3 * 128 * 8 * 40)
-const digits = memory.data(3 * 128 * 129 * 2)
+const ratios = memory.data(3 * 64 * 8 * 40)
+const digits = memory.data(3 * 64 * 129 * 2)
 
 /** Z of a Jacobian point. */
 const Z: usize = 2 * FIELD_SIZE

@@ -417,6 +417,9 @@ function liftX(x: bigint): Point | undefined {
   }
 }
 
+/** Signatures that a sum by Strauss takes. */
+const STRAUSS_CAPACITY = 64
+
 /** A term: its scalar, and its point as a multiple of G. */
 type Term = readonly [scalar: bigint, point: bigint]
 
@@ -437,6 +440,7 @@ function assertSum(signatures: readonly (readonly [r: Term, key: Term])[], g: bi
     kernel.pippengerSum(R, 0, 3 * signatures.length)
     assertPoint(pointAt(R), multiple(total), `${what} by Pippenger`)
   }
+  if (signatures.length > STRAUSS_CAPACITY) return
   setScalar(A, modulo(g, N))
   kernel.straussSum(R, 0, 3 * signatures.length, A)
   assertPoint(pointAt(R), multiple(total + g), `${what} by Strauss`)
@@ -536,7 +540,7 @@ test('sums: terms that cancel, and terms that meet themselves', () => {
 })
 
 test('sums: random terms, few and many', () => {
-  for (const size of [1, 2, 3, 5, 16, 100, 128]) {
+  for (const size of [1, 2, 3, 5, 16, 64, 128]) {
     const point = (): bigint =>
       random() % 4 === 0 ? [1n, 2n, N - 1n, N - 2n][random() % 4] : randomBelow(N - 1n) + 1n
     const half = (): bigint =>
