@@ -161,14 +161,14 @@ test('a coin takes 44 bytes: value, height and whether a coinbase made it, outpu
   const bytes = new Uint8Array(COIN_BYTES + 1)
   const outputKey = Uint8Array.from({ length: 32 }, (_, i) => 100 + i)
   writeCoin(bytes, new DataView(bytes.buffer), 1, {
-    value: sats(0x1_0203_0405_0607),
+    value: sats(0x1_0203_0000_0005),
     height: 0x4000_0001,
     coinbase: true,
     outputKey,
   })
   assert.deepEqual(
     bytes,
-    Uint8Array.of(0, 7, 6, 5, 4, 3, 2, 1, 0, 0x03, 0, 0, 0x80, ...outputKey),
+    Uint8Array.of(0, 5, 0, 0, 0, 3, 2, 1, 0, 0x03, 0, 0, 0x80, ...outputKey),
     'little-endian, at the offset',
   )
 })
