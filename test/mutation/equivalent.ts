@@ -123,4 +123,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["'outputs-decode-failed' -> ''"],
     why: 'The code goes no further: what the caller packed itself is malformed, which throws.',
   },
+  {
+    file: 'src/script/taproot.ts',
+    code: "return compareBytes(a, b) < 0 ? taggedHash('TapBranch', a, b) : taggedHash('TapBranch', b, a)",
+    changes: ['compareBytes(a, b) < 0 -> compareBytes(a, b) <= 0'],
+    why: 'Equal nodes are the same in either order.',
+  },
 ]
