@@ -8,7 +8,7 @@ import { type Block, merkleRoot } from '../primitives/block.ts'
 import { compareBytes, equalBytes } from '../primitives/bytes.ts'
 import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { invalid, mutated, OK, type Result } from '../primitives/result.ts'
-import { isNullOutpoint, type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
+import { isNullOutpoint, type Outpoint, outpointKey, Transaction } from '../primitives/transaction.ts'
 import { pushNumber } from '../script/opcodes.ts'
 import { isNullData, outputKeyOf } from '../script/taproot.ts'
 import type { BlockContext } from './block-context.ts'
@@ -88,6 +88,7 @@ function compareOutpoints(a: Outpoint, b: Outpoint): number {
  */
 export function checkBlock(block: Block, params: NetworkParams): Result<void> {
   const { transactions } = block
+  Transaction.identify(transactions)
   const { root, repeated } = merkleRoot(transactions.map((tx) => tx.txidBytes))
   if (!equalBytes(root, block.header.merkleRoot))
     return mutated('bad-txnmrklroot', "The transactions don't have the header's merkle root.")

@@ -5,7 +5,7 @@
 import type { Chain } from '../chain/chain.ts'
 import { compareBytes } from '../primitives/bytes.ts'
 import { Writer } from '../primitives/codec.ts'
-import { type BlockHash, sha256, toDisplay } from '../primitives/hashes.ts'
+import { type BlockHash, sha256, startSha256, toDisplay } from '../primitives/hashes.ts'
 import { P2TR_SCRIPT_BYTES, p2trScript } from '../script/taproot.ts'
 
 /** Bytes of a coin's record: outpoint, height and coinbase flag, amount, length of the script, script. */
@@ -28,7 +28,7 @@ export async function coinSetHash(chain: Chain): Promise<string> {
     coins.push({ txid: record.subarray(0, 32), index, record })
   })
   coins.sort((a, b) => compareBytes(a.txid, b.txid) || a.index - b.index)
-  const hash = sha256.create()
+  const hash = startSha256()
   for (const { record } of coins) hash.update(record)
   return toDisplay<BlockHash>(sha256(hash.digest()))
 }

@@ -1,6 +1,6 @@
 /** Block headers (80 bytes) and blocks. Immutable; a decoded block's transactions are views over its buffer. */
-import { equalBytes } from './bytes.ts'
 import { compactSizeLength, decodeWith, Reader, Writer } from './codec.ts'
+import { hasher, type MerkleRoot } from './hasher.ts'
 import { type BlockHash, sha256d, toDisplay } from './hashes.ts'
 import { mutated, type Result } from './result.ts'
 import { Transaction } from './transaction.ts'
@@ -143,22 +143,9 @@ export function decodeHeader(bytes: Uint8Array): Result<BlockHeader> {
  * Merkle root over `leaves` (32 bytes each, internal order), and whether the list repeats itself at some level, which would
  * give another list with the same root (CVE-2012-2459). No leaves: 32 zero bytes.
  */
-export function merkleRoot(leaves: readonly Uint8Array[]): { root: Uint8Array; repeated: boolean } {
+export function merkleRoot(leaves: readonly Uint8Array[]): MerkleRoot {
   if (leaves.length === 0) return { root: new Uint8Array(32), repeated: false }
-  let level = leaves.slice()
-  let repeated = false
-  const pair = new Uint8Array(64)
-  while (level.length > 1) {
-    const above: Uint8Array[] = []
-    for (let i = 0; i < level.length; i += 2) {
-      const left = level[i]
-      const right = level[i + 1] ?? left
-      if (i + 1 < level.length && equalBytes(left, right)) repeated = true
-      pair.set(left)
-      pair.set(right, 32)
-      above.push(sha256d(pair))
-    }
-    level = above
-  }
-  return { root: level[0], repeated }
+  const packed = new Uint8Array(leaves.length * 32)
+  for (let i = 0; i < leaves.length; i++) packed.set(leaves[i], i * 32)
+  return hasher().merkleRoot(packed)
 }

@@ -144,7 +144,7 @@ export class PartialBlock {
 
 /** BIP152: the first 16 bytes of SHA-256(header ‖ nonce). */
 function shortIdKey(header: BlockHeader, nonce: Uint8Array): Uint8Array {
-  return sha256.create().update(header.bytes).update(nonce).digest().subarray(0, 16)
+  return sha256(header.bytes, nonce).subarray(0, 16)
 }
 
 function shortId(key: Uint8Array, transaction: Transaction): number {

@@ -13,9 +13,8 @@ export class VerdictCache {
   private readonly verdicts = new Map<string, InputFailure | undefined>()
 
   verify(check: TransactionCheck): InputFailure | undefined {
-    const hash = sha256.create().update(check.transaction).update(check.spentOutputs)
-    hash.update(Uint8Array.of(check.flags ?? CONSENSUS_SCRIPT_FLAGS))
-    const key = bytesToHex(hash.digest())
+    const flags = Uint8Array.of(check.flags ?? CONSENSUS_SCRIPT_FLAGS)
+    const key = bytesToHex(sha256(check.transaction, check.spentOutputs, flags))
     if (!this.verdicts.has(key)) this.verdicts.set(key, verifyTransaction(check))
     return this.verdicts.get(key)
   }

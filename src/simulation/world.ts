@@ -6,7 +6,7 @@ import { type NetworkParams, REGTEST } from '../consensus/params.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { callRpc } from '../node/rpc.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
+import { startSha256 } from '../primitives/hashes.ts'
 import type { PeerId } from '../protocol/transport.ts'
 import { checkInvariants } from './invariants.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -62,7 +62,7 @@ export class World {
   readonly nodes: SimulatedNode[] = []
   /** Hears all that nodes tell. */
   onEvent: (id: PeerId, event: NodeEvent) => void = () => {}
-  private readonly events = sha256.create()
+  private readonly events = startSha256()
   /** Thrown by what nobody awaits. */
   private failure: Error | undefined
 
