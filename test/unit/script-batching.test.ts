@@ -39,10 +39,10 @@ const keyPath = (signature: Uint8Array) => ({ scriptPubKey: p2trScript(KEY), wit
 /** Two signatures by any key, then what else the script does. */
 const scriptPath = (signatures: readonly Uint8Array[], end: string) =>
   leafSpend(parseAsm(`TUCK CHECKSIGVERIFY CHECKSIGVERIFY ${end}`), [...signatures, KEY])
-/** 300 times the same signature. */
+/** A signature of 301 messages. */
 const crowd = (signature: Uint8Array) =>
   leafSpend(
-    parseAsm(`${'2DUP CHECKSIGVERIFY '.repeat(300)} CHECKSIG ${`'${'x'.repeat(500)}' DROP `.repeat(30)}`),
+    parseAsm(`${'2DUP CHECKSIGVERIFY CODESEPARATOR '.repeat(300)} CHECKSIG ${`'${'x'.repeat(500)}' DROP `.repeat(30)}`),
     [signature, KEY],
   )
 
