@@ -30,6 +30,11 @@ function workersWithPage(): Plugin {
         })
       },
     },
+    // Vite loads what a dynamic import needs by way of the document, which workers lack.
+    load: {
+      filter: { id: /^\0vite\/preload-helper/ },
+      handler: () => 'export const __vitePreload = (load) => load()',
+    },
   }
 }
 
@@ -41,8 +46,8 @@ export default defineConfig({
     target: 'es2023',
     // Every file under its own address: the Content-Security-Policy lets no script or worker come from data: URLs.
     assetsInlineLimit: 0,
-    // Every browser that has what a tab needs loads modules in parallel by itself; the polyfill would be inline script.
-    modulePreload: { polyfill: false },
+    // It would be an inline script, and by way of the document: see above.
+    modulePreload: false,
     chunkSizeWarningLimit: 1000,
   },
   plugins: [workersWithPage()],

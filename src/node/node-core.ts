@@ -18,6 +18,7 @@ import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { PeerId, Transport } from '../protocol/transport.ts'
 import type { CheckPool } from '../script/input-check.ts'
+import type { LoadPsbt } from '../wallet/psbt.ts'
 import type { Signer } from '../wallet/signer.ts'
 import type { WalletStore } from '../wallet/store.ts'
 import { type IssuedAddress, Wallet } from '../wallet/wallet.ts'
@@ -34,6 +35,7 @@ export interface NodePorts {
   readonly checks: CheckPool
   readonly miners: MinerPool
   readonly signer: Signer
+  readonly loadPsbt: LoadPsbt
 }
 
 /** Label of the address that mining pays to. */
@@ -52,6 +54,7 @@ export class NodeCore {
   readonly miner: Miner
   readonly peers: PeerManager
   readonly signer: Signer
+  readonly loadPsbt: LoadPsbt
   /** This tab's own peer id. */
   readonly self: PeerId
   readonly random: Random
@@ -70,7 +73,7 @@ export class NodeCore {
   /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
-    const { random, checks, signer } = ports
+    const { random, checks, signer, loadPsbt } = ports
     // The chain goes on where it stopped as soon as it is open.
     let verifier: Mempool | undefined
     const chain = await Chain.open({
@@ -83,7 +86,7 @@ export class NodeCore {
     // Listeners of the chain hear of a new tip in this order: each may rely on the ones before.
     const mempool = new Mempool({ chain, checks, clock })
     verifier = mempool
-    const wallet = await Wallet.open({ chain, signer, clock, random, store: ports.walletStore })
+    const wallet = await Wallet.open({ chain, signer, loadPsbt, clock, random, store: ports.walletStore })
     const miner = new Miner({ chain, mempool, clock, random, pool: ports.miners })
     const peers = new PeerManager({
       chain,
@@ -114,6 +117,7 @@ export class NodeCore {
     this.miner = miner
     this.peers = peers
     this.signer = ports.signer
+    this.loadPsbt = ports.loadPsbt
     this.random = ports.random
     this.self = ports.transport.self
     this.realClock = ports.clock

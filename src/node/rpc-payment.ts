@@ -3,7 +3,7 @@ import { base64 } from '@scure/base'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { outpointOf, type Transaction } from '../primitives/transaction.ts'
-import { Psbt } from '../wallet/psbt.ts'
+import type { Psbt } from '../wallet/psbt.ts'
 import type { PaymentPlan, Recipient } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
@@ -107,10 +107,14 @@ function bearsFee(positions: readonly number[], outputs: number): boolean {
   )
 }
 
-const PSBT = parameter('psbt', 'base64', (value): Psbt => {
+const PSBT = parameter('psbt', 'base64', (value): Uint8Array => {
   if (typeof value !== 'string') throw wrongType('psbt', 'a PSBT in base64', value)
-  return unwrap(Psbt.parse(fromBase64(value.trim())))
+  return fromBase64(value.trim())
 })
+
+async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
+  return unwrap((await node.loadPsbt()).parse(bytes))
+}
 
 function fromBase64(encoded: string): Uint8Array {
   try {
@@ -236,9 +240,10 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     'walletprocesspsbt',
     'Signs the inputs of a PSBT that are this wallet’s. A complete one is sent with finalizepsbt and sendrawtransaction.',
     [PSBT],
-    async (node, psbt) => {
+    async (node, bytes) => {
+      const psbt = await parsePsbt(node, bytes)
       requireWallet(node)
-      const signed = unwrap(Psbt.parse(unwrap(await node.signer.signPsbt(psbt.bytes))))
+      const signed = await parsePsbt(node, unwrap(await node.signer.signPsbt(psbt.bytes)))
       const extracted = signed.extract()
       return {
         psbt: base64.encode(signed.bytes),
@@ -251,7 +256,8 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     'finalizepsbt',
     'The transaction of a PSBT whose inputs are all signed.',
     [PSBT],
-    (_node: NodeCore, psbt) => {
+    async (node: NodeCore, bytes) => {
+      const psbt = await parsePsbt(node, bytes)
       const extracted = psbt.extract()
       return extracted.ok
         ? { hex: bytesToHex(extracted.value.bytes), complete: true }
@@ -262,7 +268,8 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     'decodepsbt',
     'The transaction in a PSBT, and what it pays as far as the PSBT tells.',
     [PSBT],
-    (node: NodeCore, psbt) => {
+    async (node: NodeCore, bytes) => {
+      const psbt = await parsePsbt(node, bytes)
       const spent = psbt.inputs.map((input) => input.spent?.value)
       const known = spent.every((value) => value !== undefined)
       const paid = psbt.outputs.reduce((sum, { value }) => sum + value, 0)

@@ -13,6 +13,7 @@ import { p2trScript } from '../script/taproot.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
+import { Psbt } from '../wallet/psbt.ts'
 import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { type DelayedPort, type DelayedPortOptions, delayedPort } from './delayed-port.ts'
@@ -131,6 +132,7 @@ export class SimulatedNode {
       random,
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
+      loadPsbt: async () => Psbt,
       chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),
       walletStore: delayed(this.walletStore, STORE_LATENCY, { refuse }),
       peerStore: delayed(this.peerStore, STORE_LATENCY, { refuse }),

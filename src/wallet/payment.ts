@@ -11,7 +11,7 @@ import { addressOf, decodeAddress } from '../script/address.ts'
 import type { OwnKey } from './address-book.ts'
 import { DUST, type Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
-import { Psbt, type PsbtOutput } from './psbt.ts'
+import type { Psbt, PsbtOutput } from './psbt.ts'
 import type { WalletCoin } from './views.ts'
 
 /**
@@ -112,6 +112,7 @@ export interface SpendableCoin {
 }
 
 export interface PlanParts {
+  readonly psbtClass: typeof Psbt
   readonly selection: Selection<SpendableCoin>
   /** In the order of the amounts that were selected for. */
   readonly scripts: readonly Uint8Array[]
@@ -128,7 +129,7 @@ export interface PlanParts {
  * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
  */
 export function planPayment(parts: PlanParts): PaymentPlan {
-  const { selection, scripts, changeKey, lockTime, addressPrefix, random, replaces } = parts
+  const { psbtClass, selection, scripts, changeKey, lockTime, addressPrefix, random, replaces } = parts
   const coins = shuffled(selection.coins, random)
   const outputs: (PsbtOutput & { readonly change: boolean })[] = scripts.map((scriptPubKey, i) => {
     return { value: selection.amounts[i], scriptPubKey, key: undefined, change: false }
@@ -138,7 +139,7 @@ export function planPayment(parts: PlanParts): PaymentPlan {
     const change = { value: selection.change, scriptPubKey, key: changeKey, change: true }
     outputs.splice(below(outputs.length + 1, random), 0, change)
   }
-  const psbt = Psbt.of({
+  const psbt = psbtClass.of({
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
       return { prevout: outpoint, sequence: SEQUENCE, spent: output, key }
     }),

@@ -27,7 +27,7 @@ import {
   planPayment,
   type SpendableCoin,
 } from './payment.ts'
-import { Psbt } from './psbt.ts'
+import type { LoadPsbt, Psbt } from './psbt.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
@@ -58,6 +58,7 @@ export interface WalletOptions {
   readonly chain: Chain
   readonly store: WalletStore
   readonly signer: Signer
+  readonly loadPsbt: LoadPsbt
   readonly clock: Clock
   readonly random: Random
 }
@@ -303,6 +304,7 @@ export class Wallet {
     if (!this.following) return walletMissing()
     const payees = checkRequest(request, this.context.addressPrefix)
     if (!payees.ok) return payees
+    const psbtClass = await this.options.loadPsbt()
     const { book, ledger } = this.following
     const amounts = payees.value.map(({ amount }) => amount)
     const terms = { amounts, feeRate: request.feeRate, subtractFee: request.subtractFee }
@@ -310,7 +312,7 @@ export class Wallet {
       ? selectChosen(ledger, this.context, request.coins, terms)
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
-    return accept(this.plan(selection.value, payees.value, book.peek(CHANGE), undefined))
+    return accept(this.plan(psbtClass, selection.value, payees.value, book.peek(CHANGE), undefined))
   }
 
   /**
@@ -318,13 +320,14 @@ export class Wallet {
    * and as `selectReplacement` does.
    */
   async bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>> {
+    const psbtClass = await this.options.loadPsbt()
     const entry = this.following?.ledger.get(txid)
     if (!this.following || !entry) return unknownTransaction()
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
     const { selection, payees, changeKey } = replacement.value
-    return accept(this.plan(selection, payees, changeKey ?? book.peek(CHANGE), txid))
+    return accept(this.plan(psbtClass, selection, payees, changeKey ?? book.peek(CHANGE), txid))
   }
 
   /**
@@ -337,14 +340,15 @@ export class Wallet {
     plan: Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>,
   ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
-    const psbt = Psbt.parse(plan.psbt)
+    const psbtClass = await this.options.loadPsbt()
+    const psbt = psbtClass.parse(plan.psbt)
     if (!psbt.ok) return psbt
     const coins = this.coinsToSign(this.following.ledger, psbt.value, plan.replaces)
     if (!coins.ok) return coins
     const keys = coins.value.map(({ outpoint }) => outpointKey(outpoint))
     for (const key of keys) this.promised.add(key)
     try {
-      const signed = await this.signatures(psbt.value)
+      const signed = await this.signatures(psbtClass, psbt.value)
       if (!signed.ok) return signed
       const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
@@ -393,6 +397,7 @@ export class Wallet {
   // Inside
 
   private plan(
+    psbtClass: typeof Psbt,
     selection: Selection<SpendableCoin>,
     payees: readonly Payee[],
     changeKey: OwnKey,
@@ -402,6 +407,7 @@ export class Wallet {
     const lockTime = this.following!.ledger.tip.height
     const scripts = payees.map(({ scriptPubKey }) => scriptPubKey)
     return planPayment({
+      psbtClass,
       selection,
       scripts,
       changeKey,
@@ -433,12 +439,12 @@ export class Wallet {
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
-  private async signatures(psbt: Psbt): Promise<Result<Transaction>> {
+  private async signatures(psbtClass: typeof Psbt, psbt: Psbt): Promise<Result<Transaction>> {
     const complete = psbt.extract()
     if (complete.ok) return complete
     const bytes = await this.options.signer.signPsbt(psbt.bytes)
     if (!bytes.ok) return bytes
-    const signed = Psbt.parse(bytes.value)
+    const signed = psbtClass.parse(bytes.value)
     if (!signed.ok) return signed
     if (signed.value.unsigned.txid !== psbt.unsigned.txid)
       return invalid(

@@ -85,6 +85,7 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     random: systemRandom,
     transport: new RemoteTransport(request.self, new Channel(request.transport)),
     signer: await RemoteSigner.connect(request.signer),
+    loadPsbt: async () => (await import('../wallet/psbt.ts')).Psbt,
     chainStore: new IdbChainStore(database),
     walletStore: new IdbWalletStore(database),
     peerStore: new IdbPeerStore(database),

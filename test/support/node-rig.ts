@@ -19,6 +19,7 @@ import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { LocalSigner } from '../../src/wallet/local-signer.ts'
+import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
@@ -118,6 +119,7 @@ export class RigNode {
         clock: time,
         random,
         signer: this.signer,
+        loadPsbt: async () => Psbt,
         transport: network.endpoint(this.id),
         chainStore: this.options.chainStore ?? this.chainStore,
         walletStore: this.options.walletStore ?? this.walletStore,

@@ -12,6 +12,7 @@ import { encodeAddress } from '../../src/script/address.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import type { LocalSigner } from '../../src/wallet/local-signer.ts'
+import { Psbt } from '../../src/wallet/psbt.ts'
 import { NO_SIGNER } from '../../src/wallet/signer.ts'
 import { Wallet, type WalletOptions } from '../../src/wallet/wallet.ts'
 import { type TestBlock, TestChain, TestWallet } from '../support/chain-builder.ts'
@@ -60,6 +61,7 @@ class TestNode {
       chain,
       clock,
       random: seededRandom('wallet'),
+      loadPsbt: async () => Psbt,
       ...options,
       store,
       signer,
@@ -558,6 +560,7 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
     chain,
     clock: new ManualClock(),
     random: seededRandom('watch'),
+    loadPsbt: async () => Psbt,
     store: new MemoryWalletStore(),
   }
   const watching = await Wallet.open({ ...options, signer: NO_SIGNER })
@@ -577,8 +580,14 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
 })
 
 test('a descriptor that can not be followed is refused', async () => {
-  const options = { chain: await openChain(), clock: new ManualClock(), random: seededRandom('watch') }
-  const wallet = await Wallet.open({ ...options, store: new MemoryWalletStore(), signer: NO_SIGNER })
+  const wallet = await Wallet.open({
+    chain: await openChain(),
+    clock: new ManualClock(),
+    random: seededRandom('watch'),
+    loadPsbt: async () => Psbt,
+    store: new MemoryWalletStore(),
+    signer: NO_SIGNER,
+  })
   const single = `tr(${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'})`
   for (const descriptor of ['nonsense', single])
     assert.equal(codeOf(await wallet.watch({ descriptor, birthday: 0 })), 'descriptor-invalid')
