@@ -42,7 +42,9 @@ const scriptPath = (signatures: readonly Uint8Array[], end: string) =>
 /** A signature of 301 messages. */
 const crowd = (signature: Uint8Array) =>
   leafSpend(
-    parseAsm(`${'2DUP CHECKSIGVERIFY CODESEPARATOR '.repeat(300)} CHECKSIG ${`'${'x'.repeat(500)}' DROP `.repeat(30)}`),
+    parseAsm(
+      `${'2DUP CHECKSIGVERIFY CODESEPARATOR '.repeat(300)} CHECKSIG ${`'${'x'.repeat(500)}' DROP `.repeat(30)}`,
+    ),
     [signature, KEY],
   )
 
