@@ -17,6 +17,7 @@ interface Kernel {
 
 const KERNELS: readonly Kernel[] = [
   { folder: 'secp256k1', output: 'secp256k1.wasm' },
+  { folder: 'sha256', output: 'sha256.wasm', options: ['--enable', 'simd'] },
   {
     folder: 'mining',
     output: 'mining-simd.wasm',
