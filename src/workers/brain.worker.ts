@@ -13,6 +13,7 @@ import { ProfileDatabase } from '../storage/profile-database.ts'
 import { claimProfile, databaseName } from '../storage/profile-lock.ts'
 import type { BrainMessage, BrainRequest } from './brain-messages.ts'
 import { Channel } from './channel.ts'
+import { installHashKernel } from './hash-kernel.ts'
 import { RemoteSigner } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 import { ThreadedCheckPool } from './threaded-check-pool.ts'
@@ -80,6 +81,13 @@ async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<P
 async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<NodeCore> {
   if (profile === undefined) throw new Error('The tab joined before it had a profile.')
   const { params, database } = profile
+  await installHashKernel().catch((error: Error) =>
+    tellLog(
+      'node',
+      `The hash kernel can't be used (${error.message}). Hashes are computed without it, more slowly.`,
+      'warning',
+    ),
+  )
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,

@@ -1,4 +1,4 @@
-/** Promise: where the signature kernel is missing or altered, the tab says so in its log and verifies without it. */
+/** Promise: where the kernels of signatures and hashes are missing or altered, the tab says so in its log and does without them. */
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -12,6 +12,7 @@ const MATURE = 101
 
 const FALLS_BACK =
   /The signature kernel can't be used \((.*)\)\. Signatures are checked by the plain verifier/
+const HASHES_PLAINLY = /The hash kernel can't be used \(.*\)\. Hashes are computed without it/
 
 /** The page, but for its kernels: `undefined` for none. */
 async function pageWithKernels(kernel: Uint8Array | undefined): Promise<PageHandler> {
@@ -38,7 +39,7 @@ for (const [what, kernel, reason] of [
   ['altered', alteredKernel, /it answers/],
 ] as const)
   test(
-    `a tab whose signature kernel is ${what} says so and verifies payments without it`,
+    `a tab whose kernels are ${what} says so and verifies payments without them`,
     journey(async (world) => {
       const page = await pageWithKernels(await kernel())
       await world.serve({ page: () => page })
@@ -47,6 +48,7 @@ for (const [what, kernel, reason] of [
       await line.first().waitFor()
       assert.match((await line.first().textContent()) ?? '', reason)
       assert.equal(await line.count(), 1, 'once for all workers')
+      assert.equal(await ada.page.getByText(HASHES_PLAINLY).count(), 1)
       await ada.createWallet()
       await ada.generate(MATURE)
       const txid = await ada.pay(await ada.rpc('getnewaddress'), 1)
@@ -57,14 +59,15 @@ for (const [what, kernel, reason] of [
   )
 
 test(
-  'a tab whose signature kernel loads says nothing of it',
+  'a tab whose kernels load says nothing of them',
   journey(async (world) => {
     await world.serve()
     const ada = await world.open('Ada', { path: '/network' })
     await ada.createWallet()
     await ada.generate(MATURE)
     await ada.pay(await ada.rpc('getnewaddress'), 1)
-    assert.equal(await ada.page.getByText(FALLS_BACK).count(), 0)
-    assert.ok(ada.requests.some((url) => url.endsWith('.wasm')))
+    for (const line of [FALLS_BACK, HASHES_PLAINLY]) assert.equal(await ada.page.getByText(line).count(), 0)
+    for (const kernel of [/secp256k1[^/]*\.wasm$/, /sha256[^/]*\.wasm$/])
+      assert.ok(ada.requests.some((url) => kernel.test(url)))
   }),
 )
