@@ -119,10 +119,10 @@ export class CoinsCache {
   }
 
   /**
-   * The committed coins at these outpoints, as they are when the promise resolves; absent where spent or unknown. Outpoints that
-   * `except` holds for may be left out: it is asked only where it spares a read.
+   * The committed coins at these outpoints, as they are when the promise resolves; absent where spent or unknown. Outpoints at
+   * positions that `except` holds for may be left out: it is asked only where it spares a read.
    */
-  async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean): Promise<CoinTable> {
+  async load(prevouts: readonly Outpoint[], except?: (position: number) => boolean): Promise<CoinTable> {
     return (
       this.resolve(prevouts, (prevout) => this.resident(prevout)?.table) ??
       this.inTurn(async () => {
@@ -227,7 +227,7 @@ export class CoinsCache {
   /** What the buckets say of `prevouts`, kept apart since the buckets may be evicted at once. */
   private async readBuckets(
     prevouts: readonly Outpoint[],
-    except: (prevout: Outpoint) => boolean = () => false,
+    except: (position: number) => boolean = () => false,
   ): Promise<CoinTable> {
     const found = new CoinTable(this.salt)
     const take = (prevout: Outpoint, table: CoinTable): void => {
@@ -235,10 +235,10 @@ export class CoinsCache {
       if (coin && !found.has(prevout)) found.add(prevout, coin)
     }
     const missing = new Map<number, Outpoint[]>()
-    for (const prevout of prevouts) {
+    for (const [i, prevout] of prevouts.entries()) {
       const table = this.resident(prevout)?.table
       if (table) take(prevout, table)
-      else if (this.inLayers(prevout) === undefined && !except(prevout)) {
+      else if (this.inLayers(prevout) === undefined && !except(i)) {
         const bucket = this.hash.bucketOf(prevout, this.current.bucketBits)
         const others = missing.get(bucket)
         if (others) others.push(prevout)

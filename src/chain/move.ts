@@ -79,16 +79,17 @@ export class Move {
       readonly isVerified: (tx: Transaction) => boolean
     })[],
   ): Promise<BadBlock | undefined> {
-    let own: Set<Txid> | undefined
-    const isOwn = (prevout: Outpoint): boolean => {
-      own ??= new Set(
-        [...this.connected, ...blocks].flatMap(({ block }) => block.transactions.map((tx) => tx.txid)),
-      )
-      return own.has(toDisplay<Txid>(prevout.txid))
-    }
-    const prevouts = blocks.flatMap(({ block }) =>
-      block.transactions.slice(1).flatMap((tx) => tx.inputs.map(({ prevout }) => prevout)),
+    const spends = blocks.flatMap(({ block }, place) =>
+      block.transactions.slice(1).flatMap((tx) => tx.inputs.map(({ prevout }) => ({ prevout, place }))),
     )
+    const prevouts = spends.map(({ prevout }) => prevout)
+    let places: Map<Txid, number> | undefined
+    // Not what a later block claims to make: a bad one could repeat a transaction of old, whose coin a good one before it spends.
+    const isOwn = (i: number): boolean => {
+      places ??= this.placesOf(blocks)
+      const madeIn = places.get(toDisplay<Txid>(prevouts[i].txid))
+      return madeIn !== undefined && madeIn <= spends[i].place
+    }
     const { overlay } = await this.load(prevouts, isOwn)
     for (const { index, block, context, isVerified } of blocks) {
       const result = connectBlock(block, overlay, context, isVerified)
@@ -138,7 +139,18 @@ export class Move {
     this.checks.push({ index, outcome })
   }
 
-  private async load(prevouts: readonly Outpoint[], except?: (prevout: Outpoint) => boolean) {
+  /** By txid, in which of `blocks` it stands first; −1 for those of the blocks connected before. */
+  private placesOf(blocks: readonly PlacedBlock[]): Map<Txid, number> {
+    const places = new Map<Txid, number>()
+    const enter = ({ block }: PlacedBlock, place: number): void => {
+      for (const { txid } of block.transactions) if (!places.has(txid)) places.set(txid, place)
+    }
+    for (const connected of this.connected) enter(connected, -1)
+    blocks.forEach(enter)
+    return places
+  }
+
+  private async load(prevouts: readonly Outpoint[], except?: (position: number) => boolean) {
     const base = await this.coins.load(prevouts, except)
     if (this.staged) {
       const { base: before } = this.staged

@@ -93,6 +93,25 @@ test('a block that fails to connect is marked with its descendants, and the best
   assert.equal(!child.ok && child.code, 'bad-prevblk')
 })
 
+test('a bad block that repeats a transaction of old does not take the good one before it along', async () => {
+  const base = net.mineEmpty(net.genesis, 3)
+  const paid = payingBlock(base, 1)
+  const [, payment] = paid.block.transactions
+  // So long ago that its coin has to be read from the store.
+  const buried = net.mineEmpty(paid, 20)
+  const chain = await openChain({ coinCacheBytes: 0 })
+  await deliver(chain, net.branch(buried))
+  const events = recordEvents(chain)
+  const good = net.mineBlock(buried, [
+    net.miner.spend([net.miner.coinsOf(payment)[0]], payment.outputs.slice(0, 1)),
+  ])
+  const bad = net.mineBlock(good, [payment])
+  // Child before parent: both are connected in one go.
+  chain.acceptHeaders([good, bad].map(({ block }) => block.header))
+  await deliver(chain, [bad, good])
+  assert.deepEqual(events, ['invalid 26 bad-txns-inputs-missingorspent', 'tip 24 -0 +1 = 25'])
+})
+
 test('a wrong signature is found by the check pool, and nothing of its block is kept', async () => {
   const thief = new TestWallet('thief')
   const base = net.mineEmpty(net.genesis, 3)
