@@ -12,6 +12,7 @@ import { Mempool } from '../../src/mempool/mempool.ts'
 import { decodeBlock } from '../../src/primitives/block.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
+import { installHashKernel } from '../../src/workers/hash-kernel.ts'
 import { systemClock } from '../../src/workers/system-ports.ts'
 import { ThreadedCheckPool } from '../../src/workers/threaded-check-pool.ts'
 import { startWorkerCheckThread } from '../../src/workers/worker-check-threads.ts'
@@ -23,6 +24,8 @@ const ROUNDS = 3
 const REFERENCE_SAMPLE = 400
 
 export async function benchBlocks(): Promise<BenchResult[]> {
+  // As the brain does.
+  await installHashKernel()
   const results: BenchResult[] = []
   for (const [suffix, params] of [
     ['', HEAVY],
