@@ -94,7 +94,7 @@ export function checkAcceptance(
 }
 
 function checkUnknown(tx: Transaction, graph: MempoolGraph): Result<void> {
-  const same = graph.get(tx.txid)
+  const same = graph.find(tx.txidBytes)
   if (!same) return accept(undefined)
   return same.transaction.wtxid === tx.wtxid
     ? notNow('txn-already-in-mempool', `Transaction ${tx.txid} is in the mempool.`)
@@ -112,8 +112,7 @@ function gatherCoins(
   const missing = new Set<Txid>()
   for (let i = 0; i < tx.inputs.length; i++) {
     const { prevout } = tx.inputs[i]
-    const txid = toDisplay<Txid>(prevout.txid)
-    const parent = graph.get(txid)
+    const parent = graph.find(prevout.txid)
     const coin = parent ? unconfirmedCoin(parent.transaction, prevout, context.height) : coins[i]
     if (coin) spent.push(coin)
     else if (parent)
@@ -122,7 +121,7 @@ function gatherCoins(
         `The transaction spends ${outpointKey(prevout)}, which is no coin.`,
       )
     // Coins that were not looked up are named only where nothing else is missing: a parent came in the meantime.
-    else if (i < coins.length || missing.size === 0) missing.add(txid)
+    else if (i < coins.length || missing.size === 0) missing.add(toDisplay<Txid>(prevout.txid))
     if (parent) parents.add(parent)
   }
   if (missing.size === 0) return accept({ spent, parents })

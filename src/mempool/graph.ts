@@ -4,9 +4,10 @@
  * that no update reaches further than one transaction's ancestors and descendants, which policy bounds. Rules live elsewhere.
  */
 import { type Sats, sats } from '../primitives/amount.ts'
-import type { Txid, Wtxid } from '../primitives/hashes.ts'
+import { fromDisplay, type Txid, type Wtxid } from '../primitives/hashes.ts'
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import type { MempoolEntry } from './entry.ts'
+import { hashKey, outpointHashKey } from './hash-key.ts'
 
 /** What is known of a transaction before it enters. */
 export interface NewEntry {
@@ -27,6 +28,8 @@ export class Entry implements MempoolEntry {
   readonly height: number
   /** Rises with every entry: the order of arrival, which breaks ties. */
   readonly order: number
+  /** The outpoints that it spends, by `outpointHashKey`. */
+  readonly spentKeys: readonly string[]
   anchorHeight: number
   readonly parents = new Set<Entry>()
   readonly children = new Set<Entry>()
@@ -45,15 +48,18 @@ export class Entry implements MempoolEntry {
     this.height = facts.height
     this.anchorHeight = facts.anchorHeight
     this.order = order
+    this.spentKeys = facts.transaction.inputs.map(({ prevout }) => outpointHashKey(prevout))
     this.ancestorFees = this.descendantFees = facts.fee
     this.ancestorWeight = this.descendantWeight = this.weight
   }
 }
 
 export class MempoolGraph {
-  private readonly byTxid = new Map<Txid, Entry>()
-  private readonly byWtxid = new Map<Wtxid, Entry>()
-  /** By outpoint key. */
+  /** In order of arrival, by `hashKey` of the txid. */
+  private readonly byTxid = new Map<string, Entry>()
+  /** By `hashKey`. */
+  private readonly byWtxid = new Map<string, Entry>()
+  /** By `outpointHashKey`. */
   private readonly spenders = new Map<string, Entry>()
   private memory = 0
   private nextOrder = 0
@@ -68,15 +74,25 @@ export class MempoolGraph {
   }
 
   get(txid: Txid): Entry | undefined {
-    return this.byTxid.get(txid)
+    return this.find(fromDisplay(txid))
+  }
+
+  /** By the 32 bytes of a txid, internal order. */
+  find(txid: Uint8Array): Entry | undefined {
+    return this.byTxid.get(hashKey(txid))
   }
 
   getByWtxid(wtxid: Wtxid): Entry | undefined {
-    return this.byWtxid.get(wtxid)
+    return this.findByWtxid(fromDisplay(wtxid))
+  }
+
+  /** By the 32 bytes of a wtxid, internal order. */
+  findByWtxid(wtxid: Uint8Array): Entry | undefined {
+    return this.byWtxid.get(hashKey(wtxid))
   }
 
   spender(prevout: Outpoint): Entry | undefined {
-    return this.spenders.get(outpointKey(prevout))
+    return this.spenders.get(outpointHashKey(prevout))
   }
 
   /** In order of arrival. */
@@ -88,21 +104,21 @@ export class MempoolGraph {
   add(facts: NewEntry): Entry {
     const entry = new Entry(facts, this.nextOrder++)
     const { transaction } = entry
-    for (const { prevout } of transaction.inputs) {
-      const key = outpointKey(prevout)
-      if (this.spenders.has(key)) throw new Error(`${key} is spent by another transaction of the mempool`)
-      this.spenders.set(key, entry)
-      const parent = this.byTxid.get(key.slice(0, TXID_DIGITS) as Txid)
-      if (!parent) continue
+    transaction.inputs.forEach(({ prevout }, i) => {
+      if (this.spenders.has(entry.spentKeys[i]))
+        throw new Error(`${outpointKey(prevout)} is spent by another transaction of the mempool`)
+      this.spenders.set(entry.spentKeys[i], entry)
+      const parent = this.find(prevout.txid)
+      if (!parent) return
       entry.parents.add(parent)
       parent.children.add(entry)
-    }
+    })
     for (const ancestor of ancestorsOf(entry)) {
       addTo(ancestor, 'descendant', entry, 1)
       addTo(entry, 'ancestor', ancestor, 1)
     }
-    this.byTxid.set(transaction.txid, entry)
-    this.byWtxid.set(transaction.wtxid, entry)
+    this.byTxid.set(hashKey(transaction.txidBytes), entry)
+    this.byWtxid.set(hashKey(transaction.wtxidBytes), entry)
     this.memory += memoryOf(transaction)
     return entry
   }
@@ -131,15 +147,12 @@ export class MempoolGraph {
 
   private forget(entry: Entry): void {
     const { transaction } = entry
-    this.byTxid.delete(transaction.txid)
-    this.byWtxid.delete(transaction.wtxid)
-    for (const { prevout } of transaction.inputs) this.spenders.delete(outpointKey(prevout))
+    this.byTxid.delete(hashKey(transaction.txidBytes))
+    this.byWtxid.delete(hashKey(transaction.wtxidBytes))
+    for (const key of entry.spentKeys) this.spenders.delete(key)
     this.memory -= memoryOf(transaction)
   }
 }
-
-/** Hex digits of a transaction id, the start of an outpoint's key. */
-const TXID_DIGITS = 64
 
 /** All that `entry` spends, directly or not, without itself. */
 export function ancestorsOf(entry: Entry): Set<Entry> {

@@ -11,7 +11,7 @@ import { checkTransaction } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { transactionCheck } from '../consensus/tx-inputs.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
+import type { Txid, Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { type Accepted, accept, invalid, notNow, type Rejection, reject } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
@@ -26,6 +26,7 @@ import {
 import type { MempoolEntry } from './entry.ts'
 import { FeeFloor } from './fee-floor.ts'
 import { ancestorsOf, descendantsOf, type Entry, MempoolGraph, parentsFirst } from './graph.ts'
+import { hashKey } from './hash-key.ts'
 import { OrphanPool } from './orphan-pool.ts'
 import { selectPackages } from './package-selection.ts'
 import { BLOCK_RESERVED_WEIGHT, checkStandard, feeRate } from './policy.ts'
@@ -86,8 +87,8 @@ export class Mempool {
   private readonly unsubscribe: () => void
   /** Counts changes of tip: coins read before the last one are stale. */
   private generation = 0
-  /** What waits to be checked again after a reorganisation, parents first. */
-  private returning: Map<Txid, Returning> = new Map()
+  /** What waits to be checked again after a reorganisation, parents first, by `hashKey` of the txid. */
+  private returning: Map<string, Returning> = new Map()
   /** The work that nobody awaits, one piece after another. */
   private background: Promise<void> = Promise.resolve()
   private closed = false
@@ -195,10 +196,10 @@ export class Mempool {
     return Math.max(this.minFeeRate, Math.floor(feeRate(lastRate, 1)) + 1)
   }
 
-  /** Whether this node verified the inputs of exactly this transaction (by wtxid) before. */
+  /** Whether this node verified the inputs of exactly this transaction (by wtxid) before, in here or in a block. */
   wasVerified(transaction: Transaction): boolean {
-    const { wtxid } = transaction
-    return this.graph.getByWtxid(wtxid) !== undefined || this.verified.has(wtxid)
+    const { wtxidBytes } = transaction
+    return this.verified.has(wtxidBytes) || this.graph.findByWtxid(wtxidBytes) !== undefined
   }
 
   /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
@@ -263,7 +264,7 @@ export class Mempool {
           `Input ${outcome.input} fails (${outcome.code}): ${outcome.detail}`,
         )
       inputsVerified = true
-      this.verified.add(tx.wtxid)
+      this.verified.add(tx.wtxidBytes)
     }
   }
 
@@ -273,7 +274,7 @@ export class Mempool {
     while (coins.length < prevouts.length) {
       const from = coins.length
       coins.push(...(await this.chain.coins(prevouts.slice(from, from + COINS_AT_ONCE))))
-      const isUnknown = ({ txid }: Outpoint, i: number) => !coins[i] && !this.has(toDisplay<Txid>(txid))
+      const isUnknown = ({ txid }: Outpoint, i: number) => !coins[i] && !this.graph.find(txid)
       if (prevouts.slice(0, coins.length).some(isUnknown)) break
     }
     return coins
@@ -302,8 +303,7 @@ export class Mempool {
 
   /** Adds what was just checked, and makes room for it. `mempool full` when it is itself what has to leave. */
   private insert(tx: Transaction, acceptance: Acceptance): Accepted<Entry> | Rejection {
-    const former = this.returning.get(tx.txid)
-    this.returning.delete(tx.txid)
+    const former = this.takeReturning(tx)
     const replaced = this.graph.removeWithDescendants(acceptance.replaced)
     const entry = this.graph.add({
       transaction: tx,
@@ -321,7 +321,7 @@ export class Mempool {
     if (wasEvicted)
       return notNow('mempool full', `The mempool is full of transactions that pay more than ${tx.txid}.`)
     this.orphans.delete(tx)
-    this.wakeOrphans([tx.txid])
+    this.wakeOrphans([tx])
     return accept(entry)
   }
 
@@ -337,7 +337,7 @@ export class Mempool {
     const evicted: Entry[] = []
     for (const { entry } of ranked) {
       if (this.graph.bytes <= this.maxBytes * EVICTION_TARGET) break
-      if (this.graph.get(entry.transaction.txid) !== entry) continue
+      if (this.graph.find(entry.transaction.txidBytes) !== entry) continue
       this.floor.raise(packageRate(entry))
       evicted.push(...this.graph.removeWithDescendants([entry]))
     }
@@ -353,9 +353,9 @@ export class Mempool {
     for (const block of change.connected) {
       height++
       for (const tx of block.transactions) {
-        const entry = this.graph.get(tx.txid)
-        const waiting = this.returning.get(tx.txid)
-        this.returning.delete(tx.txid)
+        this.verified.add(tx.wtxidBytes)
+        const entry = this.graph.find(tx.txidBytes)
+        const waiting = this.takeReturning(tx)
         if (entry) {
           this.graph.removeConfirmed(entry, height)
           removed.push([[entry], 'block'])
@@ -363,7 +363,7 @@ export class Mempool {
         else removed.push([this.graph.removeWithDescendants(this.spendersOf(tx)), 'conflict'])
         this.orphans.delete(tx)
       }
-      this.wakeOrphans(block.transactions.map((tx) => tx.txid))
+      this.wakeOrphans(block.transactions)
       this.floor.blockConnected()
     }
     const expired = [...this.graph.entries()].filter(({ time }) => time <= this.now() - this.expirySeconds)
@@ -389,7 +389,7 @@ export class Mempool {
       // What waits from the reorganisation before may spend either.
       ...this.returning.values(),
     ]
-    this.returning = new Map(returning.map((each) => [each.transaction.txid, each]))
+    this.returning = new Map(returning.map((each) => [hashKey(each.transaction.txidBytes), each]))
   }
 
   /**
@@ -413,18 +413,27 @@ export class Mempool {
 
   private takeBackOne(transaction: Transaction, coins: readonly (Coin | undefined)[]): void {
     // Accepted from a peer, or confirmed, while the coins were read.
-    const former = this.returning.get(transaction.txid)
+    const former = this.returning.get(hashKey(transaction.txidBytes))
     if (!former) return
     const tx = withOwnBytes(transaction)
     const standard = checkStandard(tx, this.chain.params)
     const checked = standard.ok ? checkAcceptance(tx, coins, this.state({ checkFees: false })) : standard
     if (checked.ok) {
-      this.verified.add(tx.wtxid)
+      this.verified.add(tx.wtxidBytes)
       this.insert(tx, checked.value)
       return
     }
-    this.returning.delete(tx.txid)
+    this.takeReturning(tx)
     if (former.formerTime !== undefined) this.tellRemoved([former], 'reorg')
+  }
+
+  /** Takes a transaction out of those that wait to be checked again; undefined when it isn't there. */
+  private takeReturning({ txidBytes }: Transaction): Returning | undefined {
+    if (this.returning.size === 0) return undefined
+    const key = hashKey(txidBytes)
+    const found = this.returning.get(key)
+    this.returning.delete(key)
+    return found
   }
 
   private spendersOf(tx: Transaction): Set<Entry> {
@@ -438,9 +447,9 @@ export class Mempool {
   }
 
   /** Tries again the orphans that wait for one of `parents`. */
-  private wakeOrphans(parents: readonly Txid[]): void {
+  private wakeOrphans(parents: readonly Transaction[]): void {
     if (this.orphans.size === 0) return
-    for (const child of parents.flatMap((parent) => this.orphans.takeChildrenOf(parent)))
+    for (const child of parents.flatMap(({ txid }) => this.orphans.takeChildrenOf(txid)))
       this.enqueue(() => this.accept(child))
   }
 

@@ -55,6 +55,7 @@ export class OrphanPool {
   }
 
   delete(transaction: Transaction): void {
+    if (this.orphans.size === 0) return
     const { wtxid } = transaction
     const orphan = this.orphans.get(wtxid)
     if (!orphan) return

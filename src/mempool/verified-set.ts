@@ -1,23 +1,28 @@
-/** The transactions whose inputs this node verified, by wtxid: which ones is all that is kept, and the last ones only. */
-import type { Wtxid } from '../primitives/hashes.ts'
+/**
+ * The transactions whose inputs this node verified, by wtxid, which covers every witness: which ones is all that is kept, the last
+ * ones only, be they in the mempool, in blocks or gone.
+ */
+import { hashKey } from './hash-key.ts'
 
-/** Entries kept: about 3 MB. */
-const MAX_ENTRIES = 20_000
+/** Entries kept, some fourteen of the heaviest blocks: about 6 MB. */
+const MAX_ENTRIES = 65_536
 
 export class VerifiedSet {
-  /** In order of addition. */
-  private readonly wtxids = new Set<Wtxid>()
+  /** In order of addition, by `hashKey`. */
+  private readonly keys = new Set<string>()
 
-  has(wtxid: Wtxid): boolean {
-    return this.wtxids.has(wtxid)
+  /** `wtxid`: 32 bytes, internal order. */
+  has(wtxid: Uint8Array): boolean {
+    return this.keys.has(hashKey(wtxid))
   }
 
-  add(wtxid: Wtxid): void {
-    this.wtxids.delete(wtxid)
-    this.wtxids.add(wtxid)
-    if (this.wtxids.size <= MAX_ENTRIES) return
-    for (const oldest of this.wtxids) {
-      this.wtxids.delete(oldest)
+  add(wtxid: Uint8Array): void {
+    const key = hashKey(wtxid)
+    this.keys.delete(key)
+    this.keys.add(key)
+    if (this.keys.size <= MAX_ENTRIES) return
+    for (const oldest of this.keys) {
+      this.keys.delete(oldest)
       return
     }
   }

@@ -5,7 +5,7 @@ import { FeeFloor } from '../../src/mempool/fee-floor.ts'
 import { OrphanPool } from '../../src/mempool/orphan-pool.ts'
 import { BLOCK_RESERVED_WEIGHT } from '../../src/mempool/policy.ts'
 import { VerifiedSet } from '../../src/mempool/verified-set.ts'
-import type { Txid, Wtxid } from '../../src/primitives/hashes.ts'
+import { sha256, type Txid } from '../../src/primitives/hashes.ts'
 import { Transaction } from '../../src/primitives/transaction.ts'
 import { VirtualTime } from '../../src/simulation/virtual-time.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
@@ -176,9 +176,16 @@ describe('mempool limits', () => {
 
   test('the memory of verified transactions is bounded and keeps the last', () => {
     const verified = new VerifiedSet()
-    for (let i = 0; i < 25_000; i++) verified.add(`${i}` as Wtxid)
-    assert.equal(verified.has('4999' as Wtxid), false)
-    assert.ok(verified.has('5000' as Wtxid))
-    assert.ok(verified.has('24999' as Wtxid))
+    const wtxid = (n: number) => sha256(new Uint8Array(Uint32Array.of(n).buffer))
+    for (let i = 0; i < 70_000; i++) verified.add(wtxid(i))
+    assert.equal(verified.has(wtxid(70_000 - 65_536 - 1)), false)
+    assert.ok(verified.has(wtxid(70_000 - 65_536)))
+    assert.ok(verified.has(wtxid(69_999)))
+    // No other hash, however alike.
+    for (let byte = 0; byte < 32; byte++) {
+      const other = wtxid(69_999)
+      other[byte] ^= 0x80
+      assert.equal(verified.has(other), false)
+    }
   })
 })

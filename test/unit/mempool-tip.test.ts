@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sats } from '../../src/primitives/amount.ts'
+import { Transaction } from '../../src/primitives/transaction.ts'
 import type { TestCoin } from '../support/chain-builder.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 
@@ -221,6 +222,19 @@ describe('mempool and the tip', () => {
     await branch(node, fork, 2)
     assert.deepEqual(node.txids(), new Set([tx.txid]))
     assert.ok(node.mempool.wasVerified(tx))
+  })
+
+  test('what a block held is not verified again in another, with the same witness', async () => {
+    const node = await ChainNode.open()
+    const [a] = await node.fund(1)
+    const tx = node.spend([a], 1_000)
+    assert.equal(node.mempool.wasVerified(tx), false)
+    await node.mine([tx])
+    assert.ok(node.mempool.wasVerified(tx))
+    const [input] = tx.inputs
+    const forged = Transaction.of({ ...tx, inputs: [{ ...input, witness: [new Uint8Array(64)] }] })
+    assert.equal(forged.txid, tx.txid)
+    assert.equal(node.mempool.wasVerified(forged), false)
   })
 
   test('a closed mempool follows no more', async () => {
