@@ -174,6 +174,17 @@ export class Writer {
     return this.compactSize(bytes.length).put(bytes)
   }
 
+  /** Starts again in the same memory, which what `written` gave shows. */
+  clear(): this {
+    this.length = 0
+    return this
+  }
+
+  /** What was written: a view that is good until the next `clear`. For what is hashed at once and then forgotten. */
+  get written(): Uint8Array {
+    return this.buffer.subarray(0, this.length)
+  }
+
   /** What was written: a view when it fills the buffer exactly, else a copy. */
   finish(): Uint8Array {
     return this.length === this.buffer.length ? this.buffer : this.buffer.slice(0, this.length)

@@ -49,7 +49,7 @@ export function signatureCheck(
 
 /** SHA-256 of the annex behind its CompactSize length. An input's signatures all share it: hash an annex once. */
 export function hashAnnex(annex: Uint8Array): Uint8Array {
-  return sha256(new Writer(annex.length + 9).varBytes(annex).finish())
+  return sha256(new Writer(9).compactSize(annex.length).finish(), annex)
 }
 
 export class SighashCache {
@@ -79,31 +79,27 @@ export class SighashCache {
 
   /** `sha_prevouts`, 32 bytes. */
   get shaPrevouts(): Uint8Array {
-    this.prevoutsHash ??= hashEach(this.transaction.inputs, 36, (writer, { prevout }) =>
-      writer.put(prevout.txid).u32(prevout.index),
+    this.prevoutsHash ??= hashEach(this.transaction.inputs, ({ prevout }) =>
+      items.put(prevout.txid).u32(prevout.index),
     )
     return this.prevoutsHash
   }
 
   /** `sha_amounts`, 32 bytes. */
   get shaAmounts(): Uint8Array {
-    this.amountsHash ??= hashEach(this.spentOutputs, 8, (writer, output) => writer.put(amountOf(output)))
+    this.amountsHash ??= hashEach(this.spentOutputs, (output) => items.put(amountOf(output)))
     return this.amountsHash
   }
 
   /** `sha_scriptpubkeys`, 32 bytes. */
   get shaScriptPubKeys(): Uint8Array {
-    this.scriptPubKeysHash ??= hashEach(this.spentOutputs, 35, (writer, { bytes }) =>
-      writer.put(bytes.subarray(8)),
-    )
+    this.scriptPubKeysHash ??= hashEach(this.spentOutputs, ({ bytes }) => items.put(bytes.subarray(8)))
     return this.scriptPubKeysHash
   }
 
   /** `sha_sequences`, 32 bytes. */
   get shaSequences(): Uint8Array {
-    this.sequencesHash ??= hashEach(this.transaction.inputs, 4, (writer, { sequence }) =>
-      writer.u32(sequence),
-    )
+    this.sequencesHash ??= hashEach(this.transaction.inputs, ({ sequence }) => items.u32(sequence))
     return this.sequencesHash
   }
 
@@ -135,8 +131,8 @@ export class SighashCache {
     shaAnnex?: Uint8Array,
     tapscript?: TapscriptContext,
   ): Uint8Array | undefined {
-    const message = this.message(index, hashType, shaAnnex, tapscript)
-    return message && taggedHash('TapSighash', message)
+    const writer = this.writeMessage(message.clear(), index, hashType, shaAnnex, tapscript)
+    return writer && taggedHash('TapSighash', writer.written)
   }
 
   /**
@@ -149,13 +145,23 @@ export class SighashCache {
     shaAnnex?: Uint8Array,
     tapscript?: TapscriptContext,
   ): Uint8Array | undefined {
+    return this.writeMessage(new Writer(), index, hashType, shaAnnex, tapscript)?.finish()
+  }
+
+  private writeMessage(
+    writer: Writer,
+    index: number,
+    hashType: number,
+    shaAnnex?: Uint8Array,
+    tapscript?: TapscriptContext,
+  ): Writer | undefined {
     const { version, lockTime, inputs, outputs } = this.transaction
     const outputType = hashType & 3
     const anyoneCanPay = (hashType & SIGHASH_ANYONECANPAY) !== 0
     if (hashType & ~(SIGHASH_ANYONECANPAY | 3) || hashType === SIGHASH_ANYONECANPAY) return undefined
     if (outputType === SIGHASH_SINGLE && index >= outputs.length) return undefined
 
-    const writer = new Writer().u8(0).u8(hashType).u32(version).u32(lockTime)
+    writer.u8(0).u8(hashType).u32(version).u32(lockTime)
     if (!anyoneCanPay)
       writer.put(this.shaPrevouts).put(this.shaAmounts).put(this.shaScriptPubKeys).put(this.shaSequences)
     if (outputType === SIGHASH_DEFAULT || outputType === SIGHASH_ALL) writer.put(this.shaOutputs)
@@ -167,7 +173,7 @@ export class SighashCache {
     if (shaAnnex) writer.put(shaAnnex)
     if (outputType === SIGHASH_SINGLE) writer.put(this.shaSingleOutput(index))
     if (tapscript) writer.put(tapscript.leafHash).u8(KEY_VERSION).u32(tapscript.codeSeparatorPosition)
-    return writer.finish()
+    return writer
   }
 }
 
@@ -193,13 +199,13 @@ function unpackOutputs(packed: Uint8Array): PackedOutput[] {
   return outputs
 }
 
-/** SHA-256 over all the items, each of about `size` bytes. */
-function hashEach<T>(
-  items: readonly T[],
-  size: number,
-  write: (writer: Writer, item: T) => void,
-): Uint8Array {
-  const writer = new Writer(items.length * size)
-  for (const item of items) write(writer, item)
-  return sha256(writer.finish())
+/** What is being hashed: hashing is most of the work here, and new buffers would double it. */
+const message = new Writer()
+const items = new Writer()
+
+/** SHA-256 over all that `write` writes to `items`. */
+function hashEach<T>(all: readonly T[], write: (item: T) => void): Uint8Array {
+  items.clear()
+  for (const item of all) write(item)
+  return sha256(items.written)
 }
