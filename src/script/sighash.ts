@@ -10,7 +10,6 @@ import type { SignatureCheck } from './schnorr.ts'
 
 export const SIGHASH_DEFAULT = 0x00
 export const SIGHASH_ALL = 0x01
-export const SIGHASH_NONE = 0x02
 export const SIGHASH_SINGLE = 0x03
 /** Added to one of the others: commits to the input that is signed alone. */
 export const SIGHASH_ANYONECANPAY = 0x80

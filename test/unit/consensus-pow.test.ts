@@ -47,8 +47,11 @@ test('ASERT halves and doubles exactly, and rounds its factor to the nearest 65,
   assert.equal(after(1n << 200n, -201n * 65_536n), 1n)
   // 2^(1/65,536) is 1 + 0.693 / 65,536.
   assert.equal(after(1n << 200n, 1n), (1n << 200n) + (1n << 184n))
-  // Where the cubic comes closest to a half: one less in its second coefficient would round down.
+  // Where the cubic comes close to a half: one less in its second coefficient would round down, then one less in its third.
   assert.equal(after(1n << 200n, 42_375n), 102_594n << 184n)
+  assert.equal(after(1n << 200n, 5_144n), 69_208n << 184n)
+  // One more in its third would round up.
+  assert.equal(after(1n << 200n, 8_310n), 71_564n << 184n)
 })
 
 test('ASERT reaches any target below 2^256', () => {

@@ -92,6 +92,17 @@ test('the lengths of an address are those of BIP173 and BIP350', () => {
   assert.equal(codeOf(decodeSegwitAddress(stray)), 'address-character')
 })
 
+test('a program has 2 to 40 bytes, and in version 0 either 20 or 32', () => {
+  for (const version of [0, 1, 2, 16])
+    for (let length = 0; length <= 42; length++) {
+      const program = new Uint8Array(length).fill(7)
+      const fits = version === 0 ? length === 20 || length === 32 : length >= 2 && length <= 40
+      const decoded = decodeSegwitAddress(encodeSegwitAddress({ prefix: 'tab', version, program }))
+      if (fits) assert.deepEqual(decoded, { ok: true, value: { prefix: 'tab', version, program } })
+      else assert(!decoded.ok, `version ${version}, ${length} bytes`)
+    }
+})
+
 test('what this network has no coins for is never suggested', () => {
   const future = encodeSegwitAddress({ prefix: 'tab', version: 2, program: new Uint8Array(32).fill(7) })
   const decoded = decodeAddress(

@@ -607,11 +607,12 @@ test('every code of the interpreter was given above, and the sentence names the 
   assert.equal(unclean.detail, 'Input 0 fails: the script must leave exactly one element on the stack.')
 })
 
-test('elements are never changed: duplicates share their memory', () => {
+test('the stack that is given and its elements are never changed: duplicates share their memory', () => {
   const element = filled(4)
   const before = element.slice()
-  collected('DUP 1ADD DROP DUP NEGATE DROP DUP SHA256 DROP EQUAL', [element, element])
-  assert.deepEqual(element, before)
+  const stack = [element, element]
+  collected('DUP 1ADD DROP DUP NEGATE DROP DUP SHA256 DROP EQUAL', stack)
+  assert.deepEqual(stack, [before, before])
 })
 
 test('no bytes make the interpreter throw, and a push that builds a script is minimal', () => {
