@@ -10,6 +10,7 @@ import './components/search-box.ts'
 import './components/start-screen.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
 import './components/unlock-dialog.ts'
+import { notFound } from './components/not-found.ts'
 import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
@@ -18,15 +19,15 @@ import type { WalletTransactionDetail } from './rpc-results.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts'
-import './views/address-view.ts'
-import './views/block-view.ts'
-import './views/explorer-view.ts'
-import './views/miner-view.ts'
-import './views/network-view.ts'
 import './views/overview-view.ts'
-import './views/transaction-view.ts'
-import './views/wallet-view.ts'
-import { notFound } from './components/not-found.ts'
+
+/** Fetches all views but the first, once. Rejects when the server can't be reached. */
+const otherViews = (): Promise<unknown> => import('./views/other-views.ts')
+
+/** Fetches the element of a view, unless it is there. */
+async function load({ view }: Route): Promise<void> {
+  if (view !== 'overview' && view !== 'not-found') await otherViews()
+}
 
 /** Main entries of the navigation, and the views that belong to each. */
 const ENTRIES = [
@@ -257,7 +258,11 @@ export class App extends LitElement {
   declare theme: Theme
   /** Own transactions that were looked at for news. */
   readonly #announced = new Set<string>()
-  readonly #router = new Router((route) => this.#follow(route))
+  readonly #router = new Router((route) => {
+    this.#following = this.#follow(route)
+  })
+  /** Resolves when the view that was last asked for is shown. */
+  #following: Promise<void> = Promise.resolve()
 
   constructor() {
     super()
@@ -284,12 +289,19 @@ export class App extends LitElement {
   /** Starts the tab by `start`, which tells its steps, and shows it. */
   async start(start: (progress: (step: string) => void) => Promise<Opentab>): Promise<void> {
     try {
-      const opentab = await start((step) => {
-        this.step = step
-      })
+      const [opentab] = await Promise.all([
+        start((step) => {
+          this.step = step
+        }),
+        load(this.route),
+      ])
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
+      // The network outlives the page's server. A tab that is among others fetches the rest, so as to need the server no more.
+      opentab.on('network', ({ directPeers }) => {
+        if (directPeers > 0) otherViews().catch(() => {})
+      })
       opentab.on('tip', ({ disconnected }) => {
         if (disconnected > 0)
           this.#show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
@@ -328,7 +340,7 @@ export class App extends LitElement {
     const inHeader = this.renderRoot.querySelector<HTMLElement>('ot-search')
     if (inHeader?.checkVisibility()) return inHeader.focus()
     if (this.route.view !== 'explorer') this.#router.go('/explorer')
-    await this.updateComplete
+    await this.#following
     const explorer = this.renderRoot.querySelector<LitElement>('ot-explorer')
     await explorer?.updateComplete
     explorer?.renderRoot.querySelector<HTMLElement>('ot-search')?.focus()
@@ -352,6 +364,13 @@ export class App extends LitElement {
 
   /** Another view: from its top, with the focus on its heading, so that a screen reader reads it. */
   async #follow(route: Route): Promise<void> {
+    try {
+      await load(route)
+    } catch {
+      this.#show('This view could not be loaded: the server of this page can’t be reached. Try again later.')
+    }
+    // Another was asked for meanwhile.
+    if (route !== this.#router.route) return
     this.route = route
     await this.updateComplete
     scrollTo(0, 0)

@@ -37,6 +37,8 @@ export type BrainMessage =
       readonly database: string
       /** Seed of its libp2p identity, 32 bytes. */
       readonly identitySeed: Uint8Array
+      /** Whether it has a wallet's keys, for which the signer is needed. */
+      readonly hasKeys: boolean
     }
   /** The tab can't run: a sentence for people. */
   | { readonly type: 'failed'; readonly reason: string }

@@ -7,6 +7,7 @@ import { NodeCore } from '../node/node-core.ts'
 import { callRpc } from '../node/rpc.ts'
 import type { RpcResponse } from '../node/rpc-error.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
+import { hasKeys } from '../storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
 import { IdbWalletStore } from '../storage/idb-wallet-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
@@ -74,7 +75,13 @@ async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<P
   const name = databaseName(id, claim.profile)
   const database = await ProfileDatabase.open(name, (error) => tellFault(error.message, 'storage'))
   const identitySeed = await loadIdentity(database, systemRandom)
-  window.post({ type: 'claimed', profile: claim.profile, database: name, identitySeed })
+  window.post({
+    type: 'claimed',
+    profile: claim.profile,
+    database: name,
+    identitySeed,
+    hasKeys: await hasKeys(database),
+  })
   return { params, database }
 }
 

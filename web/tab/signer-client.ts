@@ -1,54 +1,71 @@
-/** The Window's line to the signer worker: commands of a person, with passphrases and seed words that go nowhere else. */
+/**
+ * The Window's line to the signer worker: commands of a person, with passphrases and seed words that go nowhere else. Without keys there is
+ * nothing to sign: the worker then starts with the first command.
+ */
 import type { Result } from '../../src/primitives/result.ts'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
-import type { SignerAnswer, SignerCommand, SignerRequest } from '../../src/workers/signer-link.ts'
+import type {
+  SignerAnswer,
+  SignerCommand,
+  SignerEvent,
+  SignerRequest,
+} from '../../src/workers/signer-link.ts'
 import { TabError } from './tab-error.ts'
 
 type OpenRequest = Omit<Extract<SignerRequest, { type: 'open' }>, 'type'>
 
-export class SignerClient {
-  private readonly worker: Worker
-  private readonly channel: Channel<SignerRequest, SignerAnswer>
-  private readonly answers = new PendingAnswers<Result<unknown>>()
-  private current: SignerStatus = { state: 'none' }
+/** What is told of a profile without keys. */
+const NO_KEYS: SignerStatus = { state: 'none' }
 
-  private constructor(worker: Worker) {
-    this.worker = worker
-    this.channel = new Channel(worker)
+export class SignerClient {
+  private readonly request: OpenRequest
+  private readonly answers = new PendingAnswers<Result<unknown>>()
+  private current = NO_KEYS
+  private worker: Worker | undefined
+  private channel: Promise<Channel<SignerRequest, SignerAnswer>> | undefined
+
+  /** Without keys the brain is told so, since it waits for the signer's state; with keys, `start` is to follow. */
+  constructor(request: OpenRequest, hasKeys: boolean) {
+    this.request = request
+    if (hasKeys) return
+    const told: SignerEvent = { type: 'status', status: NO_KEYS }
+    request.brain.postMessage(told)
   }
 
-  /** Starts the worker and opens the profile's keys. Rejects with a `TabError`. */
-  static async open(request: OpenRequest): Promise<SignerClient> {
-    const worker = new Worker(new URL('../../src/workers/signer.worker.ts', import.meta.url), {
-      type: 'module',
-    })
-    const client = new SignerClient(worker)
-    try {
-      await client.opened(request)
-      return client
-    } catch (error) {
-      client.terminate()
-      throw error
-    }
+  /** Starts the worker, unless that was done, and opens the profile's keys. Rejects with a `TabError`. */
+  async start(): Promise<void> {
+    await this.opened()
   }
 
   /** Ends the worker; keys that were unlocked are gone with it. */
   terminate(): void {
-    this.worker.terminate()
+    this.worker?.terminate()
   }
 
   get status(): SignerStatus {
     return this.current
   }
 
-  run(command: SignerCommand): Promise<Result<unknown>> {
-    return this.answers.ask((id) => this.channel.post({ type: 'command', id, command }))
+  /** Rejects with a `TabError` where the worker can't be started. */
+  async run(command: SignerCommand): Promise<Result<unknown>> {
+    const channel = await this.opened()
+    return this.answers.ask((id) => channel.post({ type: 'command', id, command }))
   }
 
-  private opened(request: OpenRequest): Promise<void> {
+  private opened(): Promise<Channel<SignerRequest, SignerAnswer>> {
+    this.channel ??= this.open()
+    return this.channel
+  }
+
+  private open(): Promise<Channel<SignerRequest, SignerAnswer>> {
+    const worker = new Worker(new URL('../../src/workers/signer.worker.ts', import.meta.url), {
+      type: 'module',
+    })
+    this.worker = worker
+    const channel = new Channel<SignerRequest, SignerAnswer>(worker)
     return new Promise((resolve, reject) => {
-      this.worker.addEventListener('error', (event) =>
+      worker.addEventListener('error', (event) =>
         reject(
           new TabError(
             'failed',
@@ -56,13 +73,13 @@ export class SignerClient {
           ),
         ),
       )
-      this.channel.listen((answer) => {
-        if (answer.type === 'opened') resolve()
+      channel.listen((answer) => {
+        if (answer.type === 'opened') resolve(channel)
         else if (answer.type === 'open-failed') reject(new TabError('failed', answer.reason))
         else if (answer.type === 'status') this.current = answer.status
         else this.answers.answer(answer.id, answer.result)
       })
-      this.channel.post({ type: 'open', ...request }, [request.brain])
+      channel.post({ type: 'open', ...this.request }, [this.request.brain])
     })
   }
 }

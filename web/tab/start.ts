@@ -53,7 +53,7 @@ async function startNode(
   const brain = new BrainClient()
   threads.push(brain)
   const networkFile = loadNetworkFile()
-  const { profile, database, identitySeed } = await brain.open({
+  const { profile, database, identitySeed, hasKeys } = await brain.open({
     params: encodeParams(params),
     named,
     previous: sessionStorage.getItem(remembered) ?? undefined,
@@ -62,13 +62,17 @@ async function startNode(
 
   progress('keys')
   const signerPorts = new MessageChannel()
-  const signer = await SignerClient.open({
-    network: { id, name: params.name },
-    coinType: coinType(params, fromDisplay(id)),
-    database,
-    brain: signerPorts.port1,
-  })
+  const signer = new SignerClient(
+    {
+      network: { id, name: params.name },
+      coinType: coinType(params, fromDisplay(id)),
+      database,
+      brain: signerPorts.port1,
+    },
+    hasKeys,
+  )
   threads.push(signer)
+  if (hasKeys) await signer.start()
 
   progress('chain')
   const transport = createLibp2pTransport({ networkId: id, identitySeed, ...(await networkFile) })
@@ -76,6 +80,10 @@ async function startNode(
   serveTransport(transport, new Channel(transportPorts.port1))
   await brain.join({ self: transport.self, transport: transportPorts.port2, signer: signerPorts.port2 })
 
+  // The network outlives the page's server: among others, a tab gets ready to need it no more.
+  brain.on('network', ({ directPeers }) => {
+    if (directPeers > 0) signer.start().catch(() => {})
+  })
   const own = walletMethods(brain, signer)
   keepStorage(brain)
   return {

@@ -1,0 +1,8 @@
+/** All views but the overview: fetched together when the first of them is shown. */
+import './address-view.ts'
+import './block-view.ts'
+import './explorer-view.ts'
+import './miner-view.ts'
+import './network-view.ts'
+import './transaction-view.ts'
+import './wallet-view.ts'
