@@ -3,6 +3,7 @@
  * from. The outcome of each list is that of checking it in order, whichever thread is done first. Thread: the brain.
  */
 import type { CheckFailure, CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
+import { CONSENSUS_SCRIPT_FLAGS } from '../script/script-flags.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
 import { verifyChecks } from '../script/verify-input.ts'
 import { type CheckAnswer, type CheckMessage, type CheckRequest, encodeChecks } from './check-batch.ts'
@@ -93,8 +94,11 @@ export class ThreadedCheckPool implements CheckPool {
     return new Promise((resolve, reject) => {
       const job: Job = { checks, waiting: checks.length, failure: undefined, resolve, reject }
       this.jobs.add(job)
-      this.queue.push(partOf(job, 0, checks.length))
-      this.queued += this.queue[this.queue.length - 1].signatures
+      const part = partOf(job, 0, checks.length)
+      // Blocks go before the mempool's checks: strangers send transactions that are dear to refuse for nothing, blocks they pay for.
+      const behind = isOfBlock(part) ? this.queue.findLastIndex(isOfBlock) + 1 : this.queue.length
+      this.queue.splice(behind, 0, part)
+      this.queued += part.signatures
       this.dispatch()
     })
   }
@@ -221,6 +225,11 @@ export class ThreadedCheckPool implements CheckPool {
 function signaturesOf({ transaction, spentOutputs }: TransactionCheck): number {
   const bytes = transaction.length + spentOutputs.length
   return Math.max(spentOutputs.length / SPENT_OUTPUT_BYTES, bytes / BYTES_PER_SIGNATURE)
+}
+
+/** Whether it holds a block's checks: those have no rules of policy. */
+function isOfBlock({ job }: Part): boolean {
+  return (job.checks[0].flags ?? CONSENSUS_SCRIPT_FLAGS) === CONSENSUS_SCRIPT_FLAGS
 }
 
 function partOf(job: Job, first: number, end: number, alone = false): Part {

@@ -168,6 +168,32 @@ test('a thread holds two batches at most, and little work is shared among all th
   assert.equal(told(await outcome), -1)
 })
 
+test('the checks of blocks go before those of the mempool, in their own order', async () => {
+  const held = new HeldThreads()
+  const pool = new ThreadedCheckPool(held.start, 1, unexpected)
+  const list = (flags?: number): TransactionCheck[] => [{ ...checkOf(GOOD, 600), ...(flags && { flags }) }]
+  // The thread holds the first two; the blocks come when three more wait.
+  const lists = [1, 2, 3, 4, 5].map((flags) => list(flags))
+  const blocks = [list(), [checkOf(GOOD, 601)]]
+  const outcomes = [...lists, ...blocks].map((checks) => pool.verify(checks))
+  const order: string[] = []
+  while (held.batches.length > 0) {
+    const [{ flags, spentOutputs }] = held.batches[0].checks
+    order.push(flags ? `transaction ${flags}` : `block of ${spentOutputs.length / 43}`)
+    held.answer(0)
+  }
+  assert.deepEqual(order, [
+    'transaction 1',
+    'transaction 2',
+    'block of 600',
+    'block of 601',
+    'transaction 3',
+    'transaction 4',
+    'transaction 5',
+  ])
+  assert.deepEqual((await Promise.all(outcomes)).map(told), [-1, -1, -1, -1, -1, -1, -1])
+})
+
 test('checks behind a failure of their list are not sent any more', async () => {
   const held = new HeldThreads()
   const pool = new ThreadedCheckPool(held.start, 1, unexpected)
