@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type BenchResult, compared, median } from './result.ts'
+import { type BenchResult, compared } from './result.ts'
 import { withBenchPage } from './run-in-page.ts'
 
 const run = promisify(execFile)
@@ -19,24 +19,25 @@ export async function benchSignatures(): Promise<BenchResult[]> {
   try {
     const native = await compileNative(directory)
     const turns: BenchResult[][] = []
-    const nativeRates: number[] = []
     await withBenchPage(async (runGroup) => {
       for (let turn = 0; turn < TURNS; turn++) {
-        if (native !== undefined) nativeRates.push(Number((await run(native, [String(SLICE)])).stdout))
-        turns.push(await runGroup('signatures'))
+        const results = await runGroup('signatures')
+        if (native !== undefined) results.push(await againstNative(results, native))
+        turns.push(results)
       }
     })
-    const results = turns[0].map((_, i) => medianTurn(turns.map((turn) => turn[i])))
-    const batch = results.find(({ name }) => name === 'signatures.batch512')
-    if (native === undefined || batch === undefined) return results
-    const reference = 'native libsecp256k1, one by one'
-    return [
-      ...results,
-      compared('signatures.batch512-native', batch.value, batch.unit, reference, median(nativeRates)),
-    ]
+    return turns[0].map((_, i) => medianTurn(turns.map((turn) => turn[i])))
   } finally {
     await rm(directory, { recursive: true })
   }
+}
+
+async function againstNative(results: readonly BenchResult[], program: string): Promise<BenchResult> {
+  const batch = results.find(({ name }) => name === 'signatures.batch512')
+  if (batch === undefined) throw new Error('The page told no signatures.batch512.')
+  const { stdout } = await run(program, [String(SLICE)])
+  const reference = 'native libsecp256k1, one by one'
+  return compared('signatures.batch512-native', batch.value, batch.unit, reference, Number(stdout))
 }
 
 /** The turn of the middle ratio. */

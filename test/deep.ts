@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests whose worth grows with their number, at the numbers of a night. `npm run test:deep -- differential`
- * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_INPUTS, OPENTAB_MUTANTS and
- * OPENTAB_SEEDS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
+ * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_SIGNATURES, OPENTAB_INPUTS,
+ * OPENTAB_MUTANTS and OPENTAB_SEEDS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
  */
 import { randomInt } from 'node:crypto'
 import { MINUTE, PROJECT, runProgram, runTestFiles, testFiles } from './support/test-runs.ts'
@@ -20,6 +20,7 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   { name: 'differential', run: differential },
+  { name: 'signatures', run: signatures },
   { name: 'fuzz', run: fuzz },
   { name: 'mutation', run: mutation },
   { name: 'simulation', run: simulation },
@@ -28,6 +29,7 @@ const PARTS: readonly Part[] = [
 const {
   OPENTAB_SEED,
   OPENTAB_CASES = '100000',
+  OPENTAB_SIGNATURES = '1000000',
   OPENTAB_INPUTS = '10000000',
   OPENTAB_MUTANTS = '200',
   OPENTAB_SEEDS = '400',
@@ -61,6 +63,13 @@ async function main(asked: readonly string[]): Promise<number> {
 async function differential(seed: string): Promise<Outcome> {
   const env = { ...process.env, OPENTAB_CASES, OPENTAB_SEED: seed }
   const run = await runTestFiles(await testFiles('differential'), 2, 120 * MINUTE, env)
+  return { cases: sumOf(run.diagnostics.join('\n'), /: (\d+) cases, 0 differences/g), failures: run.failed }
+}
+
+/** The signature kernel against noble. */
+async function signatures(seed: string): Promise<Outcome> {
+  const env = { ...process.env, OPENTAB_CASES: OPENTAB_SIGNATURES, OPENTAB_SEED: seed }
+  const run = await runTestFiles(['test/unit/kernel-secp256k1.test.ts'], 1, 240 * MINUTE, env)
   return { cases: sumOf(run.diagnostics.join('\n'), /: (\d+) cases, 0 differences/g), failures: run.failed }
 }
 
