@@ -8,7 +8,7 @@ import { esbuildPlugin } from '@web/dev-server-esbuild'
 import { playwrightLauncher } from '@web/test-runner-playwright'
 import { tsImport } from 'tsx/esm/api'
 
-const { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } = await tsImport(
+const { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium, WEBGPU_FLAGS } = await tsImport(
   './test/support/chromium.ts',
   import.meta.url,
 )
@@ -32,7 +32,7 @@ export default {
   browsers: [
     playwrightLauncher({
       product: 'chromium',
-      launchOptions: { executablePath: await findChromium(), args: [...CHROMIUM_FLAGS] },
+      launchOptions: { executablePath: await findChromium(), args: [...CHROMIUM_FLAGS, ...WEBGPU_FLAGS] },
       createBrowserContext: ({ browser }) => browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] }),
     }),
   ],

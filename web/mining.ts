@@ -6,6 +6,8 @@ export interface MiningSettings {
   readonly threads: number
   /** Share of the time that a thread works, above 0 to 1. */
   readonly throttle: number
+  /** Whether the graphics card works, too. */
+  readonly graphicsCard: boolean
 }
 
 /** Threads that this machine runs at once. */
@@ -13,23 +15,29 @@ export function coreCount(): number {
   return navigator.hardwareConcurrency || 1
 }
 
-/** What was chosen last; every core at full speed unless something was. */
-export function miningSettings(): MiningSettings {
-  const [threads, throttle] = (remembered('opentab.mining') ?? '').split(' ').map(Number)
-  const isKept = Number.isInteger(threads) && threads! >= 1 && throttle! > 0 && throttle! <= 1
-  return isKept
-    ? { threads: Math.min(threads!, coreCount()), throttle: throttle! }
-    : { threads: coreCount(), throttle: 1 }
+/** Whether the browser lets pages compute on a graphics card. */
+export async function hasGraphicsCard(): Promise<boolean> {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null)
+  return adapter != null
 }
 
-export function rememberMiningSettings({ threads, throttle }: MiningSettings): void {
-  remember('opentab.mining', `${threads} ${throttle}`)
+/** What was chosen last; every core at full speed, and no graphics card, unless something was. */
+export function miningSettings(): MiningSettings {
+  const [threads, throttle, card] = (remembered('opentab.mining') ?? '').split(' ').map(Number)
+  const isKept = Number.isInteger(threads) && threads! >= 1 && throttle! > 0 && throttle! <= 1
+  return isKept
+    ? { threads: Math.min(threads!, coreCount()), throttle: throttle!, graphicsCard: card === 1 }
+    : { threads: coreCount(), throttle: 1, graphicsCard: false }
+}
+
+export function rememberMiningSettings({ threads, throttle, graphicsCard }: MiningSettings): void {
+  remember('opentab.mining', `${threads} ${throttle} ${graphicsCard ? 1 : 0}`)
 }
 
 /** Starts to mine to the wallet's address, or applies the settings to a miner that runs. */
 export async function startMining(node: LiveNode): Promise<void> {
-  const { threads, throttle } = miningSettings()
-  await node.rpc('setgenerate', true, threads, throttle)
+  const { threads, throttle, graphicsCard } = miningSettings()
+  await node.rpc('setgenerate', true, threads, throttle, graphicsCard)
 }
 
 export async function stopMining(node: LiveNode): Promise<void> {

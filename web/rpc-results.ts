@@ -98,6 +98,11 @@ export interface MiningInfo {
   /** Hashes a second, estimated from the latest blocks. */
   readonly networkhashps: number
   readonly pooledtx: number
+  /** What this tab searches with. */
+  readonly kernels: readonly string[]
+  readonly graphicscard: boolean
+  /** Why the graphics card isn't used although it should. */
+  readonly graphicscardproblem?: string
 }
 
 export interface PeerResult {

@@ -60,14 +60,14 @@ const RESULT = lastHashWord()
 /** What the search takes from the job, each by its number. */
 const JOB_WORDS = jobWords(RESULT)
 
-/** Invocations of a workgroup, and of a row of workgroups: WebGPU allows 65,535 of these in a row. */
+/** Invocations of a workgroup, and of a row of workgroups: WebGPU allows 65,535 workgroups a row and as many rows. */
 const WORKGROUP = 64
-const ROW = 65_535 * WORKGROUP
+const ROW = 1_024 * WORKGROUP
 
 /**
- * A module in AssemblyScript: `header` is where the 80 bytes go, `prepare` does what is done once for them, `words` is where its results lie for
- * the graphics card. `search` gives the first nonce of `count` from `start` on whose hash has a most significant word of at most `highest`, −1 for
- * none.
+ * A module in AssemblyScript: `header` is where the 80 bytes go, `prepare` does what is done once for them, `words` is where its results lie
+ * (`wordCount` of 32 bits each) for the graphics card. `search` gives the first nonce of `count` from `start` on whose hash has a most
+ * significant word of at most `highest`, −1 for none.
  */
 export function assemblyScript(simd: boolean): string {
   const prepare = write(JOB_WORDS, SCALAR, ({ op, index }) =>
@@ -84,6 +84,7 @@ ${simd ? `const SPLATS: usize = memory.data(${JOB_WORDS.length * 16}, 16)` : ''}
 
 export function header(): usize { return HEADER }
 export function words(): usize { return WORDS }
+export function wordCount(): i32 { return ${JOB_WORDS.length} }
 
 export function prepare(): void {
 ${[...prepare.lines, ...stores.flat()].join('\n')}

@@ -1,4 +1,4 @@
-/** What searches nonces: one interface for the plain kernel and faster ones. Pure and synchronous, in any thread. */
+/** What searches nonces: one interface for the plain kernel and faster ones, and one for a graphics card. Any thread. */
 
 export interface MiningKernel {
   /**
@@ -11,6 +11,11 @@ export interface MiningKernel {
    * @param count nonces to try, 1 or more
    */
   scan(header: Uint8Array, target: Uint8Array, startNonce: number, count: number): number
+}
+
+/** A kernel that answers later, as a graphics card does: the same search, one scan at a time. It rejects when it can't search any more. */
+export interface DeferredMiningKernel {
+  scan(header: Uint8Array, target: Uint8Array, startNonce: number, count: number): Promise<number>
 }
 
 /** Number of nonces that a header has. */

@@ -13,7 +13,7 @@ import type { Clock, Random } from '../primitives/ports.ts'
 import { accept, type Rejection, type Result, retry } from '../primitives/result.ts'
 import { HashRate } from './hash-rate.ts'
 import { type MiningKernel, NONCES } from './kernel.ts'
-import type { MinerPool, MinerSettings } from './miner-pool.ts'
+import { type MinerPool, type MinerSettings, threadCount } from './miner-pool.ts'
 import { type BlockTemplate, createTemplate, type TemplateVariant } from './template.ts'
 import { typescriptKernel } from './typescript-kernel.ts'
 
@@ -46,6 +46,12 @@ export interface MinerState {
   readonly maxThreads: number
   /** Share of the time that a thread works, above 0 to 1. */
   readonly throttle: number
+  /** Whether one more thread searches on the graphics card, if it can be used. */
+  readonly graphicsCard: boolean
+  /** The names of the kernels that search, for people, each once; none before the threads have loaded them. */
+  readonly kernels: readonly string[]
+  /** Why the graphics card isn't used although it should; undefined when it is, or isn't asked for. */
+  readonly graphicsCardProblem: string | undefined
   /** Hashes a second, smoothed; 0 unless mining. */
   readonly hashRate: number
   /** Blocks that the chain accepted since the tab opened. */
@@ -62,6 +68,8 @@ export interface MinerListener {
   stateChanged?(state: MinerState): void
   /** The chain accepted a block of this miner. */
   blockFound?(block: Block, index: HeaderIndex): void
+  /** A kernel can't be used, and what is used instead: a sentence for the log. Mining goes on. */
+  fellBack?(sentence: string): void
 }
 
 /** Milliseconds between looks at whether the mempool asks for another template. */
@@ -92,6 +100,8 @@ export class Miner {
   private status: MinerStatus = 'stopped'
   private blocksFound = 0
   private lastError: string | undefined
+  private kernels: readonly string[] = []
+  private graphicsCardProblem: string | undefined
   /** The job that the pool has, one variant a thread. */
   private job:
     | { id: number; template: BlockTemplate; variants: TemplateVariant[]; since: number; isSolved: boolean }
@@ -111,7 +121,7 @@ export class Miner {
     this.kernel = options.kernel ?? typescriptKernel
     this.submitBlock = options.submit ?? ((block) => options.chain.acceptBlock(block))
     this.extraNonce = options.random.bytes(4)
-    this.settings = { threads: options.pool.maxThreads, throttle: 1 }
+    this.settings = { threads: options.pool.maxThreads, throttle: 1, graphicsCard: false }
     this.chain.subscribe({
       tipChanged: () => {
         this.progressAt = this.clock.now()
@@ -132,6 +142,8 @@ export class Miner {
       status: this.status,
       ...this.settings,
       maxThreads: this.pool.maxThreads,
+      kernels: this.kernels,
+      graphicsCardProblem: this.graphicsCardProblem,
       hashRate: this.rate.value,
       blocksFound: this.blocksFound,
       lastError: this.lastError,
@@ -148,18 +160,26 @@ export class Miner {
   start(scriptPubKey: Uint8Array, settings: Partial<MinerSettings> = {}): void {
     const running = this.scriptPubKey !== undefined
     this.scriptPubKey = scriptPubKey
-    this.settings = this.bounded(settings)
+    this.choose(settings)
     this.lastError = undefined
     this.progressAt = this.clock.now()
-    if (!running)
+    if (!running) {
+      this.graphicsCardProblem = undefined
       this.pool.start({
         found: (job, thread, header) => void this.found(job, thread, header),
         hashed: (hashes, milliseconds) => this.hashed(hashes, milliseconds),
         exhausted: (job) => {
           if (job === this.job?.id) this.renewJob()
         },
+        kernelsChanged: (kernels) => {
+          this.kernels = kernels
+          this.tellState()
+        },
+        fellBack: (sentence) => this.tellFallback(sentence),
+        graphicsCardFailed: (reason) => this.leaveGraphicsCard(reason),
         failed: (reason) => this.fail(`The mining threads failed: ${reason}`),
       })
+    }
     this.pool.configure(this.settings)
     this.renewJob()
     if (!this.cancelRefresh) this.scheduleRefresh()
@@ -173,12 +193,13 @@ export class Miner {
     this.cancelRefresh = undefined
     this.rest('stopped')
     this.pool.stop()
+    this.kernels = []
     this.tellState()
   }
 
-  /** Changes threads, throttle or both, mining or not. Threads are bounded by what the machine has, throttle to 1 to 100 %. */
+  /** Changes some of the settings, mining or not. Threads are bounded by what the machine has, throttle to 1 to 100 %. */
   configure(settings: Partial<MinerSettings>): void {
-    this.settings = this.bounded(settings)
+    this.choose(settings)
     if (this.scriptPubKey !== undefined) {
       this.pool.configure(this.settings)
       this.renewJob()
@@ -269,7 +290,7 @@ export class Miner {
       return
     }
     const template = this.makeTemplate(this.scriptPubKey)
-    const variants = Array.from({ length: this.settings.threads }, () =>
+    const variants = Array.from({ length: threadCount(this.settings) }, () =>
       template.variant(this.nextExtraNonce()),
     )
     this.job = { id: ++this.jobs, template, variants, since: this.clock.now(), isSolved: false }
@@ -341,6 +362,16 @@ export class Miner {
     this.tellState()
   }
 
+  private leaveGraphicsCard(reason: string): void {
+    this.graphicsCardProblem = reason
+    this.tellFallback(`The graphics card can't be used: ${reason}. The processor goes on mining.`)
+    this.tellState()
+  }
+
+  private tellFallback(sentence: string): void {
+    for (const listener of [...this.listeners]) listener.fellBack?.(sentence)
+  }
+
   /** Stops for a reason that people should see. */
   private fail(reason: string): void {
     if (this.scriptPubKey === undefined) return
@@ -360,11 +391,13 @@ export class Miner {
     return bytes
   }
 
-  private bounded(settings: Partial<MinerSettings>): MinerSettings {
-    const { threads, throttle } = { ...this.settings, ...settings }
-    return {
+  private choose(settings: Partial<MinerSettings>): void {
+    const { threads, throttle, graphicsCard } = { ...this.settings, ...settings }
+    if (!graphicsCard) this.graphicsCardProblem = undefined
+    this.settings = {
       threads: Math.min(Math.max(Math.floor(threads) || 1, 1), this.pool.maxThreads),
       throttle: Math.min(Math.max(throttle || 0.01, 0.01), 1),
+      graphicsCard,
     }
   }
 

@@ -46,6 +46,12 @@ export interface MiningEvent {
   readonly threads: number
   /** Share of the time that a thread works, above 0 to 1. */
   readonly throttle: number
+  /** Whether one more thread searches on the graphics card, if it can be used. */
+  readonly graphicsCard: boolean
+  /** Why the graphics card isn't used although it should: the end of a sentence. */
+  readonly graphicsCardProblem: string | undefined
+  /** The names of the kernels that search, such as "WebAssembly SIMD". */
+  readonly kernels: readonly string[]
   /** Hashes a second, smoothed; 0 while resting. */
   readonly hashRate: number
   readonly blocksFound: number

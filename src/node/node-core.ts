@@ -270,6 +270,9 @@ export class NodeCore {
             active: state.status !== 'stopped',
             threads: state.threads,
             throttle: state.throttle,
+            graphicsCard: state.graphicsCard,
+            graphicsCardProblem: state.graphicsCardProblem,
+            kernels: state.kernels,
             hashRate: state.hashRate,
             blocksFound: state.blocksFound,
             problem: state.lastError,
@@ -279,6 +282,7 @@ export class NodeCore {
           this.emit('mined', { hash: block.hash, height: headers.height(index) })
           this.log('mining', `This tab mined block ${headers.height(index)}.`)
         },
+        fellBack: (sentence) => this.log('mining', sentence, 'warning'),
       }),
       peers.subscribe({
         peerConnected: ({ id }) => this.emit('peer', { id, change: 'connected' }),

@@ -90,6 +90,9 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       threads: state.threads,
       maxthreads: state.maxThreads,
       throttle: state.throttle,
+      graphicscard: state.graphicsCard,
+      ...(state.graphicsCardProblem === undefined ? {} : { graphicscardproblem: state.graphicsCardProblem }),
+      kernels: state.kernels,
       hashespersec: state.hashRate,
       blocksfound: state.blocksFound,
       ...(state.lastError === undefined ? {} : { problem: state.lastError }),
@@ -103,8 +106,12 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       flag('generate', 'true starts, false stops'),
       optional(integer('threads', 'threads to mine with; all cores when left out', 1, 64), undefined),
       optional(number('throttle', 'share of the time that each works', 0.01, 1), undefined),
+      optional(
+        flag('graphicscard', 'whether the graphics card works, too; as before when left out'),
+        undefined,
+      ),
     ],
-    async (node, active, threads, throttle) => {
+    async (node, active, threads, throttle, graphicsCard) => {
       const { miner } = node
       if (!active) {
         miner.stop()
@@ -114,6 +121,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       miner.start(await payoutScript(node), {
         ...(threads === undefined ? {} : { threads }),
         ...(throttle === undefined ? {} : { throttle }),
+        ...(graphicsCard === undefined ? {} : { graphicsCard }),
       })
       return null
     },

@@ -2,9 +2,17 @@
  * The mining kernels in WebAssembly (kernels/mining) behind the interface of the plain one, which decides every candidate that they find: no nonce
  * is told that doesn't meet its target. Mining threads; synchronous once loaded.
  */
-import { type MiningKernel, NONCES } from '../mining/kernel.ts'
+import { type DeferredMiningKernel, type MiningKernel, NONCES } from '../mining/kernel.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { equalBytes } from '../primitives/bytes.ts'
+
+/** A kernel, and what people are told of it. */
+export interface LoadedMiningKernel<Kernel = MiningKernel> {
+  readonly name: string
+  readonly kernel: Kernel
+  /** Why it isn't a faster one: a sentence. */
+  readonly fallback: string | undefined
+}
 
 /** What a module exports to us; addresses are offsets into its memory. */
 interface KernelExports {
@@ -13,6 +21,9 @@ interface KernelExports {
   header(): number
   /** What is done once for a header. */
   prepare(): void
+  /** Where the results of that lie, of 32 bits each in the machine's order (little-endian). */
+  words(): number
+  wordCount(): number
   /** The first nonce whose hash has a most significant word of at most `highest`; −1 for none. */
   search(start: number, count: number, highest: number): number
 }
@@ -23,45 +34,83 @@ const MODULES = [
   { name: 'WebAssembly', url: new URL('../../kernels/build/mining-scalar.wasm', import.meta.url) },
 ] as const
 
-/** The fastest kernel that this browser runs, with its name for people; the plain one where no other can be loaded. */
-export async function loadMiningKernel(): Promise<{ readonly name: string; readonly kernel: MiningKernel }> {
+/** The fastest kernel that this browser runs; the plain one where no other can be loaded. */
+export async function loadMiningKernel(): Promise<LoadedMiningKernel> {
+  const faults: string[] = []
+  const loaded = (name: string, kernel: MiningKernel): LoadedMiningKernel => ({
+    name,
+    kernel,
+    fallback: faults.length > 0 ? `${faults.join(' ')} The processor mines with ${name}.` : undefined,
+  })
   for (const { name, url } of MODULES) {
     try {
-      const response = await fetch(url)
-      if (response.ok) return { name, kernel: await openMiningKernel(await response.arrayBuffer()) }
-    } catch {
-      // Not compiled, as where a browser has no SIMD, or wrong: the next one.
+      return loaded(name, await openMiningKernel(await fetchFile(url)))
+    } catch (error) {
+      faults.push(`The mining kernel in ${name} can't be used (${(error as Error).message}).`)
     }
   }
-  return { name: 'TypeScript', kernel: typescriptKernel }
+  return loaded('TypeScript', typescriptKernel)
 }
 
 /** The kernel of a compiled module. Rejects where the module can't be compiled, or finds other nonces than the plain kernel. */
 export async function openMiningKernel(module: BufferSource): Promise<MiningKernel> {
-  const { instance } = await WebAssembly.instantiate(module)
-  const kernel = new WasmMiningKernel(instance.exports as unknown as KernelExports)
-  selfTest(kernel)
+  const kernel = new WasmMiningKernel(new HeaderWords(await instantiate(module)))
+  await testMiningKernel(kernel)
   return kernel
 }
 
-class WasmMiningKernel implements MiningKernel {
-  private readonly kernel: KernelExports
+/** What kernels take from a header, fetched for a kernel that isn't in WebAssembly. */
+export async function loadHeaderWords(): Promise<HeaderWords> {
+  return new HeaderWords(await instantiate(await fetchFile(MODULES[1].url)))
+}
+
+/** The content of a kernel's file. Rejects with the status that the server gave. */
+export async function fetchFile(url: URL): Promise<ArrayBuffer> {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`its file was not found, status ${response.status}`)
+  return await response.arrayBuffer()
+}
+
+async function instantiate(module: BufferSource): Promise<KernelExports> {
+  const { instance } = await WebAssembly.instantiate(module)
+  return instance.exports as unknown as KernelExports
+}
+
+/** What is computed once for a header, in the memory of a module. */
+export class HeaderWords {
+  readonly kernel: KernelExports
+  /** In the order of the shader's. They change with `take`. */
+  readonly words: Uint32Array<ArrayBuffer>
   private readonly header: Uint8Array
 
   constructor(kernel: KernelExports) {
+    const memory = kernel.memory.buffer
     this.kernel = kernel
-    this.header = new Uint8Array(kernel.memory.buffer, kernel.header(), 80)
+    this.words = new Uint32Array(memory, kernel.words(), kernel.wordCount())
+    this.header = new Uint8Array(memory, kernel.header(), 80)
     // For the zeros that are there.
     kernel.prepare()
   }
 
+  /** Turns to a header of 80 bytes. */
+  take(header: Uint8Array): void {
+    if (equalBytes(this.header, header)) return
+    this.header.set(header)
+    this.kernel.prepare()
+  }
+}
+
+class WasmMiningKernel implements MiningKernel {
+  private readonly words: HeaderWords
+
+  constructor(words: HeaderWords) {
+    this.words = words
+  }
+
   scan(header: Uint8Array, target: Uint8Array, startNonce: number, count: number): number {
-    const { kernel } = this
-    if (!equalBytes(this.header, header)) {
-      this.header.set(header)
-      kernel.prepare()
-    }
-    const highest = new DataView(target.buffer, target.byteOffset).getUint32(0)
+    this.words.take(header)
+    const { kernel } = this.words
+    const highest = highestWord(target)
     const end = Math.min(startNonce + count, NONCES)
     for (let nonce = startNonce; nonce < end; nonce++) {
       nonce = kernel.search(nonce, end - nonce, highest)
@@ -72,13 +121,18 @@ class WasmMiningKernel implements MiningKernel {
   }
 }
 
-/** Nonces that a wrong kernel would find elsewhere, or not at all. */
-function selfTest(kernel: MiningKernel): void {
+/** The most significant word of a target of 32 bytes, big-endian. */
+export function highestWord(target: Uint8Array): number {
+  return new DataView(target.buffer, target.byteOffset).getUint32(0)
+}
+
+/** Rejects where a kernel finds other nonces than the plain one does. */
+export async function testMiningKernel(kernel: MiningKernel | DeferredMiningKernel): Promise<void> {
   const header = Uint8Array.from({ length: 80 }, (_, i) => i * 7 + 1)
   const target = new Uint8Array(32).fill(0xff)
   target.set([0, 0x80])
   for (const start of [0, 0x7fffff00, 0xfffffe00]) {
-    const found = kernel.scan(header, target, start, 512)
+    const found = await kernel.scan(header, target, start, 512)
     if (found !== typescriptKernel.scan(header, target, start, 512)) throw new Error('it finds wrong nonces')
   }
 }

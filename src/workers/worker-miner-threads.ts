@@ -3,8 +3,11 @@ import type { MinerThreadEvent, MinerThreadRequest } from '../mining/miner-threa
 import type { StartMinerThread } from '../mining/threaded-miner-pool.ts'
 import { Channel } from './channel.ts'
 
-export const startWorkerMinerThread: StartMinerThread = (told) => {
-  const worker = new Worker(new URL('./miner.worker.ts', import.meta.url), { type: 'module' })
+export const startWorkerMinerThread: StartMinerThread = (hardware, told) => {
+  const worker =
+    hardware === 'processor'
+      ? new Worker(new URL('./miner.worker.ts', import.meta.url), { type: 'module' })
+      : new Worker(new URL('./graphics-card.worker.ts', import.meta.url), { type: 'module' })
   const channel = new Channel<MinerThreadRequest, MinerThreadEvent>(worker)
   channel.listen((event) => told.event(event))
   worker.addEventListener('error', (event) =>

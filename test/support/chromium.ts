@@ -35,6 +35,9 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   '--allow-loopback-in-peer-connection',
 ]
 
+/** Flags that give a page WebGPU on any machine: an adapter in software, which computes what a card would. */
+export const WEBGPU_FLAGS: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+
 /** Permissions for test contexts: with the microphone's, ICE also offers the machine's plain addresses. */
 export const CHROMIUM_PERMISSIONS: readonly string[] = ['microphone']
 

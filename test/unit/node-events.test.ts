@@ -97,6 +97,11 @@ test('mining is told while it runs, and stops when asked', async () => {
   assert.equal(info.generate, true)
   assert.equal(info.blocks, await node.rpc('getblockcount'))
   assert.ok(info.blocksfound >= 3)
+  assert.equal(info.graphicscard, false)
+  await node.rpc('setgenerate', true, 1, 0.5, true)
+  assert.equal(node.told('mining').at(-1)!.graphicsCard, true)
+  await node.rpc('setgenerate', true)
+  assert.equal((await node.rpc('getmininginfo')).graphicscard, true, 'as before')
   await node.rpc('setgenerate', false)
   assert.equal(node.told('mining').at(-1)!.active, false)
   assert.equal(

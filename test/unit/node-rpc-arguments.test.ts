@@ -48,6 +48,7 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
     ['setmocktime', [-1], -8, /from 0/],
     ['setgenerate', ['yes'], -3, /true or false/],
     ['setgenerate', [true, 1, 2], -8, /throttle must be from 0.01 to 1/],
+    ['setgenerate', [true, 1, 1, 'yes'], -3, /true or false/],
     ['getblocktemplate', [[]], -3, /an object, not an array/],
     ['getblocktemplate', [{ payoutaddress: 5 }], -3, /text/],
     ['getblocktemplate', [{ payto: STRANGER }], -3, /no field 'payto'; its fields are payoutaddress/],

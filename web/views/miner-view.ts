@@ -19,6 +19,7 @@ import {
 import type { LiveNode } from '../live-node.ts'
 import {
   coreCount,
+  hasGraphicsCard,
   type MiningSettings,
   miningSettings,
   rememberMiningSettings,
@@ -33,7 +34,11 @@ import { base } from '../styles/base.ts'
 const ON_DEMAND = [1, 10, 101] as const
 
 export class MinerView extends LitElement {
-  static override properties = { node: { attribute: false }, settings: { state: true } }
+  static override properties = {
+    node: { attribute: false },
+    settings: { state: true },
+    offersCard: { state: true },
+  }
   static override styles = [
     base,
     css`
@@ -66,6 +71,11 @@ export class MinerView extends LitElement {
       .settings label {
         margin: 0;
       }
+      .settings .check {
+        display: flex;
+        gap: 8px;
+        align-items: center;
+      }
       .facts {
         margin-top: 8px;
       }
@@ -78,6 +88,8 @@ export class MinerView extends LitElement {
   ]
   declare node: LiveNode
   declare settings: MiningSettings
+  /** Whether there is a graphics card to choose. */
+  declare offersCard: boolean
   readonly #task = new TaskController(this)
   readonly #demand = new TaskController(this)
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
@@ -88,6 +100,10 @@ export class MinerView extends LitElement {
   constructor() {
     super()
     this.settings = miningSettings()
+    this.offersCard = false
+    hasGraphicsCard().then((offers) => {
+      this.offersCard = offers
+    })
     new NodeController(this, ['mining', 'wallet', 'tip'])
   }
 
@@ -126,7 +142,7 @@ export class MinerView extends LitElement {
   }
 
   #work(hasWallet: boolean) {
-    const { active, hashRate, blocksFound, problem } = this.node.mining
+    const { active, hashRate, kernels, blocksFound, problem } = this.node.mining
     const shown = this.#task.problem ?? problem
     return html`<section class="card" aria-labelledby="rate">
       <div class="spread">
@@ -138,6 +154,11 @@ export class MinerView extends LitElement {
         .values=${this.node.hashRates}
         label="Hash rate over the last two minutes"
       ></ot-spark-line>
+      ${
+        active && kernels.length > 0
+          ? html`<p class="hint" data-testid="kernels">Searching with ${kernels.join(' and ')}.</p>`
+          : nothing
+      }
       <div class="row actions">
         ${
           active
@@ -160,6 +181,7 @@ export class MinerView extends LitElement {
 
   #settings() {
     const { threads, throttle } = this.settings
+    const choose = (changed: Partial<MiningSettings>) => this.#choose({ ...this.settings, ...changed })
     const cores = coreCount()
     const percent = Math.round(throttle * 100)
     return html`<section class="card settings" aria-labelledby="settings">
@@ -175,8 +197,7 @@ export class MinerView extends LitElement {
           max=${Math.max(cores, 1)}
           .value=${String(threads)}
           ?disabled=${cores === 1}
-          @change=${(event: Event) =>
-            this.#choose({ throttle, threads: Number((event.target as HTMLInputElement).value) })}
+          @change=${(event: Event) => choose({ threads: Number((event.target as HTMLInputElement).value) })}
         />
       </div>
       <div>
@@ -191,11 +212,36 @@ export class MinerView extends LitElement {
           step="5"
           .value=${String(percent)}
           @change=${(event: Event) =>
-            this.#choose({ threads, throttle: Number((event.target as HTMLInputElement).value) / 100 })}
+            choose({ throttle: Number((event.target as HTMLInputElement).value) / 100 })}
         />
       </div>
+      ${this.#graphicsCard(choose)}
       <p class="hint">Fewer threads or less time keep the computer cool and quiet. A locked wallet mines as well.</p>
     </section>`
+  }
+
+  /** Offered where there is one, or where it was chosen. */
+  #graphicsCard(choose: (changed: Partial<MiningSettings>) => void) {
+    const { graphicsCard } = this.settings
+    const { active, graphicsCardProblem } = this.node.mining
+    const problem = active ? graphicsCardProblem : undefined
+    if (!this.offersCard && !graphicsCard && !problem) return nothing
+    return html`<div>
+      <label class="check">
+        <input
+          id="graphics-card"
+          type="checkbox"
+          .checked=${graphicsCard}
+          @change=${(event: Event) => choose({ graphicsCard: (event.target as HTMLInputElement).checked })}
+        />
+        Use the graphics card too
+      </label>
+      ${
+        problem
+          ? html`<p class="hint" role="status">The graphics card can’t be used: ${problem}. The processor goes on.</p>`
+          : nothing
+      }
+    </div>`
   }
 
   #chances() {
