@@ -41,6 +41,9 @@ export interface TransactionFields {
   readonly lockTime: number
 }
 
+/** A value under construction. */
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
 /** Bytes of the smallest input: outpoint 36, empty scriptSig 1, sequence 4. */
 const MIN_INPUT_BYTES = 41
 /** Bytes of the smallest output: value 8, empty script 1. */
@@ -78,7 +81,7 @@ export class Transaction implements TransactionFields, SerialisedTransaction {
   static read(reader: Reader): Transaction {
     const start = reader.offset
     const version = reader.u32()
-    let inputs: TxInput[] = []
+    let inputs: Mutable<TxInput>[] = []
     let flag = 0
     let count = reader.count(0)
     if (count === 0) {
@@ -104,7 +107,7 @@ export class Transaction implements TransactionFields, SerialisedTransaction {
         any = true
         const witness = new Array<Uint8Array>(items)
         for (let j = 0; j < items; j++) witness[j] = reader.varBytes()
-        inputs[i] = { ...inputs[i], witness }
+        inputs[i].witness = witness
       }
       if (!any) throw new DecodeError('has a superfluous witness record')
     }
@@ -213,7 +216,7 @@ export function writeOutput(writer: Writer, output: TxOutput): void {
   writer.i64FromNumber(output.value).varBytes(output.scriptPubKey)
 }
 
-function readInput(reader: Reader): TxInput {
+function readInput(reader: Reader): Mutable<TxInput> {
   const txid = reader.take(32)
   const index = reader.u32()
   const scriptSig = reader.varBytes()

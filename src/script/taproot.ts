@@ -27,11 +27,14 @@ export function p2trScript(outputKey: Uint8Array): Uint8Array {
   return script
 }
 
+/** Whether the script is P2TR: witness version 1 and a program of 32 bytes. */
+export function isP2tr(scriptPubKey: Uint8Array): boolean {
+  return scriptPubKey.length === P2TR_SCRIPT_BYTES && scriptPubKey[0] === OP_1 && scriptPubKey[1] === 32
+}
+
 /** The 32-byte output key, a view over the script; undefined where the script is not P2TR. */
 export function outputKeyOf(scriptPubKey: Uint8Array): Uint8Array | undefined {
-  return scriptPubKey.length === P2TR_SCRIPT_BYTES && scriptPubKey[0] === OP_1 && scriptPubKey[1] === 32
-    ? scriptPubKey.subarray(2)
-    : undefined
+  return isP2tr(scriptPubKey) ? scriptPubKey.subarray(2) : undefined
 }
 
 /** Whether this is a data output: OP_RETURN and at most 82 bytes of anything. It never becomes a coin. */

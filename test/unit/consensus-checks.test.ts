@@ -62,6 +62,16 @@ test('each rule about a transaction by itself has its code', () => {
     checked({ inputs: inputs.map((prevout) => unsignedInput(prevout, 0)) })
   assert.equal(spending(coin.prevout, other), 'ok')
   assert.equal(spending(coin.prevout, other, coin.prevout), 'invalid bad-txns-inputs-duplicate')
+  for (const count of [8, 9, 30]) {
+    const prevouts = Array.from({ length: count }, (_, index) => ({ ...coin.prevout, index }))
+    assert.equal(spending(...prevouts), 'ok')
+    for (const [at, from] of [
+      [count - 1, 0],
+      [1, 0],
+      [count - 1, count - 2],
+    ] as const)
+      assert.equal(spending(...prevouts.with(at, prevouts[from])), 'invalid bad-txns-inputs-duplicate')
+  }
   assert.equal(spending(coin.prevout, NULL_OUTPOINT), 'invalid bad-txns-prevout-null')
   const withScript = [{ ...unsignedInput(coin.prevout, 0), scriptSig: Uint8Array.of(0x51) }]
   assert.equal(checked({ inputs: withScript }), 'invalid bad-txns-scriptsig-not-empty')

@@ -65,6 +65,14 @@ test('integers and byte strings come back as they were written', () => {
   )
 })
 
+test('a cleared writer starts again', () => {
+  const writer = new Writer(2).u32(1).put(Uint8Array.of(2, 3))
+  assert.deepEqual(writer.written, Uint8Array.of(1, 0, 0, 0, 2, 3))
+  assert.equal(writer.clear().written.length, 0)
+  assert.deepEqual(writer.u8(7).written, Uint8Array.of(7))
+  assert.deepEqual(writer.finish(), Uint8Array.of(7))
+})
+
 test('64-bit integers beyond 2^53 become the nearest number, never a safe one', () => {
   for (const value of [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n, -(2n ** 53n)]) {
     const read = new Reader(new Writer().u64(BigInt.asUintN(64, value)).finish()).i64AsNumber()
