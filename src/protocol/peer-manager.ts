@@ -40,7 +40,7 @@ import {
 } from './wire.ts'
 
 /** What this tab calls itself. */
-export const USER_AGENT = '/opentab:0.1.0/'
+export const USER_AGENT = '/opentab:0.2.0/'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
 /** Milliseconds a peer may take to say hello. */
