@@ -1,7 +1,4 @@
 /** `page.*` and `network.*`: the real page in real tabs, on a network of their own. */
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { buildPage, DIST, isStale } from '../relay/build.ts'
 import { loadPage } from '../relay/page.ts'
@@ -9,6 +6,7 @@ import { type Server, startServer } from '../relay/server.ts'
 import { REGTEST } from '../src/consensus/params.ts'
 import { encodeAddress } from '../src/script/address.ts'
 import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from '../test/support/chromium.ts'
+import { kilobytes, weighPage } from '../test/support/page-weight.ts'
 import type { Opentab } from '../web/tab/opentab.ts'
 import { type BenchResult, median, quantile, result } from './result.ts'
 
@@ -20,9 +18,9 @@ const PROPAGATED = 20
 /** Somebody's address: its key doesn't matter. */
 const PAYOUT = encodeAddress(new Uint8Array(32).fill(2), REGTEST.addressPrefix)
 
-/** Milliseconds from opening the page to its first direct peer and to being in step with a running network; weight of the page. */
+/** Milliseconds from opening the page to its first direct peer and to being in step with a running network; what it fetches for that, later, and as kernels. */
 export async function benchPage(): Promise<BenchResult[]> {
-  return withTabs(3, async (tabs, open) => {
+  return withTabs(3, async (tabs, open, browser) => {
     await mine(tabs[0], BLOCKS)
     await Promise.all(tabs.map((tab) => reaches(tab, BLOCKS)))
     const firstPeer: number[] = []
@@ -40,10 +38,13 @@ export async function benchPage(): Promise<BenchResult[]> {
       await peer
       await tab.context().close()
     }
+    const { joining, later, kernels } = await weighPage(browser)
     return [
       result('page.first-peer', median(firstPeer), 'ms'),
       result('page.synced', median(synced), 'ms'),
-      result('page.weight', await pageWeight(), 'kB gzip'),
+      result('page.weight', kilobytes(joining), 'kB gzip'),
+      result('page.later', kilobytes(later), 'kB gzip'),
+      result('page.kernels', kilobytes(kernels), 'kB gzip'),
     ]
   })
 }
@@ -110,7 +111,7 @@ declare global {
 
 async function withTabs(
   count: number,
-  run: (tabs: Page[], open: () => Promise<Page>) => Promise<BenchResult[]>,
+  run: (tabs: Page[], open: () => Promise<Page>, browser: Browser) => Promise<BenchResult[]>,
 ): Promise<BenchResult[]> {
   if (await isStale()) await buildPage()
   const server = await startServer({
@@ -123,7 +124,7 @@ async function withTabs(
   try {
     const tabs: Page[] = []
     for (let i = 0; i < count; i++) tabs.push(await openTab(browser, server))
-    return await run(tabs, () => openTab(browser, server))
+    return await run(tabs, () => openTab(browser, server), browser)
   } finally {
     await browser.close()
     await server.stop()
@@ -168,14 +169,4 @@ async function reaches(tab: Page, height: number): Promise<void> {
     (wanted) => window.until('tip', async (rpc) => ((await rpc('getblockcount')) as number) >= wanted),
     height,
   )
-}
-
-/** Everything that a first visit downloads, each file compressed by itself; kB are 1,000 bytes. */
-async function pageWeight(): Promise<number> {
-  const files = await readdir(DIST, { recursive: true, withFileTypes: true })
-  let bytes = 0
-  for (const file of files)
-    if (file.isFile())
-      bytes += gzipSync(await readFile(join(file.parentPath, file.name)), { level: 9 }).length
-  return bytes / 1000
 }
