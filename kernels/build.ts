@@ -8,6 +8,8 @@ import { promisify } from 'node:util'
 
 interface Kernel {
   readonly folder: string
+  /** Other folders that it takes sources from. */
+  readonly shared?: readonly string[]
   /** Made of the folder's sources, in `build/`. */
   readonly output: string
   /** Where a program writes the source. */
@@ -16,7 +18,7 @@ interface Kernel {
 }
 
 const KERNELS: readonly Kernel[] = [
-  { folder: 'secp256k1', output: 'secp256k1.wasm' },
+  { folder: 'secp256k1', shared: ['sha256'], output: 'secp256k1.wasm' },
   { folder: 'sha256', output: 'sha256.wasm', options: ['--enable', 'simd'] },
   {
     folder: 'mining',
@@ -38,12 +40,15 @@ export async function buildKernels(): Promise<void> {
   for (const kernel of KERNELS) if (await isStale(kernel)) await build(kernel)
 }
 
-async function isStale({ folder, output }: Kernel): Promise<boolean> {
+async function isStale({ folder, shared = [], output }: Kernel): Promise<boolean> {
   const built = await stat(join(FOLDER, 'build', output)).catch(() => undefined)
   if (built === undefined) return true
-  const files = (await readdir(join(FOLDER, folder))).map((file) => join(folder, file))
-  // A folder's own time tells of removed files.
-  const inputs = [folder, ...files, 'build.ts', '../package-lock.json']
+  const inputs = ['build.ts', '../package-lock.json']
+  for (const each of [folder, ...shared]) {
+    // A folder's own time tells of removed files.
+    inputs.push(each)
+    for (const file of await readdir(join(FOLDER, each))) inputs.push(join(each, file))
+  }
   const changes = await Promise.all(inputs.map(async (input) => (await stat(join(FOLDER, input))).mtimeMs))
   return Math.max(...changes) > built.mtimeMs
 }

@@ -3,13 +3,14 @@
  * of x = r and even y, for the challenge e = H(r ‖ P ‖ m). A batch is valid when Σ aᵢ·(sᵢ·G − eᵢ·Pᵢ − Rᵢ) is infinity, for
  * coefficients aᵢ that nobody could know before the batch was fixed (BIP340, Batch Verification).
  */
+
+import * as sha256 from '../sha256/stream'
 import * as field from './field'
 import * as group from './group'
 import { AFFINE_SIZE } from './group'
 import * as pippenger from './pippenger'
 import * as scalar from './scalar'
 import { SCALAR_SIZE } from './scalar'
-import * as sha256 from './sha256'
 import * as strauss from './strauss'
 import * as terms from './terms'
 import { MAGNITUDE_SIZE, TERMS } from './terms'
