@@ -2,10 +2,9 @@
  * What a block mentions, packed for search: its filter, which tells of scripts, and the beginnings of its transactions' ids. A record is some
  * twenty bytes a transaction; what it leaves uncertain, the block itself decides. Pure, any thread.
  */
-import { spentCoinsIn } from '../consensus/connect-block.ts'
+import { spentScriptsIn } from '../consensus/connect-block.ts'
 import type { Block } from '../primitives/block.ts'
 import { compactSizeLength, decodeWith, Writer } from '../primitives/codec.ts'
-import { p2trScript } from '../script/taproot.ts'
 import { BlockFilter } from './block-filter.ts'
 import { StorageError } from './store.ts'
 
@@ -23,8 +22,7 @@ export class Mentions {
 
   /** What a block mentions. `undo`: what connecting it gave; `previous`: the filter header of its parent. */
   static of(block: Block, undo: Uint8Array, previous: Uint8Array): Mentions {
-    const spentScripts = spentCoinsIn(undo).map(({ outputKey }) => p2trScript(outputKey))
-    const filter = BlockFilter.of(block, spentScripts)
+    const filter = BlockFilter.of(block, spentScriptsIn(undo))
     const ids = new Uint8Array(block.transactions.length * ID_BYTES)
     block.transactions.forEach(({ txidBytes }, i) => {
       ids.set(txidBytes.subarray(0, ID_BYTES), i * ID_BYTES)

@@ -484,7 +484,7 @@ export class Chain {
     const bad = await move.verdict()
     if (bad) return bad
     const changes = new CoinLayer(this.coinsCache.salt)
-    changes.apply(move.changes().changes)
+    changes.apply(move.changes())
     const coins = this.coinsCache.state.coins + changes.size
     await this.snapshots.take(index, (wanted) => this.coinsCache.scan(wanted, changes), coins, this.clock)
     return undefined
@@ -492,9 +492,8 @@ export class Chain {
 
   private async commit(move: Move, fork: HeaderIndex): Promise<void> {
     const height = this.headers.height(fork)
-    const { changes, before } = move.changes()
     const tip = move.connected.at(-1)?.index ?? fork
-    const staged = this.coinsCache.stage(changes, before)
+    const staged = this.coinsCache.stage(move.changes())
     const marks = move.connected.map(({ index }) => ({ index, connected: true as const }))
     const state = { ...staged.state, tip }
     const { undo, mentions } = move

@@ -37,13 +37,15 @@ export class CoinLayer {
     return this.added.get(prevout) ?? (this.spent.find(prevout) < 0 ? undefined : null)
   }
 
+  /** Adds the coin made here, if there is one, to `target`, unless that has it. False where nothing changed. */
+  copyTo(target: CoinTable, prevout: Outpoint): boolean {
+    return this.added.copyTo(target, prevout) || this.spent.find(prevout) >= 0
+  }
+
   /** Takes in later changes. */
   apply(changes: CoinChanges): void {
     this.added.apply(changes)
-    for (let at = 0; at < changes.spent.length; at += OUTPOINT_BYTES) {
-      this.spent.removeKey(changes.spent, at)
-      this.spent.insertRecord(changes.spent, at)
-    }
+    for (let at = 0; at < changes.spent.length; at += OUTPOINT_BYTES) this.spent.putRecord(changes.spent, at)
   }
 
   /** What to remove and then to add, where it may have been added before. */

@@ -7,6 +7,7 @@ import {
   COIN_RECORD_BYTES,
   type CoinChanges,
   CoinTable,
+  type NetCoinChanges,
   readCoinRecord,
   readOutpoint,
 } from '../consensus/coin-table.ts'
@@ -132,13 +133,9 @@ export class CoinsCache {
     )
   }
 
-  /** What a commit of `changes` writes; `before` holds the coins that it spends. */
-  stage(changes: CoinChanges, before: CoinTable): StagedCoins {
-    const { added, spent } = changes
-    let gain = 0
-    for (let at = 0; at < added.length; at += COIN_RECORD_BYTES) gain += readCoinRecord(added, at).value
-    for (let at = 0; at < spent.length; at += OUTPOINT_BYTES)
-      gain -= (before.get(readOutpoint(spent, at)) as Coin).value
+  /** What a commit of `changes` writes. */
+  stage(changes: NetCoinChanges): StagedCoins {
+    const { added, spent, gain } = changes
     const sequence = this.current.sequence + 1
     const coins = this.current.coins + added.length / COIN_RECORD_BYTES - spent.length / OUTPOINT_BYTES
     const state = { ...this.current, sequence, coins, total: this.current.total + BigInt(gain) }
@@ -200,15 +197,12 @@ export class CoinsCache {
     prevouts: readonly Outpoint[],
     tableOf: (prevout: Outpoint) => CoinTable | undefined,
   ): CoinTable | undefined {
-    const found = new CoinTable(this.salt)
+    const found = new CoinTable(this.salt, prevouts.length)
     for (const prevout of prevouts) {
-      let coin = this.inLayers(prevout)
-      if (coin === undefined) {
-        const table = tableOf(prevout)
-        if (!table) return undefined
-        coin = table.get(prevout)
-      }
-      if (coin && !found.has(prevout)) found.add(prevout, coin)
+      if (this.recent.copyTo(found, prevout) || this.checkpoint?.layer.copyTo(found, prevout)) continue
+      const table = tableOf(prevout)
+      if (!table) return undefined
+      table.copyTo(found, prevout)
     }
     return found
   }
@@ -230,14 +224,10 @@ export class CoinsCache {
     except: (position: number) => boolean = () => false,
   ): Promise<CoinTable> {
     const found = new CoinTable(this.salt)
-    const take = (prevout: Outpoint, table: CoinTable): void => {
-      const coin = table.get(prevout)
-      if (coin && !found.has(prevout)) found.add(prevout, coin)
-    }
     const missing = new Map<number, Outpoint[]>()
     for (const [i, prevout] of prevouts.entries()) {
       const table = this.resident(prevout)?.table
-      if (table) take(prevout, table)
+      if (table) table.copyTo(found, prevout)
       else if (this.inLayers(prevout) === undefined && !except(i)) {
         const bucket = this.hash.bucketOf(prevout, this.current.bucketBits)
         const others = missing.get(bucket)
@@ -250,7 +240,7 @@ export class CoinsCache {
       const buckets = wanted.slice(first, first + this.bucketsAtOnce)
       const tables = await this.tablesOf(buckets)
       tables.forEach((table, i) => {
-        for (const prevout of missing.get(buckets[i]) as Outpoint[]) take(prevout, table)
+        for (const prevout of missing.get(buckets[i]) as Outpoint[]) table.copyTo(found, prevout)
         this.buckets.set(buckets[i], { table, bytes: table.bytes, used: true })
         this.bucketBytes += table.bytes
       })

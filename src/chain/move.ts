@@ -3,7 +3,7 @@
  * checks running meanwhile. Dropped, or committed whole once every check has passed. Thread: the brain.
  */
 import type { BlockContext } from '../consensus/block-context.ts'
-import { type CoinChanges, CoinsOverlay, type CoinTable } from '../consensus/coin-table.ts'
+import { CoinsOverlay, type CoinTable, type NetCoinChanges } from '../consensus/coin-table.ts'
 import { connectBlock, disconnectBlock } from '../consensus/connect-block.ts'
 import type { Block } from '../primitives/block.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -122,10 +122,10 @@ export class Move {
     return undefined
   }
 
-  /** The net change of the coins, and those that it takes away as they were. Of a move of at least one block. */
-  changes(): { readonly changes: CoinChanges; readonly before: CoinTable } {
+  /** The net change of the coins. Of a move of at least one block. */
+  changes(): NetCoinChanges {
     if (!this.staged) throw new Error('A move of no blocks changes nothing')
-    return { changes: this.staged.overlay.changes(), before: this.staged.base }
+    return this.staged.overlay.changes()
   }
 
   private startChecks(index: HeaderIndex, checks: readonly TransactionCheck[]): void {
@@ -152,12 +152,12 @@ export class Move {
 
   private async load(prevouts: readonly Outpoint[], except?: (position: number) => boolean) {
     const base = await this.coins.load(prevouts, except)
-    if (this.staged) {
-      const { base: before } = this.staged
-      base.forEach((prevout, coin) => {
-        if (!before.has(prevout)) before.add(prevout, coin)
-      })
-    } else this.staged = { base, overlay: new CoinsOverlay(base, this.coins.salt) }
+    if (this.staged) this.staged.base.addMissing(base)
+    else {
+      // About as many coins are made as spent.
+      const overlay = new CoinsOverlay(base, this.coins.salt, prevouts.length * 2)
+      this.staged = { base, overlay }
+    }
     return this.staged
   }
 }

@@ -22,6 +22,11 @@ export interface CoinChanges {
   readonly spent: Uint8Array
 }
 
+/** The net changes of a set, and the satoshis that it gains by them, below 0 where it loses. */
+export interface NetCoinChanges extends CoinChanges {
+  readonly gain: number
+}
+
 /** Bytes of a record behind its outpoint: value, height and coinbase flag, output key. */
 export const COIN_BYTES = COIN_RECORD_BYTES - OUTPOINT_BYTES
 
@@ -46,6 +51,36 @@ export function readCoin(bytes: Uint8Array, view: DataView, offset: number): Coi
     height: made >>> 1,
     coinbase: (made & 1) === 1,
     outputKey: bytes.slice(offset + 12, offset + 44),
+  }
+}
+
+/** What `writeCoin` wrote, read where it stands as it is asked for. */
+export class PackedCoin implements Coin {
+  private readonly bytes: Uint8Array
+  private readonly view: DataView
+  private readonly offset: number
+
+  /** `view` covers exactly `bytes`, which must not change. */
+  constructor(bytes: Uint8Array, view: DataView, offset: number) {
+    this.bytes = bytes
+    this.view = view
+    this.offset = offset
+  }
+
+  get value(): Sats {
+    return readCoinValue(this.view, this.offset)
+  }
+
+  get height(): number {
+    return this.view.getUint32(this.offset + 8, true) >>> 1
+  }
+
+  get coinbase(): boolean {
+    return (this.view.getUint32(this.offset + 8, true) & 1) === 1
+  }
+
+  get outputKey(): Uint8Array {
+    return this.bytes.subarray(this.offset + 12, this.offset + COIN_BYTES)
   }
 }
 
@@ -77,9 +112,9 @@ function dataViewOf(bytes: Uint8Array): DataView {
 export class CoinTable implements CoinsView {
   private readonly table: OutpointTable
 
-  /** `salt`: `SALT_BYTES` random bytes that peers don't know. */
-  constructor(salt: Uint8Array) {
-    this.table = new OutpointTable(COIN_RECORD_BYTES, salt)
+  /** `salt`: `SALT_BYTES` random bytes that peers don't know. `expected`: coins that there is room for from the beginning. */
+  constructor(salt: Uint8Array, expected?: number) {
+    this.table = new OutpointTable(COIN_RECORD_BYTES, salt, expected)
   }
 
   /** Coins held. */
@@ -104,6 +139,32 @@ export class CoinTable implements CoinsView {
   get(prevout: Outpoint): Coin | undefined {
     const record = this.table.find(prevout)
     return record < 0 ? undefined : this.coinAt(record)
+  }
+
+  read(prevout: Outpoint, target: Uint8Array, offset: number): boolean {
+    const record = this.table.find(prevout)
+    if (record < 0) return false
+    const from = this.table.offsetOf(record) + OUTPOINT_BYTES
+    copyCoin(target, offset, this.table.segmentAt(record).bytes, from)
+    return true
+  }
+
+  /** Adds the coin at `prevout` to another table, unless that has it. False when there is none here. */
+  copyTo(target: CoinTable, prevout: Outpoint): boolean {
+    const record = this.table.find(prevout)
+    if (record < 0) return false
+    if (target.table.find(prevout) >= 0) return true
+    const { bytes } = this.table.segmentAt(record)
+    const copy = target.table.insert(prevout)
+    const to = target.table.offsetOf(copy) + OUTPOINT_BYTES
+    copyCoin(target.table.segmentAt(copy).bytes, to, bytes, this.table.offsetOf(record) + OUTPOINT_BYTES)
+    return true
+  }
+
+  /** Adds all coins of another table that it doesn't have. */
+  addMissing(other: CoinTable): void {
+    for (let record = 0; record < other.size; record++)
+      this.table.putRecord(other.table.segmentAt(record).bytes, other.table.offsetOf(record))
   }
 
   /** Throws when a coin is at that outpoint: a bug of the caller. */
@@ -151,49 +212,114 @@ export class CoinTable implements CoinsView {
   }
 }
 
+/** A coin that the base hasn't. */
+const ADDED = 1
+/** No coin, where the base has one: the record holds that. */
+const SPENT = 2
+/** A coin other than the base's: that was spent, and made again at another height. */
+const REPLACED = 3
+
+/** Bytes of an overlay's record: a coin's, and one of the above in 32 bits. */
+const OVERLAY_RECORD_BYTES = COIN_RECORD_BYTES + 4
+const STATE_OFFSET = COIN_RECORD_BYTES
+
+/** A coin on its way through. */
+const passing = new Uint8Array(COIN_BYTES)
+const passingView = dataViewOf(passing)
+
 /**
- * Spends and additions staged above a view that stays untouched, and must not change, while the overlay is in use. Overlays
- * stack. Invariants: every outpoint in `spent` is a coin of the base; a coin in `added` isn't in the base, or is in `spent` too.
+ * Spends and additions staged above coins that stay untouched, and must not change, while the overlay is in use. Overlays
+ * stack. One record an outpoint whose coin is not that of the base.
  */
 export class CoinsOverlay implements CoinsView {
   private readonly base: CoinsView
-  private readonly added: CoinTable
-  private readonly spent: OutpointTable
+  private readonly table: OutpointTable
 
-  /** `salt` as for `CoinTable`. */
-  constructor(base: CoinsView, salt: Uint8Array) {
+  /** `salt` and `expected` as for `CoinTable`, the latter of changes. */
+  constructor(base: CoinsView, salt: Uint8Array, expected?: number) {
     this.base = base
-    this.added = new CoinTable(salt)
-    this.spent = new OutpointTable(OUTPOINT_BYTES, salt)
+    this.table = new OutpointTable(OVERLAY_RECORD_BYTES, salt, expected)
   }
 
   get(prevout: Outpoint): Coin | undefined {
-    return this.added.get(prevout) ?? (this.spent.find(prevout) >= 0 ? undefined : this.base.get(prevout))
+    return this.read(prevout, passing, 0) ? readCoin(passing, passingView, 0) : undefined
+  }
+
+  read(prevout: Outpoint, target: Uint8Array, offset: number): boolean {
+    const record = this.table.find(prevout)
+    if (record < 0) return this.base.read(prevout, target, offset)
+    if (this.stateOf(record) === SPENT) return false
+    this.readRecord(record, target, offset)
+    return true
   }
 
   /** Stages a coin. Throws when one is at that outpoint: a bug of the caller. */
   add(prevout: Outpoint, coin: Coin): void {
-    if (this.spent.find(prevout) >= 0) {
-      // The coin of the base comes back: unless it differs (made again at another height), nothing has changed.
-      const before = this.base.get(prevout)
-      if (before && equalCoins(before, coin) && !this.added.has(prevout)) {
-        this.spent.remove(prevout)
-        return
-      }
-    } else if (this.base.get(prevout)) throw new Error('The base has a coin at the added outpoint')
-    this.added.add(prevout, coin)
+    const found = this.table.find(prevout)
+    if (found < 0 && this.base.read(prevout, passing, 0))
+      throw new Error('The base has a coin at the added outpoint')
+    if (found >= 0 && this.stateOf(found) !== SPENT) throw new Error('The outpoint has a coin already')
+    const record = found < 0 ? this.table.insert(prevout) : found
+    const { bytes, view } = this.table.segmentAt(record)
+    const at = this.table.offsetOf(record)
+    // The coin of the base comes back: unless it differs (made again at another height), nothing has changed.
+    if (found >= 0 && equalCoins(readCoin(bytes, view, at + OUTPOINT_BYTES), coin)) {
+      this.table.remove(prevout)
+      return
+    }
+    writeCoin(bytes, view, at + OUTPOINT_BYTES, coin)
+    view.setUint32(at + STATE_OFFSET, found < 0 ? ADDED : REPLACED, true)
   }
 
   /** Takes the coin at `prevout` away and returns it, undefined when there is none. */
   spend(prevout: Outpoint): Coin | undefined {
-    const coin = this.get(prevout)
-    if (coin && !this.added.remove(prevout)) this.spent.insert(prevout)
-    return coin
+    return this.spendInto(prevout, passing, 0) ? readCoin(passing, passingView, 0) : undefined
+  }
+
+  /** Takes the coin at `prevout` away and writes its `COIN_BYTES` to `target` at `offset`. False when there is none. */
+  spendInto(prevout: Outpoint, target: Uint8Array, offset: number): boolean {
+    if (!this.read(prevout, target, offset)) return false
+    const found = this.table.find(prevout)
+    if (found >= 0 && this.stateOf(found) === ADDED) return this.table.remove(prevout)
+    const record = found < 0 ? this.table.insert(prevout) : found
+    const { bytes, view } = this.table.segmentAt(record)
+    const at = this.table.offsetOf(record)
+    if (found < 0) copyCoin(bytes, at + OUTPOINT_BYTES, target, offset)
+    else this.base.read(prevout, bytes, at + OUTPOINT_BYTES)
+    view.setUint32(at + STATE_OFFSET, SPENT, true)
+    return true
   }
 
   /** The net changes above the base: a coin added and spent again is in neither list. */
-  changes(): CoinChanges {
-    return { added: this.added.records(), spent: this.spent.slice() }
+  changes(): NetCoinChanges {
+    let spends = 0
+    let additions = 0
+    for (let record = 0; record < this.table.size; record++) {
+      if (this.stateOf(record) !== ADDED) spends++
+      if (this.stateOf(record) !== SPENT) additions++
+    }
+    const added = new Uint8Array(additions * COIN_RECORD_BYTES)
+    const spent = new Uint8Array(spends * OUTPOINT_BYTES)
+    let addedEnd = 0
+    let spentEnd = 0
+    let gain = 0
+    for (let record = 0; record < this.table.size; record++) {
+      const { bytes, view } = this.table.segmentAt(record)
+      const at = this.table.offsetOf(record)
+      const state = this.stateOf(record)
+      const value = readCoinValue(view, at + OUTPOINT_BYTES)
+      if (state !== SPENT) {
+        added.set(bytes.subarray(at, at + COIN_RECORD_BYTES), addedEnd)
+        addedEnd += COIN_RECORD_BYTES
+        gain += value
+      }
+      if (state !== ADDED) {
+        spent.set(bytes.subarray(at, at + OUTPOINT_BYTES), spentEnd)
+        spentEnd += OUTPOINT_BYTES
+        gain -= state === SPENT ? value : (this.base.get(readOutpoint(bytes, at)) as Coin).value
+      }
+    }
+    return { added, spent, gain }
   }
 
   /** Takes in the changes of an overlay that stood on this one. Throws when they don't fit. */
@@ -209,6 +335,19 @@ export class CoinsOverlay implements CoinsView {
   applyTo(target: CoinTable | CoinsOverlay): void {
     target.apply(this.changes())
   }
+
+  private stateOf(record: number): number {
+    return this.table.segmentAt(record).view.getUint32(this.table.offsetOf(record) + STATE_OFFSET, true)
+  }
+
+  private readRecord(record: number, target: Uint8Array, offset: number): void {
+    const from = this.table.offsetOf(record) + OUTPOINT_BYTES
+    copyCoin(target, offset, this.table.segmentAt(record).bytes, from)
+  }
+}
+
+function copyCoin(target: Uint8Array, at: number, source: Uint8Array, from: number): void {
+  for (let i = 0; i < COIN_BYTES; i++) target[at + i] = source[from + i]
 }
 
 function equalCoins(a: Coin, b: Coin): boolean {

@@ -17,4 +17,6 @@ export interface Coin {
 
 export interface CoinsView {
   get(prevout: Outpoint): Coin | undefined
+  /** Writes the packed coin (`COIN_BYTES`, see `writeCoin`) to `target` at `offset`. False when there is none. */
+  read(prevout: Outpoint, target: Uint8Array, offset: number): boolean
 }

@@ -3,11 +3,11 @@ import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
-import { outpointKey, type Transaction } from '../primitives/transaction.ts'
+import { type Outpoint, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
 import type { TransactionCheck } from '../script/input-check.ts'
-import { outputKeyOf } from '../script/taproot.ts'
+import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import type { BlockContext } from './block-context.ts'
-import { COIN_BYTES, type CoinsOverlay, readCoin, writeCoin } from './coin-table.ts'
+import { COIN_BYTES, type CoinsOverlay, PackedCoin, readCoin } from './coin-table.ts'
 import type { Coin } from './coins.ts'
 import { MAX_MONEY } from './params.ts'
 import { checkSnapshotCommitment } from './snapshot.ts'
@@ -37,21 +37,22 @@ export function connectBlock(
   context: BlockContext,
   isVerified: (tx: Transaction) => boolean = () => false,
 ): Result<ConnectedBlock> {
-  const [coinbase, ...payments] = block.transactions
+  const { transactions } = block
+  const [coinbase] = transactions
   const checks: TransactionCheck[] = []
-  const undo = new UndoWriter(payments.reduce((sum, tx) => sum + tx.inputs.length, 0))
+  const undo = new SpentCoins(inputsOf(transactions))
   let fees = 0
 
   const committed = checkSnapshotCommitment(coinbase, context)
   if (!committed.ok) return committed
   addOutputs(coinbase, coins, context.height)
-  for (const tx of payments) {
+  for (let i = 1; i < transactions.length; i++) {
+    const tx = transactions[i]
     const spent: Coin[] = []
     for (const { prevout } of tx.inputs) {
-      const coin = coins.spend(prevout)
+      const coin = undo.take(prevout, coins)
       if (!coin) return missingOrSpent(tx, outpointKey(prevout))
       spent.push(coin)
-      undo.put(coin)
     }
     const fee = checkTxInputs(tx, spent, context)
     if (!fee.ok) return fee
@@ -86,22 +87,31 @@ export function disconnectBlock(block: Block, undo: Uint8Array, coins: CoinsOver
   if (restored.remaining !== 0) throw new Error(`Undo of block ${block.hash} has coins too many`)
 }
 
-/** The coins that a transaction at `height` makes: its P2TR outputs. OP_RETURN outputs can't be spent and are no coins. */
-function* coinsOf(tx: Transaction, height: number): Generator<readonly [index: number, Coin]> {
-  const coinbase = tx.isCoinbase
-  for (let index = 0; index < tx.outputs.length; index++) {
-    const { value, scriptPubKey } = tx.outputs[index]
-    const outputKey = outputKeyOf(scriptPubKey)
-    if (outputKey) yield [index, { value, height, coinbase, outputKey }]
-  }
+/** Of a block's transactions but the coinbase. */
+function inputsOf(transactions: readonly Transaction[]): number {
+  let inputs = 0
+  for (let i = 1; i < transactions.length; i++) inputs += transactions[i].inputs.length
+  return inputs
+}
+
+/** The coin that an output makes: P2TR outputs do; OP_RETURN outputs can't be spent and are no coins. */
+function coinOf({ value, scriptPubKey }: TxOutput, height: number, coinbase: boolean): Coin | undefined {
+  const outputKey = outputKeyOf(scriptPubKey)
+  return outputKey && { value, height, coinbase, outputKey }
 }
 
 function addOutputs(tx: Transaction, coins: CoinsOverlay, height: number): void {
-  for (const [index, coin] of coinsOf(tx, height)) coins.add({ txid: tx.txidBytes, index }, coin)
+  const { isCoinbase, txidBytes, outputs } = tx
+  for (let index = 0; index < outputs.length; index++) {
+    const coin = coinOf(outputs[index], height, isCoinbase)
+    if (coin) coins.add({ txid: txidBytes, index }, coin)
+  }
 }
 
 function removeOutputs(tx: Transaction, coins: CoinsOverlay, height: number): void {
-  for (const [index, made] of coinsOf(tx, height)) {
+  for (let index = 0; index < tx.outputs.length; index++) {
+    const made = coinOf(tx.outputs[index], height, tx.isCoinbase)
+    if (!made) continue
     const coin = coins.spend({ txid: tx.txidBytes, index })
     if (
       !coin ||
@@ -113,20 +123,32 @@ function removeOutputs(tx: Transaction, coins: CoinsOverlay, height: number): vo
   }
 }
 
-class UndoWriter {
+/** Coins as they are spent, packed one behind the other: a block's undo data. */
+class SpentCoins {
   readonly bytes: Uint8Array
   private readonly view: DataView
-  private offset = 0
+  private end = 0
 
   constructor(coins: number) {
     this.bytes = new Uint8Array(coins * COIN_BYTES)
     this.view = new DataView(this.bytes.buffer)
   }
 
-  put(coin: Coin): void {
-    writeCoin(this.bytes, this.view, this.offset, coin)
-    this.offset += COIN_BYTES
+  /** Spends a coin: a view over its packed form. Undefined when there is none. */
+  take(prevout: Outpoint, coins: CoinsOverlay): Coin | undefined {
+    if (!coins.spendInto(prevout, this.bytes, this.end)) return undefined
+    this.end += COIN_BYTES
+    return new PackedCoin(this.bytes, this.view, this.end - COIN_BYTES)
   }
+}
+
+/** The scriptPubKeys of the coins in a block's undo data, in the order of its inputs. */
+export function spentScriptsIn(undo: Uint8Array): Uint8Array[] {
+  const view = new DataView(undo.buffer, undo.byteOffset, undo.byteLength)
+  const scripts = new Array<Uint8Array>(undo.length / COIN_BYTES)
+  for (let i = 0; i < scripts.length; i++)
+    scripts[i] = p2trScript(new PackedCoin(undo, view, i * COIN_BYTES).outputKey)
+  return scripts
 }
 
 /** The coins in a block's undo data, in the order of its inputs. */

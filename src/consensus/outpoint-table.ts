@@ -33,14 +33,24 @@ function segmentOf(byteLength: number): Segment {
 
 /** The key that is looked for: one for all tables, since no operation is interrupted. */
 const key = segmentOf(OUTPOINT_BYTES)
+/** The outpoint it was taken from, which several tables are often asked for in turn. */
+let keyOutpoint: Outpoint | undefined
+/** Its hash, under the salt it was made with; no salt where it wasn't. */
+let keyHash = 0
+let keySalt0 = -1
+let keySalt1 = -1
 
 function stageOutpoint(prevout: Outpoint): void {
-  key.bytes.set(prevout.txid)
+  if (prevout === keyOutpoint) return
+  stageBytes(prevout.txid, 0, OUTPOINT_BYTES - 4)
   key.view.setUint32(32, prevout.index, true)
+  keyOutpoint = prevout
 }
 
-function stageBytes(bytes: Uint8Array, offset: number): void {
-  for (let i = 0; i < OUTPOINT_BYTES; i++) key.bytes[i] = bytes[offset + i]
+function stageBytes(bytes: Uint8Array, offset: number, count = OUTPOINT_BYTES): void {
+  for (let i = 0; i < count; i++) key.bytes[i] = bytes[offset + i]
+  keyOutpoint = undefined
+  keySalt0 = -1
 }
 
 export class OutpointTable {
@@ -50,21 +60,24 @@ export class OutpointTable {
   private readonly salt1: number
   private readonly segments: Segment[]
   /** Record number + 1 at each slot, 0 where empty. A power of two long, at most three quarters full. */
-  private index = new Uint32Array(FIRST_RECORDS * 2)
+  private index: Uint32Array
   private count = 0
 
   /**
    * `recordBytes`: a multiple of 4, at least 36. `salt`: 8 bytes that peers can't know, so that nobody grinds txids that
-   * share a slot.
+   * share a slot. `expected`: records that there is room for from the beginning.
    */
-  constructor(recordBytes: number, salt: Uint8Array) {
+  constructor(recordBytes: number, salt: Uint8Array, expected = 0) {
     if (salt.length !== SALT_BYTES) throw new Error(`A salt has ${SALT_BYTES} bytes, not ${salt.length}`)
     this.recordBytes = recordBytes
     this.recordWords = recordBytes / 4
     const view = new DataView(salt.buffer, salt.byteOffset)
     this.salt0 = view.getUint32(0, true)
     this.salt1 = view.getUint32(4, true)
-    this.segments = [segmentOf(FIRST_RECORDS * recordBytes)]
+    let room = FIRST_RECORDS
+    while (room < expected) room *= 2
+    this.segments = [segmentOf(Math.min(room, SEGMENT_RECORDS) * recordBytes)]
+    this.index = new Uint32Array(room * 2)
   }
 
   /** Records held. They are numbered from 0 to `size` − 1. */
@@ -97,11 +110,18 @@ export class OutpointTable {
 
   /** Appends the record that stands in `source` at `offset`. Throws when its key is there. */
   insertRecord(source: Uint8Array, offset: number): void {
+    if (!this.putRecord(source, offset)) throw new Error('The outpoint is in the table already')
+  }
+
+  /** Appends the record that stands in `source` at `offset` unless its key is there: false then. */
+  putRecord(source: Uint8Array, offset: number): boolean {
     stageBytes(source, offset)
+    if (this.index[this.probe()] !== 0) return false
     const record = this.insertStaged()
     const start = this.offsetOf(record)
     const { bytes } = this.segmentAt(record)
     for (let i = OUTPOINT_BYTES; i < this.recordBytes; i++) bytes[start + i] = source[offset + i]
+    return true
   }
 
   /** Removes the record with this key; the last record takes its number. False when there is none. */
@@ -142,7 +162,7 @@ export class OutpointTable {
   /** The slot of the staged key, or the empty slot where it belongs. */
   private probe(): number {
     const mask = this.index.length - 1
-    let slot = this.hash(key.words, 0) & mask
+    let slot = this.stagedHash() & mask
     for (;;) {
       const entry = this.index[slot]
       if (entry === 0 || this.isStaged(entry - 1)) return slot
@@ -161,6 +181,15 @@ export class OutpointTable {
     return (record & (SEGMENT_RECORDS - 1)) * this.recordWords
   }
 
+  private stagedHash(): number {
+    if (keySalt0 !== this.salt0 || keySalt1 !== this.salt1) {
+      keyHash = this.hash(key.words, 0)
+      keySalt0 = this.salt0
+      keySalt1 = this.salt1
+    }
+    return keyHash
+  }
+
   private hashOf(record: number): number {
     return this.hash(this.segmentAt(record).words, this.wordOf(record))
   }
@@ -171,7 +200,9 @@ export class OutpointTable {
     if (this.index[slot] !== 0) throw new Error('The outpoint is in the table already')
     const record = this.count++
     this.growRecords()
-    this.segmentAt(record).bytes.set(key.bytes, this.offsetOf(record))
+    const { words } = this.segmentAt(record)
+    const start = this.wordOf(record)
+    for (let i = 0; i < OUTPOINT_WORDS; i++) words[start + i] = key.words[i]
     this.index[slot] = record + 1
     return record
   }

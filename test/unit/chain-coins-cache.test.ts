@@ -65,7 +65,7 @@ class Model {
         overlay.add(outpoint(number), coin(number, height))
       }
     }
-    const staged = this.cache.stage(overlay.changes(), before)
+    const staged = this.cache.stage(overlay.changes())
     await this.store.write({ delta: staged.delta, state: { ...staged.state, tip: height } })
     this.cache.commit(staged)
     await this.cache.advanceCheckpoint(height)

@@ -104,12 +104,9 @@ test('a transaction pays no more than it spends', () => {
 })
 
 test('sums beyond all the money are refused, even of coins that can not be', () => {
-  const rich: CoinsView = {
-    get: (prevout) => {
-      const coin = coins.get(prevout)
-      return coin && { ...coin, value: MAX_MONEY }
-    },
-  }
+  const rich = new CoinTable(TEST_SALT)
+  for (const coin of [mature, older])
+    rich.add(coin.prevout, { ...(coins.get(coin.prevout) as Coin), value: MAX_MONEY })
   const all = (coin: TestCoin): TestCoin => ({ ...coin, value: MAX_MONEY })
   const pay = (...from: TestCoin[]): Transaction =>
     miner.pay(from.map(all), other.scriptPubKey, 1000, MAX_MONEY * 2)
