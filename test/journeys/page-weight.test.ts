@@ -9,7 +9,7 @@ import { kilobytes, weighPage } from '../support/page-weight.ts'
 import { journey } from '../support/tabs.ts'
 
 /** kB; to be lowered with the page, not to be raised without a word in the change log. */
-const JOINING = 300
+const JOINING = 290
 const KERNELS = 150
 
 /** Texts of modules that page and workers share, where minifying leaves them whole. */
