@@ -388,6 +388,16 @@ test('opcodes are called what bitcoinjs-lib calls them', () => {
   }
 })
 
+test('each flag of policy is a bit of its own, and the mempool sets them all', () => {
+  const bits = Object.values(SCRIPT_VERIFY)
+  assert.deepEqual(
+    bits,
+    bits.map((_, i) => 1 << i),
+  )
+  assert.equal(STANDARD_SCRIPT_FLAGS, (1 << bits.length) - 1)
+  assert.equal(CONSENSUS_SCRIPT_FLAGS, 0)
+})
+
 test('kept opcodes: no operation, and policy against them', () => {
   for (const name of ['NOP1', 'NOP4', 'NOP5', 'NOP6', 'NOP7', 'NOP8', 'NOP9', 'NOP10']) {
     const flags = SCRIPT_VERIFY.DISCOURAGE_UPGRADABLE_NOPS
