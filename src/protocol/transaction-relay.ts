@@ -3,7 +3,7 @@
  * now and then; our own transactions are repeated at growing intervals until they leave the mempool.
  *
  * Bounds: `MAX_REJECTED` and `MAX_WAITING` wtxids, `MAX_OWN` transactions of our own, `MAX_VALIDATING` being checked, and per peer
- * `MAX_INV` wtxids that it announced.
+ * `MAX_VALIDATING_BYTES` of those and `MAX_INV` wtxids that it announced.
  */
 import type { Mempool } from '../mempool/mempool.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
@@ -28,6 +28,8 @@ import {
 const TRANSACTIONS = [2000, 200] as const
 /** Transactions being checked at a time, from all peers. */
 const MAX_VALIDATING = 256
+/** Bytes of them from one peer, unless it is one alone: a large one can take a second, which nobody pays for when it is refused. */
+const MAX_VALIDATING_BYTES = 1_000_000
 /** Rejected transactions that aren't checked again until the tip changes. */
 const MAX_REJECTED = 4096
 /** Transactions remembered that the mempool may yet take, when their parents arrive. */
@@ -58,6 +60,8 @@ interface State {
   /** The question under way. */
   request: { readonly id: number; readonly deadline: number; readonly wtxids: readonly Wtxid[] } | undefined
   comparedAt: number
+  /** Bytes of its transactions that are being checked. */
+  validatingBytes: number
   readonly gossip: TokenBucket
   readonly announcements: TokenBucket
   readonly mempoolAnswers: TokenBucket
@@ -103,6 +107,7 @@ export class TransactionRelay {
       announced: [],
       request: undefined,
       comparedAt: -Infinity,
+      validatingBytes: 0,
       gossip: new TokenBucket(clock, ...TRANSACTIONS),
       announcements: new TokenBucket(clock, ...ANNOUNCED),
       mempoolAnswers: new TokenBucket(clock, ...MEMPOOL_ANSWERS),
@@ -145,7 +150,7 @@ export class TransactionRelay {
     const state = peer && this.states.get(peer)
     if (!this.nearTip || !state?.gossip.take(1)) return 'ignore'
     const decoded = decodeTransaction(payload)
-    const result = decoded.ok ? await this.take(peer!, decoded.value) : decoded
+    const result = decoded.ok ? await this.take(peer!, state, decoded.value) : decoded
     if (result.ok) return 'accept'
     peers.punish(peer!, result)
     return verdictOn(result).gossip
@@ -207,7 +212,7 @@ export class TransactionRelay {
     state.request = { ...state.request, deadline: Infinity }
     const news: Uint8Array[] = []
     for (const transaction of message.transactions) {
-      const result = await this.take(peer, transaction)
+      const result = await this.take(peer, state, transaction)
       if (result.ok) news.push(transaction.wtxidBytes)
       else peers.punish(peer, result)
     }
@@ -266,15 +271,18 @@ export class TransactionRelay {
   }
 
   /** Offers a peer's transaction to the mempool. */
-  private async take(peer: Peer, transaction: Transaction): Promise<Result<unknown>> {
+  private async take(peer: Peer, state: State, transaction: Transaction): Promise<Result<unknown>> {
     const { clock, mempool } = this.options
-    const { wtxid } = transaction
+    const { wtxid, bytes } = transaction
     if (mempool.getByWtxid(wtxid)) return notNow('txn-already-in-mempool', 'The transaction is known.')
     if (this.rejected.has(wtxid))
       return notNow('recently-rejected', 'The transaction was rejected on this tip before.')
-    if (this.validating >= MAX_VALIDATING) return retry('busy', 'Too many transactions arrive at once.')
+    const isLarge = state.validatingBytes > 0 && state.validatingBytes + bytes.length > MAX_VALIDATING_BYTES
+    if (isLarge || this.validating >= MAX_VALIDATING)
+      return retry('busy', 'Too many transactions arrive at once.')
     peer.lastTransactionAt = clock.now()
     this.validating++
+    state.validatingBytes += bytes.length
     try {
       const result = await mempool.accept(transaction)
       if (!result.ok)
@@ -286,6 +294,7 @@ export class TransactionRelay {
       return result
     } finally {
       this.validating--
+      state.validatingBytes -= bytes.length
     }
   }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { type Block, BlockHeader } from '../../src/primitives/block.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
-import { decodeTransaction, type Transaction } from '../../src/primitives/transaction.ts'
+import { decodeTransaction, Transaction } from '../../src/primitives/transaction.ts'
 import { type CompactBlock, compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
 import { TestChain, type TestCoin, TestWallet } from '../support/chain-builder.ts'
 import { type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
@@ -324,6 +324,44 @@ test('a rejected transaction is not checked twice on one tip', () =>
     await node.mine(chain.mineBlock(tip).block)
     await ask()
     assert.equal(checked, 2)
+    assert.equal(node.scoreOf(puppet.id), 0)
+  }))
+
+test('of large transactions only a few of one peer are checked at a time', () =>
+  withNetwork(async (network) => {
+    const [node, puppet] = await nodeAndPuppet(network)
+    const other = network.puppet('other')
+    await other.join()
+    await network.pass(2)
+    const accept = node.mempool.accept.bind(node.mempool)
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let checked = 0
+    node.mempool.accept = async (transaction) => {
+      checked++
+      await released
+      return accept(transaction)
+    }
+    const large = (height: number): Uint8Array => {
+      const { version, inputs, outputs, lockTime } = payment(height)
+      const witness = [new Uint8Array(400_000), new Uint8Array(33)]
+      return Transaction.of({ version, inputs: [{ ...inputs[0], witness }], outputs, lockTime }).bytes
+    }
+    for (const height of [1, 2, 3]) puppet.publish('tx', large(height))
+    await network.pass(2)
+    assert.equal(checked, 2)
+    puppet.publish('tx', payment(4).bytes)
+    await network.pass(2)
+    assert.equal(checked, 3, 'a small one goes beside them')
+    other.publish('tx', large(5))
+    await network.pass(2)
+    assert.equal(checked, 4, 'and a large one of another peer')
+    release()
+    await network.until(() => node.mempool.size === 1, 'the small one', 5)
+    puppet.publish('tx', large(6))
+    await network.until(() => checked === 5, 'the next large one', 5)
     assert.equal(node.scoreOf(puppet.id), 0)
   }))
 
