@@ -3,10 +3,13 @@
 import { assert } from 'chai'
 import fc from 'fast-check'
 import { type DeferredMiningKernel, withNonce } from '../../src/mining/kernel.ts'
+import type { MinerThreadEvent } from '../../src/mining/miner-thread.ts'
+import type { MinerThreadHandle } from '../../src/mining/threaded-miner-pool.ts'
 import { typescriptKernel } from '../../src/mining/typescript-kernel.ts'
 import { reversed } from '../../src/primitives/bytes.ts'
 import { sha256d } from '../../src/primitives/hashes.ts'
 import { loadWebGpuKernel } from '../../src/workers/webgpu-kernel.ts'
+import { startWorkerMinerThread } from '../../src/workers/worker-miner-threads.ts'
 
 /** The hash of the header with `nonce`, as 32 bytes big-endian. */
 function hashNumber(header: Uint8Array, nonce: number): Uint8Array {
@@ -138,6 +141,27 @@ describe('mining kernel on the graphics card', () => {
     } finally {
       GPUBuffer.prototype.getMappedRange = getMappedRange
     }
+  })
+
+  it('mines in a thread of its own', async () => {
+    const header = new Uint8Array(80).fill(7)
+    const target = targetOfWord(0xfffff, 0)
+    const events: MinerThreadEvent[] = []
+    let thread: MinerThreadHandle | undefined
+    const found = new Promise<Uint8Array>((resolve, reject) => {
+      thread = startWorkerMinerThread('graphics card', {
+        event: (event) => {
+          events.push(event)
+          if (event.type === 'found') resolve(event.header)
+        },
+        failed: (reason) => reject(new Error(reason)),
+      })
+    })
+    thread?.post({ type: 'job', job: 4, header, target })
+    const winner = typescriptKernel.scan(header, target, 0, 1_000_000)
+    assert.deepEqual(await found, withNonce(header, winner))
+    assert.deepEqual(events[0], { type: 'kernel', name: 'WebGPU', fallback: undefined })
+    thread?.close()
   })
 
   it('is not there where the browser offers no adapter', async () => {

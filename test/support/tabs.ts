@@ -349,13 +349,16 @@ export class World {
 
 /**
  * The body of a test: a world of its own, closed whatever happens. When it fails, the state of every tab is printed; a journey in which
- * a page had an error that nothing caught has failed.
+ * a page had an error that nothing caught has failed. `flags` are of Chromium, beyond the usual ones.
  */
-export function journey(run: (world: World) => Promise<void>): () => Promise<void> {
+export function journey(
+  run: (world: World) => Promise<void>,
+  flags: readonly string[] = [],
+): () => Promise<void> {
   return async () => {
     if (await isStale()) await buildPage()
     const executablePath = await findChromium()
-    const world = new World(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] }))
+    const world = new World(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...flags] }))
     try {
       await run(world)
       const errors = world.tabs.flatMap(({ name, pageErrors }) =>
