@@ -1,12 +1,25 @@
-/** Promise: a tab joins with little to fetch, and what several of its threads use is fetched once. */
+/**
+ * Promise: a tab joins with little to fetch, what several of its threads use is fetched once, and one that is among others has what a
+ * wallet needs.
+ */
 
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { DIST } from '../../relay/build.ts'
+import { loadPage } from '../../relay/page.ts'
+import { REGTEST } from '../../src/consensus/params.ts'
+import { encodeAddress } from '../../src/script/address.ts'
+import type { Balances } from '../../web/rpc-results.ts'
 import { kilobytes, weighPage } from '../support/page-weight.ts'
-import { journey } from '../support/tabs.ts'
+import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
+
+/** Somebody's address: its key doesn't matter. */
+const PAYOUT = encodeAddress(new Uint8Array(32).fill(2), REGTEST.addressPrefix)
+
+/** How long the tabs may take to fetch what they will need, milliseconds: far more than they do. */
+const PATIENCE = 90_000
 
 /** kB; to be lowered with the page, not to be raised without a word in the change log. */
 const JOINING = 290
@@ -28,6 +41,48 @@ test(
     const waits = (part: string): boolean => [...later.keys()].some((name) => name.includes(part))
     for (const part of ['signer.worker', 'miner.worker', 'psbt', 'other-views'])
       assert.ok(waits(part), `${part} is fetched by a tab that has no use for it yet`)
+  }),
+)
+
+test(
+  'tabs that have met make wallets and pay when the server is gone, with page and relay',
+  journey(async (world) => {
+    const page = await loadPage(DIST)
+    const awaited = ['signer.worker', 'psbt', 'other-views'].flatMap((part) => [part, part])
+    let fetched = (): void => {}
+    const allFetched = new Promise<void>((resolve, reject) => {
+      fetched = resolve
+      AbortSignal.timeout(PATIENCE).onabort = () => reject(new Error(`Not fetched: ${awaited.join(', ')}`))
+    })
+    const server = await world.serve({
+      page: () => (request, response) => {
+        response.on('finish', () => {
+          const at = awaited.findIndex((part) => request.url!.startsWith(`/assets/${part}-`))
+          if (at >= 0) awaited.splice(at, 1)
+          if (awaited.length === 0) fetched()
+        })
+        page(request, response)
+      },
+    })
+    const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
+    await ada.untilPeers(1)
+    // Mining threads are not fetched beforehand.
+    await ada.generate(1, PAYOUT)
+    await allFetched
+    await server.stop()
+
+    await Promise.all([ada.createWallet(), ben.createWallet()])
+    await ada.generate(101)
+    await untilAgreed([ada, ben])
+    await ada.pay(await ben.rpc('getnewaddress'), 1)
+    await ben.until(
+      'it sees the payment',
+      'getbalances',
+      [],
+      ({ mine }: Balances) => mine.untrusted_pending === 1,
+    )
+    await ben.page.getByRole('link', { name: 'Wallet' }).first().click()
+    await ben.page.getByRole('link', { name: 'Receive' }).first().waitFor()
   }),
 )
 
