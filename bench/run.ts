@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`) or the
+ * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`, `sync`) or the
  * beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same run:
  * absolute ones depend on the machine.
  */
@@ -7,6 +7,7 @@ import '../relay/polyfill.ts'
 import type { BenchResult } from './result.ts'
 import { runInPage } from './run-in-page.ts'
 import { benchSignatures } from './signatures.ts'
+import { benchSync } from './sync.ts'
 import { benchNetwork, benchPage } from './tabs.ts'
 
 const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
@@ -17,6 +18,7 @@ const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   'worst-case': () => runInPage('worst-case'),
   page: benchPage,
   network: benchNetwork,
+  sync: benchSync,
 }
 /** Figures whose name begins otherwise than their group's. */
 const GROUP_OF: Readonly<Record<string, string>> = { coins: 'store' }

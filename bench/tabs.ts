@@ -109,9 +109,10 @@ declare global {
   }
 }
 
-async function withTabs(
+/** Opens a server, a browser and some tabs for as long as `run` takes. */
+export async function withTabs(
   count: number,
-  run: (tabs: Page[], open: () => Promise<Page>, browser: Browser) => Promise<BenchResult[]>,
+  run: (tabs: Page[], open: () => Promise<Page>, browser: Browser, server: Server) => Promise<BenchResult[]>,
 ): Promise<BenchResult[]> {
   if (await isStale()) await buildPage()
   const server = await startServer({
@@ -124,7 +125,7 @@ async function withTabs(
   try {
     const tabs: Page[] = []
     for (let i = 0; i < count; i++) tabs.push(await openTab(browser, server))
-    return await run(tabs, () => openTab(browser, server), browser)
+    return await run(tabs, () => openTab(browser, server), browser, server)
   } finally {
     await browser.close()
     await server.stop()
@@ -132,7 +133,7 @@ async function withTabs(
 }
 
 /** Opens the page in storage of its own; resolves when its node runs. */
-async function openTab(browser: Browser, server: Server): Promise<Page> {
+export async function openTab(browser: Browser, server: Server): Promise<Page> {
   const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
   const page = await context.newPage()
   // The functions that run in the page are compiled as the rest of this file, where each is given its name by this helper.
@@ -164,7 +165,8 @@ async function mine(tab: Page, blocks: number): Promise<void> {
   await tab.evaluate((count) => window.opentab!.rpc('generatetoaddress', count, window.payout), blocks)
 }
 
-async function reaches(tab: Page, height: number): Promise<void> {
+/** Resolves when the tab's chain has this height. */
+export async function reaches(tab: Page, height: number): Promise<void> {
   await tab.evaluate(
     (wanted) => window.until('tip', async (rpc) => ((await rpc('getblockcount')) as number) >= wanted),
     height,

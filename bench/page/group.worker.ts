@@ -4,6 +4,7 @@ import { benchBlocks } from './blocks.ts'
 import { benchMining } from './mining.ts'
 import { benchSignatures } from './signatures.ts'
 import { benchStore } from './store.ts'
+import { benchSyncStages } from './sync.ts'
 import { benchWorstCase } from './worst-case.ts'
 
 const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
@@ -11,6 +12,7 @@ const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   mining: benchMining,
   signatures: benchSignatures,
   store: benchStore,
+  sync: benchSyncStages,
   'worst-case': benchWorstCase,
 }
 
