@@ -2,8 +2,7 @@
 import * as opcodes from './opcodes.ts'
 
 const NAMES = new Map<number, string>()
-for (const [name, value] of Object.entries(opcodes))
-  if (name.startsWith('OP_') && typeof value === 'number') NAMES.set(value, name)
+for (const [name, value] of Object.entries(opcodes)) if (typeof value === 'number') NAMES.set(value, name)
 
 /** `OP_DUP`, `OP_7`, `OP_SUCCESS80`; pushes of data and what has no name by their number, such as `0x04`. */
 export function opcodeName(opcode: number): string {

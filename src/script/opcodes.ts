@@ -186,7 +186,7 @@ export function pushData(data: Uint8Array): Uint8Array {
  * encoding. A height in a coinbase is pushed this way (BIP34).
  */
 export function pushNumber(value: number): Uint8Array {
-  if (value === 0) return Uint8Array.of(OP_0)
+  // Zero's encoding is empty, and pushed by OP_0.
   if (value === -1 || (value >= 1 && value <= 16)) return Uint8Array.of(OP_1 - 1 + value)
   return pushData(encodeScriptNumber(value))
 }

@@ -17,6 +17,7 @@ import { targetOf } from '../../src/consensus/pow.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { equalBytes } from '../../src/primitives/bytes.ts'
+import { Writer } from '../../src/primitives/codec.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import { outputKeyOf } from '../../src/script/taproot.ts'
 
@@ -110,6 +111,9 @@ test('every field of params is bounded', () => {
     [{ powLimitBits: 0x1dc00000 }, 'params-pow-limit'],
     [{ powLimitBits: 0x1800ffff }, 'params-pow-limit'],
     [{ powLimitBits: 0x1e003fff }, 'params-pow-limit'],
+    // One step beyond either bound.
+    [{ powLimitBits: 0x1900ffff }, 'params-pow-limit'],
+    [{ powLimitBits: 0x21008000 }, 'params-pow-limit'],
   ]
   for (const [change, code] of refused) {
     const params = { ...PUBLIC, ...change }
@@ -121,6 +125,12 @@ test('every field of params is bounded', () => {
     const result = decodeParams(wrong)
     assert.ok(!result.ok && ['params-decode-failed', 'params-rules-version'].includes(result.code))
   }
+})
+
+test('a name of any length is refused with a code', () => {
+  const bytes = new Writer().u32(PUBLIC.rulesVersion).varBytes(new Uint8Array(1_000_000)).finish()
+  const decoded = decodeParams(bytes)
+  assert.equal(!decoded.ok && decoded.code, 'params-decode-failed')
 })
 
 test('the bounds of each number are the last that are allowed', () => {
@@ -208,8 +218,10 @@ test('the genesis block is a block like others, without coins and without work',
     const commitment = taggedHash('opentab/params', encodeParams(params))
     assert.deepEqual(coinbase.outputs[0].scriptPubKey, Uint8Array.of(0x6a, 32, ...commitment))
     assert.deepEqual(coinbase.inputs[0].scriptSig, Uint8Array.of(0, 8, ...commitment.subarray(0, 8)))
-    assert.equal(coinbase.lockTime, 0)
+    assert.deepEqual([coinbase.version, coinbase.lockTime], [2, 0])
     assert.equal(coinbase.inputs[0].sequence, 0xfffffffe)
+    assert.equal(genesis.header.version, 0x20000000)
+    assert.deepEqual(genesis.header.previousHash, new Uint8Array(32))
     assert.equal(genesis.header.nonce, 0)
     assert.equal(genesis.header.time, params.genesisTime)
     assert.equal(genesis.header.bits, params.powLimitBits)
@@ -223,6 +235,8 @@ test('the two networks have the parameters that the design names', () => {
   assert.deepEqual([PUBLIC.coinbaseMaturity, PUBLIC.addressPrefix, PUBLIC.testControls], [20, 'tab', false])
   assert.deepEqual([REGTEST.retarget, REGTEST.weightLimit, REGTEST.coinbaseMaturity], [false, 4_000_000, 100])
   assert.deepEqual([REGTEST.addressPrefix, REGTEST.testControls], ['tabrt', true])
+  assert.deepEqual([REGTEST.powLimitBits, REGTEST.halvingInterval], [0x207fffff, 150])
+  assert.equal(REGTEST.initialSubsidy, 5_000_000_000)
   for (const { snapshotInterval, snapshotDelay } of [PUBLIC, REGTEST])
     assert.deepEqual([snapshotInterval, snapshotDelay], [1024, 64])
 })

@@ -119,6 +119,13 @@ test('a hash meets a target when it is at or below it, as a little-endian number
   assert.ok(!meetsTarget(above, 0x1d400000, limit))
 })
 
+test('bits that name no target are met by no hash, not even by zero', () => {
+  const zero = new Uint8Array(32)
+  assert.ok(meetsTarget(zero, 0x01010000, MAINNET_LIMIT))
+  // None, negative, too great.
+  for (const bits of [0, 0x01810000, 0x21010000]) assert.ok(!meetsTarget(zero, bits, MAINNET_LIMIT))
+})
+
 test('bits that name no target throw where they should have been checked', () => {
   for (const bits of [0, 0x01fedcba, 0xff123456]) assert.throws(() => targetOf(bits))
 })

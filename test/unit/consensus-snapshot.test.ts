@@ -99,6 +99,10 @@ describe('the root', () => {
     assert.deepEqual(hashed([]).root, taggedHash('opentab/snapshot-leaf'))
   })
 
+  test('the first coin may have any outpoint', () => {
+    assert.equal(hashed([new Uint8Array(COIN_RECORD_BYTES)]).coins, 1)
+  })
+
   test('coins out of order or twice are refused, also across chunks', () => {
     const records = drawRecords(SNAPSHOT_CHUNK_COINS + 3, 2)
     for (const at of [0, 1, SNAPSHOT_CHUNK_COINS - 1, SNAPSHOT_CHUNK_COINS]) {

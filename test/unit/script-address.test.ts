@@ -1,7 +1,7 @@
 /** Promises: addresses are BIP350's, for every prefix; a mistyped one is refused with a sentence that helps. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bech32m } from '@scure/base'
+import { bech32, bech32m } from '@scure/base'
 import fc from 'fast-check'
 import { hexToBytes } from '../../src/primitives/bytes.ts'
 import {
@@ -99,8 +99,23 @@ test('a program has 2 to 40 bytes, and in version 0 either 20 or 32', () => {
       const fits = version === 0 ? length === 20 || length === 32 : length >= 2 && length <= 40
       const decoded = decodeSegwitAddress(encodeSegwitAddress({ prefix: 'tab', version, program }))
       if (fits) assert.deepEqual(decoded, { ok: true, value: { prefix: 'tab', version, program } })
-      else assert(!decoded.ok, `version ${version}, ${length} bytes`)
+      else assert.equal(codeOf(decoded), 'address-length', `version ${version}, ${length} bytes`)
     }
+})
+
+test('versions go from 0 to 16, each with its checksum, and programs fill whole bytes', () => {
+  const words = bech32m.toWords(new Uint8Array(32))
+  const code = (codec: typeof bech32m, version: number, data = words): string =>
+    codeOf(decodeSegwitAddress(codec.encode('tab', [version, ...data])))
+  for (let version = 0; version < 32; version++) {
+    const [right, wrong] = version === 0 ? [bech32, bech32m] : [bech32m, bech32]
+    assert.equal(code(right, version), version <= 16 ? 'ok' : 'address-version')
+    assert.equal(code(wrong, version), version <= 16 ? 'address-encoding' : 'address-version')
+  }
+  // Eight characters hold five bytes, a ninth holds none.
+  const whole = bech32m.toWords(new Uint8Array(35))
+  assert.equal(code(bech32m, 1, whole), 'ok')
+  assert.equal(code(bech32m, 1, [...whole, 0]), 'address-length')
 })
 
 test('what this network has no coins for is never suggested', () => {
@@ -111,6 +126,20 @@ test('what this network has no coins for is never suggested', () => {
   )
   assert(!decoded.ok)
   assert.equal(decoded.suggestion, undefined)
+})
+
+test('an address of another length or of a network whose prefix begins like ours is never suggested', () => {
+  const program = new Uint8Array(31).fill(7)
+  const short = encodeSegwitAddress({ prefix: 'tab', version: 1, program })
+  const mistyped = decodeAddress(`${short.slice(0, -1)}${short.endsWith('q') ? 'p' : 'q'}`, 'tab')
+  assert.equal(codeOf(mistyped), 'address-checksum')
+  assert(!mistyped.ok && mistyped.suggestion === undefined)
+  // As long as ours.
+  const foreign = encodeSegwitAddress({ prefix: 'tabqq', version: 1, program })
+  assert.equal(foreign.length, encodeAddress(new Uint8Array(32), 'tab').length)
+  const decoded = decodeAddress(foreign, 'tab')
+  assert.equal(codeOf(decoded), 'address-prefix')
+  assert(!decoded.ok && decoded.suggestion === undefined)
 })
 
 test('a garbled address gets no suggestion', () => {
