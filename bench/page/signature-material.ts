@@ -10,14 +10,3 @@ export function signatureChecks(count: number): SignatureCheck[] {
     return { message, publicKey: schnorr.getPublicKey(secret), signature: schnorr.sign(message, secret) }
   })
 }
-
-/** Work items a second: `work` is done again and again for at least `slice` milliseconds, `count` items each time. */
-export function rate(slice: number, count: number, work: () => void): number {
-  const start = performance.now()
-  let done = 0
-  do {
-    work()
-    done += count
-  } while (performance.now() - start < slice)
-  return (done / (performance.now() - start)) * 1000
-}

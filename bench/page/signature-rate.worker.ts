@@ -1,11 +1,11 @@
 /** One of the threads of `signatures.two-workers`: verifies a batch again and again, and says how many signatures a second. */
 import type { SignatureCheck } from '../../src/script/schnorr.ts'
 import { loadSignatureKernel } from '../../src/workers/signature-kernel.ts'
-import { rate } from './signature-material.ts'
+import { type RateRequest, rate } from './rates.ts'
 
 const loading = loadSignatureKernel()
 
-self.onmessage = async ({ data }: MessageEvent<{ checks: SignatureCheck[]; slice: number }>) => {
+self.onmessage = async ({ data }: MessageEvent<RateRequest & { checks: SignatureCheck[] }>) => {
   const { checks, slice } = data
   const kernel = await loading
   const verify = (): void => {

@@ -5,13 +5,12 @@
 import { type SignatureCheck, verifySchnorr } from '../../src/script/schnorr.ts'
 import { loadSignatureKernel } from '../../src/workers/signature-kernel.ts'
 import { type BenchResult, compared, median } from '../result.ts'
+import { oneAndTwoWorkers } from './rates.ts'
 import { signatureChecks } from './signature-material.ts'
 
 const BATCH = 512
 /** Short turns, many of them: the median is then that of turns in which nothing else had the processor. */
 const TURNS = 60
-/** Milliseconds that the threads of `two-workers` run side by side. */
-const SLICE = 300
 
 export async function benchSignatures(): Promise<BenchResult[]> {
   const checks = signatureChecks(BATCH)
@@ -32,11 +31,15 @@ export async function benchSignatures(): Promise<BenchResult[]> {
     times.batch.push(microseconds(BATCH, () => expectValid(kernel.findInvalid(checks) < 0)))
   }
   const rateOf = (name: keyof typeof times): number => 1e6 / median(times[name])
+  const workers = await oneAndTwoWorkers(
+    () => new Worker(new URL('./signature-rate.worker.ts', import.meta.url), { type: 'module' }),
+    { checks },
+  )
   return [
     compared('signatures.single', rateOf('single'), '/s', 'noble', rateOf('noble')),
     compared('signatures.tiny', rateOf('single'), '/s', 'tiny-secp256k1', rateOf('tiny')),
     compared('signatures.batch512', rateOf('batch'), '/s', 'signatures.single', rateOf('single')),
-    await benchTwoWorkers(checks),
+    compared('signatures.two-workers', workers.two, '/s', 'one worker', workers.one),
   ]
 }
 
@@ -46,47 +49,8 @@ function microseconds(count: number, work: () => void): number {
   return ((performance.now() - start) * 1000) / count
 }
 
-async function benchTwoWorkers(checks: readonly SignatureCheck[]): Promise<BenchResult> {
-  const workers = [1, 2].map(() => new RateWorker(checks))
-  await Promise.all(workers.map((worker) => worker.rate(1)))
-  const one: number[] = []
-  const two: number[] = []
-  for (let round = 0; round < 3; round++) {
-    one.push(await workers[0].rate(SLICE))
-    const both = await Promise.all(workers.map((worker) => worker.rate(SLICE)))
-    two.push(both[0] + both[1])
-  }
-  for (const worker of workers) worker.stop()
-  return compared('signatures.two-workers', median(two), '/s', 'one worker', median(one))
-}
-
 function expectValid(valid: boolean): void {
   if (!valid) throw new Error('A valid signature is refused')
-}
-
-/** Verifies batches of 512 on a thread of its own. */
-class RateWorker {
-  private readonly worker = new Worker(new URL('./signature-rate.worker.ts', import.meta.url), {
-    type: 'module',
-  })
-  private readonly checks: readonly SignatureCheck[]
-
-  constructor(checks: readonly SignatureCheck[]) {
-    this.checks = checks
-  }
-
-  /** Signatures a second over `slice` milliseconds. */
-  rate(slice: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.worker.onmessage = ({ data }: MessageEvent<number>) => resolve(data)
-      this.worker.onerror = (event) => reject(new Error(event.message))
-      this.worker.postMessage({ checks: this.checks, slice })
-    })
-  }
-
-  stop(): void {
-    this.worker.terminate()
-  }
 }
 
 /** What the module of tiny-secp256k1 exports and we use. */
