@@ -20,10 +20,10 @@ export type Weights = ReadonlyMap<string, number>
 export interface PageWeight {
   /**
    * What opening the page and joining the network takes: everything that was asked for until a tab of an empty profile, which is alone,
-   * holds a slot on the relay, where the next tab finds it. No kernels.
+   * holds a slot on the relay, where the next tab finds it. No kernels, and no check worker, which starts with the first payment to check.
    */
   readonly joining: Weights
-  /** The rest, which is fetched when it is needed or once the tab is among others: other views, wallet, mining. No kernels. */
+  /** The rest, which is fetched when it is needed or once the tab is among others: other views, wallet, checks, mining. No kernels. */
   readonly later: Weights
   /** WebAssembly and shaders, fetched by the workers that run them. */
   readonly kernels: Weights
