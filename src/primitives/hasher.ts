@@ -91,10 +91,9 @@ export const NOBLE_HASHER: Hasher = {
       for (let at = 0; at < level.length; at += 64) {
         const left = level.subarray(at, at + 32)
         const right = level.subarray(at + 32, at + 64)
+        if (equalBytes(left, right)) repeated = true
         // The last of an odd number is its own sibling.
-        const only = right.length === 0
-        if (!only && equalBytes(left, right)) repeated = true
-        above.set(this.sha256d([left, only ? left : right]), at / 2)
+        above.set(this.sha256d([left, right.length > 0 ? right : left]), at / 2)
       }
       level = above
     }
