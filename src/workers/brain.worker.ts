@@ -32,6 +32,8 @@ const window = new Channel<BrainMessage, BrainRequest>(self)
 const cores = Math.max(1, navigator.hardwareConcurrency)
 /** One core is left to the brain, which connects the next blocks meanwhile. */
 const checkThreads = Math.max(1, cores - 1)
+/** Why hashes are computed without the kernel; undefined once it computes them. */
+const hashFault = installHashKernel().then(() => undefined, messageOf)
 
 let profile: Profile | undefined
 let node: NodeCore | undefined
@@ -88,13 +90,13 @@ async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<P
 async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<NodeCore> {
   if (profile === undefined) throw new Error('The tab joined before it had a profile.')
   const { params, database } = profile
-  await installHashKernel().catch((error: Error) =>
+  const fault = await hashFault
+  if (fault !== undefined)
     tellLog(
       'node',
-      `The hash kernel can't be used (${error.message}). Hashes are computed without it, more slowly.`,
+      `The hash kernel can't be used (${fault}). Hashes are computed without it, more slowly.`,
       'warning',
-    ),
-  )
+    )
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,
