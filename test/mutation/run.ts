@@ -16,6 +16,8 @@ import { Suite, type TestFile, type Verdict } from './suite.ts'
 const WORKERS = Math.min(2, availableParallelism())
 /** The tests whose promises are about what is mutated; those of higher layers take long and notice by chance. */
 const TESTS = '^test/(unit/(primitives|script|consensus)-|vectors/|scenarios/|differential/)'
+/** Mutants between two lines that say how far it got. */
+const PROGRESS = 20
 /** Of the tests' properties. */
 const PROPERTY_SEED = 1
 
@@ -54,17 +56,18 @@ function draw(mutants: readonly Mutant[], seed: string): Mutant[] {
 }
 
 async function check(suite: Suite, drawn: readonly Mutant[]): Promise<number> {
+  const start = performance.now()
   const tests: TestFile[] = []
   await eachInParallel(suite.paths, async (path) => {
     const test = await suite.record(path)
     if (test) tests.push(test)
     else print(`left out, since it fails without any mutant: ${path}`)
   })
-  print(`${tests.length} test files`)
+  print(`${tests.length} test files, recorded in ${secondsSince(start)} s`)
 
-  const start = performance.now()
   const counts: Record<Verdict, number> = { killed: 0, timeout: 0, survived: 0 }
   let explained = 0
+  let judged = 0
   const used = new Set<Equivalent>()
   await eachInParallel(drawn, async (mutant) => {
     const verdict = await judge(suite, mutant, tests)
@@ -76,13 +79,13 @@ async function check(suite: Suite, drawn: readonly Mutant[]): Promise<number> {
       explained++
       used.add(equivalent)
     } else print(`survived: ${describe(mutant)}`)
+    if (++judged % PROGRESS === 0) print(`${judged} of ${drawn.length}, ${secondsSince(start)} s`)
   })
   for (const { file, code, why } of used) print(`equivalent: ${file}: ${code}\n    ${why}`)
 
   const detected = counts.killed + counts.timeout
-  const seconds = ((performance.now() - start) / 1000).toFixed(0)
   print(
-    `${drawn.length} mutants in ${seconds} s: ${counts.killed} killed, ${counts.timeout} timed out, ${counts.survived} survived, ` +
+    `${drawn.length} mutants in ${secondsSince(start)} s: ${counts.killed} killed, ${counts.timeout} timed out, ${counts.survived} survived, ` +
       `of which ${explained} are equivalent. Score ${percent(detected, drawn.length)}, ` +
       `${percent(detected, drawn.length - explained)} without the equivalent ones`,
   )
@@ -107,6 +110,10 @@ function explains(entry: Equivalent, mutant: Mutant): boolean {
 
 function describe({ id, file, line, code, change }: Mutant): string {
   return `${file}:${line} ${change}  (--id ${id}) in: ${code}`
+}
+
+function secondsSince(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(0)
 }
 
 function percent(part: number, whole: number): string {

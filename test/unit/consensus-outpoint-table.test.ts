@@ -44,6 +44,26 @@ test('its hash function is HalfSipHash-1-3', () => {
   assert.equal(table.hash(words, 1) >>> 0, 0x7c46fb7f)
 })
 
+test('keys that differ in one word are different', () => {
+  const words = (OUTPOINT_BYTES - 4) / 4
+  for (let word = 0; word <= words; word++) {
+    const table = new OutpointTable(RECORD_BYTES, SALT)
+    // As full as an index of 64 slots gets, so that each meets others.
+    const keys = Array.from({ length: 48 }, (_, n): Outpoint => {
+      const txid = new Uint8Array(32)
+      if (word < words) txid[word * 4 + (n % 4)] = n + 1
+      return { txid, index: word < words ? 0 : n }
+    })
+    keys.forEach((key, n) => {
+      assert.equal(table.find(key), -1)
+      assert.equal(table.insert(key), n)
+    })
+    keys.forEach((key, n) => {
+      assert.equal(table.find(key), n)
+    })
+  }
+})
+
 test('records are found through insertions and removals in any order', () => {
   const integer = seededIntegers(1)
   const table = new OutpointTable(RECORD_BYTES, SALT)
@@ -56,6 +76,7 @@ test('records are found through insertions and removals in any order', () => {
     if (adds && model.has(n)) {
       assert.throws(() => table.insert(key), /already/)
       assert.throws(() => table.insertRecord(packed(key), 0), /already/)
+      assert.equal(table.putRecord(packed(key, 1), 0), false)
     } else if (adds) {
       table.insertRecord(Uint8Array.of(1, 2, 3, ...packed(key, step)), 3)
       model.set(n, step)
@@ -99,6 +120,22 @@ test('memory doubles up to a segment, then grows by segments, and one of them st
   assert.equal(table.size, 0)
 })
 
+test('room is made for as many records as are expected', () => {
+  for (const [expected, room] of [
+    [0, 16],
+    [16, 16],
+    [17, 32],
+    [1_000, 1_024],
+    [SEGMENT_RECORDS, SEGMENT_RECORDS],
+  ]) {
+    const table = new OutpointTable(RECORD_BYTES, SALT, expected)
+    assert.equal(table.bytes, room * 2 * 4 + room * RECORD_BYTES)
+  }
+  // Of more than one segment, the index alone.
+  const large = new OutpointTable(RECORD_BYTES, SALT, SEGMENT_RECORDS + 1)
+  assert.equal(large.bytes, SEGMENT_RECORDS * 4 * 4 + SEGMENT_RECORDS * RECORD_BYTES)
+})
+
 test('a slice holds the records that it names, across segments', () => {
   const table = new OutpointTable(RECORD_BYTES, SALT)
   const count = 2 * SEGMENT_RECORDS + 5
@@ -121,7 +158,8 @@ test('a slice holds the records that it names, across segments', () => {
 })
 
 test('tables with different salts are asked for one outpoint in turn', () => {
-  const salts = [SALT, SALT.with(0, 9), SALT.with(7, 9)]
+  // The first words of some are 0 and 1.
+  const salts = [SALT, SALT.with(0, 9), SALT.with(7, 9), new Uint8Array(8), new Uint8Array(8).with(0, 1)]
   const tables = salts.map((salt) => new OutpointTable(RECORD_BYTES, salt))
   const keys = Array.from({ length: 40 }, (_, n) => outpoint(n))
   for (const key of keys) for (const table of tables) table.insert(key)
