@@ -300,4 +300,31 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ['i < OUTPOINT_WORDS -> i <= OUTPOINT_WORDS'],
     why: 'A record is appended: what follows its key is written after it.',
   },
+  {
+    file: 'src/consensus/coin-table.ts',
+    code: 'view.setUint32(offset, coin.value >>> 0, true)',
+    changes: ['coin.value >>> 0 -> coin.value >> 0', 'coin.value >>> 0 -> coin.value << 0'],
+    why: 'What is written are the same 32 bits.',
+  },
+  {
+    file: 'src/consensus/coin-table.ts',
+    code: 'view.setUint32(offset + 8, ((coin.height << 1) | (coin.coinbase ? 1 : 0)) >>> 0, true)',
+    changes: [
+      '((coin.height << 1) | (coin.coinbase ? 1 : 0)) >>> 0 -> ((coin.height << 1) | (coin.coinbase ? 1 : 0)) >> 0',
+      '((coin.height << 1) | (coin.coinbase ? 1 : 0)) >>> 0 -> ((coin.height << 1) | (coin.coinbase ? 1 : 0)) << 0',
+    ],
+    why: 'What is written are the same 32 bits.',
+  },
+  {
+    file: 'src/consensus/coin-table.ts',
+    code: 'const ADDED = 1',
+    changes: ['1 -> 0'],
+    why: 'Only that the three differ matters.',
+  },
+  {
+    file: 'src/consensus/coin-table.ts',
+    code: 'const REPLACED = 3',
+    changes: ['3 -> 4'],
+    why: 'Only that the three differ matters.',
+  },
 ]

@@ -6,6 +6,8 @@ import {
   COIN_RECORD_BYTES,
   CoinsOverlay,
   CoinTable,
+  PackedCoin,
+  readCoin,
   readCoinRecord,
   readOutpoint,
   writeCoin,
@@ -183,6 +185,102 @@ test('a coin that was read stays as it was when the table changes', () => {
   assert.deepEqual(read, coin)
 })
 
+test('a coin is the same read at once or as it is asked for, where it stands', () => {
+  fc.assert(
+    fc.property(anyCoin, fc.nat(8), (coin, at) => {
+      const bytes = new Uint8Array(at + COIN_BYTES + 3).fill(0xee)
+      const view = new DataView(bytes.buffer)
+      writeCoin(bytes, view, at, coin)
+      const { value, height, coinbase, outputKey } = new PackedCoin(bytes, view, at)
+      assert.deepEqual({ value, height, coinbase, outputKey }, coin)
+      assert.deepEqual(readCoin(bytes, view, at), coin)
+    }),
+  )
+})
+
+/** Coins by the numbers of their outpoints, each told by its height. */
+function tableOf(heights: ReadonlyMap<number, number>): CoinTable {
+  const table = new CoinTable(salt)
+  for (const [n, height] of heights) table.add(outpoint(n), coinAt(height))
+  return table
+}
+
+function coinAt(height: number): Coin {
+  return { value: sats(height), height, coinbase: false, outputKey: new Uint8Array(32).fill(height) }
+}
+
+test('a coin is found by its packed outpoint, and written behind what stands before it', () => {
+  const table = tableOf(
+    new Map([
+      [0, 5],
+      [7, 6],
+    ]),
+  )
+  for (const [n, height] of [
+    [0, 5],
+    [7, 6],
+    [3, undefined],
+  ] as const) {
+    const record = new Uint8Array(2 + COIN_RECORD_BYTES)
+    writeCoinRecord(record, 2, outpoint(n), coinAt(1))
+    assert.equal(table.hasKey(record, 2), height !== undefined)
+    assert(!table.hasKey(record, 0))
+    for (const view of [table, new CoinsOverlay(table, salt)]) {
+      const target = new Uint8Array(COIN_BYTES + 2).fill(0xee)
+      assert.equal(view.read(outpoint(n), target, 1), height !== undefined)
+      assert.deepEqual([target[0], target[COIN_BYTES + 1]], [0xee, 0xee])
+      if (height === undefined) assert(target.every((byte) => byte === 0xee))
+      else assert.deepEqual(readCoin(target, new DataView(target.buffer), 1), coinAt(height))
+    }
+  }
+})
+
+test('a copied coin is that of the table it comes from, and never takes the place of another', () => {
+  const from = tableOf(
+    new Map([
+      [0, 5],
+      [1, 6],
+      [2, 7],
+    ]),
+  )
+  const target = tableOf(
+    new Map([
+      [1, 9],
+      [8, 1],
+    ]),
+  )
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => from.copyTo(target, outpoint(n))),
+    [true, true, true, false],
+  )
+  const heights = (table: CoinTable): unknown[] => [0, 1, 2, 3, 8].map((n) => table.get(outpoint(n))?.height)
+  assert.deepEqual(heights(target), [5, 9, 7, undefined, 1])
+  assert.deepEqual(target.get(outpoint(2)), coinAt(7))
+  assert.equal(target.size, 4)
+
+  const other = tableOf(
+    new Map([
+      [1, 9],
+      [8, 1],
+    ]),
+  )
+  other.addMissing(from)
+  assert.deepEqual(heights(other), [5, 9, 7, undefined, 1])
+  assert.deepEqual(other.get(outpoint(0)), coinAt(5))
+  assert.equal(other.size, 4)
+})
+
+test('only what the changes name is removed', () => {
+  const nowhere = { txid: new Uint8Array(32), index: 0 }
+  const table = tableOf(new Map([[4, 1]]))
+  table.add(nowhere, coinAt(2))
+  const overlay = new CoinsOverlay(table, salt)
+  overlay.spend(outpoint(4))
+  table.apply(overlay.changes())
+  assert.deepEqual(table.get(nowhere), coinAt(2))
+  assert.equal(table.size, 1)
+})
+
 test('the salt must have 8 bytes', () => {
   assert.throws(() => new CoinTable(new Uint8Array(4)), /salt/)
 })
@@ -280,4 +378,33 @@ test('the changes of an overlay are net', () => {
   assert.equal(readCoinRecord(overlay.changes().added, 0).height, 2)
   overlay.applyTo(table)
   assert.equal(table.get(outpoint(0))?.height, 2)
+})
+
+test('the gain of an overlay is what its coins are worth more than those below, and any difference makes another coin', () => {
+  const old = { value: sats(100), height: 1, coinbase: true, outputKey: new Uint8Array(32).fill(1) }
+  const table = new CoinTable(salt)
+  for (const n of [0, 4, 8]) table.add(outpoint(n), old)
+  for (const change of [
+    {},
+    { value: sats(130) },
+    { height: 2 },
+    { coinbase: false },
+    { outputKey: new Uint8Array(32) },
+  ]) {
+    const overlay = new CoinsOverlay(table, salt)
+    overlay.spend(outpoint(0))
+    assert.equal(overlay.changes().gain, -100)
+    const made = { ...old, ...change }
+    overlay.add(outpoint(0), made)
+    const replaces = Object.keys(change).length > 0
+    assert.equal(overlay.changes().added.length, replaces ? COIN_RECORD_BYTES : 0)
+    assert.equal(overlay.changes().gain, made.value - 100)
+    assert.deepEqual(overlay.get(outpoint(0)), made)
+    overlay.add(outpoint(12), { ...old, value: sats(7) })
+    overlay.spend(outpoint(4))
+    assert.equal(overlay.changes().gain, made.value - 100 + 7 - 100)
+    // What replaced it goes again: the base's coin is what is gone.
+    overlay.spend(outpoint(0))
+    assert.equal(overlay.changes().gain, 7 - 200)
+  }
 })

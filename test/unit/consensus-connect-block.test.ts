@@ -3,7 +3,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { CoinsOverlay, CoinTable } from '../../src/consensus/coin-table.ts'
 import type { Coin, CoinsView } from '../../src/consensus/coins.ts'
-import { connectBlock, disconnectBlock } from '../../src/consensus/connect-block.ts'
+import {
+  connectBlock,
+  disconnectBlock,
+  spentCoinsIn,
+  spentScriptsIn,
+} from '../../src/consensus/connect-block.ts'
 import { MAX_MONEY, type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { checkTxInputs, spentCoins } from '../../src/consensus/tx-inputs.ts'
@@ -11,7 +16,7 @@ import { sats } from '../../src/primitives/amount.ts'
 import { SEQUENCE_LOCK_SECONDS } from '../../src/primitives/lock-times.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { type Outpoint, outpointKey, Transaction, unsignedInput } from '../../src/primitives/transaction.ts'
-import { outputKeyOf } from '../../src/script/taproot.ts'
+import { outputKeyOf, p2trScript } from '../../src/script/taproot.ts'
 import { TEST_SALT, type TestBlock, TestChain, type TestCoin, TestWallet } from '../support/chain-builder.ts'
 
 /** A network of its own: short maturity and eras. */
@@ -162,6 +167,24 @@ test('the rules about inputs serve a transaction outside a block', () => {
   assert.deepEqual(checkTxInputs(tx, spent.value, chain.contextAfter(base)), { ok: true, value: 5 })
   const orphan = miner.pay(miner.coinsOf(tx), other.scriptPubKey, 1000)
   assert.equal(code(spentCoins(orphan, coins)), 'invalid bad-txns-inputs-missingorspent')
+})
+
+test('undo data gives the coins that were spent and their scripts, in the order of the inputs', () => {
+  const { block } = chain.mineBlock(base, [miner.pay([mature, older], other.scriptPubKey, 1000)])
+  const connected = connectBlock(block, new CoinsOverlay(coins, TEST_SALT), chain.contextAfter(base))
+  assert.ok(connected.ok)
+  const { undo } = connected.value
+  assert.deepEqual(
+    spentCoinsIn(undo),
+    [mature, older].map(({ prevout }) => coins.get(prevout)),
+  )
+  // The second belongs to another wallet.
+  undo.fill(7, undo.length - 32)
+  assert.deepEqual(spentScriptsIn(Uint8Array.of(1, ...undo).subarray(1)), [
+    miner.scriptPubKey,
+    p2trScript(new Uint8Array(32).fill(7)),
+  ])
+  assert.deepEqual(spentScriptsIn(new Uint8Array(0)), [])
 })
 
 test('disconnecting what was not connected throws and is no verdict', () => {
