@@ -113,7 +113,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     file: 'src/script/sighash.ts',
-    code: 'return sha256(new Writer(annex.length + 9).varBytes(annex).finish())',
+    code: 'return sha256(new Writer(9).compactSize(annex.length).finish(), annex)',
     changes: ['9 -> 10', '9 -> 8'],
     why: 'Only how much is reserved: a writer grows.',
   },
@@ -326,5 +326,62 @@ export const EQUIVALENT: readonly Equivalent[] = [
     code: 'const REPLACED = 3',
     changes: ['3 -> 4'],
     why: 'Only that the three differ matters.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'this.position = -1',
+    changes: ['1 -> 2'],
+    why: 'Any negative number says that no opcode is being executed.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'private firstFalse = -1',
+    changes: ['1 -> 2'],
+    why: 'Any negative number says that none is false.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'if (this.firstFalse === this.size) this.firstFalse = -1',
+    changes: ['1 -> 2'],
+    why: 'Any negative number says that none is false.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'else if (this.firstFalse === last) this.firstFalse = -1',
+    changes: ['1 -> 2'],
+    why: 'Any negative number says that none is false.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'for (let i = at + 1; i < elements.length; i++) elements[i - 1] = elements[i]',
+    changes: ['i < elements.length -> i <= elements.length'],
+    why: 'The last place, which it would write, is taken off below.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'const key = this.codeSeparatorPosition * 0x100 + hashType',
+    changes: [
+      '0x100 -> 257',
+      'this.codeSeparatorPosition * 0x100 + hashType -> (this.codeSeparatorPosition * 0x100) - hashType',
+    ],
+    why: 'No two pairs have one key: hash types differ by less than 256.',
+  },
+  {
+    file: 'src/script/interpreter.ts',
+    code: 'if (message) this.sighashes.set(key, message)',
+    changes: ['message -> true'],
+    why: 'What is undefined is asked for again.',
+  },
+  {
+    file: 'src/script/sighash.ts',
+    code: 'this.singleHashes.set(index, hash)',
+    changes: ['this.singleHashes.set(index, hash) -> (nothing)'],
+    why: 'Only faster: the hash is made again.',
+  },
+  {
+    file: 'src/script/sighash.ts',
+    code: 'if (!hash) {',
+    changes: ['!hash -> true'],
+    why: 'Only faster: the hash is made again.',
   },
 ]

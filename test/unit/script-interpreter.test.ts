@@ -593,6 +593,18 @@ test('what two signatures sign is not confused between hash types and separators
     collected(script, [SIGNATURE, bytes(...SIGNATURE, 3), KEY]).map(({ message }) => message),
     [parseAsm('3 0'), parseAsm('0 3')],
   )
+  const far = `CODESEPARATOR TUCK CHECKSIGVERIFY ${repeat(765, 'NOP')} CODESEPARATOR CHECKSIG`
+  assert.deepEqual(
+    collected(far, [SIGNATURE, bytes(...SIGNATURE, 3), KEY]).map(({ message }) => message),
+    [parseAsm('3 0'), parseAsm('0 768')],
+  )
+})
+
+test('a fault of this program is thrown, and is no verdict on the script', () => {
+  const sighash = (): never => {
+    throw new Error('a bug')
+  }
+  assert.throws(() => execute('CHECKSIG', [SIGNATURE, KEY], { sighash }), /a bug/)
 })
 
 test('every code of the interpreter was given above, and the sentence names the place', () => {
@@ -612,6 +624,9 @@ test('every code of the interpreter was given above, and the sentence names the 
   const failed = execute('1 1 0 VERIFY')
   assert(!failed.ok)
   assert.equal(failed.detail, 'Input 0 fails at opcode 3 (OP_VERIFY): the element is false.')
+  const first = execute('VERIFY', [EMPTY])
+  assert(!first.ok)
+  assert.equal(first.detail, 'Input 0 fails at opcode 0 (OP_VERIFY): the element is false.')
   const unclean = execute('1 1')
   assert(!unclean.ok)
   assert.equal(unclean.detail, 'Input 0 fails: the script must leave exactly one element on the stack.')

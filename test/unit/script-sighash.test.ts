@@ -112,6 +112,7 @@ test('there are seven hash types, and SINGLE wants its output', () => {
   for (let hashType = 0; hashType < 256; hashType++) {
     const known = HASH_TYPES.includes(hashType)
     assert.equal(sighashes.sighash(0, hashType) !== undefined, known, `${hashType}`)
+    assert.equal(sighashes.message(0, hashType) !== undefined, known, `${hashType}`)
     assert.equal(sighashes.sighash(1, hashType) !== undefined, known && (hashType & 3) !== 3, `${hashType}`)
   }
 })
@@ -169,4 +170,5 @@ test('amounts that are no safe integers are hashed as they stand', () => {
 test('a cache needs one spent output an input', () => {
   assert.throws(() => new SighashCache(simple, packOutputs(coins.slice(1))), /1 spent outputs given for 2/)
   assert.throws(() => new SighashCache(simple, packOutputs(coins).subarray(1)))
+  assert.throws(() => new SighashCache(simple, Uint8Array.of(...packOutputs(coins), 0)), /malformed/)
 })
