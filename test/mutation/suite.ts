@@ -19,7 +19,7 @@ const MUTATED = ['src/script', 'src/consensus']
 /** Layers of tests that judge; `tests/simulation` and those in a browser take too long for each mutant. */
 const LAYERS = ['unit', 'vectors', 'scenarios', 'differential']
 /** A test asks the switch this many times as often as without a mutant, and no more: beyond, it hangs. */
-const STEPS_FACTOR = 20
+const STEPS_FACTOR = 4
 const FREE_STEPS = 5_000_000
 /** A test that takes this much longer hangs where no switch is asked. Generous: a busy machine must kill no mutant. */
 const TIME_FACTOR = 10
