@@ -414,10 +414,8 @@ export class Chain {
     while (!bad && at !== target && (!this.isOn(at, target) || this.work(at) <= floor || move.isWaiting)) {
       if (this.isOn(at, target)) {
         const blocks = await this.blocksUp(at, target)
-        // Connects while the checks of the batch before run, and lets them end before the batch after.
-        const before = move.verdict()
-        bad = await move.connect(blocks)
-        bad = (await before) ?? bad
+        // Connects while the checks of the batches before run.
+        bad = (await move.connect(blocks)) ?? (await move.room())
         at = blocks[blocks.length - 1].index
         if (!bad && this.snapshots.isDue(at)) bad = await this.takeSnapshot(at, move)
       } else {

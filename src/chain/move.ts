@@ -25,6 +25,8 @@ export interface BadBlock {
 
 /** Bytes of blocks connected before the first of their checks must have ended: what one bad block can waste. */
 const MAX_TRUSTED_BYTES = 8 * 1024 * 1024
+/** Bytes of blocks whose checks run while the next ones are connected: work for a dozen threads. */
+const MAX_UNCHECKED_BYTES = 2 * 1024 * 1024
 
 export class Move {
   /** The former tip first. */
@@ -42,8 +44,10 @@ export class Move {
   /** The committed coins that the move touches, and no others; and what becomes of them. From the first load on. */
   private staged: { readonly base: CoinTable; readonly overlay: CoinsOverlay } | undefined
   private readonly checks: { readonly index: HeaderIndex; readonly outcome: Promise<CheckOutcome> }[] = []
-  /** Checks that run. */
-  private running = 0
+  /** Bytes of blocks whose checks run. */
+  private unchecked = 0
+  /** Whether some check failed, or the pool did. */
+  private failing = false
   private bytes = 0
 
   /** `filterHeader`: of the last block that former and new chain share. */
@@ -79,16 +83,20 @@ export class Move {
       readonly isVerified: (tx: Transaction) => boolean
     })[],
   ): Promise<BadBlock | undefined> {
-    const spends = blocks.flatMap(({ block }, place) =>
-      block.transactions.slice(1).flatMap((tx) => tx.inputs.map(({ prevout }) => ({ prevout, place }))),
-    )
-    const prevouts = spends.map(({ prevout }) => prevout)
+    const prevouts: Outpoint[] = []
+    /** Where the prevouts of each block end. */
+    const ends: number[] = []
+    for (const { block } of blocks) {
+      for (let i = 1; i < block.transactions.length; i++)
+        for (const { prevout } of block.transactions[i].inputs) prevouts.push(prevout)
+      ends.push(prevouts.length)
+    }
     let places: Map<Txid, number> | undefined
     // Not what a later block claims to make: a bad one could repeat a transaction of old, whose coin a good one before it spends.
     const isOwn = (i: number): boolean => {
       places ??= this.placesOf(blocks)
       const madeIn = places.get(toDisplay<Txid>(prevouts[i].txid))
-      return madeIn !== undefined && madeIn <= spends[i].place
+      return madeIn !== undefined && madeIn <= ends.findIndex((end) => i < end)
     }
     const { overlay } = await this.load(prevouts, isOwn)
     for (const { index, block, context, isVerified } of blocks) {
@@ -101,23 +109,34 @@ export class Move {
       const mentions = Mentions.of(block, undo, this.filterHeader)
       this.mentions.push({ index, bytes: mentions.encode() })
       this.filterHeader = mentions.filterHeader
-      this.startChecks(index, checks)
+      this.startChecks({ index, block }, checks)
     }
     return undefined
   }
 
   /** Whether checks run for whose end more blocks may be connected, on trust. */
   get isWaiting(): boolean {
-    return this.running > 0 && this.bytes < MAX_TRUSTED_BYTES
+    return this.unchecked > 0 && !this.failing && this.bytes < MAX_TRUSTED_BYTES
   }
 
-  /** Waits for the checks of the blocks connected so far; the first bad block. Each check counts in one verdict. */
-  async verdict(): Promise<BadBlock | undefined> {
-    for (const { index, outcome } of this.checks.splice(0)) {
-      const result = await outcome
+  /** Waits until so many checks of the blocks connected so far have ended that more may run; the first bad block, if one failed. */
+  room(): Promise<BadBlock | undefined> {
+    return this.ended(MAX_UNCHECKED_BYTES)
+  }
+
+  /** Waits for the checks of all blocks connected so far; the first bad block. Each check counts in one verdict. */
+  verdict(): Promise<BadBlock | undefined> {
+    return this.ended(0)
+  }
+
+  private async ended(unchecked: number): Promise<BadBlock | undefined> {
+    while (this.failing || this.unchecked > unchecked) {
+      const first = this.checks.shift()
+      if (!first) return undefined
+      const result = await first.outcome
       if (result.ok) continue
       const detail = `Input ${result.input} of a transaction fails with ${result.code}: ${result.detail}`
-      return { index, rejection: invalid('block-script-verify-flag-failed', detail) }
+      return { index: first.index, rejection: invalid('block-script-verify-flag-failed', detail) }
     }
     return undefined
   }
@@ -128,15 +147,20 @@ export class Move {
     return this.staged.overlay.changes()
   }
 
-  private startChecks(index: HeaderIndex, checks: readonly TransactionCheck[]): void {
+  private startChecks({ index, block }: PlacedBlock, checks: readonly TransactionCheck[]): void {
     if (checks.length === 0) return
-    this.running++
-    const outcome = this.pool.verify(checks).finally(() => {
-      this.running--
-    })
-    // The move may be dropped before anyone waits for it.
-    outcome.catch(() => undefined)
+    const { length } = block.bytes
+    this.unchecked += length
+    const outcome = this.pool.verify(checks)
     this.checks.push({ index, outcome })
+    // The move may be dropped before anyone waits for it.
+    outcome
+      .then(({ ok }) => ok)
+      .catch(() => false)
+      .then((ok) => {
+        this.unchecked -= length
+        if (!ok) this.failing = true
+      })
   }
 
   /** By txid, in which of `blocks` it stands first; −1 for those of the blocks connected before. */
