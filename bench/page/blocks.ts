@@ -1,7 +1,7 @@
 /**
  * `blocks.*`: transactions a second from the bytes of a block to its commit in IndexedDB, signatures checked by one check worker, or
- * known beforehand; the latter also as milliseconds for a block as heavy as Bitcoin's. The reference does the same work one transaction after another with scure-btc-signer and noble on one thread,
- * and stores nothing.
+ * known beforehand; the latter also as milliseconds for a block as heavy as Bitcoin's. The reference does the same work one transaction after
+ * another with scure-btc-signer and noble on one thread, and stores nothing.
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
