@@ -1,34 +1,37 @@
-/** The snapshot commitment computed a second time, from the description in `docs/protocol.md` and with other tools than the project's. */
-import { createHash } from 'node:crypto'
+/**
+ * The snapshot commitment computed a second time, from the description in `docs/protocol.md` and without the project's
+ * codecs and hashes. Runs in Node and in browsers.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { SnapshotCommitment } from '../../src/consensus/snapshot.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import type { Block } from '../../src/primitives/block.ts'
 
-function tagged(tag: string, ...parts: readonly Uint8Array[]): Buffer {
-  const tagHash = createHash('sha256').update(tag).digest()
-  const hash = createHash('sha256').update(tagHash).update(tagHash)
-  for (const part of parts) hash.update(part)
-  return hash.digest()
+function tagged(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  const tagHash = sha256(utf8ToBytes(tag))
+  return sha256(concatBytes(tagHash, tagHash, ...parts))
 }
 
 /** An outpoint as text that sorts as the protocol orders coins. */
 function sortKey(txid: Uint8Array, index: number): string {
-  return Buffer.from(txid).toString('hex') + index.toString(16).padStart(8, '0')
+  return bytesToHex(txid) + index.toString(16).padStart(8, '0')
 }
 
 /** The snapshot after the last of `blocks`: all from the one after genesis on, taken as they are. */
 export function snapshotOf(blocks: readonly Block[]): SnapshotCommitment {
-  const coins = new Map<string, { readonly record: Buffer; readonly value: Sats }>()
+  const coins = new Map<string, { readonly record: Uint8Array; readonly value: Sats }>()
   blocks.forEach(({ transactions }, i) => {
     transactions.forEach((tx, position) => {
       for (const { prevout } of tx.inputs) coins.delete(sortKey(prevout.txid, prevout.index))
       tx.outputs.forEach(({ value, scriptPubKey }, index) => {
         if (scriptPubKey.length !== 34 || scriptPubKey[0] !== 0x51) return
-        const record = Buffer.alloc(80)
+        const record = new Uint8Array(80)
+        const fields = new DataView(record.buffer)
         record.set(tx.txidBytes)
-        record.writeUInt32LE(index, 32)
-        record.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), 36)
-        record.writeUInt32LE((i + 1) * 2 + (position === 0 ? 1 : 0), 44)
+        fields.setUint32(32, index, true)
+        fields.setBigInt64(36, BigInt(value), true)
+        fields.setUint32(44, (i + 1) * 2 + (position === 0 ? 1 : 0), true)
         record.set(scriptPubKey.subarray(2), 48)
         coins.set(sortKey(tx.txidBytes, index), { record, value })
       })
@@ -44,10 +47,10 @@ export function snapshotOf(blocks: readonly Block[]): SnapshotCommitment {
 }
 
 /** Chunks of 819 records; one, and empty, where there are no records. */
-export function chunksOf(records: readonly Uint8Array[]): Buffer[] {
-  const chunks: Buffer[] = []
+export function chunksOf(records: readonly Uint8Array[]): Uint8Array[] {
+  const chunks: Uint8Array[] = []
   for (let at = 0; at === 0 || at < records.length; at += 819)
-    chunks.push(Buffer.concat(records.slice(at, at + 819)))
+    chunks.push(concatBytes(...records.slice(at, at + 819)))
   return chunks
 }
 
