@@ -6,9 +6,11 @@ import * as scure from '@scure/btc-signer/utils.js'
 import fc from 'fast-check'
 import { hexToBytes } from '../../src/primitives/bytes.ts'
 import {
+  isControlBlockSize,
   isNullData,
   outputKeyOf,
   p2trScript,
+  splitWitness,
   taprootOutputKey,
   tweakSecretKey,
 } from '../../src/script/taproot.ts'
@@ -61,4 +63,26 @@ test('a data output is OP_RETURN in at most 83 bytes', () => {
   const script = (length: number) => new Uint8Array(length).fill(0x6a, 0, 1)
   for (const length of [1, 2, 83]) assert.equal(isNullData(script(length)), true)
   for (const length of [0, 84]) assert.equal(isNullData(script(length)), false)
+})
+
+test('a witness is a signature, or a stack with script and control block, and may end with an annex', () => {
+  const [a, b, c, d] = [1, 2, 3, 4].map((byte) => Uint8Array.of(byte))
+  const annex = Uint8Array.of(0x50, 9)
+  for (const end of [undefined, annex]) {
+    const split = (...items: Uint8Array[]) => splitWitness(end ? [...items, end] : items)
+    assert.deepEqual(split(a), { stack: [a], annex: end })
+    assert.deepEqual(split(a, b), { stack: [], scriptPath: { script: a, controlBlock: b }, annex: end })
+    const scriptPath = { script: c, controlBlock: d }
+    assert.deepEqual(split(a, b, c, d), { stack: [a, b], scriptPath, annex: end })
+  }
+  // Alone it is no annex.
+  assert.deepEqual(splitWitness([annex]), { stack: [annex], annex: undefined })
+})
+
+test('a control block has 33 bytes, and 32 more for each of at most 128 hashes', () => {
+  const sizes = Array.from({ length: 33 + 32 * 130 }, (_, length) => length).filter(isControlBlockSize)
+  assert.deepEqual(
+    sizes,
+    Array.from({ length: 129 }, (_, hashes) => 33 + 32 * hashes),
+  )
 })

@@ -222,8 +222,9 @@ test('a malformed check is a bug, which throws', async () => {
     { transaction: transaction.bytes, spentOutputs: spentOutputs.subarray(43) },
     { transaction: transaction.bytes, spentOutputs: spentOutputs.subarray(1) },
   ]
-  for (const each of malformed) {
-    assert.throws(() => verifyChecks([each]))
-    await assert.rejects(new InlineCheckPool().verify([each]))
+  const messages = [/holds no transaction/, /1 spent outputs given for 2/, /malformed/]
+  for (const [i, each] of malformed.entries()) {
+    assert.throws(() => verifyChecks([each]), messages[i])
+    await assert.rejects(new InlineCheckPool().verify([each]), messages[i])
   }
 })
