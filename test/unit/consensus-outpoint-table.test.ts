@@ -68,7 +68,7 @@ test('records are found through insertions and removals in any order', () => {
   const integer = seededIntegers(1)
   const table = new OutpointTable(RECORD_BYTES, SALT)
   const model = new Map<number, number>()
-  for (let step = 0; step < 1_000; step++) {
+  for (let step = 0; step < 400; step++) {
     const n = integer(100)
     const key = outpoint(n)
     // As full as an index of 64 slots gets, so that keys displace each other.
@@ -85,7 +85,7 @@ test('records are found through insertions and removals in any order', () => {
       assert.equal(removed, model.delete(n))
     }
     assert.equal(table.size, model.size)
-    for (let other = 0; other < 100; other++) {
+    for (let other = step % 3; other < 100; other += 3) {
       const record = table.find(outpoint(other))
       assert.equal(table.findKey(Uint8Array.of(9, ...packed(outpoint(other))), 1), record)
       assert.equal(record < 0 ? undefined : valueAt(table, record), model.get(other))
