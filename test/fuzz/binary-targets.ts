@@ -254,7 +254,7 @@ const decoders: readonly Pick<Target, 'name' | 'examples' | 'run' | 'bound'>[] =
       encodeChecks([{ flags: 0, transaction: payment.bytes, spentOutputs: bytes32(1) }]),
       encodeChecks([]),
     ],
-    bound: linear(500, 14),
+    bound: linear(500, 24),
     run: (input) => refuses(DecodeError, () => assert.deepEqual(encodeChecks(decodeChecks(input)), input)),
   },
 ]
