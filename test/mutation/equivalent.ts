@@ -384,4 +384,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ['!hash -> true'],
     why: 'Only faster: the hash is made again.',
   },
+  {
+    file: 'src/consensus/coin-table.ts',
+    code: 'if (found < 0 && this.base.read(prevout, passing, 0))',
+    changes: ['0 -> 1 #2', '0 -> -1 #2'],
+    why: 'Only whether there is a coin is asked for.',
+  },
 ]

@@ -143,17 +143,21 @@ test('a forged signature fails the checks that connecting asks for', () => {
   assert.equal(validated([theft]), 'invalid schnorr-sig')
 })
 
-test('transactions verified before need no check', () => {
+test('transactions verified before need no check, the others are checked in the order of the block', () => {
   const known = miner.pay([mature], other.scriptPubKey, 1000)
   const fresh = miner.pay([older], other.scriptPubKey, 1000)
   const { block } = chain.mineBlock(base, [known, fresh])
-  const overlay = new CoinsOverlay(coins, TEST_SALT)
-  const connected = connectBlock(block, overlay, chain.contextAfter(base), (tx) => tx.wtxid === known.wtxid)
-  assert.ok(connected.ok)
+  const checked = (isVerified?: (tx: Transaction) => boolean): Uint8Array[] => {
+    const overlay = new CoinsOverlay(coins, TEST_SALT)
+    const connected = connectBlock(block, overlay, chain.contextAfter(base), isVerified)
+    assert.ok(connected.ok)
+    return connected.value.checks.map(({ transaction }) => transaction)
+  }
   assert.deepEqual(
-    connected.value.checks.map(({ transaction }) => transaction),
+    checked((tx) => tx.wtxid === known.wtxid),
     [fresh.bytes],
   )
+  assert.deepEqual(checked(), [known.bytes, fresh.bytes])
 })
 
 test('the rules about inputs serve a transaction outside a block', () => {
