@@ -390,4 +390,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ['0 -> 1 #2', '0 -> -1 #2'],
     why: 'Only whether there is a coin is asked for.',
   },
+  {
+    file: 'src/consensus/snapshot.ts',
+    code: 'for (let i = 35; i >= 32; i--) {',
+    changes: ['32 -> 31'],
+    why: 'The byte before the index, of the txid, was compared above and is equal.',
+  },
 ]
