@@ -396,4 +396,14 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ['32 -> 31'],
     why: 'The byte before the index, of the txid, was compared above and is equal.',
   },
+  {
+    file: 'src/script/opcodes.ts',
+    code: 'if (at >= script.length) return false',
+    changes: [
+      'at >= script.length -> at > script.length',
+      'at >= script.length -> false',
+      'return false -> (nothing)',
+    ],
+    why: 'An opcode behind the end fits no script: the last check says no as well.',
+  },
 ]
