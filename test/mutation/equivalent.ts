@@ -102,7 +102,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     file: 'src/script/script-number.ts',
     code: 'if (value < 0) bytes[length - 1] |= 0x80',
-    changes: ['value < 0 -> value <= 0'],
+    changes: ['value < 0 -> value <= 0', '0 -> 1'],
     why: 'Zero has no byte to set.',
   },
   {
