@@ -3,6 +3,7 @@
  * stacks, nested conditions, many tiny inputs, many witness items, many outputs. Made before the clock runs.
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
+import { WEIGHT_PER_SIGNATURE } from '../../src/consensus/checks.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import { concatBytes, EMPTY } from '../../src/primitives/bytes.ts'
@@ -74,14 +75,20 @@ function repeatedSignature(): WorstBlock {
   return oneInput('signature-repeated', script, (sign) => [sign(script, annex), PUBLIC_KEY], annex)
 }
 
-/** As many signatures of their own as there is room for: 64 bytes each, and at most 1,000 on an input's stack. */
+/** As many signatures of their own as a block may hold, at most 1,000 on an input's stack, and what is left of the weight in hashing. */
 function distinctSignatures(): WorstBlock {
-  const inputs = Math.ceil(WITNESS_BYTES / (990 * 67))
-  const perInput = Math.floor((WITNESS_BYTES / inputs - 300) / 67)
-  const script = repeat([OP_TUCK, OP_CHECKSIGVERIFY], perInput, [])
+  const signatures = Math.floor(LIGHT.weightLimit / WEIGHT_PER_SIGNATURE)
+  const inputs = Math.ceil(signatures / 990)
+  const perInput = Math.floor(signatures / inputs)
+  const hashes = Math.floor((WITNESS_BYTES / inputs - 900 - perInput * 67) / 3)
+  const script = concatBytes(
+    repeat([OP_TUCK, OP_CHECKSIGVERIFY], perInput, [OP_DROP]),
+    repeat([OP_DUP, OP_HASH256, OP_DROP], hashes, []),
+  )
   return leafInputs('signatures', script, inputs, (sighashes, index, leafHash) => {
     const message = sighashes.sighash(index, 0, undefined, { leafHash, codeSeparatorPosition: 0xffffffff })
     return [
+      new Uint8Array(520).fill(1),
       ...Array.from({ length: perInput }, (_, i) =>
         schnorr.sign(
           message as Uint8Array,

@@ -26,6 +26,23 @@ import { MAX_MONEY, type NetworkParams } from './params.ts'
 const FORBIDDEN_SIZE = 64
 
 /**
+ * Weight units of the limit for each signature that a block may hold. BIP342's budget of 50 allows a block whose signatures take a plain
+ * verifier more than a tenth of the block spacing; scripts in use take 99 at least, an item of 65 and the push of a key.
+ */
+export const WEIGHT_PER_SIGNATURE = 80
+
+/**
+ * Witness items that can be a signature by their length (BIP341): 64 bytes, or 65 with a hash type. No transaction has more signatures to
+ * verify, since no opcode makes elements of these lengths, and a script can't hold a signature of itself.
+ */
+export function signatureItems(tx: Transaction): number {
+  let count = 0
+  for (const { witness } of tx.inputs)
+    for (const { length } of witness) if (length === 64 || length === 65) count++
+  return count
+}
+
+/**
  * Checks a transaction by itself, in or out of a block. Looks only at what its txid commits to, never at its witness, so that a
  * rejection holds for every transaction of that txid.
  */
@@ -129,6 +146,12 @@ export function checkBlock(block: Block, params: NetworkParams): Result<void> {
 
   if (block.weight > params.weightLimit)
     return invalid('bad-blk-weight', `The block weighs ${block.weight}; ${params.weightLimit} are allowed.`)
+  const signatures = transactions.reduce((sum, tx) => sum + signatureItems(tx), 0)
+  if (signatures * WEIGHT_PER_SIGNATURE > params.weightLimit)
+    return invalid(
+      'bad-blk-signatures',
+      `The witnesses hold ${signatures} items of a signature's length; ${Math.floor(params.weightLimit / WEIGHT_PER_SIGNATURE)} are allowed.`,
+    )
   if (others.some((tx) => tx.isCoinbase))
     return invalid('bad-cb-multiple', 'The block has more than one coinbase.')
   for (const tx of transactions) {

@@ -2,6 +2,7 @@
  * What this node relays and mines beyond what consensus allows: Bitcoin Core's standardness and limits, as far as they apply to
  * a chain of P2TR outputs. Everything here may differ between nodes. Pure.
  */
+import { signatureItems, WEIGHT_PER_SIGNATURE } from '../consensus/checks.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { notNow, OK, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -35,7 +36,7 @@ const MAX_STACK_ITEM_BYTES = 80
 /**
  * Checks the form of a transaction that passed `checkTransaction` (Core's `IsStandardTx`). Rejects, as `not-now`: `version` other
  * than 1 or 2 (3 asks for rules of relay, BIP431, that this node doesn't follow), `tx-size`, `tx-size-small`, `dust`,
- * `multi-op-return`, and as `bad-witness-nonstandard` an annex, which has no meaning yet, and what would make a tapscript's
+ * `multi-op-return`, `tx-signatures`, and as `bad-witness-nonstandard` an annex, which has no meaning yet, and what would make a tapscript's
  * witness a store of data (Core's `IsWitnessStandard`).
  */
 export function checkStandard(tx: Transaction, params: NetworkParams): Result<void> {
@@ -53,6 +54,13 @@ export function checkStandard(tx: Transaction, params: NetworkParams): Result<vo
       return notNow('dust', `An output of ${value} satoshis costs more to spend than it holds.`)
   }
   if (nullData > 1) return notNow('multi-op-return', 'The transaction has more than one OP_RETURN output.')
+  // So that no choice of transactions makes a block with too many.
+  const signatures = signatureItems(tx)
+  if (signatures * WEIGHT_PER_SIGNATURE > tx.weight)
+    return notNow(
+      'tx-signatures',
+      `The transaction holds ${signatures} signatures, too many for its ${tx.weight} weight units.`,
+    )
   for (const { witness } of tx.inputs) {
     const standard = checkWitness(witness)
     if (!standard.ok) return standard

@@ -9,6 +9,7 @@ import type { TestBlock } from '../support/chain-builder.ts'
 import { QUICK } from '../support/chain-nodes.ts'
 import { signKeyPath } from '../support/transactions.ts'
 import { editCoinbase, flipped, type InputChange, repetitions, withInput } from './edits.ts'
+import { judge } from './leaf-spends.ts'
 import type { RuleId } from './rules.ts'
 import { nullData, type Scenario, type ScenarioWriter } from './scenario.ts'
 
@@ -173,6 +174,23 @@ export const bodyScenarios: readonly Scenario[] = [
       s.accept(weighing(weightLimit), 'bad-blk-weight')
       s.reject(weighing(weightLimit + 4), 'bad-blk-weight')
       s.accept(weighing(weightLimit - 1), 'bad-blk-weight')
+    },
+  },
+  {
+    name: 'as many items of the length of signatures as the weight limit allows, and one more',
+    params: NARROW,
+    write: (s) => {
+      s.fund(12)
+      const most = NARROW.weightLimit / 80
+      // An OP_SUCCESS looks at none of them.
+      const items = (count: number, bytes: number) => ({
+        asm: '0x50',
+        stack: () => new Array<Uint8Array>(count).fill(new Uint8Array(bytes)),
+      })
+      judge(s, 'bad-blk-signatures', {
+        keep: [items(most, 64), items(most, 65), items(most + 4, 63), items(most + 2, 66)],
+        break: [items(most + 1, 64), items(most + 1, 65)],
+      })
     },
   },
   {
