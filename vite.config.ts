@@ -93,6 +93,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1000,
   },
   plugins: [workersWithPage(), nodePreloaded(), gossipsubWithoutMetrics()],
+  // Found before the first visit, which would be reloaded otherwise: what the workers and the later views import.
+  optimizeDeps: { entries: ['index.html', 'views/*.ts', '../src/*/*.worker.ts'] },
   server: {
     // The sources lie beside the root, in src/.
     fs: { allow: [project] },

@@ -11,6 +11,7 @@ import {
   strippedParts,
 } from '../primitives/hasher.ts'
 import { selfTest } from './hash-self-test.ts'
+import { fetchKernel, kernelExports } from './kernel-file.ts'
 
 /** What the module exports to us; addresses are offsets into its memory. */
 interface KernelExports {
@@ -33,15 +34,14 @@ interface KernelExports {
 
 /** Makes this thread hash with the kernel. Rejects with an Error that says why it can't be used; the plain hasher then stays. */
 export async function installHashKernel(): Promise<void> {
-  const response = await fetch(new URL('../../kernels/build/sha256.wasm', import.meta.url))
-  if (!response.ok) throw new Error(`its file was not found, status ${response.status}`)
-  installHasher(await openHashKernel(await response.arrayBuffer()))
+  installHasher(
+    await openHashKernel(await fetchKernel(new URL('../../kernels/build/sha256.wasm', import.meta.url))),
+  )
 }
 
 /** The kernel of a compiled module, tested. Rejects as `installHashKernel` does, also where the browser has no SIMD. */
 export async function openHashKernel(module: BufferSource): Promise<Hasher> {
-  const { instance } = await WebAssembly.instantiate(module)
-  const kernel = new WasmHasher(instance.exports as unknown as KernelExports)
+  const kernel = new WasmHasher(await kernelExports<KernelExports>(module))
   selfTest(kernel)
   return kernel
 }

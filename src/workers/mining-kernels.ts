@@ -5,6 +5,7 @@
 import { type DeferredMiningKernel, type MiningKernel, NONCES } from '../mining/kernel.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { equalBytes } from '../primitives/bytes.ts'
+import { fetchKernel, kernelExports } from './kernel-file.ts'
 
 /** A kernel, and what people are told of it. */
 export interface LoadedMiningKernel<Kernel = MiningKernel> {
@@ -44,7 +45,7 @@ export async function loadMiningKernel(): Promise<LoadedMiningKernel> {
   })
   for (const { name, url } of MODULES) {
     try {
-      return loaded(name, await openMiningKernel(await fetchFile(url)))
+      return loaded(name, await openMiningKernel(await fetchKernel(url)))
     } catch (error) {
       faults.push(`The mining kernel in ${name} can't be used (${(error as Error).message}).`)
     }
@@ -54,26 +55,14 @@ export async function loadMiningKernel(): Promise<LoadedMiningKernel> {
 
 /** The kernel of a compiled module. Rejects where the module can't be compiled, or finds other nonces than the plain kernel. */
 export async function openMiningKernel(module: BufferSource): Promise<MiningKernel> {
-  const kernel = new WasmMiningKernel(new HeaderWords(await instantiate(module)))
+  const kernel = new WasmMiningKernel(new HeaderWords(await kernelExports<KernelExports>(module)))
   await testMiningKernel(kernel)
   return kernel
 }
 
 /** What kernels take from a header, fetched for a kernel that isn't in WebAssembly. */
 export async function loadHeaderWords(): Promise<HeaderWords> {
-  return new HeaderWords(await instantiate(await fetchFile(MODULES[1].url)))
-}
-
-/** The content of a kernel's file. Rejects with the status that the server gave. */
-export async function fetchFile(url: URL): Promise<ArrayBuffer> {
-  const response = await fetch(url)
-  if (!response.ok) throw new Error(`its file was not found, status ${response.status}`)
-  return await response.arrayBuffer()
-}
-
-async function instantiate(module: BufferSource): Promise<KernelExports> {
-  const { instance } = await WebAssembly.instantiate(module)
-  return instance.exports as unknown as KernelExports
+  return new HeaderWords(await kernelExports<KernelExports>(await fetchKernel(MODULES[1].url)))
 }
 
 /** What is computed once for a header, in the memory of a module. */

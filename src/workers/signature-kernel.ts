@@ -3,6 +3,7 @@
  * `verifySchnorr` in every case: a tab whose kernel differs leaves the network. Check workers; synchronous once it is loaded.
  */
 import type { SignatureCheck, SignatureKernel } from '../script/schnorr.ts'
+import { fetchKernel, kernelExports } from './kernel-file.ts'
 import { selfTest } from './signature-self-test.ts'
 
 /** What the module exports to us; addresses are offsets into its memory. */
@@ -19,15 +20,14 @@ interface KernelExports {
 
 /** Fetches the kernel and tests it. Rejects with an Error that says what is wrong when it can't be used. */
 export async function loadSignatureKernel(): Promise<SignatureKernel> {
-  const response = await fetch(new URL('../../kernels/build/secp256k1.wasm', import.meta.url))
-  if (!response.ok) throw new Error(`its file was not found, status ${response.status}`)
-  return await openSignatureKernel(await response.arrayBuffer())
+  return await openSignatureKernel(
+    await fetchKernel(new URL('../../kernels/build/secp256k1.wasm', import.meta.url)),
+  )
 }
 
 /** The kernel of a compiled module, tested. Rejects as `loadSignatureKernel` does. */
 export async function openSignatureKernel(module: BufferSource): Promise<SignatureKernel> {
-  const { instance } = await WebAssembly.instantiate(module)
-  const kernel = new WasmSignatureKernel(instance.exports as unknown as KernelExports)
+  const kernel = new WasmSignatureKernel(await kernelExports<KernelExports>(module))
   selfTest(kernel)
   return kernel
 }

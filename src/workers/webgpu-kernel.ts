@@ -4,8 +4,8 @@
  */
 import { type DeferredMiningKernel, NONCES } from '../mining/kernel.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
+import { fetchKernel } from './kernel-file.ts'
 import {
-  fetchFile,
   type HeaderWords,
   highestWord,
   type LoadedMiningKernel,
@@ -50,7 +50,7 @@ class WebGpuMiningKernel implements DeferredMiningKernel {
   static async open(): Promise<WebGpuMiningKernel> {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter) throw new Error('this browser offers none for computing')
-    const code = new TextDecoder().decode(await fetchFile(SHADER))
+    const code = new TextDecoder().decode(await fetchKernel(SHADER))
     const headerWords = await loadHeaderWords()
     const device = await adapter.requestDevice()
     const module = device.createShaderModule({ code })
