@@ -80,7 +80,9 @@ test(
 
     // On another computer the words bring the coins back.
     await visit(her, 'Wallet')
-    const balance = await textOf(her.getByTestId('spendable'))
+    const spendable = her.getByTestId('spendable')
+    await see(spendable, /\d/)
+    const balance = await textOf(spendable)
     const { page: elsewhere } = await world.open('Ada elsewhere')
     await press(elsewhere, 'link', 'Restore one')
     await elsewhere.getByRole('textbox', { name: 'Seed words' }).fill(`${words} zoo`)
