@@ -18,7 +18,7 @@ interface Kernel {
 }
 
 const KERNELS: readonly Kernel[] = [
-  { folder: 'secp256k1', shared: ['sha256'], output: 'secp256k1.wasm' },
+  { folder: 'secp256k1', shared: ['sha256'], output: 'secp256k1.wasm', options: ['--enable', 'simd'] },
   { folder: 'sha256', output: 'sha256.wasm', options: ['--enable', 'simd'] },
   {
     folder: 'mining',

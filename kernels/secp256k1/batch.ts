@@ -127,7 +127,7 @@ function lift(index: u32): bool {
   const r = terms.pointOf(index * TERMS)
   const key = r + AFFINE_SIZE
   if (!scalar.fromBytes(s, sOf(index))) return false
-  if (!group.lift(key, keys + index * 32) || !group.lift(r, rs + index * 32)) return false
+  if (!group.liftTwo(key, keys + index * 32, r, rs + index * 32)) return false
   group.multiplyLambda(key + AFFINE_SIZE, key)
   return true
 }

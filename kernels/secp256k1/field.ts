@@ -271,12 +271,6 @@ function foldTop(r: Field, low: u64, high: u64, t9: u64, t0: u64, t1: u64, t2: u
   store<u32>(r, u32((carry >> 26) + t2), 8)
 }
 
-/** r = a^(2^count), count at least 1. */
-function squareTimes(r: Field, a: Field, count: i32): void {
-  square(r, a)
-  for (let i = 1; i < count; i++) square(r, r)
-}
-
 // What follows works on two limbs at a time, which never carry into each other.
 
 /** r += a: magnitudes add up. */
@@ -460,43 +454,3 @@ export function invert(r: Field, a: Field): void {
   normalize(r)
   invertNormal(r)
 }
-
-// Powers of an element whose exponents are 2^k − 1: k is in the names.
-const base = memory.data(40)
-const x2 = memory.data(40)
-const x3 = memory.data(40)
-const x22 = memory.data(40)
-const x44 = memory.data(40)
-const x88 = memory.data(40)
-const power = memory.data(40)
-
-/** r = a square root of a, a^((p + 1) / 4), for a magnitude up to 8. False where a has none. */
-export function squareRoot(r: Field, a: Field): bool {
-  copy(base, a)
-  square(x2, base)
-  multiply(x2, x2, base)
-  square(x3, x2)
-  multiply(x3, x3, base)
-  raise(power, x3, 3, x3) // 6
-  raise(power, power, 3, x3) // 9
-  raise(power, power, 2, x2) // 11
-  raise(x22, power, 11, power)
-  raise(x44, x22, 22, x22)
-  raise(x88, x44, 44, x44)
-  raise(power, x88, 88, x88) // 176
-  raise(power, power, 44, x44) // 220
-  raise(power, power, 3, x3) // 223
-  raise(power, power, 23, x22)
-  raise(power, power, 6, x2)
-  squareTimes(r, power, 2)
-  square(power, r)
-  return areEqual(power, base)
-}
-
-/** r = a^(2^count)·b, which lengthens the exponent of a by that of b; r may be either. */
-function raise(r: Field, a: Field, count: i32, b: Field): void {
-  squareTimes(scratch, a, count)
-  multiply(r, scratch, b)
-}
-
-const scratch = memory.data(40)

@@ -5,6 +5,7 @@
  */
 import * as field from './field'
 import { FIELD_SIZE, Field } from './field'
+import { multiplyTwo, squareRoots, squareTwo } from './field-pairs'
 
 /** Address of an affine point. */
 export type Affine = usize
@@ -37,9 +38,12 @@ const h = memory.data(FIELD_SIZE)
 const h2 = memory.data(FIELD_SIZE)
 const h3 = memory.data(FIELD_SIZE)
 const i = memory.data(FIELD_SIZE)
+const i2 = memory.data(FIELD_SIZE)
 const u = memory.data(FIELD_SIZE)
 const zz = memory.data(FIELD_SIZE)
 const az = memory.data(FIELD_SIZE)
+/** The second point that lifting one by itself takes. */
+const other = memory.data(80)
 
 export function isInfinity(a: Jacobian): bool {
   return load<u32>(a, INFINITY) !== 0
@@ -73,10 +77,8 @@ export function fromAffine(r: Jacobian, a: Affine): void {
 
 /** r = (a.x·z², a.y·z³), which is a on the curve scaled by z; r may be a. */
 export function rescale(r: Affine, a: Affine, z: Field): void {
-  field.square(zz, z)
-  field.multiply(r, a, zz)
-  field.multiply(zz, zz, z)
-  field.multiply(r + Y, a + Y, zz)
+  multiplyTwo(zz, z, z, s, a + Y, z)
+  multiplyTwo(r, a, zz, r + Y, s, zz)
 }
 
 /** r = λ·a: the endomorphism. */
@@ -114,20 +116,36 @@ export function hasEvenY(a: Jacobian): bool {
   return !field.isOdd(zz)
 }
 
-/** r = the point of even y with this x, given as 32 bytes (lift_x of BIP340). False where there is none. */
-export function lift(r: Affine, bytes: usize): bool {
-  if (!field.fromBytes(r, bytes)) return false
-  field.square(t, r)
-  field.multiply(t, t, r)
-  field.setSmall(s, 7)
-  field.add(t, s)
-  if (!field.squareRoot(r + Y, t)) return false
-  field.normalize(r + Y)
-  if (field.isOdd(r + Y)) {
-    field.negate(r + Y, r + Y, 1)
-    field.normalizeWeak(r + Y)
-  }
+/** r and s = the points of even y with these x, given as 32 bytes (lift_x of BIP340). False where either has none. */
+export function liftTwo(r: Affine, rx: usize, s: Affine, sx: usize): bool {
+  if (!field.fromBytes(r, rx) || !field.fromBytes(s, sx)) return false
+  curve(t, r)
+  curve(u, s)
+  if (!squareRoots(r + Y, t, s + Y, u)) return false
+  makeEven(r + Y)
+  makeEven(s + Y)
   return true
+}
+
+/** The same for one point. */
+export function lift(r: Affine, bytes: usize): bool {
+  return liftTwo(r, bytes, other, bytes)
+}
+
+/** r = x³ + 7. */
+export function curve(r: Field, x: Field): void {
+  field.square(r, x)
+  field.multiply(r, r, x)
+  field.setSmall(zz, 7)
+  field.add(r, zz)
+}
+
+/** Replaces a y by that of the opposite point where it is odd. */
+function makeEven(y: Field): void {
+  field.normalize(y)
+  if (!field.isOdd(y)) return
+  field.negate(y, y, 1)
+  field.normalizeWeak(y)
 }
 
 /** r = 2a. No point has order 2, so that only infinity doubles to infinity. */
@@ -137,17 +155,14 @@ export function double(r: Jacobian, a: Jacobian): void {
     return
   }
   setFinite(r)
-  field.multiply(r + Z, a + Z, a + Y)
-  field.square(s, a + Y)
-  field.square(h, a)
+  squareTwo(s, a + Y, h, a)
   field.scale(h, 3)
   field.halve(h) // 3/2·x², magnitude 2
   field.negate(t, s, 1)
-  field.multiply(t, t, a) // −x·y²
-  field.square(r, h)
+  multiplyTwo(r + Z, a + Z, a + Y, t, t, a) // −x·y²
+  squareTwo(r, h, s, s)
   field.add(r, t)
   field.add(r, t) // x' = h² − 2x·y², magnitude 3
-  field.square(s, s)
   field.add(t, r)
   field.multiply(r + Y, t, h)
   field.add(r + Y, s)
@@ -162,10 +177,7 @@ export function addAffine(r: Jacobian, a: Jacobian, b: Affine, ratio: Field): vo
     fromAffine(r, b)
     return
   }
-  field.square(zz, a + Z)
-  field.multiply(u, b, zz)
-  field.multiply(s, b + Y, zz)
-  field.multiply(s, s, a + Z)
+  scalePoint(b, a + Z)
   if (!prepareSum(a, a + Y)) {
     addSameX(r, a)
     return
@@ -184,10 +196,7 @@ export function addScaled(r: Jacobian, a: Jacobian, b: Affine, inverseZ: Field):
     return
   }
   field.multiply(az, a + Z, inverseZ)
-  field.square(zz, az)
-  field.multiply(u, b, zz)
-  field.multiply(s, b + Y, zz)
-  field.multiply(s, s, az)
+  scalePoint(b, az)
   if (!prepareSum(a, a + Y)) {
     addSameX(r, a)
     return
@@ -209,14 +218,10 @@ export function addJacobian(r: Jacobian, a: Jacobian, b: Jacobian): void {
     copyJacobian(r, a)
     return
   }
-  field.square(zz, b + Z)
-  field.multiply(ax, a, zz)
-  field.multiply(ay, a + Y, zz)
-  field.multiply(ay, ay, b + Z)
-  field.square(zz, a + Z)
-  field.multiply(u, b, zz)
-  field.multiply(s, b + Y, zz)
-  field.multiply(s, s, a + Z)
+  squareTwo(az, b + Z, zz, a + Z)
+  multiplyTwo(ax, a, az, u, b, zz)
+  multiplyTwo(ay, a + Y, az, s, b + Y, zz)
+  multiplyTwo(ay, ay, b + Z, s, s, a + Z)
   if (!prepareSum(ax, ay)) {
     addSameX(r, a)
     return
@@ -224,6 +229,12 @@ export function addJacobian(r: Jacobian, a: Jacobian, b: Jacobian): void {
   field.multiply(t, h, b + Z)
   field.multiply(r + Z, a + Z, t)
   finishSum(r, ax, ay)
+}
+
+/** (u, s) = b on the scale of z. */
+function scalePoint(b: Affine, z: Field): void {
+  multiplyTwo(zz, z, z, s, b + Y, z)
+  multiplyTwo(u, b, zz, s, s, zz)
 }
 
 /** With b as (u, s) on a's scale: h = u − x and i = y − s, of magnitude 6. Whether h isn't 0: the sum is the common case. */
@@ -244,16 +255,14 @@ function addSameX(r: Jacobian, a: Jacobian): void {
 /** x and y of the sum; r's z has been written, r's x and y may be the operands. */
 function finishSum(r: Jacobian, x: Field, y: Field): void {
   setFinite(r)
-  field.square(h2, h)
+  squareTwo(h2, h, i2, i)
   field.negate(h2, h2, 1)
-  field.multiply(h3, h2, h) // −h³
-  field.multiply(t, x, h2) // −x·h²
-  field.square(r, i)
+  multiplyTwo(h3, h2, h, t, x, h2) // −h³ and −x·h²
+  field.copy(r, i2)
   field.add(r, h3)
   field.add(r, t)
   field.add(r, t) // x' = i² − h³ − 2x·h², magnitude 4
   field.add(t, r)
-  field.multiply(h3, h3, y)
-  field.multiply(r + Y, t, i)
+  multiplyTwo(h3, h3, y, r + Y, t, i)
   field.add(r + Y, h3) // y' = i·(x' − x·h²) − y·h³, magnitude 2
 }

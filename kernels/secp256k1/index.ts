@@ -61,9 +61,13 @@ export {
   normalize as fieldNormalize,
   normalizeWeak as fieldNormalizeWeak,
   square as fieldSquare,
-  squareRoot as fieldSquareRoot,
   toBytes as fieldToBytes,
 } from './field'
+export {
+  multiplyTwo as fieldMultiplyTwo,
+  squareRoots as fieldSquareRoots,
+  squareTwoTimes as fieldSquareTwoTimes,
+} from './field-pairs'
 export {
   addAffine,
   addJacobian,
@@ -72,6 +76,7 @@ export {
   fromAffine,
   isInfinity,
   lift,
+  liftTwo,
   multiplyLambda,
   setInfinity,
   toAffine,

@@ -21,11 +21,13 @@ interface Arithmetic {
   fieldInvert(r: Address, a: Address): void
   fieldIsZero(a: Address): number
   fieldMultiply(r: Address, a: Address, b: Address): void
+  fieldMultiplyTwo(r: Address, a: Address, b: Address, s: Address, c: Address, d: Address): void
   fieldNegate(r: Address, a: Address, magnitude: number): void
   fieldNormalize(r: Address): void
   fieldNormalizeWeak(r: Address): void
   fieldSquare(r: Address, a: Address): void
-  fieldSquareRoot(r: Address, a: Address): number
+  fieldSquareRoots(r: Address, a: Address, s: Address, b: Address): number
+  fieldSquareTwoTimes(r: Address, a: Address, s: Address, b: Address, count: number): void
   fieldToBytes(bytes: Address, a: Address): void
   scalarAdd(r: Address, a: Address): void
   scalarFromBytes(r: Address, bytes: Address): number
@@ -38,6 +40,7 @@ interface Arithmetic {
   double(r: Address, a: Address): void
   isInfinity(a: Address): number
   lift(r: Address, bytes: Address): number
+  liftTwo(r: Address, a: Address, s: Address, b: Address): number
   setInfinity(r: Address): void
   toAffine(r: Address, a: Address): void
   multiplyLambda(r: Address, a: Address): void
@@ -58,7 +61,7 @@ const { instance } = await WebAssembly.instantiate(await kernelBytes('secp256k1'
 const kernel = instance.exports as unknown as Arithmetic
 const view = new DataView(kernel.memory.buffer)
 /** Room for operands: the kernel's buffer for messages. */
-const [A, B, C, R] = [0, 256, 512, 768].map((offset) => kernel.input() + offset)
+const [A, B, C, D, R] = [0, 256, 512, 768, 1024].map((offset) => kernel.input() + offset)
 
 const random = seededNumbers(340)
 const randomBelow = (bound: bigint): bigint => {
@@ -150,6 +153,49 @@ test('field: a result may overwrite its operands', () => {
   }
 })
 
+test('field: two products and two squares at once, for limbs up to magnitude 8', () => {
+  const assertElement = (at: Address, expected: bigint, what: string): void => {
+    assert.equal(valueAt(at) % P, expected % P, what)
+    assertMagnitude(at, 1, what)
+  }
+  for (const magnitude of [1, 2, 5, 8]) {
+    const all = [...limbsOf(magnitude, 300)]
+    for (const [i, a] of all.entries()) {
+      // The neighbours in a vector differ, and each has the largest limbs beside it once.
+      const d = all[(7 * i + 3) % all.length]
+      for (const [b, c] of [
+        [largestLimbs(8), all[(i + 1) % all.length]],
+        [all[(i + 2) % all.length], largestLimbs(8)],
+      ]) {
+        for (const [at, limbs] of [
+          [A, a],
+          [B, b],
+          [C, c],
+          [D, d],
+        ] as const)
+          setLimbs(at, limbs)
+        const [va, vb, vc, vd] = [A, B, C, D].map(valueAt)
+        kernel.fieldMultiplyTwo(R, A, B, R + 40, C, D)
+        assertElement(R, va * vb, `${a} times ${b}`)
+        assertElement(R + 40, vc * vd, `${c} times ${d}`)
+        kernel.fieldSquareTwoTimes(R, A, R + 40, C, 1)
+        assertElement(R, va ** 2n, `${a} squared`)
+        assertElement(R + 40, vc ** 2n, `${c} squared`)
+        kernel.fieldSquareTwoTimes(R, B, R + 40, D, 3)
+        assertElement(R, vb ** 8n, `${b} squared three times`)
+        assertElement(R + 40, vd ** 8n, `${d} squared three times`)
+        // Results in the place of the operands, the other pair's too.
+        kernel.fieldMultiplyTwo(C, A, B, A, C, D)
+        assertElement(C, va * vb, 'a product in the place of an operand')
+        assertElement(A, vc * vd, 'a product in the place of an operand')
+        kernel.fieldSquareTwoTimes(D, B, B, D, 1)
+        assertElement(D, vb ** 2n, 'a square in the place of an operand')
+        assertElement(B, vd ** 2n, 'a square in the place of an operand')
+      }
+    }
+  }
+})
+
 test('field: sums, negations and halves keep to the magnitudes they state', () => {
   for (const magnitude of [1, 2, 3, 4, 8, 15])
     for (const limbs of limbsOf(magnitude, 100)) {
@@ -231,13 +277,22 @@ test('field: inverses', () => {
   assert.equal((valueAt(R) * valueAt(A)) % P, 1n, 'of large limbs')
 })
 
-test('field: square roots', () => {
-  for (const value of [...EDGES, ...Array.from({ length: 60 }, () => randomBelow(P))]) {
-    setField(A, value)
-    const square = value === 0n || Point.Fp.eql(Point.Fp.pow(value, (P - 1n) / 2n), 1n)
-    assert.equal(kernel.fieldSquareRoot(R, A), Number(square), `has ${value} a root`)
-    if (square) assert.equal(valueAt(R) ** 2n % P, value)
-  }
+test('field: square roots, two at once: of both elements, or not', () => {
+  const isSquare = (value: bigint): boolean =>
+    value === 0n || Point.Fp.eql(Point.Fp.pow(value, (P - 1n) / 2n), 1n)
+  const values = [...EDGES, ...Array.from({ length: 60 }, () => randomBelow(P))]
+  const kinds = new Set<string>()
+  for (const [i, a] of values.entries())
+    for (const b of [values[(i + 1) % values.length], a]) {
+      setField(A, a)
+      setField(B, b)
+      kinds.add(`${isSquare(a)} ${isSquare(b)}`)
+      const both = isSquare(a) && isSquare(b)
+      assert.equal(kernel.fieldSquareRoots(R, A, R + 40, B), Number(both), `have ${a} and ${b} roots`)
+      if (isSquare(a)) assert.equal(valueAt(R) ** 2n % P, a)
+      if (isSquare(b)) assert.equal(valueAt(R + 40) ** 2n % P, b)
+    }
+  assert.equal(kinds.size, 4)
 })
 
 // Scalars.
@@ -407,6 +462,19 @@ test('group: x is lifted to its point of even y, or to none', () => {
     assert.equal(valueAt(R) % P, expected.multiply(LAMBDA).x)
   }
   assert.ok(found[0] > 30 && found[1] > 30)
+})
+
+test('group: of two x, each is lifted to its own point, or none is', () => {
+  const all = [1n, 2n, 5n, P, ...Array.from({ length: 40 }, () => randomBelow(P))]
+  for (const [i, x] of all.entries()) {
+    const other = all[(i + 1) % all.length]
+    setNumber(A, x)
+    setNumber(B, other)
+    const points = [liftX(x), liftX(other)]
+    assert.equal(kernel.liftTwo(R, A, R + 80, B), Number(!points.includes(undefined)), `${x} and ${other}`)
+    if (points.includes(undefined)) continue
+    for (const [at, point] of points.entries()) assert.equal(valueAt(R + 80 * at + 40) % P, point!.y)
+  }
 })
 
 function liftX(x: bigint): Point | undefined {
