@@ -59,7 +59,7 @@ export interface MiningEvent {
   readonly problem: string | undefined
 }
 
-/** A block that this tab mined and that its chain accepted. */
+/** A block that this tab mined and whose body its chain stored; the tip moves there next. */
 export interface MinedEvent {
   readonly hash: BlockHash
   readonly height: number

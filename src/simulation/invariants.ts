@@ -21,7 +21,7 @@ export async function checkInvariants(
   for (const node of nodes) {
     const { id, core, acknowledged } = node
     try {
-      acknowledged.check(core)
+      acknowledged.checkSettled(core)
       await time.complete(sameCoins(core, ledger))
       sameSnapshots(core, nodes[0].core)
       walletAgrees(core, ledger)

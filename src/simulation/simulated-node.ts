@@ -144,7 +144,8 @@ export class SimulatedNode {
     core.subscribe((event) => {
       // A dead tab tells nobody anything.
       if (this.life !== life) return
-      if (event.name === 'tip' || event.name === 'mined') this.acknowledged.block(event.detail.hash, core)
+      if (event.name === 'tip') this.acknowledged.tip(event.detail.hash)
+      if (event.name === 'mined') this.acknowledged.mined(event.detail.hash)
       this.options.onEvent?.(event)
     })
     await core.start()
