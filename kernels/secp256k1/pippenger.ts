@@ -2,10 +2,11 @@
  * Sums of many terms by Pippenger: scalars are cut into windows of 8 bits with digits from −128 to 128. In each window the points of the
  * same digit, up to the sign, share a bucket; the sum of the buckets, each as often as its digit says, takes two additions a
  * bucket. Within buckets, points are added in pairs without leaving affine coordinates: all pairs of a window share one
- * inversion (Montgomery's trick), which leaves 5 products and a square for each instead of 8 and 3.
+ * inversion (Montgomery's trick), which leaves 5 products and a square for each instead of 8 and 3, done for two pairs at once.
  */
 import * as field from './field'
-import { FIELD_SIZE } from './field'
+import { FIELD_SIZE, Field } from './field'
+import { multiplyTwo, squareTwo } from './field-pairs'
 import * as group from './group'
 import { AFFINE_SIZE, Affine, Jacobian } from './group'
 import * as terms from './terms'
@@ -30,7 +31,7 @@ const nexts = memory.data(129 * 4)
 
 /** Addresses of the two points of each pair; of the first twice where it is doubled. */
 const pairs = memory.data(3 * 512 * 8)
-/** What each pair divides by, and the product of those before it. */
+/** What each pair divides by, and the product of those before it at even positions, or at odd ones. */
 const divisors = memory.data(3 * 512 * 40)
 const prefixes = memory.data(3 * 512 * 40)
 
@@ -99,15 +100,43 @@ function countPairs(): u32 {
   return count
 }
 
+// One for the pairs at even positions, and one for those at odd ones.
 const product = memory.data(40)
+const oddProduct = memory.data(40)
 const inverse = memory.data(40)
+const oddInverse = memory.data(40)
+
+/** A point that is doubled to no use where the number of pairs is odd. */
+const filler = memory.data(80)
 
 /** Adds the points of every bucket in pairs, which halves their number. */
 function addPairs(): void {
+  let count = listPairs()
+  if (count & 1) {
+    notePair(count, filler, filler)
+    field.setSmall(divisors + count * FIELD_SIZE, 1)
+    count++
+  }
+  field.setSmall(product, 1)
+  field.setSmall(oddProduct, 1)
+  for (let i: u32 = 0; i < count; i += 2) {
+    const divisor = divisors + i * FIELD_SIZE
+    const prefix = prefixes + i * FIELD_SIZE
+    field.copy(prefix, product)
+    field.copy(prefix + FIELD_SIZE, oddProduct)
+    multiplyTwo(product, product, divisor, oddProduct, oddProduct, divisor + FIELD_SIZE)
+  }
+  field.multiply(inverse, product, oddProduct)
+  field.invert(inverse, inverse)
+  multiplyTwo(oddInverse, inverse, product, inverse, inverse, oddProduct)
+  for (; count > 0; count -= 2) addTwoPairs(count - 2)
+}
+
+/** Forms the pairs of every bucket and lists what will be left of it; returns how many pairs there are. */
+function listPairs(): u32 {
   let count: u32 = 0
   let from = list
   let to = list
-  field.setSmall(product, 1)
   for (let bucket: u32 = 1; bucket <= BUCKETS; bucket++) {
     const size = load<u32>(sizes + 4 * bucket)
     const start = to
@@ -125,8 +154,7 @@ function addPairs(): void {
     }
     store<u32>(sizes + 4 * bucket, u32(to - start) >> 2)
   }
-  field.invert(inverse, product)
-  while (count > 0) addPair(--count)
+  return count
 }
 
 /** Notes a pair, whose sum will take the place of its first point. False where the sum is infinity: both points vanish. */
@@ -142,48 +170,74 @@ function preparePair(index: u32, first: Affine, second: Affine): bool {
     if (field.isZero(divisor)) return false
     partner = first
   }
-  store<u32>(pairs + 8 * index, u32(first))
-  store<u32>(pairs + 8 * index, u32(partner), 4)
-  field.copy(prefixes + index * FIELD_SIZE, product)
-  field.multiply(product, product, divisor)
+  notePair(index, first, partner)
   return true
 }
 
-const slope = memory.data(40)
-const x = memory.data(40)
-
-/** Adds the last pair left; `inverse` is that of the product of all divisors up to it. */
-function addPair(index: u32): void {
-  const first: Affine = load<u32>(pairs + 8 * index)
-  const second: Affine = load<u32>(pairs + 8 * index, 4)
-  const y = first + FIELD_SIZE
-  if (first === second) {
-    field.square(slope, first)
-    field.scale(slope, 3)
-  } else {
-    field.negate(slope, y, 2)
-    field.add(slope, second + FIELD_SIZE)
-  }
-  field.multiply(x, inverse, prefixes + index * FIELD_SIZE)
-  field.multiply(inverse, inverse, divisors + index * FIELD_SIZE)
-  field.multiply(slope, slope, x)
-  // x = slope² − x1 − x2, y = slope·(x1 − x) − y1
-  field.copy(x, first)
-  field.add(x, second)
-  field.negate(x, x, 2)
-  field.square(difference, slope)
-  field.add(x, difference)
-  field.normalizeWeak(x)
-  field.negate(difference, x, 1)
-  field.add(difference, first)
-  field.copy(first, x)
-  field.multiply(x, slope, difference)
-  field.negate(y, y, 2)
-  field.add(y, x)
-  field.normalizeWeak(y)
+function notePair(index: u32, first: Affine, second: Affine): void {
+  store<u32>(pairs + 8 * index, u32(first))
+  store<u32>(pairs + 8 * index, u32(second), 4)
 }
 
-const difference = memory.data(40)
+const slope = memory.data(40)
+const oddSlope = memory.data(40)
+const x = memory.data(40)
+const oddX = memory.data(40)
+const y = memory.data(40)
+const oddY = memory.data(40)
+
+/** Adds the last two pairs left; the inverses are those of the products of all divisors up to theirs. */
+function addTwoPairs(index: u32): void {
+  const prefix = prefixes + index * FIELD_SIZE
+  const divisor = divisors + index * FIELD_SIZE
+  multiplyTwo(x, inverse, prefix, oddX, oddInverse, prefix + FIELD_SIZE)
+  multiplyTwo(inverse, inverse, divisor, oddInverse, oddInverse, divisor + FIELD_SIZE)
+  rise(slope, index)
+  rise(oddSlope, index + 1)
+  multiplyTwo(slope, slope, x, oddSlope, oddSlope, oddX)
+  squareTwo(x, slope, oddX, oddSlope)
+  setX(index, x, y)
+  setX(index + 1, oddX, oddY)
+  multiplyTwo(y, y, slope, oddY, oddY, oddSlope)
+  setY(index, y)
+  setY(index + 1, oddY)
+}
+
+/** r = what the slope of the pair is when divided by its divisor. */
+function rise(r: Field, index: u32): void {
+  const first: Affine = load<u32>(pairs + 8 * index)
+  const second: Affine = load<u32>(pairs + 8 * index, 4)
+  if (first === second) {
+    field.square(r, first)
+    field.scale(r, 3)
+  } else {
+    field.negate(r, first + FIELD_SIZE, 2)
+    field.add(r, second + FIELD_SIZE)
+  }
+}
+
+/** Gives the pair's sum its x = slope² − x1 − x2, and r = x1 − x, for the square of the slope, which is overwritten. */
+function setX(index: u32, square: Field, r: Field): void {
+  const first: Affine = load<u32>(pairs + 8 * index)
+  const second: Affine = load<u32>(pairs + 8 * index, 4)
+  field.copy(r, first)
+  field.add(first, second)
+  field.negate(first, first, 2)
+  field.add(first, square)
+  field.normalizeWeak(first)
+  field.negate(square, first, 1)
+  field.add(r, square)
+}
+
+/** Gives the pair's sum its y = slope·(x1 − x) − y1, for the product. */
+function setY(index: u32, product: Field): void {
+  const first: Affine = load<u32>(pairs + 8 * index)
+  const at = first + FIELD_SIZE
+  field.negate(at, at, 2)
+  field.add(at, product)
+  field.normalizeWeak(at)
+}
+
 const running = memory.data(128)
 const total = memory.data(128)
 
