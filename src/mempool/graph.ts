@@ -28,6 +28,10 @@ export class Entry implements MempoolEntry {
   readonly height: number
   /** Rises with every entry: the order of arrival, which breaks ties. */
   readonly order: number
+  /** The `hashKey` of its txid. */
+  readonly txidKey: string
+  /** The `hashKey` of its wtxid. */
+  readonly wtxidKey: string
   /** The outpoints that it spends, by `outpointHashKey`. */
   readonly spentKeys: readonly string[]
   anchorHeight: number
@@ -48,6 +52,8 @@ export class Entry implements MempoolEntry {
     this.height = facts.height
     this.anchorHeight = facts.anchorHeight
     this.order = order
+    this.txidKey = hashKey(facts.transaction.txidBytes)
+    this.wtxidKey = hashKey(facts.transaction.wtxidBytes)
     this.spentKeys = facts.transaction.inputs.map(({ prevout }) => outpointHashKey(prevout))
     this.ancestorFees = this.descendantFees = facts.fee
     this.ancestorWeight = this.descendantWeight = this.weight
@@ -55,9 +61,9 @@ export class Entry implements MempoolEntry {
 }
 
 export class MempoolGraph {
-  /** In order of arrival, by `hashKey` of the txid. */
+  /** In order of arrival, by `Entry.txidKey`. */
   private readonly byTxid = new Map<string, Entry>()
-  /** By `hashKey`. */
+  /** By `Entry.wtxidKey`. */
   private readonly byWtxid = new Map<string, Entry>()
   /** By `outpointHashKey`. */
   private readonly spenders = new Map<string, Entry>()
@@ -117,8 +123,8 @@ export class MempoolGraph {
       addTo(ancestor, 'descendant', entry, 1)
       addTo(entry, 'ancestor', ancestor, 1)
     }
-    this.byTxid.set(hashKey(transaction.txidBytes), entry)
-    this.byWtxid.set(hashKey(transaction.wtxidBytes), entry)
+    this.byTxid.set(entry.txidKey, entry)
+    this.byWtxid.set(entry.wtxidKey, entry)
     this.memory += memoryOf(transaction)
     return entry
   }
@@ -146,11 +152,10 @@ export class MempoolGraph {
   }
 
   private forget(entry: Entry): void {
-    const { transaction } = entry
-    this.byTxid.delete(hashKey(transaction.txidBytes))
-    this.byWtxid.delete(hashKey(transaction.wtxidBytes))
+    this.byTxid.delete(entry.txidKey)
+    this.byWtxid.delete(entry.wtxidKey)
     for (const key of entry.spentKeys) this.spenders.delete(key)
-    this.memory -= memoryOf(transaction)
+    this.memory -= memoryOf(entry.transaction)
   }
 }
 
@@ -181,6 +186,7 @@ export function parentsFirst(entries: Iterable<Entry>): Entry[] {
 
 function closure(start: Iterable<Entry>, direction: 'parents' | 'children'): Set<Entry> {
   const found = new Set(start)
+  if (found.size === 0) return found
   // A Set's iteration visits what is added on the way.
   for (const entry of found) for (const next of entry[direction]) found.add(next)
   return found

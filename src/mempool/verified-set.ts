@@ -8,7 +8,7 @@ import { hashKey } from './hash-key.ts'
 const MAX_ENTRIES = 65_536
 
 export class VerifiedSet {
-  /** In order of addition, by `hashKey`. */
+  /** In the order in which they were first added, by `hashKey`. */
   private readonly keys = new Set<string>()
 
   /** `wtxid`: 32 bytes, internal order. */
@@ -17,9 +17,7 @@ export class VerifiedSet {
   }
 
   add(wtxid: Uint8Array): void {
-    const key = hashKey(wtxid)
-    this.keys.delete(key)
-    this.keys.add(key)
+    this.keys.add(hashKey(wtxid))
     if (this.keys.size <= MAX_ENTRIES) return
     for (const oldest of this.keys) {
       this.keys.delete(oldest)
