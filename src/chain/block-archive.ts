@@ -20,28 +20,34 @@ const RECENT_BLOCK_BYTES = 16 * 1024 * 1024
 export class BlockArchive {
   private readonly store: ChainStore
   private readonly headers: HeaderTree
-  private readonly stored: (index: HeaderIndex) => void
+  private readonly held: (index: HeaderIndex) => void
   private readonly recent = new RecentBlocks(RECENT_BLOCK_BYTES)
-  /** Bodies that wait for their turn, or are being written. */
-  private readonly unstored = new Map<HeaderIndex, Block>()
-  private bodiesStored = 0
+  /** Bodies that wait for their turn, or are being written, in this order. */
+  private readonly unstored = new Map<HeaderIndex, { readonly block: Block; readonly order: number }>()
+  /** All that were ever taken in. */
+  private bodies = 0
   private headersSaved: number
   private turn: Promise<unknown> = Promise.resolve()
   private failure: unknown
 
-  /** `stored` is called for every body that has become durable, in the order of `put`. */
-  constructor(store: ChainStore, headers: HeaderTree, stored: (index: HeaderIndex) => void) {
+  /** `held` is called for every body that `put` takes in, before it is durable. */
+  constructor(store: ChainStore, headers: HeaderTree, held: (index: HeaderIndex) => void) {
     this.store = store
     this.headers = headers
-    this.stored = stored
+    this.held = held
     this.headersSaved = headers.size
     for (let index = 0; index < headers.size; index++)
-      this.bodiesStored = Math.max(this.bodiesStored, headers.bodyOrder(index))
+      this.bodies = Math.max(this.bodies, headers.bodyOrder(index))
   }
 
-  /** Whether the body is stored, or about to be. */
+  /** Whether the body is stored, or about to be: whatever a later write says of it is durable only after it. */
   holds(index: HeaderIndex): boolean {
     return this.headers.hasBody(index) || this.unstored.has(index)
+  }
+
+  /** As the how manieth of all bodies it was taken in, from 1; 0 where it isn't held. */
+  bodyOrder(index: HeaderIndex): number {
+    return this.unstored.get(index)?.order ?? this.headers.bodyOrder(index)
   }
 
   /** Whether so many new headers wait for the next write that they deserve one of their own. */
@@ -54,25 +60,27 @@ export class BlockArchive {
     return this.turn
   }
 
-  /** Stores a body that isn't held; those that wait at the same time are stored together. */
+  /**
+   * Takes in a body that isn't held, and resolves when it is durable; those that wait at the same time are stored together. It can be read
+   * at once, so that it is connected while it is being written.
+   */
   put({ index, block }: PlacedBlock): Promise<void> {
-    this.unstored.set(index, block)
-    return this.inTurn(async () => {
+    this.unstored.set(index, { block, order: ++this.bodies })
+    const stored = this.inTurn(async () => {
       // Written along with one before.
       if (!this.unstored.has(index)) return
       const waiting = [...this.unstored]
-      const bodies = waiting.map(([index, { bytes }]) => ({ index, bytes }))
-      const marks = bodies.map(({ index }, i) => ({ index, bodyOrder: this.bodiesStored + 1 + i }))
+      const bodies = waiting.map(([index, { block }]) => ({ index, bytes: block.bytes }))
+      const marks = waiting.map(([index, { order }]) => ({ index, bodyOrder: order }))
       try {
-        await this.writeNow({ bodies }, marks, ({ index }) => {
-          this.bodiesStored++
-          this.recent.add(index, this.unstored.get(index) as Block)
-          this.stored(index)
-        })
+        await this.writeNow({ bodies }, marks)
+        for (const [index, { block }] of waiting) this.recent.add(index, block)
       } finally {
         for (const [index] of waiting) this.unstored.delete(index)
       }
     })
+    this.held(index)
+    return stored
   }
 
   /** Writes a batch with all header pages that changed, and marks headers. */
@@ -89,7 +97,7 @@ export class BlockArchive {
 
   /** Undefined when the body isn't held. */
   async read(index: HeaderIndex): Promise<Block | undefined> {
-    const recent = this.recent.get(index)
+    const recent = this.unstored.get(index)?.block ?? this.recent.get(index)
     if (recent || !this.headers.hasBody(index)) return recent
     const [bytes] = await this.store.readBodies([index])
     if (!bytes) return undefined
@@ -122,11 +130,7 @@ export class BlockArchive {
     this.failure ??= reason
   }
 
-  private async writeNow(
-    batch: ChainBatch,
-    marks: readonly HeaderMark[],
-    marked?: (mark: HeaderMark) => void,
-  ): Promise<void> {
+  private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[]): Promise<void> {
     this.headersSaved = this.headers.size
     try {
       await this.store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
@@ -134,11 +138,7 @@ export class BlockArchive {
       this.stop(error)
       throw error
     }
-    // One by one: no header ever has its mark without the listener knowing, be it stored along with its parent.
-    for (const mark of marks) {
-      this.headers.apply([mark])
-      marked?.(mark)
-    }
+    this.headers.apply(marks)
   }
 
   private inTurn(run: () => Promise<void>): Promise<void> {

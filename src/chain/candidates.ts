@@ -1,30 +1,38 @@
 /**
- * The branches that could become the active chain: every body from genesis on is stored and none is known to be bad. Most work
+ * The branches that could become the active chain: every body from genesis on is held and none is known to be bad. Most work
  * first; on equal work the branch whose bodies were complete first, in this life of the tab or an earlier one. Thread: the brain.
  */
 import { type HeaderIndex, type HeaderTree, NO_HEADER } from './header-tree.ts'
 
+/** Which bodies are held, and in which order they came: `BlockArchive`. */
+interface Bodies {
+  holds(index: HeaderIndex): boolean
+  bodyOrder(index: HeaderIndex): number
+}
+
 export class Candidates {
   private readonly headers: HeaderTree
+  private readonly bodies: Bodies
   /** Ends of complete branches, in the order in which they were complete; their ancestors are left out. */
   private readonly ends = new Set<HeaderIndex>()
-  /** Stored bodies by their parent, where bodies are missing before them. */
+  /** Bodies held by their parent, where bodies are missing before them. */
   private readonly waiting = new Map<HeaderIndex, HeaderIndex[]>()
   private readonly incomplete = new Set<HeaderIndex>()
 
-  constructor(headers: HeaderTree) {
+  constructor(headers: HeaderTree, bodies: Bodies) {
     this.headers = headers
+    this.bodies = bodies
     for (let index = 1; index < headers.size; index++)
-      if (headers.hasBody(index) && !this.isComplete(headers.parent(index))) this.wait(index)
+      if (bodies.holds(index) && !this.isComplete(headers.parent(index))) this.wait(index)
     this.rebuild()
   }
 
-  /** Every body from genesis to this one is stored. */
+  /** Every body from genesis to this one is held. */
   isComplete(index: HeaderIndex): boolean {
-    return this.headers.hasBody(index) && !this.incomplete.has(index)
+    return this.bodies.holds(index) && !this.incomplete.has(index)
   }
 
-  /** Takes in a body that was just stored. */
+  /** Takes in a body that is held from now on. */
   add(index: HeaderIndex): void {
     if (!this.isComplete(this.headers.parent(index))) {
       this.wait(index)
@@ -62,20 +70,20 @@ export class Candidates {
 
   /** Finds all ends anew: after opening, and after marks of failure were set or taken back. */
   rebuild(): void {
-    const { headers } = this
+    const { headers, bodies } = this
     // Bodies arrive in any order: a branch is complete with the last of them.
     const completedAt = new Float64Array(headers.size)
     const ends = new Set<HeaderIndex>()
     for (let index = 0; index < headers.size; index++) {
       if (!this.isComplete(index) || headers.isInvalid(index)) continue
       const parent = headers.parent(index)
-      completedAt[index] = Math.max(headers.bodyOrder(index), parent === NO_HEADER ? 0 : completedAt[parent])
+      completedAt[index] = Math.max(bodies.bodyOrder(index), parent === NO_HEADER ? 0 : completedAt[parent])
       ends.delete(parent)
       ends.add(index)
     }
     this.ends.clear()
     const inOrder = (a: HeaderIndex, b: HeaderIndex): number =>
-      completedAt[a] - completedAt[b] || headers.bodyOrder(a) - headers.bodyOrder(b)
+      completedAt[a] - completedAt[b] || bodies.bodyOrder(a) - bodies.bodyOrder(b)
     for (const end of [...ends].sort(inOrder)) this.ends.add(end)
   }
 

@@ -135,7 +135,6 @@ export class Chain {
     this.headers = headers
     this.coinsCache = coins
     this.snapshots = snapshots
-    this.candidates = new Candidates(headers)
     this.active = []
     for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
     this.active.reverse()
@@ -145,6 +144,7 @@ export class Chain {
       this.candidates.add(index)
       this.wake()
     })
+    this.candidates = new Candidates(headers, this.archive)
   }
 
   /** Tip of the active chain: all of it connected. */
@@ -545,6 +545,8 @@ export class Chain {
 
   /** Stops writing; what is in memory and in the store stays readable. */
   private fail(error: unknown): void {
+    // Whatever waited for the write that failed fails with it.
+    if (error === this.failure) return
     // What isn't a failure of storage is a bug: told to whoever watches for unhandled rejections, too.
     if (!(error instanceof StorageError)) Promise.reject(error)
     if (this.failure) return

@@ -100,16 +100,23 @@ export class Move {
     }
     const { overlay } = await this.load(prevouts, isOwn)
     for (const { index, block, context, isVerified } of blocks) {
-      const result = connectBlock(block, overlay, context, isVerified)
+      const outcomes: Promise<CheckOutcome>[] = []
+      const startChecks = (checks: readonly TransactionCheck[]): void => {
+        outcomes.push(this.pool.verify(checks))
+      }
+      const result = connectBlock(block, overlay, context, startChecks, isVerified)
+      // Watched even where nobody waits for it: the block may be bad without it, or the move be dropped.
+      const outcome = firstFailure(outcomes)
+      outcome.catch(() => undefined)
       if (!result.ok) return (await this.verdict()) ?? { index, rejection: result }
+      if (outcomes.length > 0) this.watch({ index, block }, outcome)
       this.connected.push({ index, block })
       this.bytes += block.bytes.length
-      const { undo, checks } = result.value
+      const { undo } = result.value
       this.undo.push({ index, bytes: undo })
       const mentions = Mentions.of(block, undo, this.filterHeader)
       this.mentions.push({ index, bytes: mentions.encode() })
       this.filterHeader = mentions.filterHeader
-      this.startChecks({ index, block }, checks)
     }
     return undefined
   }
@@ -147,13 +154,11 @@ export class Move {
     return this.staged.overlay.changes()
   }
 
-  private startChecks({ index, block }: PlacedBlock, checks: readonly TransactionCheck[]): void {
-    if (checks.length === 0) return
+  /** Counts a block as unchecked until the outcome of its checks is known. */
+  private watch({ index, block }: PlacedBlock, outcome: Promise<CheckOutcome>): void {
     const { length } = block.bytes
     this.unchecked += length
-    const outcome = this.pool.verify(checks)
     this.checks.push({ index, outcome })
-    // The move may be dropped before anyone waits for it.
     outcome
       .then(({ ok }) => ok)
       .catch(() => false)
@@ -184,6 +189,12 @@ export class Move {
     }
     return this.staged
   }
+}
+
+/** The first failure in the order of the list. */
+async function firstFailure(outcomes: readonly Promise<CheckOutcome>[]): Promise<CheckOutcome> {
+  const all = await Promise.all(outcomes)
+  return all.find(({ ok }) => !ok) ?? { ok: true }
 }
 
 /** The outpoints at which a transaction makes coins. */

@@ -17,14 +17,16 @@ import { checkTxInputs, missingOrSpent, transactionCheck } from './tx-inputs.ts'
 export interface ConnectedBlock {
   /** The coins that the block spent, in input order, packed (`COIN_BYTES` each); the argument of `disconnectBlock`. */
   readonly undo: Uint8Array
-  /** Input checks of the transactions that weren't verified before, in block order. Nothing may be committed before they pass. */
-  readonly checks: readonly TransactionCheck[]
   readonly fees: Sats
 }
 
+/** Checks handed over at once: as many as make a batch for two inputs each, so that the first run while the rest of a block is connected. */
+const CHECKS_AT_ONCE = 256
+
 /**
  * Applies to `coins` a block that passed `checkBlock` and `contextualCheckBlock`. On rejection the overlay is left halfway: drop
- * it. `isVerified` says of which transactions all inputs were verified before, witness included (by wtxid): no check is made.
+ * it. `startChecks` takes the checks of all inputs, in block order and many at once: nothing may be committed before they pass.
+ * `isVerified` says of which transactions all inputs were verified before, witness included (by wtxid): no check is made.
  *
  * Every rejection is `invalid`: the header commits to the whole body, and the coins follow from the chain behind it.
  *
@@ -35,11 +37,12 @@ export function connectBlock(
   block: Block,
   coins: CoinsOverlay,
   context: BlockContext,
+  startChecks: (checks: readonly TransactionCheck[]) => void,
   isVerified: (tx: Transaction) => boolean = () => false,
 ): Result<ConnectedBlock> {
   const { transactions } = block
   const [coinbase] = transactions
-  const checks: TransactionCheck[] = []
+  let checks: TransactionCheck[] = []
   const undo = new SpentCoins(inputsOf(transactions))
   let fees = 0
 
@@ -60,8 +63,13 @@ export function connectBlock(
     if (fees > MAX_MONEY)
       return invalid('bad-txns-accumulated-fee-outofrange', 'The fees exceed all the money there can be.')
     if (!isVerified(tx)) checks.push(transactionCheck(tx, spent))
+    if (checks.length === CHECKS_AT_ONCE) {
+      startChecks(checks)
+      checks = []
+    }
     addOutputs(tx, coins, context.height)
   }
+  if (checks.length > 0) startChecks(checks)
 
   const allowed = subsidy(context.height, context.params) + fees
   const claimed = coinbase.outputs.reduce((sum, { value }) => sum + value, 0)
@@ -70,7 +78,7 @@ export function connectBlock(
       'bad-cb-amount',
       `The coinbase claims ${formatCoins(sats(claimed))} coins; subsidy and fees are ${formatCoins(sats(allowed))}.`,
     )
-  return accept({ undo: undo.bytes, checks, fees: sats(fees) })
+  return accept({ undo: undo.bytes, fees: sats(fees) })
 }
 
 /**

@@ -1,10 +1,11 @@
 /** What a transaction must satisfy towards the coins it spends, scripts aside. The mempool and `connectBlock` share it. Pure. */
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
+import { Writer } from '../primitives/codec.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
-import { packOutputs, type TransactionCheck } from '../script/input-check.ts'
+import type { TransactionCheck } from '../script/input-check.ts'
 import { CONSENSUS_SCRIPT_FLAGS, type ScriptFlags } from '../script/script-flags.ts'
-import { p2trScript } from '../script/taproot.ts'
+import { P2TR_OUTPUT_BYTES, writeP2trOutput } from '../script/taproot.ts'
 import type { BlockContext } from './block-context.ts'
 import type { Coin, CoinsView } from './coins.ts'
 import { sequenceLocksMet } from './locks.ts'
@@ -71,6 +72,7 @@ export function transactionCheck(
   spent: readonly Coin[],
   flags: ScriptFlags = CONSENSUS_SCRIPT_FLAGS,
 ): TransactionCheck {
-  const outputs = spent.map(({ value, outputKey }) => ({ value, scriptPubKey: p2trScript(outputKey) }))
-  return { transaction: tx.bytes, spentOutputs: packOutputs(outputs), flags }
+  const writer = new Writer(spent.length * P2TR_OUTPUT_BYTES)
+  for (const { value, outputKey } of spent) writeP2trOutput(writer, value, outputKey)
+  return { transaction: tx.bytes, spentOutputs: writer.finish(), flags }
 }

@@ -4,6 +4,7 @@
  */
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
+import type { Sats } from '../primitives/amount.ts'
 import { compareBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
 import { Writer } from '../primitives/codec.ts'
 import { taggedHash } from '../primitives/hashes.ts'
@@ -25,6 +26,14 @@ export function p2trScript(outputKey: Uint8Array): Uint8Array {
   script[1] = 32
   script.set(outputKey, 2)
   return script
+}
+
+/** Bytes of an output (CTxOut) that pays to an output key: value, CompactSize, script. */
+export const P2TR_OUTPUT_BYTES = 8 + 1 + P2TR_SCRIPT_BYTES
+
+/** Writes the output (CTxOut) that pays `value` to `outputKey`, 32 bytes x-only. */
+export function writeP2trOutput(writer: Writer, value: Sats, outputKey: Uint8Array): void {
+  writer.i64FromNumber(value).u8(P2TR_SCRIPT_BYTES).u8(OP_1).u8(32).put(outputKey)
 }
 
 /** Whether the script is P2TR: witness version 1 and a program of 32 bytes. */

@@ -4,7 +4,7 @@
  */
 import type { CheckFailure, CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
 import { CONSENSUS_SCRIPT_FLAGS } from '../script/script-flags.ts'
-import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
+import { P2TR_OUTPUT_BYTES } from '../script/taproot.ts'
 import { verifyChecks } from '../script/verify-input.ts'
 import { type CheckAnswer, type CheckMessage, type CheckRequest, encodeChecks } from './check-batch.ts'
 
@@ -30,8 +30,6 @@ const MIN_SHARE = 64
 const BATCHES_PER_THREAD = 2
 /** Bytes of a check for each of its signatures: half of a payment with two inputs and two outputs. */
 const BYTES_PER_SIGNATURE = 200
-/** Bytes of an output spent: value, length, script. */
-const SPENT_OUTPUT_BYTES = 8 + 1 + P2TR_SCRIPT_BYTES
 
 /** A list that somebody waits for. */
 interface Job {
@@ -224,7 +222,7 @@ export class ThreadedCheckPool implements CheckPool {
 /** How many signatures a check has, about: one an input, or more where its scripts are long. */
 function signaturesOf({ transaction, spentOutputs }: TransactionCheck): number {
   const bytes = transaction.length + spentOutputs.length
-  return Math.max(spentOutputs.length / SPENT_OUTPUT_BYTES, bytes / BYTES_PER_SIGNATURE)
+  return Math.max(spentOutputs.length / P2TR_OUTPUT_BYTES, bytes / BYTES_PER_SIGNATURE)
 }
 
 /** Whether it holds a block's checks: those have no rules of policy. */

@@ -32,6 +32,7 @@ import {
   type TxOutput,
   unsignedInput,
 } from '../../src/primitives/transaction.ts'
+import type { TransactionCheck } from '../../src/script/input-check.ts'
 import { verifyChecks } from '../../src/script/verify-input.ts'
 import { snapshotOf } from './snapshots.ts'
 import { scriptOf, signKeyPath } from './transactions.ts'
@@ -228,7 +229,7 @@ export class TestChain {
     { block, parent }: TestBlock,
     coins: CoinsView,
     now = block.header.time,
-  ): Result<ConnectedBlock & { readonly coins: CoinsOverlay }> {
+  ): Result<ConnectedBlock & { readonly checks: readonly TransactionCheck[]; readonly coins: CoinsOverlay }> {
     const context = this.contextAfter(parent as TestBlock)
     const { header } = block
     const steps = [
@@ -249,11 +250,12 @@ export class TestChain {
       if (!result.ok) return result
     }
     const overlay = new CoinsOverlay(coins, TEST_SALT)
-    const connected = connectBlock(block, overlay, context)
+    const checks: TransactionCheck[] = []
+    const connected = connectBlock(block, overlay, context, (more) => checks.push(...more))
     if (!connected.ok) return connected
-    const verified = verifyChecks(connected.value.checks)
+    const verified = verifyChecks(checks)
     if (!verified.ok) return reject('invalid', verified.code, verified.detail)
-    return accept({ ...connected.value, coins: overlay })
+    return accept({ ...connected.value, checks, coins: overlay })
   }
 
   private feesOf(transactions: readonly Transaction[]): number {

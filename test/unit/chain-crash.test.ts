@@ -8,6 +8,7 @@ import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { growTree } from '../support/block-trees.ts'
 import { TEST_SALT, type TestBlock, TestChain } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK, recordEvents, stateOf } from '../support/chain-nodes.ts'
+import { HeldCheckPool } from '../support/held-check-pool.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 
 const net = new TestChain(QUICK)
@@ -95,6 +96,39 @@ test('a crash after any write on branches that leave different coins to count', 
     assert.equal(await stateOf(reopened), await expectedAt(back))
   }
   context.diagnostic(`${writes} crashes`)
+})
+
+test('a block is connected while its body is written, and told once it and its body are durable', async () => {
+  const inner = new MemoryChainStore(TEST_SALT)
+  const order: string[] = []
+  let release = (): void => {}
+  const written = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const store = new WatchedStore(inner)
+  const write = store.write.bind(store)
+  store.write = async (batch) => {
+    if (batch.bodies) await written
+    await write(batch)
+    order.push(batch.bodies ? 'body durable' : 'commit durable')
+  }
+  const checks = new HeldCheckPool()
+  const base = net.mineEmpty(net.genesis, 3)
+  const coin = net.miner.coinbaseOf(net.ancestor(base, 1))
+  const paid = net.mineBlock(base, [net.miner.pay([coin], net.miner.scriptPubKey, 1000)])
+  const before = await openChain({ store: inner })
+  await deliver(before, net.branch(base))
+  const chain = await openChain({ store, checks })
+  chain.subscribe({ tipChanged: () => order.push('tip told') })
+  const accepted = chain.acceptBlock(paid.block).then(() => order.push('accepted'))
+  await checks.asked(1)
+  checks.pass(0)
+  for (let turn = 0; turn < 50; turn++) await undefined
+  assert.deepEqual(order, [])
+  release()
+  await accepted
+  await chain.settled()
+  assert.deepEqual(order, ['body durable', 'accepted', 'commit durable', 'tip told'])
 })
 
 test('a failing store is told once, stops writing and leaves the chain readable', async () => {

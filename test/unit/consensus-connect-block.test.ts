@@ -16,6 +16,7 @@ import { sats } from '../../src/primitives/amount.ts'
 import { SEQUENCE_LOCK_SECONDS } from '../../src/primitives/lock-times.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { type Outpoint, outpointKey, Transaction, unsignedInput } from '../../src/primitives/transaction.ts'
+import type { TransactionCheck } from '../../src/script/input-check.ts'
 import { outputKeyOf, p2trScript } from '../../src/script/taproot.ts'
 import { TEST_SALT, type TestBlock, TestChain, type TestCoin, TestWallet } from '../support/chain-builder.ts'
 
@@ -46,6 +47,9 @@ const coins = coinsAfter(chain, base)
 const mature = miner.coinbaseOf(chain.ancestor(base, 2))
 const older = miner.coinbaseOf(chain.ancestor(base, 1))
 const immature = miner.coinbaseOf(chain.ancestor(base, 3))
+
+/** For tests of what connecting does beside them. */
+const leaveChecks = (): void => {}
 
 function validated(transactions: readonly Transaction[], claim?: number, view: CoinsView = coins): string {
   return code(chain.validate(chain.mineBlock(base, transactions, { claim }), view))
@@ -149,15 +153,41 @@ test('transactions verified before need no check, the others are checked in the 
   const { block } = chain.mineBlock(base, [known, fresh])
   const checked = (isVerified?: (tx: Transaction) => boolean): Uint8Array[] => {
     const overlay = new CoinsOverlay(coins, TEST_SALT)
-    const connected = connectBlock(block, overlay, chain.contextAfter(base), isVerified)
-    assert.ok(connected.ok)
-    return connected.value.checks.map(({ transaction }) => transaction)
+    const checks: TransactionCheck[] = []
+    const startChecks = (more: readonly TransactionCheck[]): void => {
+      checks.push(...more)
+    }
+    assert.ok(connectBlock(block, overlay, chain.contextAfter(base), startChecks, isVerified).ok)
+    return checks.map(({ transaction }) => transaction)
   }
   assert.deepEqual(
     checked((tx) => tx.wtxid === known.wtxid),
     [fresh.bytes],
   )
   assert.deepEqual(checked(), [known.bytes, fresh.bytes])
+})
+
+test('checks are handed over in the order of the block, the first while the rest is connected', () => {
+  const fan = miner.spend(
+    [mature],
+    Array.from({ length: 600 }, () => ({ value: sats(1000), scriptPubKey: miner.scriptPubKey })),
+  )
+  const payments = miner.coinsOf(fan).map((coin) => miner.pay([coin], other.scriptPubKey, 900))
+  const { block } = chain.mineBlock(base, [fan, ...payments])
+  const overlay = new CoinsOverlay(coins, TEST_SALT)
+  const [last] = payments.slice(-1)
+  const handed: Uint8Array[] = []
+  let wereEarly = 0
+  const startChecks = (checks: readonly TransactionCheck[]): void => {
+    handed.push(...checks.map(({ transaction }) => transaction))
+    if (overlay.get(last.inputs[0].prevout)) wereEarly += checks.length
+  }
+  assert.ok(connectBlock(block, overlay, chain.contextAfter(base), startChecks).ok)
+  assert.deepEqual(
+    handed,
+    [fan, ...payments].map(({ bytes }) => bytes),
+  )
+  assert.equal(wereEarly > 0 && wereEarly < handed.length, true)
 })
 
 test('the rules about inputs serve a transaction outside a block', () => {
@@ -175,7 +205,12 @@ test('the rules about inputs serve a transaction outside a block', () => {
 
 test('undo data gives the coins that were spent and their scripts, in the order of the inputs', () => {
   const { block } = chain.mineBlock(base, [miner.pay([mature, older], other.scriptPubKey, 1000)])
-  const connected = connectBlock(block, new CoinsOverlay(coins, TEST_SALT), chain.contextAfter(base))
+  const connected = connectBlock(
+    block,
+    new CoinsOverlay(coins, TEST_SALT),
+    chain.contextAfter(base),
+    leaveChecks,
+  )
   assert.ok(connected.ok)
   const { undo } = connected.value
   assert.deepEqual(
@@ -196,7 +231,7 @@ test('disconnecting what was not connected throws and is no verdict', () => {
   const { block } = chain.mineBlock(base, [payment])
   const connected = (): { overlay: CoinsOverlay; undo: Uint8Array } => {
     const overlay = new CoinsOverlay(coins, TEST_SALT)
-    const result = connectBlock(block, overlay, chain.contextAfter(base))
+    const result = connectBlock(block, overlay, chain.contextAfter(base), leaveChecks)
     assert.ok(result.ok)
     return { overlay, undo: result.value.undo }
   }
@@ -305,7 +340,7 @@ test('over generated chains: coins are those of an independent account, supply i
         const before = contents(table)
         const block = minePlanned(on, tip, plan, account)
         const overlay = new CoinsOverlay(table, TEST_SALT)
-        const connected = connectBlock(block.block, overlay, on.contextAfter(tip))
+        const connected = connectBlock(block.block, overlay, on.contextAfter(tip), leaveChecks)
         assert.ok(connected.ok, !connected.ok ? connected.detail : '')
 
         // On the overlay itself, disconnecting leaves no trace.
@@ -313,7 +348,7 @@ test('over generated chains: coins are those of an independent account, supply i
         disconnectBlock(block.block, connected.value.undo, back, block.height)
         back.applyTo(overlay)
         assert.equal(overlay.changes().added.length + overlay.changes().spent.length, 0)
-        const again = connectBlock(block.block, overlay, on.contextAfter(tip))
+        const again = connectBlock(block.block, overlay, on.contextAfter(tip), leaveChecks)
         assert.deepEqual(again, connected)
 
         overlay.applyTo(table)
@@ -350,7 +385,7 @@ test('a reorganisation on one overlay ends in the coins of the new branch alone'
           return blocks
         }
         const connect = (overlay: CoinsOverlay, { block, parent }: TestBlock): Uint8Array => {
-          const connected = connectBlock(block, overlay, on.contextAfter(parent as TestBlock))
+          const connected = connectBlock(block, overlay, on.contextAfter(parent as TestBlock), leaveChecks)
           assert.ok(connected.ok, !connected.ok ? connected.detail : '')
           return connected.value.undo
         }
