@@ -239,7 +239,7 @@ test('stack opcodes move what Core moves', () => {
 })
 
 test('arithmetic', () => {
-  check([
+  const rows: Row[] = [
     ['ok', '1 1ADD 2 EQUAL'],
     ['ok', '1 1SUB 0 EQUAL'],
     ['ok', '5 NEGATE -5 EQUAL'],
@@ -305,7 +305,11 @@ test('arithmetic', () => {
     ['scriptnum', '1 1 2147483648 WITHIN'],
     ['invalid-stack-operation', '1 EQUAL'],
     ['invalid-stack-operation', '1 EQUALVERIFY'],
-  ])
+  ]
+  check(rows)
+  // What lies below the operands stays where it is.
+  for (const [expected, script] of rows)
+    if (expected === 'ok') assert.equal(verdict(`9 ${script} VERIFY 9 EQUAL`), 'ok', `9 ${script}`)
 })
 
 test('script numbers: one value for each canonical encoding, and back', () => {
