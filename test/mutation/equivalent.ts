@@ -205,6 +205,23 @@ export const EQUIVALENT: readonly Equivalent[] = [
     why: 'Only faster: an identifier is made when it is asked for.',
   },
   {
+    file: 'src/consensus/checks.ts',
+    code: 'const FEW_INPUTS = 8',
+    changes: ['8 -> 9', '8 -> 7'],
+    why: 'Only faster: either way finds an outpoint that is spent twice.',
+  },
+  {
+    file: 'src/consensus/checks.ts',
+    code: 'if (inputs.length <= FEW_INPUTS) {',
+    changes: [
+      'inputs.length <= FEW_INPUTS -> inputs.length < FEW_INPUTS',
+      'inputs.length <= FEW_INPUTS -> inputs.length > FEW_INPUTS',
+      'inputs.length <= FEW_INPUTS -> true',
+      'inputs.length <= FEW_INPUTS -> false',
+    ],
+    why: 'Only faster: either way finds an outpoint that is spent twice. Of several, the sentence may name another.',
+  },
+  {
     file: 'src/consensus/snapshot.ts',
     code: 'for (let i = 0; i < COIN_RECORD_BYTES; i++) chunk[this.filled + i] = records[offset + i]',
     changes: ['i < COIN_RECORD_BYTES -> i <= COIN_RECORD_BYTES'],
