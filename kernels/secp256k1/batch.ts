@@ -68,7 +68,8 @@ export function finish(): void {
 export function firstInvalid(): u32 {
   const size = count
   count = 0
-  if (size < MIN_BATCH) return firstInvalidByItself(size)
+  // One alone does without its R.
+  if (size === 1) return u32(isFirstValid())
   // A signature out of range or off the curve is invalid by itself: only those before it still matter.
   let sound: u32 = 0
   while (sound < size && lift(sound)) sound++
@@ -86,15 +87,6 @@ export function firstInvalid(): u32 {
   return low
 }
 
-/** Signatures from which on verifying them together, which needs every R lifted, is faster than one by one. */
-const MIN_BATCH: u32 = 4
-
-function firstInvalidByItself(size: u32): u32 {
-  let index: u32 = 0
-  while (index < size && isValid(index)) index++
-  return index
-}
-
 function sOf(index: u32): usize {
   return scalars + index * 64
 }
@@ -109,13 +101,13 @@ const a = memory.data(32)
 const sum = memory.data(128)
 const x = memory.data(40)
 
-/** Verifies one signature by itself. */
-function isValid(index: u32): bool {
-  const key = index * TERMS + 1
-  if (!field.fromBytes(x, rs + index * 32)) return false
-  if (!scalar.fromBytes(s, sOf(index))) return false
-  if (!group.lift(terms.pointOf(key), keys + index * 32)) return false
-  scalar.fromBytes(e, challengeOf(index))
+/** Verifies the batch's only signature. */
+function isFirstValid(): bool {
+  const key: u32 = 1
+  if (!field.fromBytes(x, rs)) return false
+  if (!scalar.fromBytes(s, sOf(0))) return false
+  if (!group.lift(terms.pointOf(key), keys)) return false
+  scalar.fromBytes(e, challengeOf(0))
   scalar.negate(e, e)
   terms.setSplitScalar(key, e)
   strauss.sum(sum, key, key + 2, s)
@@ -162,8 +154,9 @@ function drawCoefficients(size: u32): void {
     scalar.fromBytes(s, sOf(index))
     scalar.multiply(products + index * SCALAR_SIZE, a, s)
     scalar.fromBytes(e, challengeOf(index))
-    scalar.negate(a, a)
     scalar.multiply(e, a, e)
+    scalar.negate(e, e)
+    scalar.negate(a, a)
     terms.setScalar(index * TERMS, a)
     terms.setSplitScalar(index * TERMS + 1, e)
     memory.fill(a + MAGNITUDE_SIZE, 0, SCALAR_SIZE - MAGNITUDE_SIZE)

@@ -76,6 +76,8 @@ function multiplyWide(a: Scalar, b: Scalar): void {
   memory.fill(wide, 0, 68)
   for (let i: usize = 0; i < SCALAR_SIZE; i += 4) {
     const factor: u64 = load<u32>(a + i)
+    // Halves of a split and coefficients have 128 bits.
+    if (factor === 0) continue
     let carry: u64 = 0
     for (let j: usize = 0; j < SCALAR_SIZE; j += 4) {
       carry += factor * load<u32>(b + j) + load<u32>(wide + i + j)
