@@ -133,7 +133,7 @@ export function lift(r: Affine, bytes: usize): bool {
 }
 
 /** r = x³ + 7. */
-export function curve(r: Field, x: Field): void {
+function curve(r: Field, x: Field): void {
   field.square(r, x)
   field.multiply(r, r, x)
   field.setSmall(zz, 7)
