@@ -21,9 +21,10 @@ import type { CheckPool } from '../script/input-check.ts'
 import type { LoadPsbt } from '../wallet/psbt.ts'
 import type { Signer } from '../wallet/signer.ts'
 import type { WalletStore } from '../wallet/store.ts'
-import { type IssuedAddress, Wallet } from '../wallet/wallet.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
+import type { LoadWallet } from './wallet-part.ts'
 
 export interface NodePorts {
   readonly clock: Clock
@@ -36,10 +37,8 @@ export interface NodePorts {
   readonly miners: MinerPool
   readonly signer: Signer
   readonly loadPsbt: LoadPsbt
+  readonly loadWallet: LoadWallet
 }
-
-/** Label of the address that mining pays to. */
-const MINING_LABEL = 'Mining'
 
 const STORAGE_FAILED =
   'Storage has failed: mining and payments have stopped. What was stored before is kept and can be read. Free some space and reload the page.'
@@ -50,11 +49,11 @@ export class NodeCore {
   readonly params: NetworkParams
   readonly chain: Chain
   readonly mempool: Mempool
-  readonly wallet: Wallet
   readonly miner: Miner
   readonly peers: PeerManager
   readonly signer: Signer
   readonly loadPsbt: LoadPsbt
+  readonly loadWallet: LoadWallet
   /** This tab's own peer id. */
   readonly self: PeerId
   readonly random: Random
@@ -64,6 +63,11 @@ export class NodeCore {
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly unsubscribe: (() => void)[]
+  private readonly walletStore: WalletStore
+  private readonly walletIsStored: boolean
+  private openedWallet: Wallet | undefined
+  /** The wait for it, then itself; undefined again where it failed. */
+  private openingWallet: Promise<Wallet> | undefined
   /** Why storage or the chain failed, if one did. */
   private failure: Error | undefined
   /** What follows changes of the tip, one after another. */
@@ -73,7 +77,7 @@ export class NodeCore {
   /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
-    const { random, checks, signer, loadPsbt } = ports
+    const { random, checks } = ports
     // The chain goes on where it stopped as soon as it is open.
     let verifier: Mempool | undefined
     const chain = await Chain.open({
@@ -86,7 +90,6 @@ export class NodeCore {
     // Listeners of the chain hear of a new tip in this order: each may rely on the ones before.
     const mempool = new Mempool({ chain, checks, clock })
     verifier = mempool
-    const wallet = await Wallet.open({ chain, signer, loadPsbt, clock, random, store: ports.walletStore })
     const miner = new Miner({ chain, mempool, clock, random, pool: ports.miners })
     const peers = new PeerManager({
       chain,
@@ -97,7 +100,11 @@ export class NodeCore {
       transport: ports.transport,
       store: ports.peerStore,
     })
-    return new NodeCore(ports, clock, chain, mempool, wallet, miner, peers)
+    const stored = (await ports.walletStore.load()).size > 0
+    const node = new NodeCore(ports, clock, chain, mempool, miner, peers, stored)
+    const wallet = await node.openWallet()
+    await wallet?.settled()
+    return node
   }
 
   private constructor(
@@ -105,19 +112,21 @@ export class NodeCore {
     clock: NodeClock,
     chain: Chain,
     mempool: Mempool,
-    wallet: Wallet,
     miner: Miner,
     peers: PeerManager,
+    walletIsStored: boolean,
   ) {
     this.params = chain.params
     this.clock = clock
     this.chain = chain
     this.mempool = mempool
-    this.wallet = wallet
     this.miner = miner
     this.peers = peers
     this.signer = ports.signer
     this.loadPsbt = ports.loadPsbt
+    this.loadWallet = ports.loadWallet
+    this.walletStore = ports.walletStore
+    this.walletIsStored = walletIsStored
     this.random = ports.random
     this.self = ports.transport.self
     this.realClock = ports.clock
@@ -154,7 +163,25 @@ export class NodeCore {
   async settled(): Promise<void> {
     await this.chain.settled()
     await this.mempool.settled()
-    await this.wallet.settled()
+    await this.wallet?.settled()
+  }
+
+  /** Undefined until the profile has one and it is open. */
+  get wallet(): Wallet | undefined {
+    return this.openedWallet
+  }
+
+  /**
+   * The wallet, opened at the first call; it may still have to catch up with the chain, see `Wallet.settled`. Undefined where the profile has
+   * none. Rejects where its part of the program can't be fetched, or its store not be read: the next call tries again.
+   */
+  async openWallet(): Promise<Wallet | undefined> {
+    if (!this.walletIsStored && this.signer.status().state === 'none') return undefined
+    this.openingWallet ??= this.followWallet().catch((error: unknown) => {
+      this.openingWallet = undefined
+      throw error
+    })
+    return this.openingWallet
   }
 
   /** Takes a block of a caller: resolves when it is connected, kept on a side branch (`wasConnected` tells), or refused. */
@@ -185,15 +212,9 @@ export class NodeCore {
     const accepted = await this.mempool.accept(transaction)
     const entry = accepted.ok ? accepted.value : this.mempool.get(transaction.txid)
     if (!entry) return accepted
-    if (this.wallet.transaction(transaction.txid)) await this.wallet.settled()
+    if (this.wallet?.transaction(transaction.txid)) await this.wallet.settled()
     this.peers.broadcastTransaction(entry.transaction)
     return accept(entry)
-  }
-
-  /** The address that mining pays to: always the same one, so that the gap limit isn't used up. */
-  async miningAddress(): Promise<Result<IssuedAddress>> {
-    const existing = this.wallet.addresses().find((address) => address.label === MINING_LABEL)
-    return existing ? accept(existing) : this.wallet.newAddress(MINING_LABEL)
   }
 
   /** Seconds since this node was opened. */
@@ -218,7 +239,7 @@ export class NodeCore {
 
   /** Lets the parts know of each other, and the page of all. */
   private listenToParts(): (() => void)[] {
-    const { chain, mempool, wallet, miner, peers, signer } = this
+    const { chain, mempool, miner, peers, signer } = this
     const { headers } = chain
     return [
       chain.subscribe({
@@ -245,11 +266,11 @@ export class NodeCore {
       }),
       mempool.subscribe({
         added: ({ transaction, fee }) => {
-          wallet.transactionAdded(transaction)
+          this.wallet?.transactionAdded(transaction)
           this.emit('transaction', { txid: transaction.txid, change: 'added', vsize: transaction.vsize, fee })
         },
         removed: (transaction, reason) => {
-          wallet.transactionRemoved(transaction, reason)
+          this.wallet?.transactionRemoved(transaction, reason)
           this.emit('transaction', {
             txid: transaction.txid,
             change: reason,
@@ -259,11 +280,12 @@ export class NodeCore {
         },
         failed: (error) => this.partFailed(error),
       }),
-      wallet.subscribe({
-        changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
-        storageFailed: (error) => this.halt(error),
+      signer.onChange(() => {
+        const tell = (): void => this.emit('wallet', { state: signer.status().state, txids: [] })
+        if (this.wallet) tell()
+        // A wallet that was just made is told of once it can be asked.
+        else this.openWallet().then(tell, (error: unknown) => this.walletFailed(error))
       }),
-      signer.onChange(({ state }) => this.emit('wallet', { state, txids: [] })),
       miner.subscribe({
         stateChanged: (state) =>
           this.emit('mining', {
@@ -295,6 +317,20 @@ export class NodeCore {
     ]
   }
 
+  /** Fetches the wallet's part of the program, and lets the wallet follow the chain and the mempool. */
+  private async followWallet(): Promise<Wallet> {
+    const { chain, clock, random, signer, loadPsbt, walletStore } = this
+    const { Wallet } = await this.loadWallet()
+    const wallet = await Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
+    const ends = wallet.subscribe({
+      changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
+      storageFailed: (error) => this.halt(error),
+    })
+    this.unsubscribe.push(ends)
+    this.openedWallet = wallet
+    return wallet
+  }
+
   /**
    * After a change of tip: what a lost branch had confirmed is told to those who never saw that branch, as far as it concerns this
    * wallet, and payments that fell out of the mempool are offered again.
@@ -305,7 +341,7 @@ export class NodeCore {
     await mempool.settled()
     for (const { transactions } of disconnected)
       for (const transaction of transactions)
-        if (mempool.has(transaction.txid) && wallet.transaction(transaction.txid))
+        if (mempool.has(transaction.txid) && wallet?.transaction(transaction.txid))
           peers.broadcastTransaction(transaction)
     // A chain that is far behind would refuse them for parents that it has yet to see.
     if (peers.syncState().synced) await this.offerPayments()
@@ -314,7 +350,7 @@ export class NodeCore {
   /** Offers the wallet's payments that wait for a block and are not in the mempool. Returns those that it refuses. */
   private async offerPayments(): Promise<{ readonly txid: Txid; readonly rejection: Rejection }[]> {
     const refused: { txid: Txid; rejection: Rejection }[] = []
-    for (const payment of this.wallet.pendingPayments()) {
+    for (const payment of this.wallet?.pendingPayments() ?? []) {
       const { txid } = payment
       if (this.closing || this.mempool.has(txid)) continue
       const accepted = await this.submitTransaction(payment)
@@ -329,9 +365,20 @@ export class NodeCore {
     await this.peers.stop()
     await this.following
     this.mempool.close()
+    await this.openingWallet?.catch(() => {})
     // A store that fails must not keep the other from closing.
-    for (const part of [this.wallet, this.chain])
+    for (const part of [this.wallet ?? this.walletStore, this.chain])
       await part.close().catch((error: unknown) => this.partFailed(error))
+  }
+
+  /** A wallet that was just made can't be followed. */
+  private walletFailed(error: unknown): void {
+    if (error instanceof StorageError) this.halt(error)
+    else {
+      const message = error instanceof Error ? error.message : String(error)
+      this.log('wallet', message, 'error')
+      this.emit('fault', { kind: 'wallet', message })
+    }
   }
 
   /** Work that nobody waits for failed. */

@@ -98,9 +98,8 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       optional(integer('skip', 'entries left out, counted from the newest', 0, 1_000_000), 0),
       optional(flag('include_watchonly', 'not used'), undefined),
     ],
-    (node, label, count, skip) => {
-      requireWallet(node)
-      const history = node.wallet.history()
+    async (node, label, count, skip) => {
+      const history = (await requireWallet(node)).history()
       const conflicts = conflictsAmong(history)
       return history
         .flatMap((entry) =>
@@ -122,9 +121,9 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       optional(flag('include_watchonly', 'not used'), undefined),
       optional(flag('verbose', 'decode it, too'), false),
     ],
-    (node, id, _watchOnly, verbose) => {
-      requireWallet(node)
-      const entry = node.wallet.transaction(id)
+    async (node, id, _watchOnly, verbose) => {
+      const wallet = await requireWallet(node)
+      const entry = wallet.transaction(id)
       if (entry === undefined)
         throw new RpcError(
           RPC_INVALID_ADDRESS_OR_KEY,
@@ -134,11 +133,11 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       return {
         amount: coins(net + (fee ?? 0)),
         ...(fee === undefined ? {} : { fee: coins(-fee) }),
-        ...entryJson(entry, conflictsAmong(node.wallet.history())),
+        ...entryJson(entry, conflictsAmong(wallet.history())),
         details: sidesOf(entry).map((side) => sideJson(entry, side)),
         hex: bytesToHex(transaction.bytes),
         ...(verbose ? { decoded: transactionJson(node, transaction) } : {}),
-        lastprocessedblock: node.wallet.tip,
+        lastprocessedblock: wallet.tip,
       }
     },
   ),

@@ -26,7 +26,7 @@ import {
   type RpcMethod,
   text,
 } from './rpc-method.ts'
-import { unwrap } from './rpc-wallet-error.ts'
+import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
@@ -41,7 +41,8 @@ export function scriptOf(node: NodeCore, address: string): Uint8Array {
 /** Where a template pays to: the address asked for, else this wallet. */
 async function payoutScript(node: NodeCore, address?: string): Promise<Uint8Array> {
   if (address !== undefined) return scriptOf(node, address)
-  return unwrap(await node.miningAddress()).scriptPubKey
+  const wallet = await requireWallet(node)
+  return unwrap(await wallet.miningAddress()).scriptPubKey
 }
 
 function requireTestControls(node: NodeCore, name: string): void {

@@ -4,7 +4,7 @@ import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { outpointOf, type Transaction } from '../primitives/transaction.ts'
 import type { Psbt } from '../wallet/psbt.ts'
-import type { PaymentPlan, Recipient } from '../wallet/wallet.ts'
+import type { PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_DATABASE_ERROR,
@@ -131,8 +131,8 @@ function fromBase64(encoded: string): Uint8Array {
  * Has a plan signed, and offers the payment to the mempool: when that does not take it, its coins are free again. Where storage
  * fails too late for that, the error says that the payment may be on its way.
  */
-async function send(node: NodeCore, plan: PaymentPlan): Promise<Transaction> {
-  const transaction = unwrap(await node.wallet.sign(plan))
+async function send(node: NodeCore, wallet: Wallet, plan: PaymentPlan): Promise<Transaction> {
+  const transaction = unwrap(await wallet.sign(plan))
   const { txid } = transaction
   try {
     const accepted = await node.submitTransaction(transaction)
@@ -143,9 +143,7 @@ async function send(node: NodeCore, plan: PaymentPlan): Promise<Transaction> {
     )
   } catch (error) {
     // Also when storage fails in between: who is told of a failure pays again.
-    const abandoned = node.mempool.has(txid)
-      ? undefined
-      : await node.wallet.abandon(txid).catch(() => undefined)
+    const abandoned = node.mempool.has(txid) ? undefined : await wallet.abandon(txid).catch(() => undefined)
     if (abandoned?.ok) throw error
     throw new RpcError(
       RPC_DATABASE_ERROR,
@@ -199,14 +197,14 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       _reuse,
       rate,
     ) => {
-      requireWallet(node)
+      const wallet = await requireWallet(node)
       node.requireStorage()
-      const plan = await node.wallet.createPayment({
+      const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
         subtractFee,
       })
-      return (await send(node, unwrap(plan))).txid
+      return (await send(node, wallet, unwrap(plan))).txid
     },
   ),
   method(
@@ -226,8 +224,8 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       }),
     ],
     async (node, inputs, recipients, _lockTime, choice) => {
-      requireWallet(node)
-      const plan = await node.wallet.createPayment({
+      const wallet = await requireWallet(node)
+      const plan = await wallet.createPayment({
         recipients,
         feeRate: feeRateOf(node, choice),
         subtractFee: bearsFee(choice.subtractFeeFromOutputs, recipients.length),
@@ -242,7 +240,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     [PSBT],
     async (node, bytes) => {
       const psbt = await parsePsbt(node, bytes)
-      requireWallet(node)
+      await requireWallet(node)
       const signed = await parsePsbt(node, unwrap(await node.signer.signPsbt(psbt.bytes)))
       const extracted = signed.extract()
       return {
@@ -284,14 +282,17 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     'Replaces a payment that waits by one with a higher fee (BIP125).',
     [txid(), options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })],
     async (node, id, choice) => {
-      requireWallet(node)
+      const wallet = await requireWallet(node)
       node.requireStorage()
-      const before = node.wallet.transaction(id)
+      const before = wallet.transaction(id)
       const asked = feeRateOf(node, choice)
       const plan = unwrap(
-        await node.wallet.bumpFee(id, choice.fee_rate === undefined ? atLeastMore(node, id, asked) : asked),
+        await wallet.bumpFee(
+          id,
+          choice.fee_rate === undefined ? atLeastMore(node, wallet, id, asked) : asked,
+        ),
       )
-      const { txid: replacement } = await send(node, plan)
+      const { txid: replacement } = await send(node, wallet, plan)
       return { txid: replacement, origfee: coins(before?.fee ?? 0), fee: coins(plan.fee), errors: [] }
     },
   ),
@@ -300,16 +301,16 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     'Gives up a payment that is neither in a block nor in the mempool: its coins are free again.',
     [txid()],
     async (node, id) => {
-      requireWallet(node)
-      unwrap(await node.wallet.abandon(id))
+      const wallet = await requireWallet(node)
+      unwrap(await wallet.abandon(id))
       return null
     },
   ),
 ]
 
 /** The rate, or what replacing the payment takes at least where that is more; satoshis per 1,000 virtual bytes. */
-function atLeastMore(node: NodeCore, id: Txid, rate: number): number {
-  const entry = node.wallet.transaction(id)
+function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {
+  const entry = wallet.transaction(id)
   if (entry?.fee === undefined) return rate
   const former = (entry.fee * 4000) / entry.transaction.weight
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))

@@ -1,5 +1,6 @@
 /** What the wallet refuses, with the codes that Bitcoin Core's wallet RPC has for it. */
 import type { Rejection, Result } from '../primitives/result.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
@@ -41,11 +42,13 @@ function errorOf({ code, detail }: Rejection): RpcError {
   return new RpcError(CODES[code] ?? RPC_WALLET_ERROR, detail)
 }
 
-/** Throws when this profile has no wallet. */
-export function requireWallet(node: NodeCore): void {
-  if (node.wallet.account === undefined)
+/** The wallet of this profile, open. Rejects when there is none. */
+export async function requireWallet(node: NodeCore): Promise<Wallet> {
+  const wallet = await node.openWallet()
+  if (wallet?.account === undefined)
     throw new RpcError(
       RPC_WALLET_NOT_FOUND,
       'This profile has no wallet yet: create one, or restore one from its words.',
     )
+  return wallet
 }

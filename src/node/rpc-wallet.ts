@@ -37,12 +37,11 @@ function addressFilter(node: NodeCore, addresses: readonly string[]): ReadonlySe
 }
 
 export const walletMethods: readonly RpcMethod<NodeCore>[] = [
-  method('listwallets', 'The wallet of this profile, when there is one.', [], ({ wallet }) =>
-    wallet.account === undefined ? [] : [WALLET_NAME],
+  method('listwallets', 'The wallet of this profile, when there is one.', [], async (node) =>
+    (await node.openWallet())?.account === undefined ? [] : [WALLET_NAME],
   ),
-  method('getwalletinfo', 'State of the wallet.', [], (node) => {
-    requireWallet(node)
-    const { wallet } = node
+  method('getwalletinfo', 'State of the wallet.', [], async (node) => {
+    const wallet = await requireWallet(node)
     const balances = wallet.balances()
     return {
       walletname: WALLET_NAME,
@@ -67,11 +66,11 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       optional(text('address_type', 'bech32m, the only type'), 'bech32m'),
     ],
     async (node, label, type) => {
-      requireWallet(node)
+      const wallet = await requireWallet(node)
       node.requireStorage()
       if (type !== 'bech32m')
         throw new RpcError(RPC_INVALID_PARAMETER, 'address_type can only be bech32m on this network.')
-      return unwrap(await node.wallet.newAddress(label === '' ? undefined : label)).address
+      return unwrap(await wallet.newAddress(label === '' ? undefined : label)).address
     },
   ),
   method(
@@ -79,21 +78,21 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
     'Names an address, an own one or another’s; an empty label takes the name away.',
     [text('address', 'an address of this network'), text('label', 'whose it is, or what it is for')],
     async (node, address, label) => {
-      requireWallet(node)
-      unwrap(await node.wallet.setLabel(address, label))
+      const wallet = await requireWallet(node)
+      unwrap(await wallet.setLabel(address, label))
       return null
     },
   ),
-  method('getbalances', 'What the wallet holds.', [], (node) => {
-    requireWallet(node)
-    const { trusted, untrustedPending, immature } = node.wallet.balances()
+  method('getbalances', 'What the wallet holds.', [], async (node) => {
+    const wallet = await requireWallet(node)
+    const { trusted, untrustedPending, immature } = wallet.balances()
     return {
       mine: {
         trusted: coins(trusted),
         untrusted_pending: coins(untrustedPending),
         immature: coins(immature),
       },
-      lastprocessedblock: node.wallet.tip,
+      lastprocessedblock: wallet.tip,
     }
   }),
   method(
@@ -111,11 +110,11 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
         ),
       }),
     ],
-    (node, least, most, addresses, includeUnsafe, { include_immature_coinbase: includeImmature }) => {
-      requireWallet(node)
+    async (node, least, most, addresses, includeUnsafe, { include_immature_coinbase: includeImmature }) => {
+      const wallet = await requireWallet(node)
       const wanted = addressFilter(node, addresses)
       const { coinbaseMaturity } = node.params
-      return node.wallet
+      return wallet
         .coins()
         .filter((coin) => coin.confirmations >= least && coin.confirmations <= most)
         .filter((coin) => wanted.size === 0 || wanted.has(coin.address))
@@ -139,18 +138,15 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
     'exportlabels',
     'Labels and the count of addresses given out, as a text for a backup file. Holds no key.',
     [],
-    (node) => {
-      requireWallet(node)
-      return node.wallet.exportMetadata()
-    },
+    async (node) => (await requireWallet(node)).exportMetadata(),
   ),
   method(
     'importlabels',
     'Takes in what exportlabels gave, and searches the chain again for addresses that were not known.',
     [text('labels', 'the text of exportlabels')],
     async (node, labels) => {
-      requireWallet(node)
-      unwrap(await node.wallet.importMetadata(labels))
+      const wallet = await requireWallet(node)
+      unwrap(await wallet.importMetadata(labels))
       return null
     },
   ),
@@ -170,9 +166,9 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       ),
     ],
     async (node, start, stop) => {
-      requireWallet(node)
+      const wallet = await requireWallet(node)
       node.requireStorage()
-      const { chain, wallet } = node
+      const { chain } = node
       const height = chain.headers.height(chain.tip)
       const last = stop ?? height
       if (start > height)
@@ -194,7 +190,7 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
     'validateaddress',
     'Whether a text is an address of this network, and if not, why.',
     [text('address', 'to look at')],
-    (node, address) => {
+    async (node, address) => {
       const decoded = decodeAddress(address, node.params.addressPrefix)
       if (!decoded.ok)
         return {
@@ -211,7 +207,7 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
         iswitness: true,
         witness_version: 1,
         witness_program: bytesToHex(decoded.value.subarray(2)),
-        ismine: node.wallet.isMine(decoded.value),
+        ismine: (await node.openWallet())?.isMine(decoded.value) ?? false,
       }
     },
   ),

@@ -11,27 +11,23 @@ import {
   RpcError,
   type RpcResponse,
 } from './rpc-error.ts'
-import { historyMethods } from './rpc-history.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import { method, optional, type RpcMethod, text } from './rpc-method.ts'
 import { miningMethods } from './rpc-mining.ts'
 import { networkMethods } from './rpc-network.ts'
-import { paymentMethods } from './rpc-payment.ts'
 import { searchMethods } from './rpc-search.ts'
-import { walletMethods } from './rpc-wallet.ts'
 
 const help: RpcMethod<NodeCore> = method(
   'help',
   'The methods, or how one is called.',
   [optional(text('command', 'a method'), undefined)],
-  (_node: NodeCore, name) => {
+  async (node: NodeCore, name) => {
     if (name === undefined)
-      return [...methods.values()]
+      return [...methods.values(), ...(await node.loadWallet()).methods]
         .map(({ usage }) => usage)
         .sort()
         .join('\n')
-    const found = methods.get(name)
-    if (found === undefined) throw unknownMethod(name)
+    const found = await find(node, name)
     const lines = found.parameters.map(
       (p) => `  ${p.name}: ${p.describe}${p.optional ? ' (may be left out)' : ''}`,
     )
@@ -39,18 +35,16 @@ const help: RpcMethod<NodeCore> = method(
   },
 )
 
+/** All but those of the wallet, which are fetched with it. */
 const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map<string, RpcMethod<NodeCore>>(
   [
     help,
     ...blockchainMethods,
     ...controlMethods,
-    ...historyMethods,
     ...mempoolMethods,
     ...miningMethods,
     ...networkMethods,
-    ...paymentMethods,
     ...searchMethods,
-    ...walletMethods,
   ].map((declared) => [declared.name, declared]),
 )
 
@@ -60,8 +54,7 @@ const AFTER_STOP: ReadonlySet<string> = new Set(['help', 'stop'])
 /** Calls a method by name. Never rejects: errors are part of the response, with Bitcoin Core's codes. */
 export async function callRpc(node: NodeCore, name: string, args: readonly unknown[]): Promise<RpcResponse> {
   try {
-    const found = methods.get(name)
-    if (found === undefined) throw unknownMethod(name)
+    const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
       throw new RpcError(RPC_MISC_ERROR, 'The node has stopped. Reload the page to start it again.')
     return { result: await found.call(node, args) }
@@ -77,6 +70,10 @@ function errorOf(name: string, error: unknown): { readonly code: number; readonl
   return { code: RPC_INTERNAL_ERROR, message: `${name} failed: ${reason}` }
 }
 
-function unknownMethod(name: string): RpcError {
-  return new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
+/** The method of this name. Rejects when there is none. */
+async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> {
+  const found =
+    methods.get(name) ?? (await node.loadWallet()).methods.find((declared) => declared.name === name)
+  if (found) return found
+  throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
 }

@@ -40,8 +40,8 @@ export class Acknowledged {
     if (headers.chainWork(tip) < work)
       throw new Error(`a tip of work ${work} was told, that of the tip is ${headers.chainWork(tip)}`)
     for (const txid of this.payments)
-      if (wallet.transaction(txid) === undefined) throw new Error(`the payment ${txid} was lost`)
-    const issued = new Set(wallet.addresses().map(({ address }) => address))
+      if (wallet?.transaction(txid) === undefined) throw new Error(`the payment ${txid} was lost`)
+    const issued = new Set(wallet?.addresses().map(({ address }) => address))
     for (const address of this.addresses)
       if (!issued.has(address)) throw new Error(`the address ${address} was lost`)
   }

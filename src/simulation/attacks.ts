@@ -238,7 +238,7 @@ function invalidBlock(me: Adversary, node: NodeCore): Block {
 
 /** A confirmed coin of the node that is looked into. */
 function someCoin({ wallet }: NodeCore): WalletCoin | undefined {
-  return wallet.coins().find(({ spendable, confirmations }) => spendable && confirmations > 0)
+  return wallet?.coins().find(({ spendable, confirmations }) => spendable && confirmations > 0)
 }
 
 /** What an honest miner would write. */

@@ -230,7 +230,7 @@ class Scenario {
     payee.acknowledged.address(address)
     this.maybeKill(payee.id, 0.1)
     if (!node.running) return
-    const { trusted } = node.core.wallet.balances()
+    const { trusted } = node.wallet.balances()
     // Now and then all of a wallet's coins; mostly a few: every input takes its time to be signed.
     const amount = Math.floor(trusted * this.random.pick([0.01, 0.02, 0.05, 0.1, 0.1, 0.2, 0.9]))
     if (amount < 1000) return
@@ -244,7 +244,7 @@ class Scenario {
   /** `bumpfee` of a payment that waits. */
   bump(node: SimulatedNode): void {
     if (!node.running || !node.hasWallet) return
-    const [waiting] = this.random.shuffle(node.core.wallet.pendingPayments())
+    const [waiting] = this.random.shuffle(node.wallet.pendingPayments())
     if (waiting) this.world.background(this.bumpFee(node, waiting))
   }
 
@@ -264,13 +264,13 @@ class Scenario {
   }
 
   private async spendTwice(node: SimulatedNode, others: readonly SimulatedNode[]): Promise<void> {
-    const { core } = node
-    const coin = core.wallet.coins().find(({ spendable, value }) => spendable && value > 100_000)
+    const { core, wallet } = node
+    const coin = wallet.coins().find(({ spendable, value }) => spendable && value > 100_000)
     if (coin === undefined) return
     const payments: Transaction[] = []
     for (const part of [2, 3]) {
       const recipients = [{ address: coin.address, amount: sats(Math.floor(coin.value / part)) }]
-      const plan = await core.wallet.createPayment({
+      const plan = await wallet.createPayment({
         recipients,
         feeRate: 1000 * part,
         coins: [coin.outpoint],

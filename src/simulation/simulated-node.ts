@@ -6,6 +6,7 @@ import { StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
+import { walletPart } from '../node/wallet-part.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { PeerId } from '../protocol/transport.ts'
@@ -15,6 +16,7 @@ import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { type DelayedPort, type DelayedPortOptions, delayedPort } from './delayed-port.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -93,6 +95,12 @@ export class SimulatedNode {
     return this.life.core
   }
 
+  /** The wallet of a node that runs and has one. */
+  get wallet(): Wallet {
+    if (this.core.wallet === undefined) throw new Error(`${this.id} has no wallet`)
+    return this.core.wallet
+  }
+
   get hasWallet(): boolean {
     return this.options.signer !== undefined
   }
@@ -133,6 +141,7 @@ export class SimulatedNode {
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
       loadPsbt: async () => Psbt,
+      loadWallet: async () => walletPart,
       chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),
       walletStore: delayed(this.walletStore, STORE_LATENCY, { refuse }),
       peerStore: delayed(this.peerStore, STORE_LATENCY, { refuse }),
@@ -193,8 +202,8 @@ export class SimulatedNode {
 }
 
 async function miningScript(core: NodeCore): Promise<Uint8Array> {
-  const address = await core.miningAddress()
-  if (!address.ok) throw new Error(address.detail)
+  const address = await core.wallet?.miningAddress()
+  if (!address?.ok) throw new Error(address?.detail ?? 'There is no wallet.')
   return address.value.scriptPubKey
 }
 

@@ -83,6 +83,9 @@ export interface WalletListener {
   storageFailed?(error: Error): void
 }
 
+/** Label of the address that mining pays to. */
+const MINING_LABEL = 'Mining'
+
 /** Blocks without anything for the wallet, after which its place in the chain is stored all the same. */
 const BLOCKS_PER_TIP_RECORD = 100
 
@@ -126,7 +129,7 @@ export class Wallet {
     }
   }
 
-  /** Opens, takes over the signer's account when the store has none, and catches up with the chain's tip. */
+  /** Opens, takes over the signer's account when the store has none, and begins to catch up with the chain's tip: see `settled`. */
   static async open(options: WalletOptions): Promise<Wallet> {
     const wallet = new Wallet(options)
     const records = await options.store.load()
@@ -141,7 +144,6 @@ export class Wallet {
       options.signer.onChange(adopt),
       options.chain.subscribe({ tipChanged: (change) => wallet.following?.follower.tipChanged(change) }),
     )
-    await wallet.settled()
     return wallet
   }
 
@@ -238,6 +240,12 @@ export class Wallet {
     this.stale = true
     await this.flush()
     return accept(this.issued(book, key))
+  }
+
+  /** The address that mining pays to: always the same one, so that the gap limit isn't used up. Rejects as `newAddress` does. */
+  async miningAddress(): Promise<Result<IssuedAddress>> {
+    const existing = this.addresses().find((address) => address.label === MINING_LABEL)
+    return existing ? accept(existing) : this.newAddress(MINING_LABEL)
   }
 
   /** Addresses handed out, in order. */

@@ -5,7 +5,8 @@ import { ThreadedMinerPool } from '../mining/threaded-miner-pool.ts'
 import type { FaultEvent, LogEvent, NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
 import { callRpc } from '../node/rpc.ts'
-import type { RpcResponse } from '../node/rpc-error.ts'
+import { RPC_MISC_ERROR, RpcError, type RpcResponse } from '../node/rpc-error.ts'
+import type { WalletPart } from '../node/wallet-part.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
 import { hasKeys } from '../storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
@@ -102,7 +103,8 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     random: systemRandom,
     transport: new RemoteTransport(request.self, new Channel(request.transport)),
     signer: await RemoteSigner.connect(request.signer),
-    loadPsbt: async () => (await import('../wallet/psbt.ts')).Psbt,
+    loadPsbt: async () => (await later(import('../wallet/psbt.ts'))).Psbt,
+    loadWallet,
     chainStore: new IdbChainStore(database),
     walletStore: new IdbWalletStore(database),
     peerStore: new IdbPeerStore(database),
@@ -111,8 +113,29 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     ),
     miners: new ThreadedMinerPool(startWorkerMinerThread, cores, systemClock),
   })
-  opened.subscribe(tell)
+  opened.subscribe((event) => {
+    tell(event)
+    // The network outlives the page's server: among others, a tab gets ready to need it no more. The signer brings what PSBTs need.
+    if (event.name === 'network' && event.detail.directPeers > 0) loadWallet().catch(() => {})
+  })
   return opened
+}
+
+async function loadWallet(): Promise<WalletPart> {
+  return (await later(import('../node/wallet-part.ts'))).walletPart
+}
+
+/** A part of this program that is fetched when it is needed. Rejects with a sentence. */
+async function later<Part>(part: Promise<Part>): Promise<Part> {
+  try {
+    return await part
+  } catch (cause) {
+    tellLog('node', `A part of the page could not be fetched: ${messageOf(cause)}`, 'warning')
+    throw new RpcError(
+      RPC_MISC_ERROR,
+      'The server of this page can’t be reached, and what wallets need was not fetched from it yet. Nothing is lost: try again later.',
+    )
+  }
 }
 
 async function answer(method: string, args: readonly unknown[]): Promise<RpcResponse> {

@@ -13,7 +13,7 @@ test('one node whose disk is full', async () => {
     if (event.name === 'fault') faults.push(`${id} ${event.detail.kind}`)
   }
   world.mine(nodes)
-  await world.until(() => full.core.wallet.balances().trusted > 1e8, 'it has money', 60 * MINUTE)
+  await world.until(() => full.wallet.balances().trusted > 1e8, 'it has money', 60 * MINUTE)
   const address = await world.time.complete(world.rpc(nodes[0], 'getnewaddress'))
 
   full.diskFull = true
@@ -28,7 +28,7 @@ test('one node whose disk is full', async () => {
 
   const block = await world.time.complete(world.rpc(full, 'getblock', chain.headers.hash(chain.tip)))
   assert.equal((block as { height: number }).height, stopped)
-  assert.ok(full.core.wallet.balances().trusted > 0, 'the balance is readable')
+  assert.ok(full.wallet.balances().trusted > 0, 'the balance is readable')
   await assert.rejects(world.time.complete(world.rpc(full, 'sendtoaddress', address, 0.1)))
 
   full.diskFull = false

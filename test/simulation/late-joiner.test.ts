@@ -41,7 +41,7 @@ test('a node that slept gets what it missed, and keeps its wallet', async () => 
   await world.run(24 * 60 * MINUTE)
   await world.time.complete(sleeper.start())
   await world.until(() => height(sleeper) === 100, 'the sleeper has the chain', MINUTE)
-  await world.time.complete(sleeper.core.wallet.settled())
+  await world.time.complete(sleeper.wallet.settled())
   const received = (await world.time.complete(world.rpc(sleeper, 'gettransaction', txid))) as {
     amount: number
     confirmations: number

@@ -27,7 +27,7 @@ test('the branch with more work wins, and the payments of the lost one are mined
   const weak = [await world.addNode({ hashRate: 0.02 }), await world.addNode({ hashRate: 0.02 })]
   for (const node of world.nodes) await world.time.complete(node.start())
   world.mine([weak[0]])
-  await world.until(() => weak[0].core.wallet.balances().trusted > 0, 'the weak have money', 60 * MINUTE)
+  await world.until(() => weak[0].wallet.balances().trusted > 0, 'the weak have money', 60 * MINUTE)
   await world.rest()
 
   world.network.partition([strong.map(({ id }) => id), weak.map(({ id }) => id)])
@@ -36,7 +36,7 @@ test('the branch with more work wins, and the payments of the lost one are mined
   world.mine([...strong, ...weak])
   await world.run(20 * MINUTE)
   assert.equal(await world.rest(), false, 'two branches')
-  assert.equal(weak[1].core.wallet.transaction(txid)?.state, 'confirmed')
+  assert.equal(weak[1].wallet.transaction(txid)?.state, 'confirmed')
   assert.equal(strong[0].core.mempool.has(txid), false)
   const [won, lost] = [tipOf(strong[0]), tipOf(weak[0])]
   assert.notEqual(won, lost)
@@ -52,14 +52,14 @@ test('the branch with more work wins, and the payments of the lost one are mined
   await world.until(() => world.agreed(), 'all agree', MINUTE)
   assert.deepEqual([...strong, weak[1]].map(tipOf), [won, won, won])
   assert.ok(left[0] > 0 && left[0] <= before, 'one reorganisation, in one step')
-  assert.equal(weak[1].core.wallet.transaction(txid)?.state, 'pending')
+  assert.equal(weak[1].wallet.transaction(txid)?.state, 'pending')
 
   world.mine([strong[0]])
-  const confirmed = () => weak[1].core.wallet.transaction(txid)?.state === 'confirmed'
+  const confirmed = () => weak[1].wallet.transaction(txid)?.state === 'confirmed'
   await world.until(confirmed, 'the payment is mined again', 30 * MINUTE)
   await world.time.complete(weak[0].start())
   await world.settle([strong[0]])
-  assert.equal(weak[0].core.wallet.transaction(txid)?.state, 'confirmed')
+  assert.equal(weak[0].wallet.transaction(txid)?.state, 'confirmed')
   await world.settle([strong[0]])
   await world.checkInvariants()
 })

@@ -6,6 +6,7 @@ import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import { NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
+import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { PeerId } from '../../src/protocol/transport.ts'
 import { encodeAddress } from '../../src/script/address.ts'
@@ -34,6 +35,7 @@ export interface RigNodeOptions {
   readonly wallet?: boolean
   readonly chainStore?: ChainStore
   readonly walletStore?: WalletStore
+  readonly loadWallet?: LoadWallet
 }
 
 /** An RPC error. */
@@ -120,6 +122,7 @@ export class RigNode {
         random,
         signer: this.signer,
         loadPsbt: async () => Psbt,
+        loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
         chainStore: this.options.chainStore ?? this.chainStore,
         walletStore: this.options.walletStore ?? this.walletStore,

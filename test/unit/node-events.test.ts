@@ -188,7 +188,7 @@ test('a payment whose outcome storage did not keep is not called unsent', async 
   node.core.mempool.subscribe({
     added: () => {
       walletStore.full = true
-      void node.core.wallet.newAddress().catch(() => {})
+      void node.core.wallet!.newAddress().catch(() => {})
     },
   })
   const { code, message } = await node.failure('sendtoaddress', STRANGER, 1)

@@ -15,7 +15,7 @@ async function run(seed: string): Promise<string> {
     nodes.push(node)
   }
   const [a, b, c] = nodes
-  await rig.until(() => a.core.wallet.balances().trusted > 0)
+  await rig.until(() => a.core.wallet!.balances().trusted > 0)
   await a.rpc('sendtoaddress', STRANGER, 1)
   await a.rpc('sendtoaddress', await b.rpc('getnewaddress'), 2)
   rig.network.partition([[a.id], [b.id, c.id]])

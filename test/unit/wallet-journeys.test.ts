@@ -66,6 +66,7 @@ class TestNode {
       store,
       signer,
     })
+    await wallet.settled()
     mempool.subscribe({
       added: ({ transaction }) => wallet.transactionAdded(transaction),
       removed: (transaction, reason) => wallet.transactionRemoved(transaction, reason),

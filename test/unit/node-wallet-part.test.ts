@@ -1,0 +1,66 @@
+/**
+ * Promise: a node without a wallet works without the wallet's part of the program; where that can't be fetched for a wallet just made, the
+ * person is told, nothing is lost, and the next call tries again.
+ */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
+import { NodeRig, STRANGER } from '../support/node-rig.ts'
+import { PASSPHRASE, value } from '../support/wallets.ts'
+
+/** A server of the page that comes and goes. */
+class PageServer {
+  isThere = true
+  asked = 0
+
+  readonly load: LoadWallet = async () => {
+    this.asked++
+    if (!this.isThere) throw new Error('The server is gone.')
+    return walletPart
+  }
+}
+
+test('a node without a wallet mines, answers and restarts without asking for its part', async () => {
+  const server = new PageServer()
+  const node = await new NodeRig().add('node', { wallet: false, loadWallet: server.load })
+  await node.rpc('generatetoaddress', 3, STRANGER)
+  await node.restart()
+  assert.equal((await node.rpc('getblockchaininfo')).blocks, 3)
+  assert.equal((await node.failure('getblocktemplate')).code, -18)
+  assert.equal(server.asked, 0)
+  assert.equal((await node.failure('getbalances')).code, -18)
+  assert.equal(server.asked, 1)
+})
+
+test('a wallet made while its part can not be fetched is followed by the next call that gets it', async () => {
+  const rig = new NodeRig()
+  const server = new PageServer()
+  const node = await rig.add('node', { wallet: false, loadWallet: server.load })
+  server.isThere = false
+  value(await node.signer.create(PASSPHRASE))
+  await rig.until(() => node.told('fault').length > 0)
+  assert.deepEqual(node.told('fault'), [{ kind: 'wallet', message: 'The server is gone.' }])
+  assert.deepEqual(node.told('wallet'), [], 'a wallet is told of that can not be asked')
+  assert.match((await node.failure('getbalances')).message, /The server is gone/)
+  assert.equal((await node.rpc('getblockchaininfo')).blocks, 0)
+
+  server.isThere = true
+  assert.deepEqual(await node.rpc('listwallets'), [''])
+  const address = await node.rpc('getnewaddress')
+  await node.rpc('generatetoaddress', 1, address)
+  assert.ok((await node.rpc('getbalances')).mine.immature > 0, 'it does not follow the chain')
+  await node.restart()
+  assert.ok((await node.rpc('getbalances')).mine.immature > 0, 'what it followed was not kept')
+})
+
+test('a wallet that is made is told of once it can be asked', async () => {
+  const rig = new NodeRig()
+  const node = await rig.add('node', { wallet: false })
+  const asked: Promise<unknown>[] = []
+  node.core.subscribe(({ name }) => {
+    if (name === 'wallet') asked.push(node.rpc('getbalances'))
+  })
+  value(await node.signer.create(PASSPHRASE))
+  await rig.until(() => asked.length > 0)
+  await Promise.all(asked)
+})
