@@ -3,9 +3,13 @@
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { gossipsubWithoutMetrics, libp2pWithoutLog, libp2pWithoutUnusedParts } from './build/libp2p-cuts.ts'
 import { buildKernels } from './kernels/build.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
+
+/** Modules that a tab needs to join: not the wallet's, nor those that miners share. */
+const SHARED_AT_ONCE = /\/src\/(?!wallet\/|workers\/mining-)|\/node_modules\/(@noble|@scure\/base|idb)\//
 
 // The workers load the kernels as files.
 await buildKernels()
@@ -64,22 +68,6 @@ function nodePreloaded(): Plugin {
   }
 }
 
-/** Leaves out gossipsub's metrics, a tenth of it: a tab has no register to give it, and without one it makes none. */
-function gossipsubWithoutMetrics(): Plugin {
-  const given = 'options.metricsRegister != null'
-  return {
-    name: 'opentab:gossipsub-without-metrics',
-    apply: 'build',
-    transform: {
-      filter: { id: /gossipsub\/dist\/src\/gossipsub\.js$/ },
-      handler(code) {
-        if (!code.includes(given)) this.error('gossipsub makes its metrics in another way than it did')
-        return code.replace(given, 'false')
-      },
-    },
-  }
-}
-
 export default defineConfig({
   root: fileURLToPath(new URL('web', import.meta.url)),
   build: {
@@ -91,8 +79,21 @@ export default defineConfig({
     // It would be an inline script, and by way of the document: see above.
     modulePreload: false,
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      output: {
+        // One file of what the window and the threads of a new tab share, rather than one for each set of sharers: less to ask for, and they
+        // compress better together.
+        codeSplitting: { groups: [{ name: 'shared', minShareCount: 2, test: SHARED_AT_ONCE }] },
+      },
+    },
   },
-  plugins: [workersWithPage(), nodePreloaded(), gossipsubWithoutMetrics()],
+  plugins: [
+    workersWithPage(),
+    nodePreloaded(),
+    libp2pWithoutLog(),
+    libp2pWithoutUnusedParts(),
+    gossipsubWithoutMetrics(),
+  ],
   // Found before the first visit, which would be reloaded otherwise: what the workers and the later views import.
   optimizeDeps: { entries: ['index.html', 'views/*.ts', '../src/*/*.worker.ts'] },
   server: {
