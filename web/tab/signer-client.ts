@@ -69,7 +69,9 @@ export class SignerClient {
         reject(
           new TabError(
             'failed',
-            `The signer could not start: ${event.message ?? 'its script did not load.'}`,
+            event.message
+              ? `The signer could not start: ${event.message}`
+              : 'The server of this page can’t be reached, and the keeper of keys was not fetched from it yet. Nothing is lost: reload the page when the server is back.',
           ),
         ),
       )
