@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { constants, gzipSync } from 'node:zlib'
 
 /** Answers a request for the page. */
 export type PageHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -62,9 +62,14 @@ export async function loadPage(directory: string): Promise<PageHandler> {
   }
 }
 
+/** A file of the page as it is sent: as small as gzip makes it, since that is done once. */
+export function compress(body: Buffer): Buffer {
+  return gzipSync(body, { level: constants.Z_BEST_COMPRESSION })
+}
+
 function pageFile(path: string, body: Buffer): PageFile {
   const extension = extname(path)
-  const gzip = COMPRESSED.has(extension) ? undefined : gzipSync(body)
+  const gzip = COMPRESSED.has(extension) ? undefined : compress(body)
   return {
     body,
     gzip: gzip !== undefined && gzip.length < body.length ? gzip : undefined,

@@ -5,10 +5,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { gzipSync } from 'node:zlib'
 import type { Browser } from 'playwright-core'
 import { DIST } from '../../relay/build.ts'
-import { loadPage } from '../../relay/page.ts'
+import { compress, loadPage } from '../../relay/page.ts'
 import { startServer } from '../../relay/server.ts'
 import type { NetworkInfo } from '../../web/rpc-results.ts'
 import type { Opentab } from '../../web/tab/opentab.ts'
@@ -20,10 +19,10 @@ export type Weights = ReadonlyMap<string, number>
 export interface PageWeight {
   /**
    * What opening the page and joining the network takes: everything that was asked for until a tab of an empty profile, which is alone,
-   * holds a slot on the relay, where the next tab finds it. No kernels, and no check worker, which starts with the first payment to check.
+   * holds a slot on the relay, where the next tab finds it: the whole of a node that checks, relays and serves. No kernels.
    */
   readonly joining: Weights
-  /** The rest, which is fetched when it is needed or once the tab is among others: other views, wallet, checks, mining. No kernels. */
+  /** The rest, which is fetched when it is needed or once the tab is among others: other views, wallet, mining. No kernels. */
   readonly later: Weights
   /** WebAssembly and shaders, fetched by the workers that run them. */
   readonly kernels: Weights
@@ -51,10 +50,16 @@ export async function weighPage(browser: Browser): Promise<PageWeight> {
   try {
     const tab = await context.newPage()
     await tab.goto(`http://localhost:${server.port}/?network=regtest`)
-    await tab.waitForFunction(async () => {
-      const { opentab } = globalThis as unknown as { opentab?: Opentab }
-      const network = (await opentab?.rpc('getnetworkinfo')) as NetworkInfo | undefined
-      return network?.relays?.some(({ state }) => state === 'reserved')
+    await tab.waitForFunction(() => 'opentab' in globalThis)
+    // Functions without names, which the compiler of this file would give them by a helper that the page lacks.
+    await tab.evaluate(() => {
+      const { opentab } = globalThis as unknown as { opentab: Opentab }
+      return new Promise<void>((resolve, reject) => {
+        opentab.on('network', ({ relays }) => relays.some(({ state }) => state === 'reserved') && resolve())
+        opentab.rpc('getnetworkinfo').then((info) => {
+          if ((info as NetworkInfo).relays?.some(({ state }) => state === 'reserved')) resolve()
+        }, reject)
+      })
     })
   } finally {
     await context.close()
@@ -71,7 +76,7 @@ export async function weighPage(browser: Browser): Promise<PageWeight> {
     const path = `${file.parentPath}/${file.name}`
     const name = path.slice(DIST.length + 1)
     const part = /\.(wasm|wgsl)$/.test(name) ? 'kernels' : asked.has(name) ? 'joining' : 'later'
-    weight[part].set(name, gzipSync(await readFile(path)).length)
+    weight[part].set(name, compress(await readFile(path)).length)
   }
   return weight
 }
