@@ -29,10 +29,11 @@ export class BlockFilter {
    * begin with OP_RETURN (BIP158, Contents).
    */
   static of(block: Block, spentScripts: readonly Uint8Array[]): BlockFilter {
-    const scripts = block.transactions
-      .flatMap(({ outputs }) => outputs.map(({ scriptPubKey }) => scriptPubKey))
-      .filter((script) => script[0] !== OP_RETURN)
-    const elements = [...scripts, ...spentScripts].filter((script) => script.length > 0)
+    const elements: Uint8Array[] = []
+    for (const { outputs } of block.transactions)
+      for (const { scriptPubKey } of outputs)
+        if (scriptPubKey.length > 0 && scriptPubKey[0] !== OP_RETURN) elements.push(scriptPubKey)
+    for (const script of spentScripts) if (script.length > 0) elements.push(script)
     const key = keyOf(block.header.hashBytes)
     return new BlockFilter(key, encodeGolombSet(key, elements))
   }

@@ -278,13 +278,17 @@ export class CoinsOverlay implements CoinsView {
 
   /** Takes the coin at `prevout` away and writes its `COIN_BYTES` to `target` at `offset`. False when there is none. */
   spendInto(prevout: Outpoint, target: Uint8Array, offset: number): boolean {
-    if (!this.read(prevout, target, offset)) return false
     const found = this.table.find(prevout)
-    if (found >= 0 && this.stateOf(found) === ADDED) return this.table.remove(prevout)
-    const record = found < 0 ? this.table.insert(prevout) : found
+    const state = found < 0 ? undefined : this.stateOf(found)
+    if (state === SPENT) return false
+    if (state === undefined) {
+      if (!this.base.read(prevout, target, offset)) return false
+    } else this.readRecord(found, target, offset)
+    if (state === ADDED) return this.table.remove(prevout)
+    const record = state === undefined ? this.table.insert(prevout) : found
     const { bytes, view } = this.table.segmentAt(record)
     const at = this.table.offsetOf(record)
-    if (found < 0) copyCoin(bytes, at + OUTPOINT_BYTES, target, offset)
+    if (state === undefined) copyCoin(bytes, at + OUTPOINT_BYTES, target, offset)
     else this.base.read(prevout, bytes, at + OUTPOINT_BYTES)
     view.setUint32(at + STATE_OFFSET, SPENT, true)
     return true

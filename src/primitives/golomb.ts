@@ -19,8 +19,7 @@ const REMAINDERS = 2 ** GOLOMB_P
  * in one of 2^40 sets of 5,000, and on nobody's wish, since a filter's key is known only when its elements are fixed.
  */
 export function encodeGolombSet(key: Uint8Array, elements: readonly Uint8Array[]): Uint8Array {
-  const hashes = sortedHashes(key, elements)
-  const distinct = hashes.filter((hash, i) => i === 0 || hash !== hashes[i - 1])
+  const distinct = withoutRepeats(sortedHashes(key, elements))
   const count = distinct.length
   const values = spread(distinct, count)
   const deltas = values.map((value, i) => (i === 0 ? value : value - values[i - 1]))
@@ -79,6 +78,20 @@ function sortedHashes(key: Uint8Array, elements: readonly Uint8Array[]): BigUint
   const words = new Uint32Array(hashes.buffer)
   for (let i = 0; i < elements.length; i++) siphash24Into(key, elements[i], words, i * 2)
   return hashes.sort()
+}
+
+/** Sorted hashes, each once: a view of the same memory. By words, since every hash read as a bigint is an object. */
+function withoutRepeats(hashes: BigUint64Array): BigUint64Array {
+  const words = new Uint32Array(hashes.buffer)
+  let count = 0
+  for (let i = 0; i < words.length; i += 2) {
+    const last = 2 * (count - 1)
+    if (count > 0 && words[i] === words[last] && words[i + 1] === words[last + 1]) continue
+    words[2 * count] = words[i]
+    words[2 * count + 1] = words[i + 1]
+    count++
+  }
+  return hashes.subarray(0, count)
 }
 
 /** Sorted hashes as values below `count` × `GOLOMB_M`, in the same order. */
