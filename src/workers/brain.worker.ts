@@ -116,7 +116,8 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
   opened.subscribe((event) => {
     tell(event)
     // The network outlives the page's server: among others, a tab gets ready to need it no more. The signer brings what PSBTs need.
-    if (event.name === 'network' && event.detail.directPeers > 0) loadWallet().catch(() => {})
+    if (event.name === 'network' && event.detail.directPeers > 0)
+      import('../node/wallet-part.ts').catch(() => {})
   })
   return opened
 }

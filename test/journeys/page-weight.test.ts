@@ -1,6 +1,6 @@
 /**
  * Promise: a tab joins with little to fetch, what several of its threads use is fetched once, and one that is among others has what a
- * wallet needs.
+ * wallet needs; one that isn't says so where the server is gone.
  */
 
 import assert from 'node:assert/strict'
@@ -83,6 +83,20 @@ test(
     )
     await ben.page.getByRole('link', { name: 'Wallet' }).first().click()
     await ben.page.getByRole('link', { name: 'Receive' }).first().waitFor()
+  }),
+)
+
+test(
+  'a tab that has met nobody says so when what its wallet needs can no longer be fetched, and works on',
+  journey(async (world) => {
+    const server = await world.serve()
+    const [ada] = (await world.openAll(['Ada'])) as [Tab]
+    await server.stop()
+    const sentence = /server of this page can’t be reached.* Nothing is lost/
+    await assert.rejects(ada.rpc('getbalances'), sentence)
+    await assert.rejects(ada.createWallet(), sentence)
+    await ada.generate(1, PAYOUT)
+    assert.equal(await ada.rpc('getblockcount'), 1)
   }),
 )
 
