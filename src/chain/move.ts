@@ -6,7 +6,7 @@ import type { BlockContext } from '../consensus/block-context.ts'
 import { CoinsOverlay, type CoinTable, type NetCoinChanges } from '../consensus/coin-table.ts'
 import { connectBlock, disconnectBlock } from '../consensus/connect-block.ts'
 import type { Block } from '../primitives/block.ts'
-import { type Txid, toDisplay } from '../primitives/hashes.ts'
+import { hashKey } from '../primitives/hash-key.ts'
 import { invalid, type Rejection } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, TransactionCheck } from '../script/input-check.ts'
@@ -91,11 +91,11 @@ export class Move {
         for (const { prevout } of block.transactions[i].inputs) prevouts.push(prevout)
       ends.push(prevouts.length)
     }
-    let places: Map<Txid, number> | undefined
+    let places: Map<string, number> | undefined
     // Not what a later block claims to make: a bad one could repeat a transaction of old, whose coin a good one before it spends.
     const isOwn = (i: number): boolean => {
       places ??= this.placesOf(blocks)
-      const madeIn = places.get(toDisplay<Txid>(prevouts[i].txid))
+      const madeIn = places.get(hashKey(prevouts[i].txid))
       return madeIn !== undefined && madeIn <= ends.findIndex((end) => i < end)
     }
     const { overlay } = await this.load(prevouts, isOwn)
@@ -168,11 +168,14 @@ export class Move {
       })
   }
 
-  /** By txid, in which of `blocks` it stands first; −1 for those of the blocks connected before. */
-  private placesOf(blocks: readonly PlacedBlock[]): Map<Txid, number> {
-    const places = new Map<Txid, number>()
+  /** By `hashKey` of a txid, in which of `blocks` it stands first; −1 for those of the blocks connected before. */
+  private placesOf(blocks: readonly PlacedBlock[]): Map<string, number> {
+    const places = new Map<string, number>()
     const enter = ({ block }: PlacedBlock, place: number): void => {
-      for (const { txid } of block.transactions) if (!places.has(txid)) places.set(txid, place)
+      for (const { txidBytes } of block.transactions) {
+        const key = hashKey(txidBytes)
+        if (!places.has(key)) places.set(key, place)
+      }
     }
     for (const connected of this.connected) enter(connected, -1)
     blocks.forEach(enter)

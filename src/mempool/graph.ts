@@ -4,10 +4,10 @@
  * that no update reaches further than one transaction's ancestors and descendants, which policy bounds. Rules live elsewhere.
  */
 import { type Sats, sats } from '../primitives/amount.ts'
+import { hashKey, outpointHashKey } from '../primitives/hash-key.ts'
 import { fromDisplay, type Txid, type Wtxid } from '../primitives/hashes.ts'
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import type { MempoolEntry } from './entry.ts'
-import { hashKey, outpointHashKey } from './hash-key.ts'
 
 /** What is known of a transaction before it enters. */
 export interface NewEntry {

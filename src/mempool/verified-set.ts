@@ -2,7 +2,7 @@
  * The transactions whose inputs this node verified, by wtxid, which covers every witness: which ones is all that is kept, the last
  * ones only, be they in the mempool, in blocks or gone.
  */
-import { hashKey } from './hash-key.ts'
+import { hashKey } from '../primitives/hash-key.ts'
 
 /** Entries kept, some fourteen of the heaviest blocks: about 6 MB. */
 const MAX_ENTRIES = 65_536

@@ -2,7 +2,7 @@
  * Hashes as keys of maps: two bytes a character, a quarter of the hexadecimal form and made in a fraction of its time. Not for people.
  * Engines seed their hash of strings, so that nobody grinds ids that share a slot. Pure, any thread.
  */
-import type { Outpoint } from '../primitives/transaction.ts'
+import type { Outpoint } from './transaction.ts'
 
 /** The key of a hash of 32 bytes. */
 export function hashKey(h: Uint8Array): string {
