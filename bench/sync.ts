@@ -1,6 +1,7 @@
 /**
- * `sync.*`: a tab joins a network of one other tab, which has blocks full of payments, over WebRTC. The whole time, and what each stage takes
- * by itself, measured in turns on the same blocks; stages overlap, so that they add up to more. `SYNC_BLOCKS` in the environment makes it shorter.
+ * `sync.*`: a tab joins a network of one other tab, which has blocks full of payments, over WebRTC. The whole time; of it, how long it took to find
+ * the other tab, and from then to the last body's arrival (a window of bodies may be ahead of the tip); and what each stage takes by itself,
+ * measured in turns on the same blocks. Stages overlap, so that they add up to more. `SYNC_BLOCKS` in the environment makes it shorter.
  */
 import type { Page } from 'playwright-core'
 import { type BenchResult, compared, result } from './result.ts'
@@ -17,10 +18,12 @@ const SUBMITTED_AT_ONCE = 50
 export async function benchSync(): Promise<BenchResult[]> {
   const blocks = await syncChain(BLOCKS)
   const stages = await measureStages(blocks.slice(0, blocks.length - BLOCKS + SAMPLE))
-  const { seconds, longTasks } = await measureJoining(blocks)
+  const { seconds, peer, download, longTasks } = await measureJoining(blocks)
   return [
     result('sync.seconds', seconds, 's'),
     result('sync.rate', (BLOCKS * SPENDS_PER_BLOCK) / seconds, 'tx/s'),
+    compared('sync.first-peer', peer, 's', 'the whole time', seconds),
+    compared('sync.download', download, 's', 'the whole time', seconds),
     ...stages.map(({ name, value }) => {
       const whole = (value / SAMPLE) * BLOCKS
       return compared(`sync.${name}`, whole, 's', 'the whole time', seconds)
@@ -38,12 +41,20 @@ function measureStages(blocks: readonly Uint8Array[]): Promise<readonly BenchRes
   })
 }
 
-/** From opening the page to the tip of the other tab, and how often the page's own thread was busy for more than 50 ms meanwhile. */
-async function measureJoining(
-  blocks: readonly Uint8Array[],
-): Promise<{ readonly seconds: number; readonly longTasks: number }> {
-  let seconds = 0
-  let longTasks = 0
+interface Joining {
+  /** From opening the page to the tip of the other tab. */
+  readonly seconds: number
+  /** From opening the page to the first direct connection. */
+  readonly peer: number
+  /** From then to the last body's arrival. */
+  readonly download: number
+  /** How often the page's own thread was busy for more than 50 ms meanwhile. */
+  readonly longTasks: number
+}
+
+async function measureJoining(blocks: readonly Uint8Array[]): Promise<Joining> {
+  const bytes = blocks.reduce((sum, { length }) => sum + length, 0)
+  let joined: Joining | undefined
   await withTabs(1, async ([serving], _open, browser, server) => {
     for (let at = 0; at < blocks.length; at += SUBMITTED_AT_ONCE)
       await submit(serving, blocks.slice(at, at + SUBMITTED_AT_ONCE))
@@ -56,12 +67,33 @@ async function measureJoining(
         window.longTasks += list.getEntries().length
       }).observe({ type: 'longtask' })
     })
-    await reaches(joining, blocks.length)
-    seconds = (performance.now() - start) / 1_000
-    longTasks = await joining.evaluate(() => window.longTasks)
+    const sinceStart = (): number => (performance.now() - start) / 1_000
+    const [peer, received, seconds] = await Promise.all([
+      receives(joining, 1).then(sinceStart),
+      receives(joining, bytes).then(sinceStart),
+      reaches(joining, blocks.length).then(sinceStart),
+    ])
+    const longTasks = await joining.evaluate(() => window.longTasks)
+    joined = { seconds, peer, download: received - peer, longTasks }
     return []
   })
-  return { seconds, longTasks }
+  return joined!
+}
+
+/** Resolves when the tab has so many bytes of one direct peer. */
+async function receives(tab: Page, bytes: number): Promise<void> {
+  await tab.evaluate(
+    (wanted) =>
+      new Promise<void>((resolve) => {
+        const look = async (): Promise<void> => {
+          const peers = (await window.opentab!.rpc('getpeerinfo')) as { readonly bytesrecv?: number }[]
+          if (peers.some(({ bytesrecv = 0 }) => bytesrecv >= wanted)) resolve()
+          else setTimeout(look, 100)
+        }
+        void look()
+      }),
+    bytes,
+  )
 }
 
 declare global {
