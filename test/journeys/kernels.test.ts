@@ -45,7 +45,7 @@ for (const [what, kernel, reason] of [
       await world.serve({ page: () => page })
       const ada = await world.open('Ada', { path: '/network' })
       const line = ada.page.getByText(FALLS_BACK)
-      await line.first().waitFor()
+      for (const told of [line, ada.page.getByText(HASHES_PLAINLY)]) await told.first().waitFor()
       assert.match((await line.first().textContent()) ?? '', reason)
       assert.equal(await line.count(), 1, 'once for all workers')
       assert.equal(await ada.page.getByText(HASHES_PLAINLY).count(), 1)
