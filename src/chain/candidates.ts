@@ -41,13 +41,14 @@ export class Candidates {
     const linked = [index]
     for (const next of linked) {
       this.incomplete.delete(next)
-      if (!this.headers.isInvalid(next)) {
-        this.ends.add(next)
-        this.ends.delete(this.headers.parent(next))
-      }
       linked.push(...(this.waiting.get(next) ?? []))
       this.waiting.delete(next)
     }
+    const valid = linked.filter((next) => !this.headers.isInvalid(next))
+    // Complete at once: as in `rebuild`, the one whose own body came first goes first.
+    valid.sort((a, b) => this.bodies.bodyOrder(a) - this.bodies.bodyOrder(b))
+    for (const next of valid) this.ends.add(next)
+    for (const next of valid) this.ends.delete(this.headers.parent(next))
   }
 
   /** The end of the best branch with more work than `floor`, `NO_HEADER` when there is none. */

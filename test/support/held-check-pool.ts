@@ -22,13 +22,13 @@ export class HeldCheckPool implements CheckPool {
   }
 
   /** The n-th call's first check is bad. */
-  fail(call: number): void {
+  fail(call: number, code = 'schnorr-sig'): void {
     this.held[call]({
       ok: false,
       check: 0,
       input: 0,
       kind: 'invalid',
-      code: 'schnorr-sig',
+      code,
       detail: 'Failed by the test.',
     })
   }

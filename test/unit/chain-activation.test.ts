@@ -144,6 +144,53 @@ test('checks of several blocks run at once, and nothing is committed before all 
   assert.equal(chain.headers.isInvalid(chain.headers.find(first.block.hash)), true)
 })
 
+test('checks of one block run in parts: of its bad ones the first in the block is told, whichever is known first', async () => {
+  const base = net.mineEmpty(net.genesis, 3)
+  const outputs = Array.from({ length: 300 }, () => ({
+    value: sats(1000),
+    scriptPubKey: net.miner.scriptPubKey,
+  }))
+  const fan = net.miner.spend([net.miner.coinbaseOf(net.ancestor(base, 1))], outputs)
+  const payments = net.miner.coinsOf(fan).map((coin) => net.miner.pay([coin], net.miner.scriptPubKey, 900))
+  const large = net.mineBlock(base, [fan, ...payments])
+  const toldAfter = async (answer: (checks: HeldCheckPool) => void): Promise<string[]> => {
+    const checks = new HeldCheckPool()
+    const chain = await openChain({ checks })
+    const told: string[] = []
+    chain.subscribe({ blockInvalid: (_, { detail }) => told.push(detail) })
+    await deliver(chain, net.branch(base))
+    await chain.acceptBlock(large.block)
+    await checks.asked(2)
+    answer(checks)
+    await chain.settled()
+    assert.equal(chain.headers.height(chain.tip), told.length > 0 ? 3 : 4)
+    return told
+  }
+  const failsWith = (code: string): string =>
+    `Input 0 of a transaction fails with ${code}: Failed by the test.`
+  assert.deepEqual(
+    await toldAfter((checks) => {
+      checks.pass(0)
+      checks.fail(1)
+    }),
+    [failsWith('schnorr-sig')],
+  )
+  assert.deepEqual(
+    await toldAfter((checks) => {
+      checks.fail(1, 'eval-false')
+      checks.fail(0, 'schnorr-sig')
+    }),
+    [failsWith('schnorr-sig')],
+  )
+  assert.deepEqual(
+    await toldAfter((checks) => {
+      checks.pass(1)
+      checks.pass(0)
+    }),
+    [],
+  )
+})
+
 test('a better branch that turns up while checks run is taken instead', async () => {
   const base = net.mineEmpty(net.genesis, 3)
   const slow = payingBlock(base, 1)
@@ -158,6 +205,55 @@ test('a better branch that turns up while checks run is taken instead', async ()
   checks.pass(0)
   await chain.settled()
   assert.deepEqual(events, ['tip 3 -0 +2 = 5'])
+})
+
+test('of equal branches the one whose body came first wins, while bodies are being written and in the next life', async () => {
+  const base = net.mineEmpty(net.genesis, 1)
+  const [first, second] = [Uint8Array.of(1), Uint8Array.of(2)].map((extraNonce) =>
+    net.mineEmpty(base, 1, { extraNonce }),
+  )
+  const bad = net.mineBlock(base, [], { coinbase: (fields) => ({ ...fields, lockTime: 7 }) })
+  const store = new MemoryChainStore(TEST_SALT)
+  const chain = await openChain({ store })
+  await deliver(chain, [base])
+  let killed: MemoryChainStore | undefined
+  const write = store.write.bind(store)
+  store.write = async (batch) => {
+    await write(batch)
+    if (batch.bodies?.length === 2) killed = store.clone()
+  }
+  // Their headers in the other order.
+  chain.acceptHeaders([second.block.header, first.block.header])
+  // Found bad on arrival: candidates are looked for anew, of which no body is stored yet.
+  await Promise.all([first, second, bad].map(({ block }) => chain.acceptBlock(block)))
+  await chain.settled()
+  assert.equal(chain.headers.hash(chain.tip), first.block.hash)
+  const reopened = await openChain({ store: killed as MemoryChainStore })
+  assert.equal(reopened.headers.height(reopened.tip), 1)
+  await reopened.settled()
+  assert.equal(reopened.headers.hash(reopened.tip), first.block.hash)
+})
+
+test('of equal branches that one body completed the one whose last body came first wins, in the next life too', async () => {
+  const base = net.mineEmpty(net.genesis, 1)
+  const [left, right] = [Uint8Array.of(1), Uint8Array.of(2)].map((extraNonce) =>
+    net.branch(net.mineEmpty(base, 2, { extraNonce })).slice(1),
+  )
+  const store = new MemoryChainStore(TEST_SALT)
+  const chain = await openChain({ store })
+  chain.acceptHeaders([base, ...left, ...right].map(({ block }) => block.header))
+  await deliver(chain, [left[0], right[0], right[1], left[1]])
+  const write = store.write.bind(store)
+  let killed: MemoryChainStore | undefined
+  store.write = async (batch) => {
+    await write(batch)
+    killed ??= store.clone()
+  }
+  await deliver(chain, [base])
+  assert.equal(chain.headers.hash(chain.tip), right[1].block.hash)
+  const reopened = await openChain({ store: killed as MemoryChainStore })
+  await reopened.settled()
+  assert.equal(reopened.headers.hash(reopened.tip), right[1].block.hash)
 })
 
 test('a body is stored once; one that does not match its header leaves the header unmarked', async () => {
