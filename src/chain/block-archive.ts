@@ -107,16 +107,20 @@ export class BlockArchive {
     return decoded.value
   }
 
-  /** The first bodies of `path`: as many as stay within `maxBytes`, but at least one. Throws where one is missing. */
+  /** The first bodies of `path`: as many as stay within `maxBytes`, but at least one. Throws where one is missing, or its write failed. */
   async readSome(path: readonly HeaderIndex[], maxBytes: number): Promise<PlacedBlock[]> {
     const blocks: PlacedBlock[] = []
     let bytes = 0
     for (const index of path) {
       const block = await this.read(index)
+      // A body whose write failed was held before.
       if (!block)
-        throw new StorageError(
-          'corrupt',
-          `The body of block ${this.headers.hash(index)} is missing from storage.`,
+        throw (
+          this.failure ??
+          new StorageError(
+            'corrupt',
+            `The body of block ${this.headers.hash(index)} is missing from storage.`,
+          )
         )
       bytes += block.bytes.length
       if (blocks.length > 0 && bytes > maxBytes) break

@@ -131,6 +131,56 @@ test('a block is connected while its body is written, and told once it and its b
   assert.deepEqual(order, ['body durable', 'accepted', 'commit durable', 'tip told'])
 })
 
+test('a block found bad while its body is written is accepted all the same, told once, and known by the next life', async () => {
+  const base = net.mineEmpty(net.genesis, 1)
+  const bad = net.mineBlock(base, [], { claim: 100 * 100_000_000 })
+  const inner = new MemoryChainStore(TEST_SALT)
+  const store = new WatchedStore(inner)
+  const chain = await openChain({ store })
+  await deliver(chain, [base])
+  const events = recordEvents(chain)
+  const told = new Promise<void>((resolve) => {
+    chain.subscribe({ blockInvalid: () => resolve() })
+  })
+  const write = store.write.bind(store)
+  store.write = async (batch) => {
+    await told
+    await write(batch)
+  }
+  // Whoever gossiped it is answered as if it had been stored sooner.
+  assert.ok((await chain.acceptBlock(bad.block)).ok)
+  await chain.settled()
+  assert.deepEqual(events, ['invalid 2 bad-cb-amount'])
+  const killed = await openChain({ store: inner.clone() })
+  await killed.settled()
+  await chain.close()
+  for (const each of [killed, await openChain({ store: inner.clone() })]) {
+    const index = each.headers.find(bad.block.hash)
+    assert.deepEqual([each.headers.hasBody(index), each.headers.isInvalid(index)], [true, true])
+    assert.equal(each.headers.height(each.tip), 1)
+  }
+})
+
+test('what waits for a body whose write fails hears of that failure, not of a body missing', async () => {
+  const [first, second] = [1, 2].map((nonce) =>
+    net.mineEmpty(net.genesis, 1, { extraNonce: Uint8Array.of(nonce) }),
+  )
+  const store = new WatchedStore(new MemoryChainStore(TEST_SALT), 2, 'quota')
+  const chain = await openChain({ store })
+  await deliver(chain, [first])
+  const events = recordEvents(chain)
+  let refused: Promise<unknown> | undefined
+  const readUndo = store.readUndo.bind(store)
+  // On its way to the second block: its body is held, and lost before it is read.
+  store.readUndo = async (indexes) => {
+    await refused
+    return readUndo(indexes)
+  }
+  refused = chain.acceptBlock(second.block)
+  await assert.rejects(chain.invalidate(chain.tip), { message: 'The store fails on purpose.' })
+  assert.deepEqual(events, ['failed The store fails on purpose.'])
+})
+
 test('a failing store is told once, stops writing and leaves the chain readable', async () => {
   const tip = net.mineEmpty(net.genesis, 3)
   const [first, second, third] = net.branch(tip)
