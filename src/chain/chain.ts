@@ -43,7 +43,7 @@ export interface ChainListener {
   tipChanged?(change: TipChange): void
   /** New headers were added; the last of them. */
   headersChanged?(last: HeaderIndex): void
-  /** A stored block was found bad when its turn came to connect. */
+  /** A block held was found bad when its turn came to connect, which may be before its body is stored. */
   blockInvalid?(hash: BlockHash, rejection: Rejection): void
   /** The chain stopped writing and stays readable: its store failed (`StorageError`: disk full, eviction), or a bug did. */
   failed?(error: Error): void
@@ -202,9 +202,9 @@ export class Chain {
   }
 
   /**
-   * Checks a block's header, structure and context, and stores it: the answer that gossip waits for. Connecting follows by
-   * itself when it leads to more work; its outcome is told to listeners. `not-now`/`duplicate` when the body is held already,
-   * `retry`/`storage-busy` when storage failed.
+   * Checks a block's header, structure and context, and stores it: the answer that gossip waits for. Connecting begins by itself,
+   * while the body is written, when it leads to more work; its outcome is told to listeners, and never changes this answer.
+   * `not-now`/`duplicate` when the body is held already, `retry`/`storage-busy` when storage failed.
    */
   async acceptBlock(block: Block): Promise<Result<HeaderIndex>> {
     const header = this.acceptHeaders([block.header])

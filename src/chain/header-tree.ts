@@ -197,7 +197,7 @@ export class HeaderTree {
     return this.flags(index, BODY)
   }
 
-  /** Its position among all bodies in the order in which they were stored, from 1; 0 when it never was. */
+  /** Its position among all bodies in the order in which they came, from 1; 0 when it isn't stored. */
   bodyOrder(index: HeaderIndex): number {
     return this.segmentOf(index).view.getUint32(recordAt(index) + BODY_ORDER, true)
   }
