@@ -1,7 +1,7 @@
 /**
  * Products and squares of field elements two at a time, each pair in the two lanes of a vector: two take little longer than one of
  * field.ts, whose steps and bounds these are: magnitudes up to 8 give 1. Only 32-bit words are multiplied: limbs of magnitude 8 have 30
- * bits, the sum or the double of two has 31. A column, at most 10 · 2^60, fits into its lane. Results may overwrite operands.
+ * bits, the sum of two and the double of one 31. A column, at most 10 · 2^60, fits into its lane. Results may overwrite operands.
  */
 import * as field from './field'
 import { FIELD_SIZE, Field } from './field'

@@ -13,7 +13,6 @@ export type Affine = usize
 export type Jacobian = usize
 
 export const AFFINE_SIZE: u32 = 80
-export const JACOBIAN_SIZE: u32 = 128
 
 const Y: usize = FIELD_SIZE
 const Z: usize = 2 * FIELD_SIZE

@@ -73,7 +73,6 @@ export {
   addJacobian,
   addScaled,
   double,
-  fromAffine,
   isInfinity,
   lift,
   liftTwo,
@@ -90,4 +89,4 @@ export {
   split as scalarSplit,
 } from './scalar'
 export { sum as straussSum } from './strauss'
-export { pointOf, setScalar, setSplitScalar } from './terms'
+export { magnitudeOf, pointOf, setScalar, setSplitScalar } from './terms'
