@@ -465,7 +465,8 @@ test('group: x is lifted to its point of even y, or to none', () => {
 })
 
 test('group: of two x, each is lifted to its own point, or none is', () => {
-  const all = [1n, 2n, 5n, P, ...Array.from({ length: 40 }, () => randomBelow(P))]
+  // 1 and 2 have points, and P + 1 would be taken for 1.
+  const all = [1n, P + 1n, 2n, 5n, P, ...Array.from({ length: 40 }, () => randomBelow(P))]
   for (const [i, x] of all.entries()) {
     const other = all[(i + 1) % all.length]
     setNumber(A, x)

@@ -193,10 +193,63 @@ test('keys and nonces at the edges: G, its negation, each other, λ times each o
     }
 })
 
+/** A module's exports, the last two for tests only, and its memory: how a batch was verified. */
+const raw = (await WebAssembly.instantiate(module)).instance.exports as unknown as {
+  readonly memory: WebAssembly.Memory
+  input(): number
+  begin(): void
+  absorb(bytes: number): void
+  finish(): void
+  firstInvalid(): number
+  magnitudeOf(term: number): number
+  straussSum(r: number, from: number, to: number, g: number): void
+}
+const memory = new Uint8Array(raw.memory.buffer)
+
+/** Verifies signatures of short messages as one batch of that module. */
+function verifyRaw(batch: readonly SignatureCheck[]): void {
+  for (const { signature, publicKey, message } of batch) {
+    memory.set([...signature, ...publicKey, ...message], raw.input())
+    raw.begin()
+    raw.absorb(message.length)
+    raw.finish()
+  }
+  raw.firstInvalid()
+}
+
 test('R at infinity is invalid, whatever r says', () => {
   for (const r of [xOf(1n), xOf(77n), toBytes(0n), toBytes(5n), randomBytes(32)])
     for (const d of [1n, 12345n])
       assertVerdictEverywhere(craft(even(d), 0n, randomBytes(32), r), false, 'k is 0')
+})
+
+test('R at infinity is invalid where r is the x that the sum leaves in memory', () => {
+  const G = xOf(1n)
+  // The last addition is that of ±2^128·G, and leaves what was there before, where the upper half of s has the lowest wNAF digit ±1.
+  const craftDigit = (digit: bigint, r: Uint8Array): SignatureCheck => {
+    while (true) {
+      const check = craft(1n, 0n, randomBytes(32), r, G)
+      if ((toNumber(check.signature.subarray(32)) >> 128n) % 2048n === digit) return check
+    }
+  }
+  // The same sum, of the key's terms that verification leaves, with a known address.
+  const check = craftDigit(1n, G)
+  verifyRaw([check])
+  const [s, sum] = [raw.input(), raw.input() + 32]
+  memory.set(check.signature.slice(32).reverse(), s)
+  raw.straussSum(sum, 1, 3, s)
+  const fieldAt = (at: number): bigint =>
+    new Uint32Array(memory.slice(at, at + 40).buffer).reduceRight(
+      (value, limb) => (value << 26n) + BigInt(limb),
+      0n,
+    )
+  const left = Point.Fp.div(fieldAt(sum) % P, fieldAt(sum + 80) ** 2n % P)
+  // Of the two, one leaves an even y.
+  for (const digit of [1n, 2047n]) {
+    const forged = craftDigit(digit, toBytes(left))
+    assert.ok(!verifySchnorr(forged))
+    assertVerdict([forged], 0, `digit ${digit}`)
+  }
 })
 
 test('one bad signature at every position of batches of every size', () => {
@@ -254,7 +307,7 @@ test('errors that cancel where coefficients are equal, opposite or in proportion
     const s = (toNumber(check.signature.subarray(32)) + by + N) % N
     return withSignature(check, check.signature.subarray(0, 32), toBytes(s))
   }
-  for (const size of [2, 10, 150])
+  for (const size of [2, 3, 10, 150])
     for (const [a, b] of [
       [1n, -1n],
       [1n, 1n],
@@ -271,6 +324,35 @@ test('errors that cancel where coefficients are equal, opposite or in proportion
   const [first, ...rest] = manyValid.slice(0, 100)
   const shifted = [shift(first, -99n), ...rest.map((check) => shift(check, 1n))]
   assertVerdict(shifted, 0, 'all errors together cancel')
+})
+
+test('coefficients: each position has its own, and a change anywhere in the batch changes them all', () => {
+  // −aᵢ is the scalar of Rᵢ, the first of a signature's three terms.
+  const coefficientsOf = (batch: readonly SignatureCheck[]): string[] => {
+    verifyRaw(batch)
+    return batch.map((_, i) => bytesToHex(memory.slice(raw.magnitudeOf(3 * i), raw.magnitudeOf(3 * i) + 16)))
+  }
+  const otherX = xOf(7n)
+  const changes: Record<string, (check: SignatureCheck) => SignatureCheck> = {
+    r: (check) => withSignature(check, otherX, check.signature.subarray(32)),
+    s: (check) => withSignature(check, check.signature.subarray(0, 32), toBytes(7n)),
+    key: (check) => ({ ...check, publicKey: otherX }),
+    message: (check) => ({ ...check, message: flipBit(check.message) }),
+  }
+  for (const size of [2, 3, 65]) {
+    const batch = manyValid.slice(0, size)
+    const drawn = coefficientsOf(batch)
+    assert.equal(new Set(drawn).size, size, `${size} coefficients`)
+    const assertOthers = (changed: readonly SignatureCheck[], what: string): void =>
+      assert.ok(
+        coefficientsOf(changed).every((coefficient) => !drawn.includes(coefficient)),
+        `another ${what} of ${size}`,
+      )
+    for (const at of [0, size - 1])
+      for (const [what, change] of Object.entries(changes))
+        assertOthers(batch.with(at, change(batch[at])), `${what} at ${at}`)
+    assertOthers([batch[1], batch[0], ...batch.slice(2)], 'order')
+  }
 })
 
 test('wrong lengths are bugs of the caller: they throw, and what follows is not disturbed', () => {
