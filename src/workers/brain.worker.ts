@@ -21,7 +21,7 @@ import { systemClock, systemRandom } from './system-ports.ts'
 import { ThreadedCheckPool } from './threaded-check-pool.ts'
 import { RemoteTransport } from './transport-link.ts'
 import { startWorkerCheckThread } from './worker-check-threads.ts'
-import { startWorkerMinerThread } from './worker-miner-threads.ts'
+import { fetchMinerThread, startWorkerMinerThread } from './worker-miner-threads.ts'
 
 /** What a tab that has claimed its profile holds. */
 interface Profile {
@@ -113,11 +113,13 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     ),
     miners: new ThreadedMinerPool(startWorkerMinerThread, cores, systemClock),
   })
-  opened.subscribe((event) => {
-    tell(event)
-    // The network outlives the page's server: among others, a tab gets ready to need it no more. The signer brings what PSBTs need.
-    if (event.name === 'network' && event.detail.directPeers > 0)
-      import('../node/wallet-part.ts').catch(() => {})
+  opened.subscribe(tell)
+  // The network outlives the page's server: among others, a tab gets ready to need it no more. The signer brings what PSBTs need.
+  const stop = opened.subscribe((event) => {
+    if (event.name !== 'network' || event.detail.directPeers === 0) return
+    stop()
+    import('../node/wallet-part.ts').catch(() => {})
+    fetchMinerThread()
   })
   return opened
 }

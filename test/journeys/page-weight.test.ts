@@ -45,10 +45,11 @@ test(
 )
 
 test(
-  'tabs that have met make wallets and pay when the server is gone, with page and relay',
+  'tabs that have met make wallets, mine and pay when the server is gone, with page and relay',
   journey(async (world) => {
     const page = await loadPage(DIST)
-    const awaited = ['signer.worker', 'wallet-part', 'psbt', 'other-views'].flatMap((part) => [part, part])
+    const parts = ['signer.worker', 'wallet-part', 'psbt', 'other-views', 'miner.worker', 'mining-simd']
+    const awaited = parts.flatMap((part) => [part, part])
     let fetched = (): void => {}
     const allFetched = new Promise<void>((resolve, reject) => {
       fetched = resolve
@@ -66,8 +67,6 @@ test(
     })
     const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
     await ada.untilPeers(1)
-    // Mining threads are not fetched beforehand.
-    await ada.generate(1, PAYOUT)
     await allFetched
     await server.stop()
 
