@@ -1,6 +1,6 @@
 /**
- * The transactions whose inputs this node verified, by wtxid, which covers every witness: which ones is all that is kept, the last
- * ones only, be they in the mempool, in blocks or gone.
+ * The transactions whose inputs this node verified, by wtxid, which covers every witness: which ones is all that is kept, those
+ * that were verified last, be they in the mempool, in blocks or gone.
  */
 import { hashKey } from '../primitives/hash-key.ts'
 
