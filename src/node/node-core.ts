@@ -68,6 +68,8 @@ export class NodeCore {
   private openedWallet: Wallet | undefined
   /** The wait for it, then itself; undefined again where it failed. */
   private openingWallet: Promise<Wallet> | undefined
+  /** The last part of that wait: its store is being read. */
+  private readingWallet: Promise<Wallet> | undefined
   /** Why storage or the chain failed, if one did. */
   private failure: Error | undefined
   /** What follows changes of the tip, one after another. */
@@ -319,15 +321,19 @@ export class NodeCore {
 
   /** Fetches the wallet's part of the program, and lets the wallet follow the chain and the mempool. */
   private async followWallet(): Promise<Wallet> {
-    const { chain, clock, random, signer, loadPsbt, walletStore } = this
+    const { chain, mempool, clock, random, signer, loadPsbt, walletStore } = this
     const { Wallet } = await this.loadWallet()
-    const wallet = await Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
+    if (this.closing) throw new Error('The node has stopped.')
+    this.readingWallet = Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
+    const wallet = await this.readingWallet
     const ends = wallet.subscribe({
       changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
       storageFailed: (error) => this.halt(error),
     })
     this.unsubscribe.push(ends)
     this.openedWallet = wallet
+    // Payments that waited before there was a wallet to see them.
+    for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
     return wallet
   }
 
@@ -365,14 +371,16 @@ export class NodeCore {
     await this.peers.stop()
     await this.following
     this.mempool.close()
-    await this.openingWallet?.catch(() => {})
+    // Its part of the program is not waited for: a fetch may take for ever, and nothing is opened after it.
+    const wallet = await this.readingWallet?.catch(() => undefined)
     // A store that fails must not keep the other from closing.
-    for (const part of [this.wallet ?? this.walletStore, this.chain])
+    for (const part of [wallet ?? this.walletStore, this.chain])
       await part.close().catch((error: unknown) => this.partFailed(error))
   }
 
   /** A wallet that was just made can't be followed. */
   private walletFailed(error: unknown): void {
+    if (this.closing) return
     if (error instanceof StorageError) this.halt(error)
     else {
       const message = error instanceof Error ? error.message : String(error)

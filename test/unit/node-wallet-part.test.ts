@@ -1,11 +1,12 @@
 /**
  * Promise: a node without a wallet works without the wallet's part of the program; where that can't be fetched for a wallet just made, the
- * person is told, nothing is lost, and the next call tries again.
+ * person is told, nothing is lost, and the next call tries again. A wallet that comes late sees what happened before, and a node that is
+ * still fetching closes.
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
-import { NodeRig, STRANGER } from '../support/node-rig.ts'
+import { type Json, NodeRig, STRANGER } from '../support/node-rig.ts'
 import { PASSPHRASE, value } from '../support/wallets.ts'
 
 /** A server of the page that comes and goes. */
@@ -63,4 +64,52 @@ test('a wallet that is made is told of once it can be asked', async () => {
   value(await node.signer.create(PASSPHRASE))
   await rig.until(() => asked.length > 0)
   await Promise.all(asked)
+})
+
+test('a wallet that is restored sees the payments that wait already, to it and from it', async () => {
+  const rig = new NodeRig()
+  const [before, after, payer] = await Promise.all([
+    rig.add('before', { wallet: false }),
+    rig.add('after', { wallet: false }),
+    rig.add('payer'),
+  ])
+  const words = value(await before.signer.create(PASSPHRASE))
+  value(await before.signer.unlock(PASSPHRASE))
+  for (const miner of [before, payer]) {
+    await miner.fund()
+    await rig.until(() => [before, after, payer].every(({ tip }) => tip === miner.tip))
+  }
+  const spent = await before.rpc('sendtoaddress', STRANGER, 1)
+  const received = await payer.rpc('sendtoaddress', await before.rpc('getnewaddress'), 2)
+  const waiting = [spent, received].sort()
+  await rig.until(() => [before, after].every(({ core }) => core.mempool.size === 2))
+
+  value(await after.signer.restoreWords(words, PASSPHRASE))
+  await rig.until(() => after.told('wallet').length > 0)
+  await rig.time.complete(after.core.settled())
+  const seen = (await after.rpc('listtransactions')).filter(({ confirmations }: Json) => confirmations === 0)
+  assert.deepEqual([...new Set(seen.map(({ txid }: Json) => txid))].sort(), waiting)
+  assert.deepEqual((await after.rpc('getbalances')).mine, (await before.rpc('getbalances')).mine)
+})
+
+test('a node closes while the part is being fetched, and opens no wallet after that', async () => {
+  const rig = new NodeRig()
+  let arrive = (): void => {}
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const node = await rig.add('node', {
+    wallet: false,
+    loadWallet: async () => {
+      await arrived
+      return walletPart
+    },
+  })
+  value(await node.signer.create(PASSPHRASE))
+  const waiting = node.failure('getbalances')
+  await node.rpc('stop')
+  arrive()
+  assert.match((await waiting).message, /has stopped/)
+  assert.equal(node.core.wallet, undefined)
+  assert.deepEqual([...node.told('fault'), ...node.told('wallet')], [])
 })
