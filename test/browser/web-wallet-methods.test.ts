@@ -1,4 +1,7 @@
-/** Promise: a wallet is created by Bitcoin Core's forms, and its words reach the caller whatever the node does then. */
+/**
+ * Promise: a wallet is created by Bitcoin Core's forms, and its words reach the caller whatever the node does then; no key is made while the
+ * node can't follow one.
+ */
 import { assert } from 'chai'
 import type { NodeEventName } from '../../src/node/events.ts'
 import { accept } from '../../src/primitives/result.ts'
@@ -9,21 +12,31 @@ import { walletMethods } from '../../web/tab/wallet-methods.ts'
 
 const MNEMONIC = 'legal winner thank'
 
-describe('createwallet', () => {
+describe('methods that make a wallet', () => {
   let commands: SignerCommand[]
   let wallets: string[]
+  /** Why the brain answers nothing. */
+  let problem: Error | undefined
   let listeners: Map<NodeEventName, (detail: unknown) => void>
 
   beforeEach(() => {
     commands = []
     wallets = ['']
+    problem = undefined
     listeners = new Map()
   })
 
-  /** Brain and signer as far as the methods see them. */
   function create(...args: unknown[]): Promise<unknown> {
+    return call('createwallet', args)
+  }
+
+  /** With brain and signer as far as the methods see them. */
+  function call(method: string, args: readonly unknown[]): Promise<unknown> {
     const brain = {
-      rpc: async () => wallets,
+      async rpc() {
+        if (problem) throw problem
+        return wallets
+      },
       on(name: NodeEventName, listener: (detail: unknown) => void) {
         listeners.set(name, listener)
         return () => listeners.delete(name)
@@ -35,7 +48,7 @@ describe('createwallet', () => {
         return accept(MNEMONIC)
       },
     } as unknown as SignerClient
-    return walletMethods(brain, signer).get('createwallet')!.run(args)
+    return walletMethods(brain, signer).get(method)!.run(args)
   }
 
   /** The code of the error that `args` are refused with. */
@@ -75,6 +88,19 @@ describe('createwallet', () => {
       ['', { passphrase: 'horse', wordcount: 18 }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
+    assert.lengthOf(commands, 0)
+  })
+
+  it('makes no key while the node lacks what it follows one with', async () => {
+    problem = new Error('The server is gone.')
+    for (const [method, ...args] of [
+      ['createwallet', '', { passphrase: 'horse' }],
+      ['createwallet', '', { passphrase: 'horse', words: MNEMONIC }],
+      ['importbackup', '{}', 'horse'],
+    ] as const) {
+      const error = await call(method, args).catch((reason: unknown) => reason)
+      assert.equal(error, problem, method)
+    }
     assert.lengthOf(commands, 0)
   })
 

@@ -1,6 +1,6 @@
 /**
  * Promise: a tab joins with little to fetch, what several of its threads use is fetched once, and one that is among others has what a
- * wallet needs; one that isn't says so where the server is gone.
+ * wallet needs; one that isn't says so where the server is gone, until it is back.
  */
 
 import assert from 'node:assert/strict'
@@ -86,7 +86,7 @@ test(
 )
 
 test(
-  'a tab that has met nobody says so when what its wallet needs can no longer be fetched, and works on',
+  'a tab that has met nobody says so when what its wallet needs can’t be fetched, works on, and makes one when the server is back',
   journey(async (world) => {
     const server = await world.serve()
     const [ada] = (await world.openAll(['Ada'])) as [Tab]
@@ -96,6 +96,11 @@ test(
     await assert.rejects(ada.createWallet(), sentence)
     await ada.generate(1, PAYOUT)
     assert.equal(await ada.rpc('getblockcount'), 1)
+
+    await world.serve({ port: server.port })
+    await ada.createWallet()
+    await ada.generate(1)
+    assert.ok((await ada.rpc<Balances>('getbalances')).mine.immature > 0)
   }),
 )
 

@@ -33,6 +33,15 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
   }
 
   /**
+   * Has keys made or restored. Only once the brain has what it follows a wallet with: without it the keys would be stored, but a backup's
+   * labels and count of addresses, which go to the brain, be lost.
+   */
+  const make = async (command: SignerCommand): Promise<unknown> => {
+    await brain.rpc('listwallets', [])
+    return run(command)
+  }
+
+  /**
    * Resolves when the brain follows the signer's account, or can't: then with a warning rather than an error, since the keys are
    * stored and the caller must get their words.
    */
@@ -84,12 +93,12 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
           const passphrase = passphraseOf(options.passphrase)
           const { words, wordcount = 12 } = options
           if (words !== undefined) {
-            await run({ type: 'restoreWords', words: textOf('words', words), passphrase })
+            await make({ type: 'restoreWords', words: textOf('words', words), passphrase })
             return { name: '', ...(await adopted()) }
           }
           if (wordcount !== 12 && wordcount !== 24)
             throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
-          const mnemonic = await run({ type: 'create', passphrase, words: wordcount })
+          const mnemonic = await make({ type: 'create', passphrase, words: wordcount })
           return { name: '', mnemonic, ...(await adopted()) }
         },
       },
@@ -143,7 +152,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
       {
         usage: 'importbackup file passphrase',
         async run([file, passphrase]) {
-          const metadata = await run({
+          const metadata = await make({
             type: 'restoreBackup',
             file: textOf('file', file),
             passphrase: textOf('passphrase', passphrase),
