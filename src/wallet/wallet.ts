@@ -227,25 +227,19 @@ export class Wallet {
   }
 
   /**
-   * An address that was not given before, durable when returned. Rejects with `wallet-missing` and
-   * `label-too-long`.
+   * An address that was not given before, durable when returned: it waits until the wallet stands at the tip, or where the chain lacks a body,
+   * since the blocks up to there may pay to the next ones. Rejects with `wallet-missing` and `label-too-long`.
    */
   async newAddress(label?: string): Promise<Result<IssuedAddress>> {
-    if (!this.following) return walletMissing()
-    if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
-    const { book } = this.following
-    const key = book.peek(RECEIVING)
-    book.issue(key)
-    if (label) this.putLabel(key.address, label)
-    this.stale = true
-    await this.flush()
-    return accept(this.issued(book, key))
+    await this.following?.follower.settled()
+    return this.issue(label)
   }
 
   /** The address that mining pays to: always the same one, so that the gap limit isn't used up. Rejects as `newAddress` does. */
   async miningAddress(): Promise<Result<IssuedAddress>> {
+    await this.following?.follower.settled()
     const existing = this.addresses().find((address) => address.label === MINING_LABEL)
-    return existing ? accept(existing) : this.newAddress(MINING_LABEL)
+    return existing ? accept(existing) : this.issue(MINING_LABEL)
   }
 
   /** Addresses handed out, in order. */
@@ -403,6 +397,19 @@ export class Wallet {
   }
 
   // Inside
+
+  /** Hands out the next address. */
+  private async issue(label: string | undefined): Promise<Result<IssuedAddress>> {
+    if (!this.following) return walletMissing()
+    if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
+    const { book } = this.following
+    const key = book.peek(RECEIVING)
+    book.issue(key)
+    if (label) this.putLabel(key.address, label)
+    this.stale = true
+    await this.flush()
+    return accept(this.issued(book, key))
+  }
 
   private plan(
     psbtClass: typeof Psbt,

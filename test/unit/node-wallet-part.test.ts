@@ -113,3 +113,19 @@ test('a node closes while the part is being fetched, and opens no wallet after t
   assert.equal(node.core.wallet, undefined)
   assert.deepEqual([...node.told('fault'), ...node.told('wallet')], [])
 })
+
+test('a restored wallet gives no address out that its history has used', async () => {
+  const rig = new NodeRig()
+  const [before, after] = await Promise.all([
+    rig.add('before', { wallet: false }),
+    rig.add('after', { wallet: false }),
+  ])
+  const words = value(await before.signer.create(PASSPHRASE))
+  const used = [await before.rpc('getnewaddress'), await before.rpc('getnewaddress')]
+  for (const address of used) await before.generate(1, address)
+  await rig.until(() => after.tip === before.tip)
+
+  value(await after.signer.restoreWords(words, PASSPHRASE))
+  const fresh = await after.rpc('getnewaddress')
+  assert.ok(!used.includes(fresh), `${fresh} was given out before`)
+})
