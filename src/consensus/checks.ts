@@ -29,7 +29,7 @@ const FORBIDDEN_SIZE = 64
  * Weight units of the limit for each signature that a block may hold. BIP342's budget of 50 allows a block whose signatures take a plain
  * verifier more than a tenth of the block spacing; scripts in use take 99 at least, an item of 65 and the push of a key.
  */
-export const WEIGHT_PER_SIGNATURE = 80
+export const WEIGHT_PER_SIGNATURE = 96
 
 /**
  * Witness items that can be a signature by their length (BIP341): 64 bytes, or 65 with a hash type. No transaction has more signatures to

@@ -181,7 +181,7 @@ export const bodyScenarios: readonly Scenario[] = [
     params: NARROW,
     write: (s) => {
       s.fund(12)
-      const most = NARROW.weightLimit / 80
+      const most = Math.floor(NARROW.weightLimit / 96)
       // An OP_SUCCESS looks at none of them.
       const items = (count: number, bytes: number) => ({
         asm: '0x50',

@@ -63,7 +63,7 @@ export const RULES = {
   'bad-witness-nonce-size': mutated("the coinbase's witness is one item of 32 bytes", '§6, BIP141'),
   'bad-witness-merkle-match': mutated('the last commitment fits the witnesses', '§6, BIP141'),
   'bad-blk-weight': body('the weight is within the limit', '§6, BIP141'),
-  'bad-blk-signatures': body('the signatures are one for 80 units of the weight limit, at most', '§6'),
+  'bad-blk-signatures': body('the signatures are one for 96 units of the weight limit, at most', '§6'),
   'bad-cb-multiple': body('there is one coinbase', '§6'),
   'bad-txns-vin-empty': body('a transaction has an input', '§3'),
   'bad-txns-vout-empty': body('a transaction has an output', '§3'),

@@ -118,14 +118,14 @@ test('witness items of a tapscript: at most 80 bytes each, the script itself asi
   assert.notEqual(node.tip, before)
 })
 
-test('items of the length of signatures: one for 80 weight units of the transaction, so that no block has too many', async () => {
+test('items of the length of signatures: one for 96 weight units of the transaction, so that no block has too many', async () => {
   const items = (count: number, bytes: number) =>
     [`${'2DROP '.repeat(count / 2)} 1`, new Array(count).fill(new Uint8Array(bytes))] as const
-  const counts = [10, 20, 30, 32, 34, 36, 38, 40, 50]
+  const counts = [10, 16, 18, 20, 22, 24, 26, 30, 50]
   const { node, spends } = await nodeWith([...counts.map((count) => items(count, 64)), items(50, 63)])
   const codes = []
   for (const tx of spends) codes.push(await node.code(tx))
-  const expected = counts.map((count, i) => (count * 80 > spends[i].weight ? 'tx-signatures' : 'ok'))
+  const expected = counts.map((count, i) => (count * 96 > spends[i].weight ? 'tx-signatures' : 'ok'))
   assert.deepEqual(codes, [...expected, 'ok'])
   assert.deepEqual([...new Set(expected)], ['ok', 'tx-signatures'])
 })
