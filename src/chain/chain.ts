@@ -6,8 +6,9 @@ import type { BlockContext } from '../consensus/block-context.ts'
 import { checkBlock, contextualCheckBlock } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { spentCoinsIn } from '../consensus/connect-block.ts'
+import { genesisDifficulty, nextBits } from '../consensus/difficulty.ts'
 import { genesisOf } from '../consensus/genesis.ts'
-import { checkHeader, contextualCheckHeader } from '../consensus/headers.ts'
+import { checkHeader, contextualCheckHeader, leastTime } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
@@ -104,7 +105,13 @@ export class Chain {
     const headers = HeaderTree.restore(stored.headerPages)
     // The genesis block is connected from the beginning, and never read from the store.
     if (headers.size === 0)
-      headers.apply([{ index: headers.add(genesis.header, NO_HEADER), bodyOrder: 1, connected: true }])
+      headers.apply([
+        {
+          index: headers.add(genesis.header, NO_HEADER, genesisDifficulty(options.params)),
+          bodyOrder: 1,
+          connected: true,
+        },
+      ])
     if (headers.hash(0) !== genesis.hash)
       throw new StorageError('corrupt', 'The stored chain belongs to another network.')
     const tip = stored.state?.tip ?? 0
@@ -177,6 +184,22 @@ export class Chain {
       medianTimePastAt: (height) => headers.medianTimePast(headers.ancestor(parent, height)),
       snapshot: this.snapshots.committedOn(parent),
     }
+  }
+
+  /** The least time that a block on `parent` may have, seconds since 1970. */
+  leastTimeOn(parent: HeaderIndex): number {
+    const { headers, params } = this
+    return leastTime({
+      params,
+      difficulty: headers.difficulty(parent),
+      medianTimePast: headers.medianTimePast(parent),
+    })
+  }
+
+  /** The target that a block on the tip must have if it is made at `now` (seconds since 1970), in compact form. */
+  nextBits(now: number): number {
+    const { headers, params, tip } = this
+    return nextBits(headers.difficulty(tip), Math.max(now, this.leastTimeOn(tip)), params)
   }
 
   /**
@@ -338,16 +361,14 @@ export class Chain {
       return retry('prev-blk-not-found', `Block ${header.previous}, which comes before, is not known.`)
     if (headers.isInvalid(parent))
       return invalid('bad-prevblk', `Block ${header.hash} is built on an invalid block.`)
-    const grandparent = headers.parent(parent)
     const context = contextualCheckHeader(header, {
       params,
-      parent: { bits: headers.bits(parent), time: headers.time(parent) },
-      grandparentTime: grandparent === NO_HEADER ? undefined : headers.time(grandparent),
+      difficulty: headers.difficulty(parent),
       medianTimePast: headers.medianTimePast(parent),
       now: Math.floor(this.clock.now() / 1000),
     })
     if (!context.ok) return context
-    const index = headers.add(header, parent)
+    const index = headers.add(header, parent, context.value)
     if (headers.chainWork(index) > headers.chainWork(this.best)) this.best = index
     return accept(index)
   }

@@ -1,7 +1,8 @@
 /**
- * The tree of all known headers, in packed memory: about 140 bytes a header. A header is named by its `HeaderIndex`; a parent's
+ * The tree of all known headers, in packed memory: about 150 bytes a header. A header is named by its `HeaderIndex`; a parent's
  * is always smaller than its child's. Segments of a thousand headers are the pages of the store. Thread: the brain.
  */
+import type { DifficultyState } from '../consensus/difficulty.ts'
 import { MEDIAN_TIME_SPAN, medianTime } from '../consensus/headers.ts'
 import { blockWork, decodeCompact, targetOf } from '../consensus/pow.ts'
 import { BlockHeader } from '../primitives/block.ts'
@@ -19,9 +20,10 @@ export const HEADERS_PER_PAGE = 1000
 
 /**
  * A header's record, in memory and on disk, little-endian: hash 32, version 4, merkle root 32, time 4, bits 4, nonce 4, index of
- * the parent 4, position of its body among all bodies stored 4, flags 1. Hash and parent stand for the parent's hash.
+ * the parent 4, position of its body among all bodies stored 4, base and ease of the difficulty after it 4 and 4, flags 1. Hash and
+ * parent stand for the parent's hash.
  */
-const RECORD_BYTES = 89
+const RECORD_BYTES = 97
 const VERSION = 32
 const MERKLE_ROOT = 36
 const TIME = 68
@@ -29,7 +31,9 @@ const BITS = 72
 const NONCE = 76
 const PARENT = 80
 const BODY_ORDER = 84
-const FLAGS = 88
+const BASE = 88
+const EASE = 92
+const FLAGS = 96
 
 /** The body is stored. */
 const BODY = 1
@@ -80,11 +84,13 @@ export class HeaderTree {
         const parent = segment.view.getInt32(i * RECORD_BYTES + PARENT, true)
         if (tree.count === 0 ? parent !== NO_HEADER : parent < 0 || parent >= tree.count)
           throw new StorageError('corrupt', `Stored header ${tree.count} has no parent.`)
-        const { target, negative, overflow } = decodeCompact(
-          segment.view.getUint32(i * RECORD_BYTES + BITS, true),
-        )
-        if (target === 0n || negative || overflow)
-          throw new StorageError('corrupt', `Stored header ${tree.count} has no target.`)
+        for (const field of [BITS, BASE]) {
+          const { target, negative, overflow } = decodeCompact(
+            segment.view.getUint32(i * RECORD_BYTES + field, true),
+          )
+          if (target === 0n || negative || overflow)
+            throw new StorageError('corrupt', `Stored header ${tree.count} has no target.`)
+        }
         tree.enter(parent)
       }
     })
@@ -147,6 +153,17 @@ export class HeaderTree {
   /** Target in compact form. */
   bits(index: HeaderIndex): number {
     return this.segmentOf(index).view.getUint32(recordAt(index) + BITS, true)
+  }
+
+  /** What the difficulty of its children follows from. */
+  difficulty(index: HeaderIndex): DifficultyState {
+    const { view } = this.segmentOf(index)
+    const at = recordAt(index)
+    return {
+      time: view.getUint32(at + TIME, true),
+      base: view.getUint32(at + BASE, true),
+      ease: view.getUint32(at + EASE, true),
+    }
   }
 
   /** Sum of expected hashes from genesis to this header. */
@@ -223,8 +240,15 @@ export class HeaderTree {
     return leaves
   }
 
-  /** Adds a header that isn't held below `parent`, which is (`NO_HEADER` for genesis). For the chain alone. */
-  add(header: BlockHeader, parent: HeaderIndex): HeaderIndex {
+  /**
+   * Adds a header that isn't held below `parent`, which is (`NO_HEADER` for genesis), with the state of the difficulty after it.
+   * For the chain alone.
+   */
+  add(
+    header: BlockHeader,
+    parent: HeaderIndex,
+    difficulty: Pick<DifficultyState, 'base' | 'ease'>,
+  ): HeaderIndex {
     const index = this.count
     if (index % HEADERS_PER_PAGE === 0) this.segments.push(newSegment())
     const segment = this.segmentOf(index)
@@ -236,6 +260,8 @@ export class HeaderTree {
     segment.view.setUint32(at + BITS, header.bits, true)
     segment.view.setUint32(at + NONCE, header.nonce, true)
     segment.view.setInt32(at + PARENT, parent, true)
+    segment.view.setUint32(at + BASE, difficulty.base, true)
+    segment.view.setUint32(at + EASE, difficulty.ease, true)
     segment.dirty = true
     this.enter(parent)
     return index

@@ -18,11 +18,11 @@ export interface NetworkParams {
   readonly genesisTime: number
   /** Easiest target allowed, compact form. Also the genesis block's. */
   readonly powLimitBits: number
-  /** Whether difficulty follows ASERT; false keeps every block at the limit. */
+  /** Whether difficulty follows the blocks' times (`difficulty.ts`); false keeps every block at the limit. */
   readonly retarget: boolean
   /** Seconds between blocks aimed at. */
   readonly targetSpacing: number
-  /** ASERT half-life, seconds. */
+  /** Seconds of delay that double the target. */
   readonly halfLife: number
   /** Greatest block weight, weight units. */
   readonly weightLimit: number
@@ -41,7 +41,7 @@ export interface NetworkParams {
 }
 
 /** The rules that this code knows. */
-export const RULES_VERSION = 2
+export const RULES_VERSION = 3
 
 /** No amount and no sum of amounts is greater on any network, satoshis: 21,000,000 coins. */
 export const MAX_MONEY = sats(2_100_000_000_000_000)
@@ -191,6 +191,9 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
   // A half-life below the spacing doubles or halves the target at every block: it would swing, not settle.
   if (params.halfLife < params.targetSpacing)
     return invalid('params-out-of-range', 'The half-life is shorter than the block spacing.')
+  // Times are whole seconds and never step back: at one second a block nothing could make blocks harder.
+  if (params.retarget && params.targetSpacing < 2)
+    return invalid('params-out-of-range', 'A spacing of 1 s leaves difficulty no way to rise.')
   if (params.snapshotDelay >= params.snapshotInterval)
     return invalid('params-out-of-range', 'A snapshot would be committed to only after the next was taken.')
   // The sum over all halvings is at most twice the first era's.

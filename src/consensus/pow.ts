@@ -1,8 +1,8 @@
 /**
- * Proof of work: compact targets, work, and difficulty by ASERT with the parent as anchor. Pure, on bigints; targets and
- * work fit 256 bits.
+ * Proof of work: compact targets, work, and the arithmetic of ASERT. Pure, on bigints; targets and work fit 256 bits. Which
+ * target a block must have: `difficulty.ts`.
  */
-import type { BlockHeader, HeaderFields } from '../primitives/block.ts'
+import type { BlockHeader } from '../primitives/block.ts'
 import type { NetworkParams } from './params.ts'
 
 export interface CompactTarget {
@@ -94,7 +94,18 @@ export interface AsertInput {
  */
 export function asertTarget(input: AsertInput): bigint {
   const { anchorTarget, timeDiff, heightDiff, spacing, halfLife, limit } = input
-  const exponent = ((timeDiff - spacing * (heightDiff + 1n)) * 65_536n) / halfLife
+  return scaleTarget(
+    anchorTarget,
+    ((timeDiff - spacing * (heightDiff + 1n)) * EXPONENT_ONE) / halfLife,
+    limit,
+  )
+}
+
+/** One doubling, in the fixed point of exponents. */
+export const EXPONENT_ONE = 65_536n
+
+/** `target` × 2^(exponent / 65,536) by the cubic of aserti3-2d, rounded down. From 1 to `limit`. */
+export function scaleTarget(target: bigint, exponent: bigint, limit: bigint): bigint {
   const shifts = exponent >> 16n
   const fraction = exponent & 0xffffn
   // Beyond 256 bits the answer is known; it spares growing a number by as many bits as a peer's clock chose.
@@ -107,30 +118,7 @@ export function asertTarget(input: AsertInput): bigint {
       (1n << 47n)) >>
       48n)
   // A negative count shifts to the right, rounding down.
-  const target = (anchorTarget * factor) << (shifts - 16n)
-  if (target > limit) return limit
-  return target === 0n ? 1n : target
-}
-
-/**
- * The bits that a block must have (`docs/protocol.md`, Difficulty): ASERT anchored at its parent, which forgets the time that a network
- * slept at its limit. `grandparentTime` is in seconds; undefined for block 1, whose parent is the genesis block: its grandparent
- * counts as one spacing before genesis.
- */
-export function nextBits(
-  parent: Pick<HeaderFields, 'bits' | 'time'>,
-  grandparentTime: number | undefined,
-  params: NetworkParams,
-): number {
-  if (!params.retarget) return params.powLimitBits
-  const before = grandparentTime ?? parent.time - params.targetSpacing
-  const target = asertTarget({
-    anchorTarget: targetOf(parent.bits),
-    timeDiff: BigInt(parent.time - before),
-    heightDiff: 0n,
-    spacing: BigInt(params.targetSpacing),
-    halfLife: BigInt(params.halfLife),
-    limit: targetOf(params.powLimitBits),
-  })
-  return encodeCompact(target)
+  const scaled = (target * factor) << (shifts - 16n)
+  if (scaled > limit) return limit
+  return scaled === 0n ? 1n : scaled
 }

@@ -4,6 +4,7 @@
  */
 import type { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
+import { maxFutureSeconds } from '../consensus/headers.ts'
 import { targetOf } from '../consensus/pow.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
@@ -72,7 +73,7 @@ export interface MinerListener {
   fellBack?(sentence: string): void
 }
 
-/** Milliseconds between looks at whether the mempool asks for another template. */
+/** Milliseconds between looks at whether mempool or difficulty ask for another template. */
 const REFRESH_MS = 3_000
 /** Milliseconds after which a template's time is renewed in any case. */
 const STALE_MS = 30_000
@@ -305,12 +306,20 @@ export class Miner {
   }
 
   /**
-   * Until the clock reaches the least time that the next block may have. Where no difficulty holds miners back, they make blocks so fast
-   * that the median time past runs ahead; then this leaves about six a second. Blocks on demand are not held back.
+   * Until the clock allows the least time that the next block may have. Where no difficulty holds miners back, they make blocks so fast
+   * that the median time past runs ahead; then this leaves about six a second. Where difficulty follows, times may run ahead as far as
+   * others take them: whoever rested before would leave the chain to those who stamp their blocks ahead. Blocks on
+   * demand are not held back.
    */
   private millisecondsTooEarly(): number {
-    const { headers, tip } = this.chain
-    return (headers.medianTimePast(tip) + 1) * 1000 - this.clock.now()
+    const { params, tip } = this.chain
+    const ahead = params.retarget ? maxFutureSeconds(params) : 0
+    return (this.chain.leastTimeOn(tip) - ahead) * 1000 - this.clock.now()
+  }
+
+  /** Whether a block made now would have another target than the one in work: it eases while no block comes. */
+  private hasEased(job: { readonly template: BlockTemplate }): boolean {
+    return this.chain.nextBits(Math.floor(this.clock.now() / 1000)) !== job.template.block.header.bits
   }
 
   private rest(status: MinerStatus): void {
@@ -325,7 +334,9 @@ export class Miner {
       this.scheduleRefresh()
       this.follow()
       if (!this.job) return
-      if (this.mempoolChanged || this.clock.now() - this.job.since >= STALE_MS) this.renewJob()
+      const { since } = this.job
+      if (this.mempoolChanged || this.clock.now() - since >= STALE_MS || this.hasEased(this.job))
+        this.renewJob()
     })
   }
 

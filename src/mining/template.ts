@@ -6,7 +6,6 @@ import type { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { buildCoinbase, witnessMerkleRoot } from '../consensus/coinbase.ts'
 import { BLOCK_VERSION } from '../consensus/genesis.ts'
-import { nextBits } from '../consensus/pow.ts'
 import { subsidy } from '../consensus/subsidy.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import { BLOCK_RESERVED_WEIGHT } from '../mempool/policy.ts'
@@ -21,7 +20,7 @@ export interface TemplateOptions {
   readonly scriptPubKey: Uint8Array
   /** At most 8 bytes that make the coinbase unique to a miner. */
   readonly extraNonce: Uint8Array
-  /** Seconds since 1970; raised to what the parent's median time past asks. */
+  /** Seconds since 1970; raised to what the blocks before ask. */
   readonly time: number
 }
 
@@ -53,12 +52,12 @@ export class BlockTemplate {
     this.subsidy = subsidy(this.height, params)
     this.fees = sats(entries.reduce((sum, { fee }) => sum + fee, 0))
     this.transactions = entries.map(({ transaction }) => transaction)
-    const parent = headers.header(tip)
+    const time = Math.max(options.time, chain.leastTimeOn(tip))
     this.header = {
       version: BLOCK_VERSION,
-      previousHash: parent.hashBytes,
-      time: Math.max(options.time, headers.medianTimePast(tip) + 1),
-      bits: nextBits(parent, this.height > 1 ? headers.time(headers.parent(tip)) : undefined, params),
+      previousHash: headers.hashBytes(tip),
+      time,
+      bits: chain.nextBits(time),
     }
     this.merkleBranch = firstLeafBranch(this.transactions.map(({ txidBytes }) => txidBytes))
     const fields = {

@@ -1,7 +1,6 @@
 /** RPC: blocks, headers and coins. */
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
-import { targetOf } from '../consensus/pow.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex, reversed } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
@@ -10,7 +9,7 @@ import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import { coinSetHash } from './coin-set-hash.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { blockJson, coins, difficulty, headerJson, hex32, hex256, scriptJson } from './rpc-json.ts'
+import { blockJson, coins, headerJson, hex256, nextDifficultyJson, scriptJson } from './rpc-json.ts'
 import {
   blockHash,
   flag,
@@ -72,28 +71,31 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
 }
 
 export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
-  method('getblockchaininfo', 'State of the chain.', [], (node) => {
-    const { chain, params } = node
-    const { headers, tip } = chain
-    const bestHeight = headers.height(chain.bestHeader)
-    const { synced } = node.peers.syncState()
-    return {
-      chain: params.name,
-      blocks: headers.height(tip),
-      headers: bestHeight,
-      bestblockhash: headers.hash(tip),
-      bits: hex32(headers.bits(tip)),
-      target: hex256(targetOf(headers.bits(tip))),
-      difficulty: difficulty(headers.bits(tip)),
-      time: headers.time(tip),
-      mediantime: headers.medianTimePast(tip),
-      verificationprogress: bestHeight === 0 ? 1 : headers.height(tip) / bestHeight,
-      initialblockdownload: !synced,
-      chainwork: hex256(headers.chainWork(tip)),
-      pruned: false,
-      warnings: [],
-    }
-  }),
+  method(
+    'getblockchaininfo',
+    'State of the chain. Bits, target and difficulty are those of the next block, now.',
+    [],
+    (node) => {
+      const { chain, params } = node
+      const { headers, tip } = chain
+      const bestHeight = headers.height(chain.bestHeader)
+      const { synced } = node.peers.syncState()
+      return {
+        chain: params.name,
+        blocks: headers.height(tip),
+        headers: bestHeight,
+        bestblockhash: headers.hash(tip),
+        ...nextDifficultyJson(node),
+        time: headers.time(tip),
+        mediantime: headers.medianTimePast(tip),
+        verificationprogress: bestHeight === 0 ? 1 : headers.height(tip) / bestHeight,
+        initialblockdownload: !synced,
+        chainwork: hex256(headers.chainWork(tip)),
+        pruned: false,
+        warnings: [],
+      }
+    },
+  ),
   method('getbestblockhash', 'Hash of the tip.', [], ({ chain }) => chain.headers.hash(chain.tip)),
   method('getblockcount', 'Height of the tip.', [], ({ chain }) => chain.headers.height(chain.tip)),
   method(

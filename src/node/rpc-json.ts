@@ -36,6 +36,16 @@ export function difficulty(bits: number): number {
   return Number(DIFFICULTY_ONE) / Number(targetOf(bits))
 }
 
+/** What the next block must meet if it is made now: it eases while no block comes. The fields of Core's `next`. */
+export function nextDifficultyJson(node: NodeCore): {
+  readonly bits: string
+  readonly difficulty: number
+  readonly target: string
+} {
+  const bits = node.chain.nextBits(Math.floor(node.clock.now() / 1000))
+  return { bits: hex32(bits), difficulty: difficulty(bits), target: hex256(targetOf(bits)) }
+}
+
 const DIFFICULTY_ONE = targetOf(0x1d00ffff)
 
 /** Confirmations of a header: 1 at the tip, −1 off the active chain. */

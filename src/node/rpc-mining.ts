@@ -1,7 +1,9 @@
 /** RPC: mining, templates, blocks of our own, and time on networks for tests. */
+import type { HeaderIndex } from '../chain/header-tree.ts'
+import { nextBits } from '../consensus/difficulty.ts'
 import { targetOf } from '../consensus/pow.ts'
 import { createTemplate } from '../mining/template.ts'
-import { decodeBlock } from '../primitives/block.ts'
+import { decodeBlock, type HeaderFields } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
@@ -13,7 +15,7 @@ import {
   RPC_MISC_ERROR,
   RpcError,
 } from './rpc-error.ts'
-import { difficulty, hex32, hex256 } from './rpc-json.ts'
+import { hex32, hex256, nextDifficultyJson } from './rpc-json.ts'
 import {
   flag,
   hexBytes,
@@ -30,6 +32,8 @@ import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
+/** Seconds after its own time up to which a template tells that its time may be changed. */
+const MAX_TIME_AHEAD = 3600
 /** Headers over which the network's hash rate is estimated. */
 const HASH_RATE_SPAN = 120
 
@@ -53,13 +57,38 @@ function requireTestControls(node: NodeCore, name: string): void {
     )
 }
 
-/** Hashes a second over the last blocks, from their work and times. */
-function networkHashRate({ chain }: NodeCore): number {
+/** Hashes a second over the last blocks until now, from their work and times. */
+function networkHashRate({ chain, clock }: NodeCore): number {
   const { headers, tip } = chain
   const height = headers.height(tip)
   const from = headers.ancestor(tip, Math.max(0, height - HASH_RATE_SPAN))
-  const seconds = headers.time(tip) - headers.time(from)
+  const seconds = Math.max(headers.time(tip), Math.floor(clock.now() / 1000)) - headers.time(from)
   return seconds > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / seconds : 0
+}
+
+/** The times that leave a template's bits as they are (BIP23), seconds since 1970. */
+function mutableTime(
+  { chain, params }: NodeCore,
+  { time, bits }: HeaderFields,
+  parent: HeaderIndex,
+): { readonly mintime: number; readonly maxtime: number; readonly mutable: readonly string[] } {
+  const before = chain.headers.difficulty(parent)
+  const same = (at: number): boolean => nextBits(before, at, params) === bits
+  const least = chain.leastTimeOn(parent)
+  // Bits change with time in one direction only: both ends are found by halving.
+  const mintime = firstWhere(least, time, same)
+  const maxtime = firstWhere(time, time + MAX_TIME_AHEAD + 1, (at) => !same(at)) - 1
+  return { mintime, maxtime, mutable: mintime < maxtime ? ['time'] : [] }
+}
+
+/** The least number from `low` to `high` that meets a condition which all above it meet, too; `high` if there is no other. */
+function firstWhere(low: number, high: number, meets: (value: number) => boolean): number {
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (meets(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** BIP22's and BIP23's fields are taken and change nothing: there is one kind of template. */
@@ -72,34 +101,41 @@ const TEMPLATE_REQUEST = {
 const NO_REQUEST = { payoutaddress: undefined }
 
 export const miningMethods: readonly RpcMethod<NodeCore>[] = [
-  method('getmininginfo', 'State of mining.', [], (node) => {
-    const { chain, mempool, miner, params } = node
-    const { headers, tip } = chain
-    const { state } = miner
-    return {
-      blocks: headers.height(tip),
-      bits: hex32(headers.bits(tip)),
-      difficulty: difficulty(headers.bits(tip)),
-      target: hex256(targetOf(headers.bits(tip))),
-      networkhashps: networkHashRate(node),
-      pooledtx: mempool.size,
-      chain: params.name,
-      ...(state.template === undefined
-        ? {}
-        : { currentblockweight: state.template.weight, currentblocktx: state.template.transactions }),
-      generate: state.status !== 'stopped',
-      threads: state.threads,
-      maxthreads: state.maxThreads,
-      throttle: state.throttle,
-      graphicscard: state.graphicsCard,
-      ...(state.graphicsCardProblem === undefined ? {} : { graphicscardproblem: state.graphicsCardProblem }),
-      kernels: state.kernels,
-      hashespersec: state.hashRate,
-      blocksfound: state.blocksFound,
-      ...(state.lastError === undefined ? {} : { problem: state.lastError }),
-      warnings: [],
-    }
-  }),
+  method(
+    'getmininginfo',
+    'State of mining. Bits, target and difficulty are those of the next block, now: they ease while no block comes.',
+    [],
+    (node) => {
+      const { chain, mempool, miner, params } = node
+      const { headers, tip } = chain
+      const { state } = miner
+      const next = nextDifficultyJson(node)
+      return {
+        blocks: headers.height(tip),
+        ...next,
+        networkhashps: networkHashRate(node),
+        pooledtx: mempool.size,
+        next: { height: headers.height(tip) + 1, ...next },
+        chain: params.name,
+        ...(state.template === undefined
+          ? {}
+          : { currentblockweight: state.template.weight, currentblocktx: state.template.transactions }),
+        generate: state.status !== 'stopped',
+        threads: state.threads,
+        maxthreads: state.maxThreads,
+        throttle: state.throttle,
+        graphicscard: state.graphicsCard,
+        ...(state.graphicsCardProblem === undefined
+          ? {}
+          : { graphicscardproblem: state.graphicsCardProblem }),
+        kernels: state.kernels,
+        hashespersec: state.hashRate,
+        blocksfound: state.blocksFound,
+        ...(state.lastError === undefined ? {} : { problem: state.lastError }),
+        warnings: [],
+      }
+    },
+  ),
   method(
     'setgenerate',
     'Starts or stops mining to this wallet.',
@@ -152,8 +188,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
         coinbasetxn: { data: bytesToHex(coinbase.bytes), txid: coinbase.txid, hash: coinbase.wtxid },
         coinbasevalue: template.subsidy + template.fees,
         target: hex256(targetOf(header.bits)),
-        mintime: node.chain.headers.medianTimePast(template.parent) + 1,
-        mutable: ['time'],
+        ...mutableTime(node, header, template.parent),
         noncerange: '00000000ffffffff',
         weightlimit: node.params.weightLimit,
         curtime: header.time,

@@ -3,8 +3,9 @@ import { schnorr } from '@noble/curves/secp256k1.js'
 import type { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { buildCoinbase, witnessMerkleRoot } from '../consensus/coinbase.ts'
+import { genesisDifficulty, nextBits, retarget } from '../consensus/difficulty.ts'
 import { BLOCK_VERSION } from '../consensus/genesis.ts'
-import { nextBits, targetOf } from '../consensus/pow.ts'
+import { targetOf } from '../consensus/pow.ts'
 import { subsidy } from '../consensus/subsidy.ts'
 import { NONCES, withNonce } from '../mining/kernel.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
@@ -54,13 +55,14 @@ export function forgeBlock(chain: Chain, parent: HeaderIndex, forgery: Forgery =
     witnessRoot: witnessMerkleRoot([genesis.transactions[0], ...transactions]),
   })
   const all = [forgery.coinbase ? Transaction.of(forgery.coinbase(built)) : built, ...transactions]
-  const before = headers.header(parent)
+  const time =
+    forgery.time ?? Math.max(headers.time(parent) + params.targetSpacing, headers.medianTimePast(parent) + 1)
   const header = solve({
     version: BLOCK_VERSION,
-    previousHash: before.hashBytes,
+    previousHash: headers.hashBytes(parent),
     merkleRoot: merkleRoot(all.map((tx) => tx.txidBytes)).root,
-    time: forgery.time ?? Math.max(before.time + params.targetSpacing, headers.medianTimePast(parent) + 1),
-    bits: nextBits(before, height > 1 ? headers.time(headers.parent(parent)) : undefined, params),
+    time,
+    bits: nextBits(headers.difficulty(parent), time, params),
     nonce: 0,
   })
   return Block.of(header, all)
@@ -71,14 +73,18 @@ export function lowWorkHeaders(chain: Chain, count: number, salt: Uint8Array): B
   const { params, genesis } = chain
   const branch: BlockHeader[] = []
   let parent: BlockHeader = genesis.header
+  let difficulty = genesisDifficulty(params)
   for (let i = 0; i < count; i++) {
+    // As slow as the network aims at: the difficulty stays at its limit.
+    const time = parent.time + params.targetSpacing
+    const { bits, state } = retarget(difficulty, time, params)
+    difficulty = state
     parent = solve({
       version: BLOCK_VERSION,
       previousHash: parent.hashBytes,
       merkleRoot: salt,
-      // As slow as the network aims at: the difficulty stays at its limit.
-      time: parent.time + params.targetSpacing,
-      bits: nextBits(parent, i > 0 ? parent.time - params.targetSpacing : undefined, params),
+      time,
+      bits,
       nonce: 0,
     })
     branch.push(parent)

@@ -265,7 +265,8 @@ function pageOf(headers: number): Uint8Array {
   let parent = NO_HEADER
   for (let i = 0; i < headers; i++) {
     const previousHash = parent === NO_HEADER ? bytes32(0) : tree.hashBytes(parent)
-    parent = tree.add(BlockHeader.of({ ...genesis.header, previousHash, nonce: i }), parent)
+    const header = BlockHeader.of({ ...genesis.header, previousHash, nonce: i })
+    parent = tree.add(header, parent, { base: header.bits, ease: i })
   }
   return tree.takeChangedPages([])[0].bytes
 }

@@ -1,6 +1,7 @@
 /** Headers, and the bytes that a block comes in. */
+
+import { nextBits } from '../../src/consensus/difficulty.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import { nextBits } from '../../src/consensus/pow.ts'
 import { HEADER_BYTES } from '../../src/primitives/block.ts'
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import type { TestBlock } from '../support/chain-builder.ts'
@@ -35,7 +36,7 @@ export const headerScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'difficulty that follows the times of parent and grandparent',
+    name: 'difficulty that follows the times of the blocks',
     params: RETARGET,
     write: (s) => {
       const step = (seconds: number): TestBlock =>
@@ -47,7 +48,7 @@ export const headerScenarios: readonly Scenario[] = [
       for (const seconds of [1, 1, 1, 30, 29, 31, 200, 5000, 1, 1]) {
         step(seconds)
         const { header } = s.tip.block
-        const bits = nextBits(header, s.tip.parent?.block.header.time, RETARGET)
+        const bits = nextBits(s.net.difficultyAfter(s.tip), header.time + RETARGET.targetSpacing, RETARGET)
         wrong(bits - 1)
         if (bits === RETARGET.powLimitBits) continue
         wrong(bits + 1)
@@ -64,6 +65,42 @@ export const headerScenarios: readonly Scenario[] = [
       const { powLimitBits } = s.net.params
       s.reject(s.mine([], { header: (fields) => ({ ...fields, bits: powLimitBits - 1 }) }), 'bad-diffbits')
       s.accept(s.mine([], { time: s.tip.block.header.time + 100_000 }), 'bad-diffbits')
+    },
+  },
+  {
+    name: 'difficulty that eases while no block comes',
+    params: RETARGET,
+    write: (s) => {
+      const { targetSpacing, powLimitBits } = RETARGET
+      // Away from the limit, as by fast strangers.
+      for (let i = 0; i < 60; i++) s.accept(s.mine([], { time: s.tip.block.header.time + 1 }))
+      const before = s.net.difficultyAfter(s.tip)
+      const bitsAt = (spacings: number): number =>
+        nextBits(before, before.time + spacings * targetSpacing, RETARGET)
+      const stamped = (spacings: number, bits: number): TestBlock =>
+        s.mine([], {
+          time: before.time + spacings * targetSpacing,
+          header: (fields) => ({ ...fields, bits }),
+        })
+      s.reject(stamped(10, bitsAt(13)), 'bad-diffbits')
+      s.reject(stamped(13, bitsAt(10)), 'bad-diffbits')
+      s.reject(stamped(13, powLimitBits), 'bad-diffbits')
+      s.accept(stamped(13, bitsAt(13)), 'bad-diffbits')
+      // What comes fast after an eased block finds less and less of it.
+      for (let i = 0; i < 5; i++) s.accept(s.mine([], { time: s.tip.block.header.time + 1 }), 'bad-diffbits')
+    },
+  },
+  {
+    name: 'times that never step back where difficulty follows them',
+    params: RETARGET,
+    write: (s) => {
+      for (let i = 0; i < 12; i++) {
+        const { time } = s.tip.block.header
+        const median = s.net.contextAfter(s.tip).medianTimePast
+        s.reject(s.mine([], { time: median }), 'time-too-old')
+        s.reject(s.mine([], { time }), 'time-too-old')
+        s.accept(s.mine([], { time: time + (i % 3 === 0 ? 1 : 40) }), 'time-too-old')
+      }
     },
   },
   {

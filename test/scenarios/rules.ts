@@ -46,7 +46,10 @@ export const RULES = {
   'prev-blk-not-found': wait('the parent is known'),
   'bad-prevblk': header('the parent is not invalid'),
   'bad-diffbits': header('the target is the one computed from the headers before'),
-  'time-too-old': header('the time is above the median of the last 11', '§5, BIP113'),
+  'time-too-old': header(
+    'the time is above the parent’s, or where difficulty stands still above the median of the last 11',
+    '§5, BIP113',
+  ),
   'time-too-new': wait('the time is at most 120 s ahead of local time'),
   'time-too-new: on demand': wait('where blocks are made on demand, at most 7,200 s'),
   duplicate: { kind: 'not-now', stage: 'known', rule: 'a body is stored once', source: '§7' },

@@ -8,6 +8,12 @@ import { CoinsOverlay } from '../../src/consensus/coin-table.ts'
 import { buildCoinbase, witnessMerkleRoot } from '../../src/consensus/coinbase.ts'
 import type { CoinsView } from '../../src/consensus/coins.ts'
 import { type ConnectedBlock, connectBlock } from '../../src/consensus/connect-block.ts'
+import {
+  type DifficultyState,
+  genesisDifficulty,
+  nextBits,
+  retarget,
+} from '../../src/consensus/difficulty.ts'
 import { BLOCK_VERSION, genesisOf } from '../../src/consensus/genesis.ts'
 import {
   checkHeader,
@@ -16,7 +22,7 @@ import {
   medianTime,
 } from '../../src/consensus/headers.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import { checkProofOfWork, nextBits } from '../../src/consensus/pow.ts'
+import { checkProofOfWork } from '../../src/consensus/pow.ts'
 import { committedSnapshotHeight, type SnapshotCommitment } from '../../src/consensus/snapshot.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
@@ -129,6 +135,7 @@ export class TestChain {
   /** Amounts of all outputs that were ever mined, on any branch: an outpoint has one amount. */
   private readonly amounts = new Map<string, number>()
   private readonly snapshots = new Map<TestBlock, SnapshotCommitment>()
+  private readonly difficulties = new Map<TestBlock, DifficultyState>()
 
   constructor(params: NetworkParams = REGTEST) {
     this.params = params
@@ -161,12 +168,13 @@ export class TestChain {
     this.recordAmounts(coinbase)
 
     const all = [coinbase, ...transactions]
+    const time = options.time ?? parent.block.header.time + params.targetSpacing
     const fields: HeaderFields = {
       version: BLOCK_VERSION,
       previousHash: parent.block.header.hashBytes,
       merkleRoot: merkleRoot(all.map((tx) => tx.txidBytes)).root,
-      time: options.time ?? parent.block.header.time + params.targetSpacing,
-      bits: nextBits(parent.block.header, parent.parent?.block.header.time, params),
+      time,
+      bits: nextBits(this.difficultyAfter(parent), Math.max(time, parent.block.header.time), params),
       nonce: 0,
     }
     const header = this.solve(options.header ? options.header(fields) : fields)
@@ -195,6 +203,22 @@ export class TestChain {
       medianTimePastAt: (height) => medianTimePast(this.ancestor(parent, height)),
       snapshot: this.snapshotFor(parent),
     }
+  }
+
+  /** What the difficulty of the block after `parent` follows from, computed from the blocks' times alone. */
+  difficultyAfter(parent: TestBlock): DifficultyState {
+    const known = this.difficulties.get(parent)
+    if (known) return known
+    const { time } = parent.block.header
+    const state = parent.parent
+      ? retarget(
+          this.difficultyAfter(parent.parent),
+          Math.max(time, parent.parent.block.header.time),
+          this.params,
+        ).state
+      : genesisDifficulty(this.params)
+    this.difficulties.set(parent, state)
+    return state
   }
 
   /** What the block after `parent` must commit to, computed from the blocks alone. */
@@ -237,8 +261,7 @@ export class TestChain {
       () =>
         contextualCheckHeader(header, {
           params: this.params,
-          parent: (parent as TestBlock).block.header,
-          grandparentTime: parent?.parent?.block.header.time,
+          difficulty: this.difficultyAfter(parent as TestBlock),
           medianTimePast: context.medianTimePast,
           now,
         }),

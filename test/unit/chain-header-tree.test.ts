@@ -36,7 +36,7 @@ function grow(size: number, seed: number): { tree: HeaderTree; naive: Naive[] } 
     const before = naive[parent]
     const work = blockWork(targetOf(header.bits)) + (before?.work ?? 0n)
     naive.push({ header, parent, height: before ? before.height + 1 : 0, work })
-    assert.equal(tree.add(header, parent), i)
+    assert.equal(tree.add(header, parent, { base: BITS[0], ease: i * 65_537 }), i)
   }
   return { tree, naive }
 }
@@ -54,6 +54,11 @@ function compare(tree: HeaderTree, naive: readonly Naive[], seed: number): void 
     assert.deepEqual(tree.header(index).bytes, header.bytes)
     assert.equal(tree.hash(index), header.hash)
     assert.equal(tree.find(header.hash), index)
+    assert.deepEqual(tree.difficulty(index), {
+      time: header.time,
+      base: BITS[0],
+      ease: index * 65_537,
+    })
     assert.deepEqual(
       [tree.parent(index), tree.height(index), tree.time(index)],
       [parent, height, header.time],
@@ -112,6 +117,7 @@ test('failure spreads to descendants, also later ones, and is taken back with th
   const child = tree.add(
     BlockHeader.of({ ...naive[300].header, previousHash: naive[300].header.hashBytes }),
     300,
+    tree.difficulty(300),
   )
   assert.equal(tree.isInvalid(child), true)
   const other = naive.findIndex(
@@ -128,7 +134,7 @@ test('damaged pages are told as such', () => {
   const pages = tree.takeChangedPages([]).map(({ bytes }) => bytes)
   const orphan = pages[0].slice()
   // The parent of header 500: itself.
-  new DataView(orphan.buffer).setInt32(500 * 89 + 80, 500, true)
+  new DataView(orphan.buffer).setInt32(500 * 97 + 80, 500, true)
   const damaged = [[pages[0].subarray(1)], [pages[1], pages[0]], [orphan, pages[1]]]
   for (const bad of damaged)
     assert.throws(

@@ -16,6 +16,7 @@ import {
   writeCoinRecord,
 } from '../../src/consensus/coin-table.ts'
 import type { Coin } from '../../src/consensus/coins.ts'
+import { genesisDifficulty } from '../../src/consensus/difficulty.ts'
 import { OUTPOINT_BYTES } from '../../src/consensus/outpoint-table.ts'
 import { MAX_MONEY, REGTEST } from '../../src/consensus/params.ts'
 import { formatCoins, parseCoins, sats } from '../../src/primitives/amount.ts'
@@ -215,7 +216,7 @@ test('header pages: a tree restored from them holds the same, and damaged ones a
   fc.assert(
     fc.property(shape, damage, (steps, harm) => {
       const tree = new HeaderTree()
-      tree.add(net.genesis.block.header, -1)
+      tree.add(net.genesis.block.header, -1, genesisDifficulty(REGTEST))
       for (const [nonce, back] of steps.entries()) {
         const parent = Math.max(0, tree.size - 1 - back)
         const previousHash = tree.hashBytes(parent)
@@ -227,7 +228,8 @@ test('header pages: a tree restored from them holds the same, and damaged ones a
           time,
           nonce,
         }
-        tree.add(BlockHeader.of({ ...fields, bits: REGTEST.powLimitBits }), parent)
+        const header = BlockHeader.of({ ...fields, bits: REGTEST.powLimitBits })
+        tree.add(header, parent, { base: header.bits - back, ease: nonce })
         if (nonce % 7 === 3) tree.markInvalid(parent === 0 ? tree.size - 1 : parent)
       }
       const pages = tree.takeChangedPages([{ index: tree.size - 1, bodyOrder: 1, connected: true }])

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { nextBits } from '../../src/consensus/difficulty.ts'
 import {
   checkHeader,
   contextualCheckHeader,
@@ -8,7 +9,6 @@ import {
   medianTime,
 } from '../../src/consensus/headers.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import { nextBits } from '../../src/consensus/pow.ts'
 import { BlockHeader } from '../../src/primitives/block.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { TestChain } from '../support/chain-builder.ts'
@@ -22,8 +22,7 @@ const three = chain.mineBlock(two)
 
 const context: HeaderContext = {
   params,
-  parent: two.block.header,
-  grandparentTime: one.block.header.time,
+  difficulty: chain.difficultyAfter(two),
   medianTimePast: chain.contextAfter(two).medianTimePast,
   now: three.block.header.time,
 }
@@ -35,7 +34,7 @@ function code(result: Result<unknown>): string {
 test('a header with its work, bits and time in order is accepted', () => {
   const { header } = three.block
   assert.notEqual(header.bits, params.powLimitBits)
-  assert.equal(header.bits, nextBits(two.block.header, one.block.header.time, params))
+  assert.equal(header.bits, nextBits(chain.difficultyAfter(two), header.time, params))
   assert.equal(code(checkHeader(header, params)), 'ok')
   assert.equal(code(contextualCheckHeader(header, context)), 'ok')
 })
@@ -60,9 +59,26 @@ test('bad-diffbits: the bits are exactly those that the headers before ask for',
   }
 })
 
-test('time-too-old: a time is above the median time past', () => {
+test('time-too-old: where difficulty follows the times, a time is above the parent’s', () => {
   const at = (time: number): string =>
     code(contextualCheckHeader(BlockHeader.of({ ...three.block.header, time }), context))
+  const parentTime = two.block.header.time
+  assert.ok(context.medianTimePast < parentTime)
+  assert.equal(at(context.medianTimePast), 'invalid time-too-old')
+  assert.equal(at(context.medianTimePast + 1), 'invalid time-too-old')
+  assert.equal(at(parentTime), 'invalid time-too-old')
+  assert.equal(at(parentTime + 1), 'ok')
+})
+
+test('time-too-old: elsewhere a time is above the median time past', () => {
+  const { powLimitBits: bits } = REGTEST
+  const at = (time: number): string =>
+    code(
+      contextualCheckHeader(BlockHeader.of({ ...three.block.header, bits, time }), {
+        ...context,
+        params: REGTEST,
+      }),
+    )
   assert.equal(at(context.medianTimePast), 'invalid time-too-old')
   assert.equal(at(context.medianTimePast + 1), 'ok')
 })
@@ -76,9 +92,14 @@ test('time-too-new: a time is at most two minutes ahead, and is retried, not con
 })
 
 test('time-too-new: two hours where blocks are made on demand', () => {
-  const onDemand = { ...context, params: { ...params, testControls: true } }
+  const { powLimitBits: bits } = REGTEST
   const at = (time: number): string =>
-    code(contextualCheckHeader(BlockHeader.of({ ...three.block.header, time }), onDemand))
+    code(
+      contextualCheckHeader(BlockHeader.of({ ...three.block.header, bits, time }), {
+        ...context,
+        params: REGTEST,
+      }),
+    )
   assert.equal(at(context.now + 7200), 'ok')
   assert.equal(at(context.now + 7201), 'retry time-too-new')
 })

@@ -27,13 +27,13 @@ const letters = (alphabet: string, maxLength: number): fc.Arbitrary<string> =>
 /** Params that make a network. */
 const anyParams: fc.Arbitrary<NetworkParams> = fc.record(
   {
-    rulesVersion: fc.constant(2),
+    rulesVersion: fc.constant(3),
     name: letters('abcxyz019-', 32),
     addressPrefix: letters('adxyz', 16),
     genesisTime: fc.integer({ min: 1_231_006_505, max: 4_000_000_000 }),
     powLimitBits: fc.constantFrom(0x207fffff, 0x1d400000, 0x1e3fffff, 0x19010000),
     retarget: fc.boolean(),
-    targetSpacing: fc.integer({ min: 1, max: 86_400 }),
+    targetSpacing: fc.integer({ min: 2, max: 86_400 }),
     halfLife: fc.integer({ min: 86_400, max: 31_536_000 }),
     weightLimit: fc.integer({ min: 10_000, max: 4_000_000 }),
     initialSubsidy: fc.integer({ min: 0, max: 1_000_000_000 }).map(sats),
@@ -77,8 +77,8 @@ test('whatever bytes are accepted as params are the serialisation of what they s
 
 test('every field of params is bounded', () => {
   const refused: [Partial<NetworkParams>, string][] = [
-    [{ rulesVersion: 1 }, 'params-rules-version'],
-    [{ rulesVersion: 3 }, 'params-rules-version'],
+    [{ rulesVersion: 2 }, 'params-rules-version'],
+    [{ rulesVersion: 4 }, 'params-rules-version'],
     [{ name: '' }, 'params-name'],
     [{ name: 'x'.repeat(33) }, 'params-name'],
     [{ name: '<script>' }, 'params-name'],
@@ -88,6 +88,7 @@ test('every field of params is bounded', () => {
     [{ genesisTime: 0 }, 'params-out-of-range'],
     [{ genesisTime: 0xffffffff }, 'params-out-of-range'],
     [{ targetSpacing: 0 }, 'params-out-of-range'],
+    [{ targetSpacing: 1 }, 'params-out-of-range'],
     [{ targetSpacing: 86_401 }, 'params-out-of-range'],
     [{ halfLife: 0 }, 'params-out-of-range'],
     [{ halfLife: 29 }, 'params-out-of-range'],
@@ -148,6 +149,7 @@ test('the bounds of each number are the last that are allowed', () => {
   const roomy = {
     ...PUBLIC,
     initialSubsidy: sats(0),
+    retarget: false,
     targetSpacing: 1,
     halfLife: 31_536_000,
     snapshotInterval: 1_000_000,

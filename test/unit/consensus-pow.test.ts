@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { PUBLIC, REGTEST } from '../../src/consensus/params.ts'
+import { PUBLIC } from '../../src/consensus/params.ts'
 import {
   asertTarget,
   blockWork,
@@ -9,7 +9,6 @@ import {
   encodeCompact,
   hashToNumber,
   meetsTarget,
-  nextBits,
   targetOf,
 } from '../../src/consensus/pow.ts'
 
@@ -128,33 +127,4 @@ test('bits that name no target are met by no hash, not even by zero', () => {
 
 test('bits that name no target throw where they should have been checked', () => {
   for (const bits of [0, 0x01fedcba, 0xff123456]) assert.throws(() => targetOf(bits))
-})
-
-const hard = { bits: 0x1b00ffff, time: 1_000_000 }
-
-test('the next target follows the time between parent and grandparent', () => {
-  const { targetSpacing, halfLife } = PUBLIC
-  const after = (seconds: number): bigint => targetOf(nextBits(hard, hard.time - seconds, PUBLIC))
-  assert.equal(nextBits(hard, hard.time - targetSpacing, PUBLIC), hard.bits)
-  // One half-life late doubles the target, one early halves it.
-  assert.equal(after(targetSpacing + halfLife), targetOf(hard.bits) * 2n)
-  assert.equal(after(targetSpacing - halfLife), targetOf(0x1a7fff80))
-  assert.ok(after(targetSpacing + 1) > targetOf(hard.bits))
-  assert.ok(after(0) < targetOf(hard.bits))
-})
-
-test('the next target is clamped to the limit, however long the network slept', () => {
-  assert.equal(nextBits(hard, hard.time - 3_000_000_000, PUBLIC), PUBLIC.powLimitBits)
-  const easiest = { bits: PUBLIC.powLimitBits, time: hard.time }
-  assert.equal(nextBits(easiest, hard.time - 31, PUBLIC), PUBLIC.powLimitBits)
-  assert.notEqual(nextBits(easiest, hard.time - 29, PUBLIC), PUBLIC.powLimitBits)
-})
-
-test('block 1 counts its grandparent one spacing before genesis: it is at the limit', () => {
-  const genesis = { bits: PUBLIC.powLimitBits, time: PUBLIC.genesisTime }
-  assert.equal(nextBits(genesis, undefined, PUBLIC), PUBLIC.powLimitBits)
-})
-
-test('without retargeting every block is at the limit', () => {
-  assert.equal(nextBits({ bits: REGTEST.powLimitBits, time: 5000 }, 4999, REGTEST), REGTEST.powLimitBits)
 })
