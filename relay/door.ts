@@ -5,18 +5,23 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { RemoteEndpoint } from './entrance.ts'
 import { FairShare, type Rivals, type Shares } from './fair-share.ts'
 import type { Refusals } from './refusals.ts'
 import type { Relay } from './relay.ts'
-import { isLoopback, type Source, sourceOf } from './source.ts'
+import { isLoopback, plainAddress, type Source, sourceOf } from './source.ts'
 
 /** Connections for the page. A class behind one router fits: 60 tabs, and six connections of a browser that loads. */
 export const VISITS: Shares = { total: 2000, perAddress: 400, perSubnet: 1000 }
 
 /** Handshakes with the relay under way at a time: a class that opens the page at the same second fits. */
 export const HANDSHAKES: Shares = { total: 300, perAddress: 100, perSubnet: 150 }
+
+/** Longest WebSocket message, bytes: Noise, which all is wrapped in, has frames of up to 65,537. */
+const MAX_MESSAGE_BYTES = 131_072
 
 /** What a visitor is told whom the relay has no slot for. */
 const NO_SLOT =
@@ -32,10 +37,10 @@ interface Visit {
 
 /** A WebSocket whose handshake with the relay isn't over. */
 interface Handshake {
+  readonly socket: Socket
   readonly source: Source
-  /** Bytes that the tab has sent. */
-  said(): number
-  end(): void
+  /** Bytes that had been read when it began. */
+  readonly readBefore: number
 }
 
 /** What the door is made with. */
@@ -56,8 +61,11 @@ export class Door {
   readonly #handshakes: FairShare<Handshake>
   /** Open connections for the page, by {@link endpointOf}: a TLS socket has the one of the socket below it. */
   readonly #visitors = new Map<string, Visit>()
-  /** Connections piped to the relay, by the port of our end. */
-  readonly #piped = new Map<number, Handshake>()
+  readonly #websockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+  })
   #suspected = false
 
   constructor(options: DoorOptions) {
@@ -92,17 +100,8 @@ export class Door {
   }
 
   /** Where a request comes from: a proxy that is known to be one speaks for another. */
-  sourceOf({ socket, headers }: IncomingMessage): Source {
-    const forwarded = headers['x-forwarded-for']
-    if (forwarded === undefined || !isLoopback(socket.remoteAddress)) return sourceOf(socket.remoteAddress)
-    if (this.#options.behindProxy) {
-      // The last entry is the proxy's own; what stands before it, the visitor may have made up.
-      const last = String(forwarded).split(',').at(-1)!.trim()
-      return sourceOf(last.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1'))
-    }
-    if (!this.#suspected) this.#options.proxySuspected()
-    this.#suspected = true
-    return sourceOf(socket.remoteAddress)
+  sourceOf(request: IncomingMessage): Source {
+    return sourceOf(this.#hostOf(request))
   }
 
   /** Why the relay would refuse a tab from there, a sentence; undefined when it wouldn't. */
@@ -110,12 +109,10 @@ export class Door {
     return relay.admits(source) ? undefined : NO_SLOT
   }
 
-  /**
-   * Hands an upgraded connection to the relay byte for byte. @libp2p/websockets 10 insists on a server of its own (its
-   * `server` option is declared but not read), so its listener has a loopback port and we repeat the request there.
-   */
-  pipe(relay: Relay, request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const source = this.sourceOf(request)
+  /** Takes a request to upgrade to a WebSocket through its handshakes and into the relay. */
+  upgrade(relay: Relay, request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const host = this.#hostOf(request)
+    const source = sourceOf(host)
     const visit = this.#visitors.get(endpointOf(socket))
     if (visit !== undefined) this.#visits.delete(visit)
     socket.setTimeout(0)
@@ -125,43 +122,34 @@ export class Door {
       refuse(socket, refusal)
       return
     }
-    const upstream = connect({ port: relay.port, host: '127.0.0.1', noDelay: true })
-    const end = (): void => {
-      socket.destroy()
-      upstream.destroy()
-    }
-    const before = socket.bytesRead
-    const handshake: Handshake = { source, said: () => socket.bytesRead - before, end }
+    const handshake: Handshake = { socket, source, readBefore: socket.bytesRead }
     const leaves = this.#handshakes.add(handshake, source)
     if (leaves !== undefined) {
       this.#options.refusals.count('handshakes', leaves.source.address)
-      leaves.end()
+      leaves.socket.destroy()
     }
-    for (const side of [socket, upstream]) side.on('error', end).on('close', end)
-    upstream.on('close', () => this.#handshakes.delete(handshake))
-    upstream.on('connect', () => {
-      const port = upstream.localPort!
-      this.#piped.set(port, handshake)
-      upstream.on('close', () => {
-        // The port may be another's by now.
-        if (this.#piped.get(port) === handshake) this.#piped.delete(port)
-      })
-      upstream.write(`${requestText(request)}\r\n\r\n`, 'latin1')
-      upstream.write(head)
-      socket.pipe(upstream).pipe(socket)
+    const over = (): void => void this.#handshakes.delete(handshake)
+    socket.on('close', over)
+    const from: RemoteEndpoint = { host, family: isIPv6(host) ? 'ip6' : 'ip4', port: socket.remotePort ?? 0 }
+    this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
+      // A failed handshake has closed the socket, and there is nobody to tell.
+      relay.enter(websocket, from).then(over, over)
     })
-    socket.setNoDelay(true)
   }
 
-  /** Where the connection comes from that is piped to the relay from this port of ours. */
-  pipedFrom(port: number): Source | undefined {
-    return this.#piped.get(port)?.source
-  }
-
-  /** The connection that is piped from this port has completed its handshake. */
-  settled(port: number): void {
-    const handshake = this.#piped.get(port)
-    if (handshake !== undefined) this.#handshakes.delete(handshake)
+  #hostOf({ socket, headers }: IncomingMessage): string {
+    // Without an address it is closed already.
+    const host = plainAddress(socket.remoteAddress ?? '') ?? '0.0.0.0'
+    const forwarded = headers['x-forwarded-for']
+    if (forwarded === undefined || !isLoopback(host)) return host
+    if (this.#options.behindProxy) {
+      // The last entry is the proxy's own; what stands before it, the visitor may have made up.
+      const last = String(forwarded).split(',').at(-1)!.trim()
+      return plainAddress(last.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')) ?? host
+    }
+    if (!this.#suspected) this.#options.proxySuspected()
+    this.#suspected = true
+    return host
   }
 }
 
@@ -185,18 +173,9 @@ function idlest({ guests }: Rivals<Visit>): Visit {
  * soon has more behind it than one that is silent or drips.
  */
 function leastPromising({ guests }: Rivals<Handshake>): Handshake {
-  let least = guests[0]!
-  for (const guest of guests.slice(0, Math.ceil((guests.length * 3) / 4))) {
-    if (guest.said() < least.said()) least = guest
-  }
-  return least
-}
-
-/** Node's parser has refused line breaks in them, so the raw headers can be repeated as they came. */
-function requestText({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
-  const lines = [`${method} ${url} HTTP/${httpVersion}`]
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
-  return lines.join('\r\n')
+  const said = ({ socket, readBefore }: Handshake): number => socket.bytesRead - readBefore
+  const older = guests.slice(0, Math.ceil((guests.length * 3) / 4))
+  return older.reduce((least, guest) => (said(guest) < said(least) ? guest : least))
 }
 
 function endpointOf({ remoteAddress, remotePort, localAddress }: Socket): string {

@@ -12,11 +12,11 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import type { WebSocket } from 'ws'
 import { PEERS_PROTOCOL, PeerDirectory } from './discovery.ts'
+import { Entrance, type EntranceComponents, type RemoteEndpoint } from './entrance.ts'
 import { FairShare, type Rivals, type Shares } from './fair-share.ts'
 import { Introductions } from './introductions.ts'
 import type { RefusalKind } from './refusals.ts'
@@ -34,40 +34,29 @@ const GRACE = 15_000
 /** How long a handshake may take, milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000
 
-/** More than our own bounds ever let through: libp2p's count nobody's address, since all come through one pipe. */
+/** More than our own bounds ever let through, which libp2p's, being blind to who is how many, must not forestall. */
 const NEVER_REACHED = 1_000_000
 
 /** What a relay is started with. */
 export interface RelayOptions {
   /** Seed of the relay's Ed25519 key, 32 bytes: the same seed is the same peer id. */
   readonly keySeed: Uint8Array
-  /** Multiaddr to listen on; port 0 picks a free one. */
-  readonly listen?: string
-  /** Multiaddrs by which tabs reach the relay, when they differ from where it listens (behind the page's server). */
-  readonly announce?: readonly string[]
+  /** Multiaddrs by which tabs reach it. */
+  readonly announce: readonly string[]
   /** How many tabs it introduces; {@link SLOTS} by default. */
   readonly slots?: Shares
-  /**
-   * Where a connection really comes from, when the page's server pipes it, by the port of its near end; one that it
-   * doesn't know is refused. Without this the connection's own address counts.
-   */
-  readonly pipedFrom?: (port: number) => Source | undefined
-  /** The connection that is piped from this port has completed its handshake. */
-  readonly settled?: (port: number) => void
   /** Something was refused to someone at this address. */
   readonly refused?: (kind: RefusalKind, address: string) => void
 }
 
 /** A running relay. */
 export interface Relay {
-  /** Where it listens, with its peer id: what a tab dials. */
-  readonly multiaddr: string
   readonly peerId: string
-  /** TCP port it listens on. */
-  readonly port: number
   /** Whether a tab from there would get a slot now. */
   admits(source: Source): boolean
-  /** Closes every connection and the listener. */
+  /** Takes in an open WebSocket. Resolves once its handshake is over; rejects, and closes it, when that fails. */
+  enter(websocket: WebSocket, from: RemoteEndpoint): Promise<void>
+  /** Closes every connection. */
   stop(): Promise<void>
 }
 
@@ -78,37 +67,24 @@ interface Tab {
   readonly since: number
 }
 
-/** Starts a relay. Rejects when the address can't be listened on. */
+/** Starts a relay. */
 export async function startRelay({
   keySeed,
-  listen = '/ip4/127.0.0.1/tcp/0/ws',
-  announce = [],
+  announce,
   slots: shares = SLOTS,
-  pipedFrom,
-  settled,
   refused = () => {},
 }: RelayOptions): Promise<Relay> {
   const privateKey = await generateKeyPairFromSeed('Ed25519', keySeed)
   const peerId = peerIdFromPrivateKey(privateKey).toString()
-  const announced = announce.map((address) => multiaddr(`${address}/p2p/${peerId}`))
   const introductions = new Introductions()
   /** By connection. */
   const tabs = new Map<Connection, Tab>()
   /** By peer id, of its newest connection. */
   const sources = new Map<string, Source>()
-  const originOf = (address: Multiaddr): Source | undefined => {
-    const [host, port] = endpointOf(address)
-    return pipedFrom === undefined ? sourceOf(host) : pipedFrom(port)
-  }
-  let started = false
   const node = await createLibp2p({
     privateKey,
-    addresses: {
-      listen: [listen],
-      // A filter, where `announce` would do, because that would also hide from us which port was picked.
-      announceFilter: (listening) => (started && announced.length > 0 ? announced : listening),
-    },
-    transports: [webSockets()],
+    // It listens nowhere: the page's server brings connections to the entrance.
+    addresses: { announce: [...announce] },
     connectionEncrypters: [noise()],
     // A tab has a stream or two open for each introduction, and few others.
     streamMuxers: [yamux({ maxInboundStreams: 64 })],
@@ -119,7 +95,6 @@ export async function startRelay({
       inboundUpgradeTimeout: HANDSHAKE_TIMEOUT,
     },
     connectionGater: {
-      denyInboundConnection: ({ remoteAddr }) => originOf(remoteAddr) === undefined,
       denyOutboundRelayedConnection: (from, to) => {
         const source = sources.get(from.toString())
         if (source === undefined) return true
@@ -129,6 +104,7 @@ export async function startRelay({
       },
     },
     services: {
+      entrance: (components: EntranceComponents) => new Entrance(components),
       identify: identify(),
       ping: ping(),
       circuitRelay: circuitRelayServer({
@@ -158,12 +134,7 @@ export async function startRelay({
     (address) => refused('lists', address),
   )
   node.addEventListener('connection:open', ({ detail: connection }) => {
-    const source = originOf(connection.remoteAddr)
-    if (source === undefined) {
-      connection.abort(new Error('Its other end is gone'))
-      return
-    }
-    settled?.(endpointOf(connection.remoteAddr)[1])
+    const source = sourceOfConnection(connection)
     const tab = { connection, since: performance.now() }
     const leaves = slots.add(tab, source)
     if (leaves !== tab) {
@@ -171,7 +142,7 @@ export async function startRelay({
       sources.set(connection.remotePeer.toString(), source)
     }
     if (leaves !== undefined) {
-      refused('slots', originOf(leaves.connection.remoteAddr)?.address ?? source.address)
+      refused('slots', sourceOfConnection(leaves.connection).address)
       leaves.connection.abort(new Error('Its address holds more than its share of the slots'))
     }
   })
@@ -189,17 +160,10 @@ export async function startRelay({
   })
   await node.handle(PEERS_PROTOCOL, directory.serve, { maxInboundStreams: 4 })
 
-  const [address] = node.getMultiaddrs()
-  started = true
-  if (address === undefined) {
-    await node.stop()
-    throw new Error(`The relay listens nowhere: ${listen}`)
-  }
   return {
-    multiaddr: address.toString(),
     peerId,
-    port: endpointOf(address)[1],
     admits: (source) => slots.admits(source),
+    enter: (websocket, from) => node.services.entrance.enter(websocket, from),
     stop: async () => {
       await node.stop()
     },
@@ -222,8 +186,6 @@ function whoLeaves({ guests, equal }: Rivals<Tab>, isReserved: (tab: Tab) => boo
   return pool[Math.floor(Math.random() * pool.length)]
 }
 
-/** Host and TCP port of a multiaddr. */
-function endpointOf(address: Multiaddr): [host: string | undefined, port: number] {
-  const components = address.getComponents()
-  return [components[0]?.value, Number(components.find(({ name }) => name === 'tcp')?.value)]
+function sourceOfConnection({ remoteAddr }: Connection): Source {
+  return sourceOf(remoteAddr.getComponents()[0]?.value)
 }

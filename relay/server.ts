@@ -125,8 +125,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       keySeed,
       announce,
       slots,
-      pipedFrom: (port) => door.pipedFrom(port),
-      settled: (port) => door.settled(port),
       refused: (kind, address) => refusals.count(kind, address),
     })
     return relay
@@ -157,7 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     http.on('upgrade', (request, socket: Socket, head) => {
       if (isHotReload(request)) socket.setTimeout(0)
       else if (relay === undefined) refuse(socket, 'The relay is stopped.')
-      else door.pipe(relay, request, socket, head)
+      else door.upgrade(relay, request, socket, head)
     })
     http.on('request', (request, response) => {
       door.serve(request, response)

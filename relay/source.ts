@@ -44,6 +44,13 @@ export function addressBytes(address: string): Uint8Array | undefined {
   return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]))
 }
 
+/** An IP address as multiaddrs have it: IPv4 never as IPv6, and no zone. Undefined for what is no IP address. */
+export function plainAddress(text: string): string | undefined {
+  const bytes = addressBytes(text)
+  if (bytes?.length === 4) return bytes.join('.')
+  return bytes && text.replace(/%.*$/, '')
+}
+
 /** Whether an address is this machine's own: 127.0.0.0/8 or ::1. */
 export function isLoopback(address: string | undefined): boolean {
   const bytes = addressBytes(address ?? '')
