@@ -118,7 +118,7 @@ export async function startRelay({
           // away the reservation that the same tab makes after reconnecting.
           reservationTtl: 12 * 60 * 60 * 1000,
           // A relayed connection is for signalling alone: a few kilobytes, then the tabs talk directly.
-          defaultDataLimit: 65_536n,
+          defaultDataLimit: 32_768n,
           defaultDurationLimit: 30_000,
         },
       }),
