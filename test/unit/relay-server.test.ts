@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -238,28 +238,6 @@ describe('the relay behind the page', () => {
     const answer = await get('/network.json', {}, alone.port)
     assert.match(JSON.parse(answer.body).relays[0], new RegExp(`/p2p/${alone.relayPeerId}$`))
     await alone.stop()
-  })
-})
-
-describe('one remote address', () => {
-  test('has so many connections and no more, until one ends', async () => {
-    const small = await startServer({ host: '127.0.0.1', port: 0, keySeed: SEED, maxPerAddress: 2 })
-    const open = async (): Promise<Socket> => {
-      const socket = connect({ host: '127.0.0.1', port: small.port })
-      await once(socket, 'connect')
-      return socket
-    }
-    try {
-      const first = await open()
-      await open()
-      await assert.rejects(get('/network.json', {}, small.port), { code: 'ECONNRESET' })
-      // The server closes its side in answer, and only then do we.
-      first.end()
-      await once(first.resume(), 'close')
-      assert.equal((await get('/network.json', {}, small.port)).status, 200)
-    } finally {
-      await small.stop()
-    }
   })
 })
 
