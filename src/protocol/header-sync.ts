@@ -2,7 +2,7 @@
  * Headers first: learns each peer's best chain by block locators and announcements, and bounds what headers without work
  * can cost.
  *
- * Low-work rule. Headers whose chain leads to more work than our best header are always taken: they cost their maker more than
+ * Low-work rule. Headers whose chain leads to more work than what we have or wait for are taken: they cost their maker more than
  * all the chain has. Any others are charged, one token each, to an allowance of the peer and one of the tab; beyond it
  * they are dropped without blame. A fork with more work that is longer than the allowance is followed as tokens come back.
  *
@@ -16,6 +16,7 @@ import type { BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import type { CatchUp } from './catch-up.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -52,6 +53,7 @@ export interface HeaderSyncOptions {
   readonly chain: Chain
   readonly peers: PeerSet
   readonly clock: Clock
+  readonly catchUp: CatchUp
   /** A peer's best known header changed. */
   readonly learnt: (peer: Peer) => void
   /** A new header at the tip was announced; its body may be on its way by gossip. */
@@ -99,7 +101,7 @@ export class HeaderSync {
     return [...this.states.values()].some((state) => state.wanted)
   }
 
-  /** Asks what `peer` has beyond our best chain: it named a block whose parent we lack, say. */
+  /** Asks what `peer` has beyond the chain that we have or wait for: it named a block whose parent we lack, say. */
   ask(peer: Peer): void {
     const state = this.states.get(peer)
     if (!state) return
@@ -107,14 +109,15 @@ export class HeaderSync {
       state.again = true
       return
     }
-    const { chain, clock, peers } = this.options
-    const { headers, bestHeader } = chain
+    const { catchUp, chain, clock, peers } = this.options
+    const { headers } = chain
+    const best = catchUp.claimed
     const goesOn =
       state.reached !== NO_HEADER &&
       !headers.isInvalid(state.reached) &&
-      headers.ancestor(bestHeader, headers.height(state.reached)) !== state.reached
+      headers.ancestor(best, headers.height(state.reached)) !== state.reached
     // From the parent, so that a peer with the same best header answers it and we learn that it has it.
-    const from = goesOn ? state.reached : Math.max(0, headers.parent(bestHeader))
+    const from = goesOn ? state.reached : Math.max(0, headers.parent(best))
     const id = peers.nextRequestId()
     state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT }
     state.retryAt = Infinity
@@ -224,10 +227,10 @@ export class HeaderSync {
 
   /** `fresh` have the work that their bits ask for. */
   private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
-    const { chain } = this.options
+    const { catchUp, chain } = this.options
     let work = chain.headers.chainWork(parent)
     for (const { bits } of fresh) work += blockWork(targetOf(bits))
-    if (work > chain.headers.chainWork(chain.bestHeader)) return true
+    if (work > chain.headers.chainWork(catchUp.claimed)) return true
     const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
     return own && this.lowWork.take(fresh.length)
   }

@@ -272,6 +272,7 @@ function messages(me: Adversary, { chain }: NodeCore): Message[] {
     { type: 'getblocktxn', id, blockHash: hash, indexes: [0] },
     { type: 'gettx', id, wtxids: [hash] },
     { type: 'inv', wtxids: [hash] },
+    { type: 'time', id, time: 0 },
     { type: 'getheaders', id, locator: [hash], stop: new Uint8Array(32) },
   ]
 }

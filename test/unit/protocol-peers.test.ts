@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlockHeader } from '../../src/primitives/block.ts'
 import { invalid, mutated, notNow, retry } from '../../src/primitives/result.ts'
+import { CatchUp } from '../../src/protocol/catch-up.ts'
 import { HeaderSync } from '../../src/protocol/header-sync.ts'
 import type { Peer } from '../../src/protocol/peer.ts'
 import { PeerSet } from '../../src/protocol/peer-set.ts'
@@ -61,7 +62,7 @@ test('both sides greet each other', () =>
 
 for (const [what, hello, reason] of [
   ['another network', { networkId: new Uint8Array(32).fill(7) }, /another network/],
-  ['another version', { version: 2 }, /speaks version 2.*reload/],
+  ['another version', { version: 1 }, /speaks version 1.*reload/],
 ] as const)
   test(`a peer of ${what} is left with a sentence, and without a ban`, () =>
     withNetwork(async (network) => {
@@ -287,6 +288,7 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
       chain: node.chain,
       peers,
       clock: network.time,
+      catchUp: catchUp(node, peers, network),
       learnt: () => {},
       announced: () => {},
     })
@@ -326,8 +328,14 @@ test('work that is claimed and not done pays for no headers', () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
     const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
-    const options = { chain: node.chain, peers, clock: network.time, learnt: () => {}, announced: () => {} }
-    const sync = new HeaderSync(options)
+    const sync = new HeaderSync({
+      chain: node.chain,
+      peers,
+      clock: network.time,
+      catchUp: catchUp(node, peers, network),
+      learnt: () => {},
+      announced: () => {},
+    })
     const peer = peers.connect({ id: 'peer' as PeerId, direction: 'inbound', address: '' }) as Peer
     peer.hello = network.puppet('hello').greeting as HelloMessage
     sync.add(peer)
@@ -344,6 +352,10 @@ test('work that is claimed and not done pays for no headers', () =>
     assert.equal(!result.ok && result.code, 'high-hash')
     assert.equal(node.chain.headers.size, before)
   }))
+
+function catchUp({ chain }: TestNode, peers: PeerSet, { time }: TestNetwork): CatchUp {
+  return new CatchUp({ chain, peers, clock: time, asking: () => false })
+}
 
 let salt = 0
 

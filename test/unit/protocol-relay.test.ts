@@ -270,6 +270,7 @@ test('a child that comes before its parent is taken, and told on, when the paren
   withNetwork(async (network) => {
     const [node, puppet] = await nodeAndPuppet(network)
     const other = network.puppet('other')
+    for (const each of [puppet, other]) each.serve([])
     await other.join()
     await network.pass(2)
     network.network.disconnect(puppet.id, other.id, 1_000_000)
