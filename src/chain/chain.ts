@@ -178,19 +178,29 @@ export class Chain {
    * what came before the failing header was added.
    */
   acceptHeaders(headers: readonly BlockHeader[]): Result<HeaderIndex> {
-    const before = this.headers.size
+    const before = this.headers.added
+    let last: HeaderIndex = NO_HEADER
     let result: Result<HeaderIndex> = accept(NO_HEADER)
     for (const header of headers) {
+      const { added } = this.headers
       result = this.acceptHeader(header)
       if (!result.ok) break
+      if (this.headers.added > added) last = result.value
     }
-    const { size } = this.headers
-    if (size > before) {
+    if (this.headers.added > before) {
       // Fewer go with the next commit: to lose them costs a question to a peer.
       if (this.archive.isBehind) this.saveHeaders()
-      this.tell((listener) => listener.headersChanged?.(size - 1))
+      this.tell((listener) => listener.headersChanged?.(last))
     }
     return result
+  }
+
+  /**
+   * Forgets the headers whose bodies aren't held and that lead to none that is, but for those that lead to one of `keep`. Their indexes mean
+   * nothing from then on: whoever holds one that `keep` doesn't cover drops it.
+   */
+  forgetHeaders(keep: readonly HeaderIndex[]): void {
+    this.headers.forget([...keep, this.tip, ...this.archive.beingStored])
   }
 
   /**

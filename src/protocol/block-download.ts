@@ -137,6 +137,17 @@ export class BlockDownload {
     return mine.map(([index]) => headers.height(index)).sort((a, b) => a - b)
   }
 
+  /** Headers whose bodies are on their way. */
+  underWay(): HeaderIndex[] {
+    return [...this.inFlight.keys(), ...this.storing]
+  }
+
+  /** Headers were forgotten. */
+  forgot(): void {
+    const { headers } = this.options.chain
+    for (const index of this.held.keys()) if (!headers.has(index)) this.held.delete(index)
+  }
+
   /** Whether a peer owes a block to this request. */
   expects(peer: Peer, requestId: number): boolean {
     for (const request of this.inFlight.values())

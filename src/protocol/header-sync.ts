@@ -6,6 +6,9 @@
  * all the chain has. Any others are charged, one token each, to an allowance of the peer and one of the tab; beyond it
  * they are dropped without blame. A fork with more work that is longer than the allowance is followed as tokens come back.
  *
+ * Without bodies there are at most `MAX_LEAD` headers above the last body of a branch, so that headers of a long chain come as its bodies do,
+ * and `MAX_BODILESS` in all. Beyond that those are forgotten which lead nowhere, or which no connected peer has.
+ *
  * Long stretches are fetched a batch at a time, from the peers in turn, so that one slow peer costs one turn.
  */
 import type { Chain } from '../chain/chain.ts'
@@ -27,6 +30,8 @@ import { type GetHeadersMessage, type HeadersMessage, MAX_HEADERS } from './wire
 const ANSWER_TIMEOUT = 10_000
 /** Milliseconds after which headers that were too new, or over the allowance, are asked for again. */
 const RETRY_DELAY = 15_000
+/** What is asked for again later. */
+const RETRIED: ReadonlySet<string> = new Set(['time-too-new', 'low-work-headers', 'headers-ahead'])
 /** Milliseconds between two questions to some peer whether there is news, should announcements get lost. */
 const POLL_INTERVAL = 60_000
 /** Most headers in an announcement; longer news are asked for. */
@@ -35,6 +40,12 @@ export const MAX_ANNOUNCED_HEADERS = 8
 const LOW_WORK_PER_PEER = [20_000, 20_000 / 86_400] as const
 /** Low-work headers from all peers together: at most 50,000 records, some 12 MB, a day. */
 const LOW_WORK_IN_ALL = [50_000, 50_000 / 86_400] as const
+/** Headers without bodies that one branch may be ahead of what is held: five weeks of the public network. */
+export const MAX_LEAD = 100_000
+/** Headers without bodies in all, some 60 MB with their records; a few more where each is next to a body. */
+export const MAX_BODILESS = 250_000
+/** More headers without bodies before it is tried again to forget some. */
+const FORGET_STEP = 1000
 
 interface State {
   /** The question under way. */
@@ -58,6 +69,8 @@ export interface HeaderSyncOptions {
   readonly learnt: (peer: Peer) => void
   /** A new header at the tip was announced; its body may be on its way by gossip. */
   readonly announced: (index: HeaderIndex) => void
+  /** There are too many headers without bodies: forgets what leads nowhere, but for this one and what it comes from. */
+  readonly crowded: (keep: HeaderIndex) => void
 }
 
 export class HeaderSync {
@@ -65,6 +78,8 @@ export class HeaderSync {
   private readonly states = new Map<Peer, State>()
   private readonly lowWork: TokenBucket
   private nextPoll: number
+  /** Headers without bodies at which some are forgotten. */
+  private forgetAt = MAX_BODILESS
   /** Peer that had the last turn, by its place in the order of connection. */
   private lastTurn: Peer | undefined
 
@@ -163,7 +178,7 @@ export class HeaderSync {
   /**
    * Takes headers of a peer into the tree, within the low-work rule, and notes the best that it has. Where they are `news` (gossip or an
    * announcement), the body of the last may be on its way by gossip. Beyond the chain's own
-   * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` (not now).
+   * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` and `headers-ahead` (not now).
    */
   accept(peer: Peer, batch: readonly BlockHeader[], news: boolean): Result<HeaderIndex> {
     const { chain } = this.options
@@ -187,6 +202,8 @@ export class HeaderSync {
           'low-work-headers',
           `${fresh.length} headers lead to less work than the best chain has.`,
         )
+      if (!this.hasRoom(parent, fresh.length))
+        return notNow('headers-ahead', `${fresh.length} headers are too far ahead of the blocks that came.`)
       result = chain.acceptHeaders(fresh)
       if (result.ok && news) this.options.announced(result.value)
     }
@@ -207,8 +224,13 @@ export class HeaderSync {
     const state = this.states.get(peer)
     if (!state) return
     if (code === 'prev-blk-not-found') this.ask(peer)
-    if (code === 'time-too-new' || code === 'low-work-headers')
-      state.retryAt = this.options.clock.now() + RETRY_DELAY
+    if (RETRIED.has(code)) state.retryAt = this.options.clock.now() + RETRY_DELAY
+  }
+
+  /** Headers were forgotten. */
+  forgot(): void {
+    const { headers } = this.options.chain
+    for (const state of this.states.values()) if (!headers.has(state.reached)) state.reached = NO_HEADER
   }
 
   /** Timeouts, retries and polls. */
@@ -233,6 +255,26 @@ export class HeaderSync {
     if (work > chain.headers.chainWork(catchUp.claimed)) return true
     const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
     return own && this.lowWork.take(fresh.length)
+  }
+
+  /** Whether so many headers may be added above `parent`: the next ones above a body always. */
+  private hasRoom(parent: HeaderIndex, count: number): boolean {
+    const { chain, crowded } = this.options
+    const { headers } = chain
+    if (headers.bodiless + count > this.forgetAt) {
+      crowded(parent)
+      this.forgetAt = Math.max(MAX_BODILESS, headers.bodiless + FORGET_STEP)
+    }
+    if (count <= MAX_ANNOUNCED_HEADERS && (headers.hasBody(parent) || parent === chain.tip)) return true
+    if (headers.bodiless + count > MAX_BODILESS) return false
+    const floor = headers.chainWork(chain.tip)
+    let lead = count
+    let at = parent
+    while (lead <= MAX_LEAD && !headers.hasBody(at) && headers.chainWork(at) > floor) {
+      lead++
+      at = headers.parent(at)
+    }
+    return lead <= MAX_LEAD
   }
 
   private learn(peer: Peer, index: HeaderIndex): void {

@@ -3,7 +3,7 @@
  * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
-import { NO_HEADER } from '../chain/header-tree.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
@@ -149,6 +149,7 @@ export class PeerManager implements TransportHandler {
         this.changed(peer)
       },
       announced: (index) => this.download.announced(index),
+      crowded: (keep) => this.forgetHeaders(keep),
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
@@ -421,6 +422,21 @@ export class PeerManager implements TransportHandler {
     this.followers.tick()
     this.warn()
     this.tellSync(true)
+  }
+
+  /** Keeps of the headers without bodies those that lead to more work and that a connected peer has, what is under way, and `keep`. */
+  private forgetHeaders(keep: HeaderIndex): void {
+    const { chain } = this.options
+    const { headers } = chain
+    const floor = headers.chainWork(chain.tip)
+    const peers = this.connected.all().filter(({ bestKnown }) => bestKnown !== NO_HEADER)
+    const claims = peers
+      .map(({ bestKnown }) => bestKnown)
+      .filter((index) => !headers.isInvalid(index) && headers.chainWork(index) > floor)
+    chain.forgetHeaders([keep, ...claims, ...this.download.underWay(), ...this.blocks.underWay()])
+    for (const peer of peers) if (!headers.has(peer.bestKnown)) peer.bestKnown = NO_HEADER
+    this.headerSync.forgot()
+    this.download.forgot()
   }
 
   /** Tells people of what is wrong with this tab's clock or chain, when that begins, changes or ends. */

@@ -291,6 +291,7 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
       catchUp: catchUp(node, peers, network),
       learnt: () => {},
       announced: () => {},
+      crowded: (keep) => node.chain.forgetHeaders([keep]),
     })
     const join = (name: string): Peer => {
       const peer = peers.connect({ id: name as PeerId, direction: 'inbound', address: '' }) as Peer
@@ -335,6 +336,7 @@ test('work that is claimed and not done pays for no headers', () =>
       catchUp: catchUp(node, peers, network),
       learnt: () => {},
       announced: () => {},
+      crowded: (keep) => node.chain.forgetHeaders([keep]),
     })
     const peer = peers.connect({ id: 'peer' as PeerId, direction: 'inbound', address: '' }) as Peer
     peer.hello = network.puppet('hello').greeting as HelloMessage
