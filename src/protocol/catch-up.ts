@@ -18,6 +18,8 @@ import { SERVICE_FULL_CHAIN } from './wire.ts'
 const PATIENCE = 60_000
 /** Milliseconds of patience that a body of that branch gives back: who serves them slower isn't waited for. */
 const PATIENCE_PER_BODY = 4_000
+/** Milliseconds of patience from which on a tab that gave up waits again. */
+const RESUMED = 5_000
 /** Milliseconds of patience that come back in a millisecond without anything to wait for. */
 const RECOVERY = 1 / 60
 /** Blocks behind up to which a tip is as good as the newest: bodies arrive after their headers. */
@@ -34,6 +36,7 @@ export interface CatchUpOptions {
 export class CatchUp {
   private readonly options: CatchUpOptions
   private patience = PATIENCE
+  private gaveUp = false
   private countedAt: number
   private wasWaiting = false
 
@@ -61,13 +64,13 @@ export class CatchUp {
   /** The header that this tab waits for: the tip where nobody has more, or has kept it waiting for too long. */
   get target(): HeaderIndex {
     this.count()
-    return this.patience > 0 ? this.claimed : this.options.chain.tip
+    return this.gaveUp ? this.options.chain.tip : this.claimed
   }
 
   /** No peer has more that is worth waiting for. */
   get isSynced(): boolean {
     this.count()
-    return this.patience <= 0 || !this.isWaiting()
+    return this.gaveUp || !this.isWaiting()
   }
 
   /** So many blocks are missing that a block on the tip would be in vain, and many transactions can't be judged. */
@@ -84,7 +87,7 @@ export class CatchUp {
     const { claimed } = this
     const { headers } = this.options.chain
     if (headers.ancestor(claimed, headers.height(index)) !== index) return
-    this.patience = Math.min(PATIENCE, Math.max(0, this.patience) + PATIENCE_PER_BODY)
+    this.gain(PATIENCE_PER_BODY)
   }
 
   /** A peer says that it lacks a block of the branch that it is thought to have: it isn't known to have what is built on it either. */
@@ -102,8 +105,14 @@ export class CatchUp {
     this.countedAt = now
     // A tab that slept did not wait.
     if (this.wasWaiting) this.patience = Math.max(0, this.patience - Math.min(passed, PATIENCE / 4))
-    else this.patience = Math.min(PATIENCE, this.patience + passed * RECOVERY)
+    else this.gain(passed * RECOVERY)
+    if (this.patience === 0) this.gaveUp = true
     this.wasWaiting = this.isWaiting()
+  }
+
+  private gain(milliseconds: number): void {
+    this.patience = Math.min(PATIENCE, this.patience + milliseconds)
+    if (this.patience >= RESUMED) this.gaveUp = false
   }
 
   private isWaiting(): boolean {
