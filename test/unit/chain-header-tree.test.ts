@@ -151,7 +151,10 @@ test('forgotten headers are gone, their places are used again, and what is held 
     if (failed > 0 && round % 3 === 0) tree.markInvalid(failed)
     const keep = [...held.values()].filter(() => integer(80) === 0).map(({ index }) => index)
     const expected = new Set<HeaderIndex>([0])
-    for (const end of [...keep, ...[...held.values()].map(({ index }) => index).filter((i) => tree.hasBody(i))])
+    for (const end of [
+      ...keep,
+      ...[...held.values()].map(({ index }) => index).filter((i) => tree.hasBody(i)),
+    ])
       for (let at = end; at !== NO_HEADER; at = tree.parent(at)) expected.add(at)
     const size = tree.end
     tree.forget(keep)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { BlockHeader } from '../../src/primitives/block.ts'
 import { invalid, mutated, notNow, retry } from '../../src/primitives/result.ts'
 import { CatchUp } from '../../src/protocol/catch-up.ts'
 import { HeaderSync } from '../../src/protocol/header-sync.ts'
-import type { Peer } from '../../src/protocol/peer.ts'
+import { Peer } from '../../src/protocol/peer.ts'
 import { PeerSet } from '../../src/protocol/peer-set.ts'
 import { MAX_BANS } from '../../src/protocol/peer-store.ts'
 import { TokenBucket } from '../../src/protocol/token-bucket.ts'
@@ -398,3 +399,49 @@ function stubs() {
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }
 }
+
+test('offences of exactly the score of a ban lead to one, whatever time passes while they are judged', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 60 }),
+      fc.constantFrom([100], [50, 50], [20, 20, 20, 20, 20], [5, 95]),
+      (delays, offences) => {
+        // Time goes on whenever anyone looks at it.
+        let now = 1_000
+        let looks = 0
+        const clock = {
+          now: () => {
+            now += delays[looks++ % delays.length]
+            return now
+          },
+          after: () => () => {},
+        }
+        const store = new WatchedPeerStore()
+        const set = new PeerSet({ ...stubs(), clock, store })
+        const peer = set.connect({ id: 'rude' as PeerId, direction: 'inbound', address: '' }) as Peer
+        for (const points of offences)
+          set.punish(peer, invalid('test', 'Test.'), { marksHeader: false, gossip: 'reject', points })
+        assert.equal(set.has(peer), false)
+        assert.equal(store.saved[0].id, 'rude')
+      },
+    ),
+  )
+})
+
+test('a point is forgiven a minute, and nothing is saved up for later', () => {
+  let now = 0
+  const clock = { now: () => now, after: () => () => {} }
+  const peer = new Peer({ id: 'peer' as PeerId, direction: 'inbound', address: '' }, 1, clock)
+  now = 3_600_000
+  assert.equal(peer.addPoints(10), 10)
+  now += 59_999
+  assert.equal(peer.score, 10)
+  now += 1
+  assert.equal(peer.score, 9)
+  now += 30_000
+  assert.equal(peer.addPoints(5), 14)
+  now += 30_000
+  assert.equal(peer.score, 13, 'half a minute before the offence and half a minute after')
+  now += 3_600_000
+  assert.equal(peer.score, 0)
+})
