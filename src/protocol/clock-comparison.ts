@@ -4,7 +4,7 @@
  *
  * What is concluded is the median of a few voters, and only where more than half of them agree within `SPREAD`: a minority of
  * liars moves nothing, and where they are divided nothing is concluded. Voters are the peers that this tab chose itself (outbound), where
- * there are `MIN_VOTERS`; else the inbound ones that came first join them, so that strangers who flock in later have no vote.
+ * there are `OUTBOUND_VOTERS`; else the inbound ones that came first join them, so that strangers who flock in later have no vote.
  */
 import type { Clock } from '../primitives/ports.ts'
 import type { Peer } from './peer.ts'
@@ -14,8 +14,10 @@ import type { GetTimeMessage, TimeMessage } from './wire.ts'
 
 /** Voters below which nothing is concluded: one peer's word is none. */
 const MIN_VOTERS = 3
-/** Voters where inbound peers are among them. */
-const MAX_MIXED_VOTERS = 5
+/** Outbound peers that need no others beside them. */
+const OUTBOUND_VOTERS = 5
+/** Most voters where inbound peers are among them. */
+const MAX_MIXED_VOTERS = 7
 /** Milliseconds from the median within which a voter agrees with it. */
 const SPREAD = 30_000
 /** Milliseconds between two questions to one peer. */
@@ -130,7 +132,9 @@ export class ClockComparison {
     const inbound: number[] = []
     for (const [peer, { offset }] of this.states)
       if (offset !== undefined) (peer.info.direction === 'outbound' ? outbound : inbound).push(offset)
-    return outbound.length >= MIN_VOTERS ? outbound : [...outbound, ...inbound].slice(0, MAX_MIXED_VOTERS)
+    return outbound.length >= OUTBOUND_VOTERS
+      ? outbound
+      : [...outbound, ...inbound].slice(0, MAX_MIXED_VOTERS)
   }
 }
 
@@ -140,7 +144,8 @@ export function conclusionOf(offsets: readonly number[]): ClockState {
   const median = offsets.toSorted((a, b) => a - b)[offsets.length >> 1]
   const agreeing = offsets.filter((offset) => Math.abs(offset - median) <= SPREAD).length
   if (agreeing * 2 <= offsets.length) return NOTHING
-  const offsetSeconds = Math.round(median / 1000)
+  // Not -0.
+  const offsetSeconds = Math.round(median / 1000) + 0
   return { offsetSeconds, peers: agreeing, sentence: sentenceOn(offsetSeconds, agreeing) }
 }
 

@@ -125,6 +125,14 @@ export const ATTACKS = {
       me.send(peer, { type: 'headers', id: 0, headers: [header] })
     },
   },
+  /** Says another time than it is, an hour ahead. */
+  'wrong time': {
+    answer(me, peer, message) {
+      if (message.type !== 'gettime') return false
+      me.send(peer, { type: 'time', id: message.id, time: me.now() + 3_600_000 })
+      return true
+    },
+  },
   /** Announces a good block and never sends its body. */
   withholding: {
     strike(me, peer, { chain }) {
