@@ -44,6 +44,8 @@ const LOW_WORK_IN_ALL = [50_000, 50_000 / 86_400] as const
 export const MAX_LEAD = 100_000
 /** Headers without bodies in all, some 60 MB with their records; a few more where each is next to a body. */
 export const MAX_BODILESS = 250_000
+/** Milliseconds for which headers must be refused as too new, again and again, before that says something of this tab's clock. */
+const TOO_NEW_FOR = 45_000
 /** More headers without bodies before it is tried again to forget some. */
 const FORGET_STEP = 1000
 
@@ -78,6 +80,8 @@ export class HeaderSync {
   private readonly states = new Map<Peer, State>()
   private readonly lowWork: TokenBucket
   private nextPoll: number
+  /** First and last time that headers were refused as too new, without a longer pause between. */
+  private tooNew = { since: -Infinity, last: -Infinity }
   /** Headers without bodies at which some are forgotten. */
   private forgetAt = MAX_BODILESS
   /** Peer that had the last turn, by its place in the order of connection. */
@@ -114,6 +118,12 @@ export class HeaderSync {
   /** Whether some peer may have headers that lead further than ours. */
   get active(): boolean {
     return [...this.states.values()].some((state) => state.wanted)
+  }
+
+  /** Blocks with work are refused for their time, and have been for a while: either their makers' clocks are wrong or this tab's is. */
+  get isBehindBlocks(): boolean {
+    const { since, last } = this.tooNew
+    return last - since >= TOO_NEW_FOR && this.options.clock.now() - last <= 2 * RETRY_DELAY
   }
 
   /** Asks what `peer` has beyond the chain that we have or wait for: it named a block whose parent we lack, say. */
@@ -224,6 +234,11 @@ export class HeaderSync {
     const state = this.states.get(peer)
     if (!state) return
     if (code === 'prev-blk-not-found') this.ask(peer)
+    if (code === 'time-too-new') {
+      const now = this.options.clock.now()
+      const isFirst = now - this.tooNew.last > 2 * RETRY_DELAY
+      this.tooNew = { since: isFirst ? now : this.tooNew.since, last: now }
+    }
     if (RETRIED.has(code)) state.retryAt = this.options.clock.now() + RETRY_DELAY
   }
 

@@ -46,6 +46,9 @@ import {
 
 /** What this tab calls itself. */
 export const USER_AGENT = '/opentab:0.2.0/'
+/** Said where too few peers are there to compare clocks with. */
+const BEHIND_BLOCKS =
+  'The newest blocks bear times that this tab’s clock has not reached, so that it can’t take them yet. Set date, time and time zone of this computer right.'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
 /** Milliseconds a peer may take to say hello. */
@@ -441,7 +444,11 @@ export class PeerManager implements TransportHandler {
 
   /** Tells people of what is wrong with this tab's clock or chain, when that begins, changes or ends. */
   private warn(): void {
-    const sentences = { clock: this.clocks.state.sentence, unfollowed: this.followers.sentence }
+    const { peers, sentence } = this.clocks.state
+    const sentences = {
+      clock: peers === 0 && this.headerSync.isBehindBlocks ? BEHIND_BLOCKS : sentence,
+      unfollowed: this.followers.sentence,
+    }
     const alarms = Object.entries(sentences).flatMap(([code, sentence]) => {
       if (sentence === undefined) return []
       const before = this.ownAlarms.find((alarm) => alarm.code === code)

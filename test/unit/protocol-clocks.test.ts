@@ -137,6 +137,30 @@ test('an answer that a tab got too late, having slept, tells nothing; one that i
     assert.equal(node.scoreOf(puppets[0].id), 20)
   }))
 
+test('with too few peers to compare clocks, blocks from the future tell of a slow clock', () =>
+  withNetwork(async (network) => {
+    const now = Math.floor(network.time.now() / 1000)
+    const early = chain.mineBlock(chain.genesis, [], { time: now + 3 * 3600 })
+    const node = await network.node('node', chain.genesis)
+    const puppet = network.puppet('puppet', {
+      height: 1,
+      tipHash: early.block.header.hashBytes,
+      chainWork: 1n << 60n,
+    })
+    puppet.serve([early.block])
+    await puppet.join()
+    await node.join()
+    await network.pass(40)
+    assert.equal(node.manager.networkStatus().alarms, undefined, 'one block can be early')
+    await network.pass(30)
+    const [alarm] = node.manager.networkStatus().alarms ?? []
+    assert.equal(alarm.code, 'clock')
+    assert.match(alarm.sentence, /newest blocks bear times .* Set date, time/)
+    await puppet.leave()
+    await network.pass(40)
+    assert.equal(node.manager.networkStatus().alarms, undefined)
+  }))
+
 test('a chain that no peer follows is told as that, and no more when one does', () =>
   withNetwork(async (network) => {
     const tip = chain.mineEmpty(chain.genesis, 6)
