@@ -1,7 +1,7 @@
 /**
  * Bounds what the other side of an RTCPeerConnection can do with data channels, each of which is a libp2p stream: how many it opens, how many
- * come to nothing, how it frames what it sends, how many small messages, and how much lies unread. libp2p bounds the streams of a protocol, not
- * those that never name one, and what follows a message that it can't decode piles up unread for as long as the stream lives. Thread: Window.
+ * come to nothing, how it frames what it sends, how much it says before it names a protocol, and how many small messages. libp2p bounds the
+ * streams of a protocol, not those that never name one or are gone at once, and a stream that it can't decode it leaves open. Thread: Window.
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
@@ -20,18 +20,23 @@ const FEW_CHANNELS = [24, 4000] as const
 /** Channels that come to nothing: they end before they have named a protocol that we speak. */
 const FAILED = [16, 30_000] as const
 
-/** Channels at a time that haven't named their protocol. */
+/** Channels at a time: in all, and that haven't named their protocol. */
+const MAX_CHANNELS = 40
 const MAX_UNNAMED = 16
+
+/** Bytes of a channel until it has named its protocol, which takes some hundred. */
+const MAX_UNNAMED_BYTES = 16 * 1024
 
 /** Longest message on a channel, bytes; libp2p sends at most 16 KiB and its envelope. */
 const MAX_MESSAGE_BYTES = 64 * 1024
 
-/** Messages below `SMALL` bytes on one channel: at once, and the pause that earns one more, milliseconds. */
+/** How the fields of libp2p's messages begin: the number of the field and how it is encoded. */
+const FLAG_FIELD = 0x08
+const DATA_FIELD = 0x12
+
+/** Messages below `SMALL bytes on one channel: at once, and the pause that earns one more, milliseconds. */
 const SMALL_BYTES = 1024
 const SMALL_MESSAGES = [20_000, 2] as const
-
-/** Bytes of all streams of a connection that may lie unread: those of the peer stream and as much as libp2p allows one more. */
-const MAX_UNREAD_BYTES = 21 * 1024 * 1024
 
 /** Who is at the other side. */
 export interface GuardedConnection {
@@ -45,8 +50,6 @@ export interface GuardedConnection {
 /** libp2p's stream over a data channel, as far as we look inside. */
 interface ChannelStream extends Stream {
   readonly channel?: RTCDataChannel
-  /** What came and isn't decoded yet. */
-  readonly incomingData?: { readonly readableLength: number }
 }
 
 /** The guard of one connection. */
@@ -77,70 +80,57 @@ export class ChannelGuard {
   }
 
   /** A channel was opened, by either side: its messages are looked at before libp2p takes them. */
-  opened(channel: RTCDataChannel): void {
-    const framing = new Framing()
-    const small = new Allowance(...SMALL_MESSAGES)
+  opened(channel: RTCDataChannel): Watch {
+    const watch = new Watch()
     channel.addEventListener('message', (event) => {
-      const offence = this.#offence ?? this.#judge(channel, event.data, framing, small)
+      watch.stream ??= this.#streamOn(channel)
+      const offence = this.#offence ?? this.#judge(watch, event.data)
       if (offence === undefined) return
       event.stopImmediatePropagation()
       this.#end(offence)
     })
+    return watch
   }
 
   #accepts(channel: RTCDataChannel): boolean {
     if (this.#offence !== undefined) return false
-    if (!this.#channels.take()) {
-      this.#end({ code: 'channel-flood', detail: 'It opened data channels without end.', penalty: 100 })
+    const inbound = this.#streams().filter(({ direction }) => direction === 'inbound')
+    const isFlood =
+      !this.#channels.take() ||
+      inbound.length >= MAX_CHANNELS ||
+      inbound.filter(({ protocol }) => !protocol).length >= MAX_UNNAMED
+    if (isFlood) {
+      this.#end(offence('channel-flood', 'It opened data channels without end.'))
       return false
     }
-    if (this.#streams().filter(isUnnamed).length >= MAX_UNNAMED) {
-      this.#end({
-        code: 'channel-flood',
-        detail: 'It opened many data channels and said nothing on them.',
-        penalty: 100,
-      })
-      return false
-    }
-    this.opened(channel)
-    // libp2p has made its stream by then.
-    let stream: Stream | undefined
-    queueMicrotask(() => {
-      stream = this.#streamOn(channel)
+    const watch = this.opened(channel)
+    // By then libp2p has made its stream.
+    setTimeout(() => {
+      watch.stream ??= this.#streamOn(channel)
     })
     channel.addEventListener('close', () => {
-      stream ??= this.#streamOn(channel)
-      if (channel.label === 'init' || stream?.protocol) return
+      if (
+        channel.label === 'init' ||
+        (watch.stream === undefined ? watch.saidSomething : watch.stream.protocol)
+      )
+        return
       if (!this.#failed.take())
-        this.#end({
-          code: 'stream-failures',
-          detail: 'Its streams came to nothing, again and again.',
-          penalty: 100,
-        })
+        this.#end(offence('stream-failures', 'Its streams came to nothing, again and again.'))
     })
     return true
   }
 
-  #judge(
-    channel: RTCDataChannel,
-    data: unknown,
-    framing: Framing,
-    small: Allowance,
-  ): TransportOffence | undefined {
-    if (!(data instanceof ArrayBuffer) || !framing.take(new Uint8Array(data)))
-      return { code: 'bad-channel', detail: 'It sent what is no message of a stream.', penalty: 100 }
-    if (data.byteLength < SMALL_BYTES && !small.take()) {
-      const protocol = this.#streamOn(channel)?.protocol
-      if (!protocol || !this.#owner?.countsItself(protocol))
-        return { code: 'message-flood', detail: 'It sent small messages without end.', penalty: 100 }
-    }
-    const unread = this.#streams().reduce(
-      (sum, { readBufferLength, incomingData }) =>
-        sum + readBufferLength + (incomingData?.readableLength ?? 0),
-      0,
-    )
-    if (unread > MAX_UNREAD_BYTES)
-      return { code: 'unread-flood', detail: 'It sent far more than can be read.', penalty: 100 }
+  #judge(watch: Watch, data: unknown): TransportOffence | undefined {
+    if (!(data instanceof ArrayBuffer) || !watch.framing.take(new Uint8Array(data)))
+      return offence('bad-channel', 'It sent what is no message of a stream.')
+    const protocol = watch.stream?.protocol
+    watch.saidSomething = true
+    if (!protocol) watch.unnamedBytes += data.byteLength
+    if (watch.unnamedBytes > MAX_UNNAMED_BYTES)
+      return offence('bad-channel', 'It sent much on a stream without saying what for.')
+    const isSmall = data.byteLength < SMALL_BYTES
+    if (isSmall && !(protocol && this.#owner?.countsItself(protocol)) && !watch.small.take())
+      return offence('message-flood', 'It sent small messages without end.')
     return undefined
   }
 
@@ -160,11 +150,24 @@ export class ChannelGuard {
   }
 }
 
-function isUnnamed({ direction, protocol }: Stream): boolean {
-  return direction === 'inbound' && !protocol
+/** What is noted of one channel. */
+class Watch {
+  readonly framing = new Framing()
+  readonly small = new Allowance(...SMALL_MESSAGES)
+  /** libp2p's stream over it, once found. */
+  stream: Stream | undefined
+  saidSomething = false
+  unnamedBytes = 0
 }
 
-/** Follows the length prefixes, varints, by which libp2p finds messages in what a channel carries. */
+function offence(code: string, detail: string): TransportOffence {
+  return { code, detail, penalty: 100 }
+}
+
+/**
+ * Follows how a channel is cut into messages: each is prefixed with its length as a varint, and is a protobuf that begins with a flag (field 1)
+ * or with data (field 2).
+ */
 export class Framing {
   /** Bytes to come of the message at hand. */
   #left = 0
@@ -172,11 +175,15 @@ export class Framing {
   #length = 0
   #shift = 0
 
-  /** False when a message is longer than any that is sent. */
+  #isAtStart = false
+
+  /** False when a message is longer than any that is sent, is empty, or begins with what no field begins with. */
   take(bytes: Uint8Array): boolean {
     let at = 0
     while (at < bytes.length) {
       if (this.#left > 0) {
+        if (this.#isAtStart && bytes[at] !== FLAG_FIELD && bytes[at] !== DATA_FIELD) return false
+        this.#isAtStart = false
         const taken = Math.min(this.#left, bytes.length - at)
         at += taken
         this.#left -= taken
@@ -187,7 +194,9 @@ export class Framing {
       this.#shift += 7
       if (this.#length > MAX_MESSAGE_BYTES || this.#shift > 21) return false
       if (byte < 128) {
+        if (this.#length === 0) return false
         this.#left = this.#length
+        this.#isAtStart = true
         this.#length = 0
         this.#shift = 0
       }
