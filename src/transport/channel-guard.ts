@@ -125,7 +125,8 @@ export class ChannelGuard {
       return offence('bad-channel', 'It sent what is no message of a stream.')
     const protocol = watch.stream?.protocol
     watch.saidSomething = true
-    if (!protocol) watch.unnamedBytes += data.byteLength
+    // Until the connection is open libp2p bounds them itself, as strictly.
+    if (!protocol && this.#owner !== undefined) watch.unnamedBytes += data.byteLength
     if (watch.unnamedBytes > MAX_UNNAMED_BYTES)
       return offence('bad-channel', 'It sent much on a stream without saying what for.')
     const isSmall = data.byteLength < SMALL_BYTES
@@ -174,7 +175,7 @@ export class Framing {
   /** What has come of a length prefix. */
   #length = 0
   #shift = 0
-
+  /** Whether the next byte is a message's first. */
   #isAtStart = false
 
   /** False when a message is longer than any that is sent, is empty, or begins with what no field begins with. */

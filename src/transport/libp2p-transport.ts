@@ -128,6 +128,7 @@ class Libp2pTransport implements Transport {
 
   allow(peer: PeerId): void {
     this.#bans.delete(peer)
+    this.#door.met(peer)
   }
 
   async #start(handler: TransportHandler): Promise<void> {
