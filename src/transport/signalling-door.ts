@@ -270,7 +270,7 @@ export class SignallingDoor {
       if (bytes > MAX_SIGNALLING_BYTES) this.#fail(attempt, 'Too many candidates')
     }
     // Not before libp2p listens as well, or it would miss the offer.
-    setTimeout(() => stream.addEventListener('message', count))
+    setTimeout(() => stream.addEventListener('message', count), 0)
   }
 
   /** Ends the worst of those that wait, where there are too many of them. */
