@@ -144,6 +144,24 @@ export class PeerSet {
     if (penalty >= BAN_SCORE) void this.ban(id, `${detail} (${code})`, BAN_SECONDS)
   }
 
+  /** The transport tells of a peer's offence. One that isn't connected has no score: it is banned for a grave offence alone. */
+  offended(id: PeerId, { code, detail, penalty }: TransportOffence): void {
+    const peer = this.peers.get(id)
+    if (peer) {
+      this.punish(peer, reject('invalid', code, detail), {
+        marksHeader: false,
+        gossip: 'ignore',
+        points: penalty,
+      })
+      return
+    }
+    this.options.log(`Peer ${id}: ${detail} (${code})`)
+    if (penalty < BAN_SCORE) return
+    const reason = `${detail} (${code})`
+    this.ban(id, reason, BAN_SECONDS)
+    this.options.transport.disconnect(id, reason, BAN_SECONDS)
+  }
+
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */
   drop(peer: Peer, reason: string, banSeconds = 0): void {
     if (!this.has(peer)) return

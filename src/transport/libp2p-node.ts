@@ -18,6 +18,8 @@ import type { PeerId } from '../protocol/transport.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { gossipOptions } from './gossip.ts'
 import type { TransportOptions, TransportTuning } from './options.ts'
+import { watchPeerConnections } from './peer-connections.ts'
+import { SIGNALLING_PROTOCOL, type SignallingDoor } from './signalling-door.ts'
 import { installInitChannelFix } from './webrtc-init-channel.ts'
 
 /** Peers on which a tab reserves a slot. Each costs a stream and a signature when connecting, so not on all. */
@@ -73,14 +75,23 @@ interface ListeningComponents {
   }
 }
 
-/** Creates the node, stopped. */
+/** Creates the node, stopped. `door`: where strangers come in; without one it is open. */
 export async function createTabNode(
   options: TransportOptions & TransportTuning,
   privateKey: PrivateKey,
   gate: Gate,
   budget: ConnectionBudget,
+  door?: SignallingDoor,
 ): Promise<TabNode> {
   installInitChannelFix()
+  watchPeerConnections()
+  const makeWebRTC = webRTC({
+    // A function, since it is called once for every RTCPeerConnection, just before.
+    rtcConfiguration: () => {
+      if (!door?.isEntering) budget.spend()
+      return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
+    },
+  })
   const node: TabNode = await createLibp2p({
     start: false,
     privateKey,
@@ -93,13 +104,8 @@ export async function createTabNode(
     },
     transports: [
       webSockets(),
-      webRTC({
-        // A function, since it is called once for every RTCPeerConnection, just before.
-        rtcConfiguration: () => {
-          budget.spend()
-          return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
-        },
-      }),
+      (components: WebRTCComponents) =>
+        makeWebRTC(door === undefined ? components : behind(door, components)),
       circuitRelayTransport({ reservationConcurrency: RESERVATIONS_AT_ONCE }),
     ],
     connectionEncrypters: [noise()],
@@ -110,7 +116,8 @@ export async function createTabNode(
       denyDialMultiaddr: () => false,
       denyDialPeer: (peer) => !gate.mayDial(peer.toString() as PeerId),
       denyInboundEncryptedConnection: (peer) => !gate.mayEnter(peer.toString() as PeerId),
-      denyInboundRelayedConnection: (_relay, peer) => !gate.mayEnter(peer.toString() as PeerId),
+      denyInboundRelayedConnection: (relay, peer) =>
+        !gate.mayEnter(peer.toString() as PeerId) || door?.mayShakeHands(relay.toString()) === false,
       denyInboundRelayReservation: (peer) => !gate.mayRelay(peer.toString() as PeerId),
       denyOutboundRelayedConnection: (source, destination) =>
         !gate.mayRelay(source.toString() as PeerId) || !gate.mayRelay(destination.toString() as PeerId),
@@ -139,6 +146,11 @@ export async function createTabNode(
       listening: (components: ListeningComponents) => listening(components, options.relays.length),
     },
   })
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    if (connection.direction === 'outbound') return
+    if (isDirect(connection)) door?.opened(connection.remotePeer.toString() as PeerId)
+    else if (isRelayed(connection)) door?.relayedIn(connection)
+  })
   const { reservations } = node.services.relayServer
   node.addEventListener('peer:disconnect', ({ detail: peer }) => {
     // Slots otherwise outlive their connection until they expire, and soon peers long gone would hold them all.
@@ -146,6 +158,36 @@ export async function createTabNode(
     reservations.delete(peer)
   })
   return node
+}
+
+/** The parts of libp2p that @libp2p/webrtc is given. */
+type WebRTCComponents = Parameters<ReturnType<typeof webRTC>>[0]
+
+/** The same, but the handler of signalling streams stands behind the door. */
+function behind(door: SignallingDoor, components: WebRTCComponents): WebRTCComponents {
+  const registrar = new Proxy(components.registrar, {
+    get(target, name) {
+      if (name !== 'handle') return bound(target, name)
+      const handle: typeof target.handle = (protocol, handler, options) =>
+        target.handle(
+          protocol,
+          protocol === SIGNALLING_PROTOCOL
+            ? (stream, connection) => door.enter(stream, connection, () => void handler(stream, connection))
+            : handler,
+          options,
+        )
+      return handle
+    },
+  })
+  return new Proxy(components, {
+    get: (target, name) => (name === 'registrar' ? registrar : Reflect.get(target, name)),
+  })
+}
+
+/** A member of an object, as one calls it on that object. */
+function bound<Target extends object>(target: Target, name: string | symbol): unknown {
+  const member: unknown = Reflect.get(target, name)
+  return typeof member === 'function' ? member.bind(target) : member
 }
 
 function listening({ transportManager, addressManager }: ListeningComponents, relays: number): Listening {
@@ -164,6 +206,13 @@ function listening({ transportManager, addressManager }: ListeningComponents, re
     hasReservation: (relay) =>
       transportManager.getAddrs().some((held) => held.toString().endsWith(`/p2p/${relay}/p2p-circuit`)),
   }
+}
+
+/** Whether a connection comes through a relay, and no direct one was made of it. */
+function isRelayed(connection: Connection): boolean {
+  return (
+    connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit') && !isDirect(connection)
+  )
 }
 
 /**

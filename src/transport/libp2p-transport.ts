@@ -5,7 +5,15 @@
  */
 
 import type { PrivateKey } from '@libp2p/interface'
-import type { NetworkStatus, PeerId, Topic, Transport, TransportHandler } from '../protocol/transport.ts'
+import type {
+  NetworkStatus,
+  PeerId,
+  Topic,
+  Transport,
+  TransportHandler,
+  TransportOffence,
+} from '../protocol/transport.ts'
+import { Alarms } from './alarms.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { Dialler } from './dialler.ts'
@@ -18,9 +26,20 @@ import { Mixer } from './mixer.ts'
 import { type TransportOptions, type TransportTuning, withDefaults } from './options.ts'
 import { PeerTable } from './peer-table.ts'
 import { RelayClient, relayIdOf } from './relay-client.ts'
+import { SignallingDoor } from './signalling-door.ts'
 import { pause } from './timing.ts'
 
 const NETWORK_ID = /^[0-9a-f]{1,64}$/
+
+/**
+ * Seconds for which a peer that broke the transport's rules is kept out. The brain, which is told, makes it longer; this holds until its answer
+ * is here, and for offences that are no ban's worth.
+ */
+const KEPT_OUT = 300
+
+/** How long a peer stays until it is a friend, milliseconds, and most friends remembered. */
+const FRIEND_AFTER = 60_000
+const MAX_FRIENDS = 200
 
 /**
  * Creates a tab's transport, stopped. Throws for options that can't work: a network id that isn't hexadecimal, a seed
@@ -49,6 +68,10 @@ class Libp2pTransport implements Transport {
   readonly #relayIds: ReadonlySet<PeerId>
   readonly #bans = new Bans()
   readonly #budget = new ConnectionBudget()
+  readonly #door: SignallingDoor
+  readonly #alarms: Alarms
+  /** Tabs that were our peers for a while and did nothing wrong; the one that was so longest ago makes room. */
+  readonly #friends = new Set<PeerId>()
   readonly #stopped = new AbortController()
   #starting: Promise<void> | undefined
   #running: Running | undefined
@@ -63,6 +86,14 @@ class Libp2pTransport implements Transport {
     this.#relayIds = new Set(options.relays.map(relayIdOf))
     this.#privateKey = privateKeyFromSeed(options.identitySeed)
     this.self = peerIdOf(this.#privateKey)
+    this.#alarms = new Alarms(() => this.#reportStatus(), this.#stopped.signal)
+    this.#door = new SignallingDoor({
+      spend: () => this.#budget.spendOnStranger(),
+      spendOnFriend: () => this.#budget.spendOnFriend(),
+      isFriend: (peer) => this.#friends.has(peer),
+      offended: (peer, offence) => this.#offended(peer, offence),
+      flooded: (scarce) => this.#alarms.raise(scarce ? 'connections-scarce' : 'signalling-flood'),
+    })
   }
 
   start(handler: TransportHandler): Promise<void> {
@@ -97,11 +128,12 @@ class Libp2pTransport implements Transport {
 
   allow(peer: PeerId): void {
     this.#bans.delete(peer)
+    this.#door.met(peer)
   }
 
   async #start(handler: TransportHandler): Promise<void> {
     const { signal: stopped } = this.#stopped
-    const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget)
+    const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget, this.#door)
     const running = this.#wire(node, handler)
     this.#running = running
     await running.peers.start()
@@ -114,6 +146,32 @@ class Libp2pTransport implements Transport {
     this.#reportStatus()
   }
 
+  /** A peer broke the transport's rules: it is sent away and kept out, and the brain told. */
+  #offended(peer: PeerId, offence: TransportOffence): void {
+    const running = this.#running
+    if (running === undefined || this.#stopped.signal.aborted) return
+    this.#friends.delete(peer)
+    this.#bans.add(peer, KEPT_OUT)
+    const address = running.peers.addressOf(peer)
+    if (address !== undefined) this.#bans.offence(address)
+    if (offence.code !== 'signalling-flood') this.#alarms.raise('stream-flood')
+    running.handler.misbehaved(peer, offence)
+    running.peers.disconnect(peer, offence.detail)
+    for (const connection of running.node.getConnections())
+      if (connection.remotePeer.toString() === peer) connection.abort(new Error(offence.detail))
+  }
+
+  /** A peer that stays for a while is a friend: coming back, it needs nothing of what is there for strangers. */
+  async #befriend(peer: PeerId, peers: PeerTable): Promise<void> {
+    const connection = peers.connectionTo(peer)
+    await pause(FRIEND_AFTER, this.#stopped.signal)
+    if (connection === undefined || peers.connectionTo(peer) !== connection) return
+    this.#friends.delete(peer)
+    this.#friends.add(peer)
+    const [oldest] = this.#friends
+    if (this.#friends.size > MAX_FRIENDS) this.#friends.delete(oldest!)
+  }
+
   /** Once there is a peer. Slots on tabs serve when the relays are gone; the first seconds are for finding peers at all. */
   async #reserveOnTabs(node: TabNode): Promise<void> {
     if (this.#reservesOnTabs) return
@@ -123,7 +181,7 @@ class Libp2pTransport implements Transport {
   }
 
   #wire(node: TabNode, handler: TransportHandler): Running {
-    const { networkId, maxPeers, targetPeers, relayedLinger, setupTimeout } = this.#options
+    const { networkId, maxPeers, targetPeers, relayedLinger, setupTimeout, frameTimeout } = this.#options
     const { signal: stopped } = this.#stopped
     const tabs = (): Introducer[] =>
       peers.connected.map((id) => ({ prefix: `/p2p/${id}`, connection: peers.connectionTo(id)! }))
@@ -141,18 +199,25 @@ class Libp2pTransport implements Transport {
         maxPeers,
         relayedLinger,
         setupTimeout,
+        frameTimeout,
+        isFriend: (id) => this.#friends.has(id),
+        placesFor: (address) => this.#bans.placesFor(address),
         isSubscribed: (id) => gossip.isSubscribed(id),
         stopped,
       },
       {
         connected: (peer) => {
           dialler.reached(peer.id)
+          this.#door.met(peer.id)
+          void this.#befriend(peer.id, peers)
           void this.#reserveOnTabs(node)
           handler.peerConnected(peer)
           void pingPeer(peer.id, node, peers, this.#options, stopped)
           this.#reportStatus()
         },
         failed: (id, silent) => dialler.failed(id, silent),
+        wasted: (id) => this.#door.failed(id),
+        offended: (id, offence) => this.#offended(id, offence),
         disconnected: (id) => {
           handler.peerDisconnected(id)
           dialler.postpone(id)
@@ -211,7 +276,7 @@ class Libp2pTransport implements Transport {
       mayDial: (id) => this.#relayIds.has(id) || (this.#running?.dialler.isDialling(id) ?? false),
       mayEnter: (id) => {
         const dialler = this.#running?.dialler
-        if (dialler === undefined || this.#bans.has(id)) return false
+        if (dialler === undefined || this.#bans.has(id) || this.#door.isOutside(id)) return false
         if (!dialler.isDialling(id)) return true
         // Both dial at once: the lower peer id's dial goes on.
         if (this.self < id) return false
@@ -230,6 +295,7 @@ class Libp2pTransport implements Transport {
       directPeers: running.peers.connected.length,
       relayedOnlyPeers: running.dialler.relayedOnly,
       connectionsUsed: this.#budget.used,
+      alarms: this.#alarms.current,
     }
     const text = JSON.stringify(status)
     if (text === this.#lastStatus) return

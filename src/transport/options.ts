@@ -29,6 +29,8 @@ export interface TransportTuning {
   readonly pingTimeout: number
   /** How long a new direct connection may take until streams and gossip are set up on it. */
   readonly setupTimeout: number
+  /** How long a frame may take to come, beside the time that its length allows. */
+  readonly frameTimeout: number
   /** How long the relayed connection outlives the opening of the direct one. */
   readonly relayedLinger: number
   /** After meeting the first peer, how long until slots are reserved on tabs: the first seconds are for finding peers. */
@@ -62,6 +64,7 @@ export const DEFAULT_TUNING: TransportTuning = {
   pingInterval: 15_000,
   pingTimeout: 10_000,
   setupTimeout: 10_000,
+  frameTimeout: 30_000,
   relayedLinger: 1000,
   slotDelay: 10_000,
   mixInterval: [120_000, 1_800_000],

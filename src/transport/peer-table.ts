@@ -7,13 +7,18 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { PeerId, PeerInfo } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, TransportOffence } from '../protocol/transport.ts'
+import { addressGroup } from './bans.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
+import { guardOf, letGo, remoteAddressOf } from './peer-connections.ts'
 import { PeerStream } from './peer-stream.ts'
 import { pause } from './timing.ts'
 
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
+
+/** How long a newcomer that dialled us is on probation, where others from its address did wrong, milliseconds. */
+const PROBATION = 300_000
 
 /** How many of the peers with the longest stay, and of those with the lowest latency, are never sent away to make room. */
 const PROTECTED = 4
@@ -25,8 +30,12 @@ export interface PeerTableEvents {
    * over it. libp2p reports such a connection as open when the peer gave up while looking for a direct path.
    */
   failed(id: PeerId, silent: boolean): void
+  /** A peer dialled us, and nothing came of the connection by its doing; told after `failed`. */
+  wasted(id: PeerId): void
   connected(peer: PeerInfo): void
   disconnected(id: PeerId): void
+  /** A peer broke the rules of streams and channels; told before its connection ends. */
+  offended(id: PeerId, offence: TransportOffence): void
   frame(from: PeerId, frame: Uint8Array): Promise<void>
   latency(id: PeerId, milliseconds: number): void
 }
@@ -39,6 +48,12 @@ export interface PeerTableOptions {
   readonly relayedLinger: number
   /** How long a new connection may take until its peer can be announced. */
   readonly setupTimeout: number
+  /** What a frame may take beside the time its length allows. */
+  readonly frameTimeout: number
+  /** Whether this tab was our peer for a while. */
+  readonly isFriend: (id: PeerId) => boolean
+  /** How many newcomers from an address group may be on probation at a time; undefined when there is nothing against it. */
+  readonly placesFor: (address: string) => number | undefined
   /** Whether gossip has heard this peer's subscriptions. */
   readonly isSubscribed: (id: PeerId) => boolean
   readonly stopped: AbortSignal
@@ -55,6 +70,8 @@ interface Entry {
   /** It came to take the place of another. */
   isExtra: boolean
   latency: number | undefined
+  /** The group of its address; undefined until the browser has told it. */
+  address: string | undefined
 }
 
 /** The table of peers. */
@@ -107,6 +124,11 @@ export class PeerTable {
   connectionTo(id: PeerId): Connection | undefined {
     const entry = this.#entries.get(id)
     return entry?.announced ? entry.connection : undefined
+  }
+
+  /** The group of the address of a peer that is connected directly; undefined when it isn't known. */
+  addressOf(id: PeerId): string | undefined {
+    return this.#entries.get(id)?.address
   }
 
   /** Queues a frame; does nothing when the peer is gone. */
@@ -172,8 +194,19 @@ export class PeerTable {
       announced: false,
       isExtra: false,
       latency: undefined,
+      address: undefined,
     }
     this.#entries.set(id, entry)
+    guardOf(connection)?.attach({
+      connection,
+      // The brain counts its messages.
+      countsItself: (protocol) => protocol === this.#options.protocol,
+      offended: (offence) => {
+        this.#events.offended(id, offence)
+        this.#drop(entry, offence.detail)
+      },
+    })
+    void this.#learnAddress(entry)
     void this.#closeRelayed(id)
     void this.#openStream(entry)
     if (this.#entries.size > this.#options.maxPeers) this.#evict()
@@ -191,10 +224,31 @@ export class PeerTable {
     return connection.direction === lowerDialled
   }
 
+  /** Where others from a newcomer's address did wrong, few come in at a time, and they are watched more closely. */
+  async #learnAddress(entry: Entry): Promise<void> {
+    const { id, connection } = entry
+    const address = addressGroup(await remoteAddressOf(connection))
+    entry.address = address
+    const places = this.#options.placesFor(address)
+    if (places === undefined || !this.#isOnProbation(entry)) return
+    guardOf(connection)?.watchClosely()
+    const others = [...this.#entries.values()].filter(
+      (other) => other !== entry && other.address === address && this.#isOnProbation(other),
+    )
+    if (others.length < places || this.#entries.get(id) !== entry) return
+    this.#drop(entry, 'newcomers from where others did wrong come in few at a time')
+  }
+
+  #isOnProbation({ id, connection }: Entry): boolean {
+    const isNew = Date.now() - connection.timeline.open < PROBATION
+    return isNew && connection.direction === 'inbound' && !this.#options.isFriend(id)
+  }
+
   #closed(connection: Connection): void {
+    if (isDirect(connection)) letGo(connection)
     const entry = this.#entries.get(idOf(connection))
     if (entry?.connection === connection) {
-      this.#drop(entry, 'the connection closed')
+      this.#waste(entry, 'the connection closed')
     } else if (entry !== undefined && isDirect(connection)) {
       // Gossipsub puts its stream on one connection and doesn't move it when that one closes while another lives.
       // Another identify makes it look again.
@@ -206,7 +260,7 @@ export class PeerTable {
     const { connection } = entry
     const signal = AbortSignal.any([AbortSignal.timeout(this.#options.setupTimeout), this.#options.stopped])
     signal.addEventListener('abort', () => {
-      if (!entry.announced) this.#drop(entry, 'the peer took too long to set up its stream and gossip')
+      if (!entry.announced) this.#waste(entry, 'the peer took too long to set up its stream and gossip')
     })
     if (connection.direction === 'inbound') return
     try {
@@ -221,17 +275,25 @@ export class PeerTable {
       stream.abort(new Error('A stream that is not wanted'))
       return
     }
-    entry.stream = new PeerStream(stream, {
-      frame: async (frame) => {
-        if (!entry.announced) throw new Error('a frame before the ready message')
-        await this.#events.frame(entry.id, frame)
+    entry.stream = new PeerStream(
+      stream,
+      {
+        frame: async (frame) => {
+          if (!entry.announced) throw new Error('a frame before we were ready')
+          await this.#events.frame(entry.id, frame)
+        },
+        ready: () => {
+          entry.peerIsReady = true
+          this.#advance(entry)
+        },
+        end: (reason, offence) => {
+          if (offence !== undefined && this.#entries.get(entry.id) === entry)
+            this.#events.offended(entry.id, offence)
+          this.#waste(entry, reason)
+        },
       },
-      ready: () => {
-        entry.peerIsReady = true
-        this.#advance(entry)
-      },
-      end: (reason) => this.#drop(entry, reason),
-    })
+      this.#options.frameTimeout,
+    )
     this.#advance(entry)
   }
 
@@ -261,6 +323,15 @@ export class PeerTable {
     close(entry.connection)
     if (entry.announced) this.#events.disconnected(entry.id)
     else this.#events.failed(entry.id, entry.stream === undefined && entry.connection.direction === 'inbound')
+  }
+
+  /** As `#drop`, where it is the peer's doing. */
+  #waste(entry: Entry, reason: string): void {
+    const { id, announced, connection } = entry
+    if (this.#entries.get(id) !== entry) return
+    this.#drop(entry, reason)
+    if (!announced && connection.direction === 'inbound' && !this.#options.stopped.aborted)
+      this.#events.wasted(id)
   }
 
   /** Signalling is over a moment after the direct connection opens; the relayed one then only takes up the relay. */
