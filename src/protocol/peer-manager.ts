@@ -3,7 +3,7 @@
  * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
-import { NO_HEADER } from '../chain/header-tree.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
@@ -14,6 +14,7 @@ import { BlockDownload } from './block-download.ts'
 import { BlockRelay } from './block-relay.ts'
 import { BlockServer } from './block-server.ts'
 import { HeaderSync } from './header-sync.ts'
+import { KnownPeers } from './known-peers.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import type { PeerStore } from './peer-store.ts'
@@ -48,6 +49,8 @@ const TICK = 1000
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
+/** Blocks whose first teller is remembered until they join the chain. */
+const MAX_TELLERS = 32
 /** Blocks behind the best header up to which transactions can be judged. */
 const NEAR_TIP = 6
 
@@ -87,12 +90,15 @@ export interface PeerManagerOptions {
 export class PeerManager implements TransportHandler {
   private readonly options: PeerManagerOptions
   private readonly connected: PeerSet
+  private readonly known: KnownPeers
   private readonly headerSync: HeaderSync
   private readonly download: BlockDownload
   private readonly server: BlockServer
   private readonly blocks: BlockRelay
   private readonly transactions: TransactionRelay
   private readonly listeners = new Set<PeerManagerListener>()
+  /** Who was the first to tell a block that isn't in our chain yet. */
+  private readonly tellers = new Map<HeaderIndex, PeerId>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
@@ -110,6 +116,7 @@ export class PeerManager implements TransportHandler {
       gone: (peer, reason) => this.gone(peer, reason),
     })
     this.connected = peers
+    this.known = new KnownPeers({ store, transport, clock, log })
     this.download = new BlockDownload({ chain, peers, clock })
     this.headerSync = new HeaderSync({
       chain,
@@ -119,7 +126,10 @@ export class PeerManager implements TransportHandler {
         this.download.schedule()
         this.changed(peer)
       },
-      announced: (index) => this.download.announced(index),
+      announced: (index, peer) => {
+        this.noteTeller(index, peer.id)
+        this.download.announced(index)
+      },
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
@@ -127,7 +137,7 @@ export class PeerManager implements TransportHandler {
     this.transactions = new TransactionRelay({ ...options, peers })
   }
 
-  /** Reads the bans and joins the network. */
+  /** Reads who is banned and who was good, and joins the network. */
   async start(): Promise<void> {
     const { chain, mempool, transport } = this.options
     await this.connected.loadBans()
@@ -141,7 +151,7 @@ export class PeerManager implements TransportHandler {
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
     this.scheduleTick()
-    await transport.start(this)
+    await transport.start(this, await this.known.load())
   }
 
   /** Leaves the network. */
@@ -303,6 +313,7 @@ export class PeerManager implements TransportHandler {
       return
     }
     peer.hello = hello
+    this.known.connected(peer.info)
     this.download.add(peer)
     this.server.add(peer)
     this.blocks.add(peer)
@@ -315,6 +326,8 @@ export class PeerManager implements TransportHandler {
   private gone(peer: Peer, reason: string): void {
     for (const part of [this.headerSync, this.download, this.server, this.blocks, this.transactions])
       part.forget(peer)
+    if (this.connected.isBanned(peer.id)) this.known.forget(peer.id)
+    else this.known.disconnected(peer.id)
     if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
   }
 
@@ -322,7 +335,24 @@ export class PeerManager implements TransportHandler {
     this.download.tipChanged(change)
     this.transactions.tipChanged()
     this.blocks.announceTip()
+    this.thankTellers(change)
     this.tellSync(false)
+  }
+
+  private noteTeller(index: HeaderIndex, id: PeerId): void {
+    this.tellers.set(index, id)
+    const [oldest] = this.tellers.keys()
+    if (this.tellers.size > MAX_TELLERS) this.tellers.delete(oldest!)
+  }
+
+  /** Only for blocks that proved good: a header without its block is no service. */
+  private thankTellers({ tip, fork }: TipChange): void {
+    const { headers } = this.options.chain
+    for (let index = tip; index !== fork && this.tellers.size > 0; index = headers.parent(index)) {
+      const teller = this.tellers.get(index)
+      if (teller !== undefined) this.known.toldBlock(teller)
+      this.tellers.delete(index)
+    }
   }
 
   private scheduleTick(): void {
@@ -340,6 +370,7 @@ export class PeerManager implements TransportHandler {
     this.headerSync.tick()
     this.download.tick()
     this.transactions.tick()
+    this.known.tick()
     this.tellSync(true)
   }
 

@@ -74,6 +74,10 @@ export class PeerSet {
     for (const peer of left) this.options.gone(peer, reason)
   }
 
+  isBanned(id: PeerId): boolean {
+    return (this.bans.get(id)?.until ?? 0) > this.options.clock.now()
+  }
+
   get(id: PeerId): Peer | undefined {
     return this.peers.get(id)
   }

@@ -5,7 +5,15 @@
  */
 
 import type { PrivateKey } from '@libp2p/interface'
-import type { NetworkStatus, PeerId, Topic, Transport, TransportHandler } from '../protocol/transport.ts'
+import type {
+  NetworkStatus,
+  PeerId,
+  RememberedPeer,
+  Standing,
+  Topic,
+  Transport,
+  TransportHandler,
+} from '../protocol/transport.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { Dialler } from './dialler.ts'
@@ -65,9 +73,9 @@ class Libp2pTransport implements Transport {
     this.self = peerIdOf(this.#privateKey)
   }
 
-  start(handler: TransportHandler): Promise<void> {
+  start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     if (this.#starting !== undefined) throw new Error('A transport starts once; create another')
-    this.#starting = this.#start(handler)
+    this.#starting = this.#start(handler, remembered)
     return this.#starting
   }
 
@@ -99,10 +107,16 @@ class Libp2pTransport implements Transport {
     this.#bans.delete(peer)
   }
 
-  async #start(handler: TransportHandler): Promise<void> {
+  valued(peer: PeerId, standing: Standing): void {
+    this.#running?.peers.valued(peer)
+    this.#running?.dialler.rise(peer, standing)
+  }
+
+  async #start(handler: TransportHandler, remembered: readonly RememberedPeer[]): Promise<void> {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget)
     const running = this.#wire(node, handler)
+    running.dialler.remember(remembered)
     this.#running = running
     await running.peers.start()
     await node.start()
@@ -123,13 +137,20 @@ class Libp2pTransport implements Transport {
   }
 
   #wire(node: TabNode, handler: TransportHandler): Running {
-    const { networkId, maxPeers, targetPeers, relayedLinger, setupTimeout } = this.#options
+    const { networkId, maxPeers, outboundPeers, targetPeers, relayedLinger, setupTimeout } = this.#options
     const { signal: stopped } = this.#stopped
     const tabs = (): Introducer[] =>
-      peers.connected.map((id) => ({ prefix: `/p2p/${id}`, connection: peers.connectionTo(id)! }))
+      peers.connected.map((id) => ({
+        id,
+        prefix: `/p2p/${id}`,
+        isRelay: false,
+        connection: peers.connectionTo(id)!,
+      }))
     const introducingRelays = (): Introducer[] =>
-      relays.flatMap(({ address, connection, info }) =>
-        connection !== undefined && info.state === 'reserved' ? [{ prefix: address, connection }] : [],
+      relays.flatMap(({ address, connection, id, info }) =>
+        connection !== undefined && info.state === 'reserved'
+          ? [{ id, prefix: address, isRelay: true, connection }]
+          : [],
       )
 
     const gossip = new Gossip(node, networkId, (message) => handler.gossip(message), stopped)
@@ -139,14 +160,16 @@ class Libp2pTransport implements Transport {
         self: this.self,
         protocol: `/opentab/${networkId}/1.0.0`,
         maxPeers,
+        outboundPeers,
         relayedLinger,
         setupTimeout,
         isSubscribed: (id) => gossip.isSubscribed(id),
+        standingOf: (id) => dialler.candidates.standingOf(id),
         stopped,
       },
       {
         connected: (peer) => {
-          dialler.reached(peer.id)
+          dialler.reached(peer)
           void this.#reserveOnTabs(node)
           handler.peerConnected(peer)
           void pingPeer(peer.id, node, peers, this.#options, stopped)
@@ -168,9 +191,8 @@ class Libp2pTransport implements Transport {
       connections: () => peers.size,
       isConnected: (id) => peers.has(id),
       isExcluded: (id) => this.#bans.has(id) || this.#relayIds.has(id),
-      canIntroduce: (prefix) =>
-        introducingRelays().some((relay) => relay.prefix === prefix) ||
-        tabs().some((tab) => tab.prefix === prefix),
+      chosen: () => peers.chosen,
+      sources: () => [...introducingRelays(), ...tabs()],
       used: () => this.#budget.used,
       changed: () => this.#reportStatus(),
       stopped,
@@ -178,7 +200,8 @@ class Libp2pTransport implements Transport {
     const discovery: Discovery = new Discovery(node, networkId, this.#options, {
       relays: introducingRelays,
       tabs,
-      wantsMore: () => peers.size < targetPeers,
+      isKnown: (id) => dialler.candidates.isKnown(id),
+      wantsMore: () => peers.size < targetPeers || peers.chosen.length < outboundPeers,
       found: (ids, prefix, first) => {
         // A newcomer alone isn't worth it: all would fall upon it.
         if (dialler.add(ids, prefix, first) >= targetPeers / 2) mixer.hurry()
@@ -198,7 +221,14 @@ class Libp2pTransport implements Transport {
           address,
           node,
           this.#options,
-          { changed: () => this.#reportStatus(), reserved: () => discovery.hurry() },
+          {
+            changed: () => this.#reportStatus(),
+            reserved: () => {
+              // Those remembered need nobody's list.
+              dialler.dial()
+              discovery.hurry()
+            },
+          },
           stopped,
         ),
     )

@@ -7,16 +7,17 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { PeerId, PeerInfo } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, Standing } from '../protocol/transport.ts'
+import { addressGroup } from './address-group.ts'
+import { isKnown } from './candidates.ts'
+import { chooseEvicted, chooseExchanged, type Occupant } from './eviction.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
 import { PeerStream } from './peer-stream.ts'
+import { remoteAddressOf } from './remote-address.ts'
 import { pause } from './timing.ts'
 
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
-
-/** How many of the peers with the longest stay, and of those with the lowest latency, are never sent away to make room. */
-const PROTECTED = 4
 
 /** What a `PeerTable` reports. */
 export interface PeerTableEvents {
@@ -36,11 +37,14 @@ export interface PeerTableOptions {
   readonly self: PeerId
   readonly protocol: string
   readonly maxPeers: number
+  readonly outboundPeers: number
   readonly relayedLinger: number
   /** How long a new connection may take until its peer can be announced. */
   readonly setupTimeout: number
   /** Whether gossip has heard this peer's subscriptions. */
   readonly isSubscribed: (id: PeerId) => boolean
+  /** What a peer is to us; undefined for a stranger. */
+  readonly standingOf: (id: PeerId) => Standing | undefined
   readonly stopped: AbortSignal
 }
 
@@ -55,6 +59,10 @@ interface Entry {
   /** It came to take the place of another. */
   isExtra: boolean
   latency: number | undefined
+  /** When it was last the first to tell a block, milliseconds of `performance.now()`. */
+  usefulAt: number | undefined
+  addressGroup: string | undefined
+  readonly introducer: PeerId | undefined
 }
 
 /** The table of peers. */
@@ -101,6 +109,17 @@ export class PeerTable {
   /** Whether there is a direct connection to this peer. */
   has(id: PeerId): boolean {
     return this.#entries.has(id)
+  }
+
+  /** The peers that we chose: we dialled them, or know them of old, whoever dialled. */
+  get chosen(): { readonly id: PeerId; readonly addressGroup: string | undefined }[] {
+    return this.#occupants.filter(({ outbound, known }) => outbound || known)
+  }
+
+  /** A peer was the first to tell a block, or rose in standing. */
+  valued(id: PeerId): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.usefulAt = performance.now()
   }
 
   /** The direct connection to an announced peer. */
@@ -172,11 +191,16 @@ export class PeerTable {
       announced: false,
       isExtra: false,
       latency: undefined,
+      usefulAt: undefined,
+      addressGroup: undefined,
+      introducer: this.#introducerOf(connection),
     }
     this.#entries.set(id, entry)
     void this.#closeRelayed(id)
     void this.#openStream(entry)
-    if (this.#entries.size > this.#options.maxPeers) this.#evict()
+    void this.#locate(entry)
+    const evicted = chooseEvicted(this.#occupants, id, this.#options)
+    if (evicted !== undefined) this.#drop(this.#entries.get(evicted)!, 'more peers than we can serve')
   }
 
   /**
@@ -237,7 +261,7 @@ export class PeerTable {
 
   /** Takes the steps that have become possible between opening a stream and announcing the peer. */
   #advance(entry: Entry): void {
-    const { id, connection, stream } = entry
+    const { id, stream } = entry
     if (stream === undefined) return
     if (!entry.weAreReady && this.#options.isSubscribed(id)) {
       entry.weAreReady = true
@@ -245,11 +269,7 @@ export class PeerTable {
     }
     if (entry.weAreReady && entry.peerIsReady && !entry.announced) {
       entry.announced = true
-      this.#events.connected({
-        id,
-        direction: connection.direction,
-        address: connection.remoteAddr.toString(),
-      })
+      this.#events.connected(this.#describe(entry))
       if (entry.isExtra) this.#exchange(entry)
     }
   }
@@ -271,29 +291,61 @@ export class PeerTable {
     }
   }
 
-  /**
-   * At random, but neither the newcomer nor those with the longest stay, so that whoever floods the network with peers
-   * of his own never replaces them all.
-   */
   #exchange(newcomer: Entry): void {
-    const others = [...this.#entries.values()].slice(PROTECTED).filter((entry) => entry !== newcomer)
-    const leaving = others[Math.floor(Math.random() * others.length)]
-    if (leaving !== undefined) this.#drop(leaving, 'exchanged for another peer')
+    const leaving = chooseExchanged(this.#occupants, newcomer.id, Math.random)
+    if (leaving !== undefined) this.#drop(this.#entries.get(leaving)!, 'exchanged for another peer')
   }
 
-  /**
-   * Makes room as Bitcoin Core does: never a peer that we chose, nor those with the longest stay or the lowest
-   * latency, which an attacker can't fake cheaply; of the others the newest.
-   */
-  #evict(): void {
-    const inbound = [...this.#entries.values()].filter(({ connection }) => connection.direction === 'inbound')
-    const nearest = [...inbound]
-      .sort((a, b) => (a.latency ?? Infinity) - (b.latency ?? Infinity))
-      .slice(0, PROTECTED)
-    const candidates = inbound.slice(PROTECTED).filter((entry) => !nearest.includes(entry))
-    const evicted = candidates.at(-1) ?? inbound.at(-1)
-    if (evicted !== undefined) this.#drop(evicted, 'more peers than we can serve')
+  /** All entries as those who choose among them see them, longest stay first. */
+  get #occupants(): Occupant[] {
+    return [...this.#entries.values()].map((entry) => ({
+      id: entry.id,
+      outbound: entry.connection.direction === 'outbound',
+      known: isKnown(this.#options.standingOf(entry.id)),
+      announced: entry.announced,
+      latency: entry.latency,
+      usefulAt: entry.usefulAt,
+      addressGroup: entry.addressGroup,
+      introducer: entry.introducer,
+    }))
   }
+
+  #describe({ id, connection, addressGroup, introducer }: Entry): PeerInfo {
+    const { direction, remoteAddr } = connection
+    const isAnchor = this.#options.standingOf(id) === 'anchor'
+    const byDialler = direction === 'outbound' ? 'outbound-full-relay' : 'inbound'
+    return {
+      id,
+      direction,
+      address: remoteAddr.toString(),
+      connectionType: isAnchor ? 'anchor' : byDialler,
+      ...(introducer !== undefined && { introducer }),
+      ...(addressGroup !== undefined && { addressGroup }),
+    }
+  }
+
+  /** Who relayed the signalling: named in the address that we dialled, or by the relayed connection over which we were dialled. */
+  #introducerOf(connection: Connection): PeerId | undefined {
+    const relayed = this.#node
+      .getConnections(connection.remotePeer)
+      .filter((other) => !isDirect(other))
+      .map((other) => relayIn(other))
+    return relayIn(connection) ?? relayed.find((relay) => relay !== undefined)
+  }
+
+  /** Finds out where the peer is, which takes less time than setting up streams and gossip. */
+  async #locate(entry: Entry): Promise<void> {
+    const address = await remoteAddressOf(entry.connection)
+    entry.addressGroup = address === undefined ? undefined : addressGroup(address)
+  }
+}
+
+/** The relay in a connection's address, `<address>/p2p/<relay>/p2p-circuit/…`. */
+function relayIn({ remoteAddr }: Connection): PeerId | undefined {
+  const components = remoteAddr.getComponents()
+  const circuit = components.findIndex(({ name }) => name === 'p2p-circuit')
+  const relay = circuit > 0 ? components[circuit - 1] : undefined
+  return relay?.name === 'p2p' ? (relay.value as PeerId | undefined) : undefined
 }
 
 function idOf(connection: Connection): PeerId {

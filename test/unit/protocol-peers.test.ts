@@ -380,6 +380,7 @@ function stubs() {
     publish: () => {},
     disconnect: () => {},
     allow: () => {},
+    valued: () => {},
   }
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }
