@@ -54,8 +54,8 @@ export interface HeaderSyncOptions {
   readonly clock: Clock
   /** A peer's best known header changed. */
   readonly learnt: (peer: Peer) => void
-  /** A peer was the first to tell a new header at the tip; its body may be on its way by gossip. */
-  readonly announced: (index: HeaderIndex, peer: Peer) => void
+  /** A new header at the tip was announced; its body may be on its way by gossip. */
+  readonly announced: (index: HeaderIndex) => void
 }
 
 export class HeaderSync {
@@ -185,7 +185,7 @@ export class HeaderSync {
           `${fresh.length} headers lead to less work than the best chain has.`,
         )
       result = chain.acceptHeaders(fresh)
-      if (result.ok && news) this.options.announced(result.value, peer)
+      if (result.ok && news) this.options.announced(result.value)
     }
     for (let i = batch.length - 1; i >= 0; i--) {
       const index = chain.headers.findBytes(batch[i].hashBytes)

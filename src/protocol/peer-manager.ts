@@ -49,8 +49,8 @@ const TICK = 1000
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
-/** Blocks whose first teller is remembered until they join the chain. */
-const MAX_TELLERS = 32
+/** New blocks for which it is remembered who brought them until they join the chain. */
+const MAX_NEWS = 32
 /** Blocks behind the best header up to which transactions can be judged. */
 const NEAR_TIP = 6
 
@@ -97,8 +97,8 @@ export class PeerManager implements TransportHandler {
   private readonly blocks: BlockRelay
   private readonly transactions: TransactionRelay
   private readonly listeners = new Set<PeerManagerListener>()
-  /** Who was the first to tell a block that isn't in our chain yet. */
-  private readonly tellers = new Map<HeaderIndex, PeerId>()
+  /** New blocks that aren't in our chain yet, and who brought the body of each; undefined while nobody has. */
+  private readonly news = new Map<HeaderIndex, PeerId | undefined>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
@@ -117,7 +117,8 @@ export class PeerManager implements TransportHandler {
     })
     this.connected = peers
     this.known = new KnownPeers({ store, transport, clock, log })
-    this.download = new BlockDownload({ chain, peers, clock })
+    const delivered = (index: HeaderIndex, peer: Peer): void => this.delivered(index, peer)
+    this.download = new BlockDownload({ chain, peers, clock, delivered })
     this.headerSync = new HeaderSync({
       chain,
       peers,
@@ -126,14 +127,14 @@ export class PeerManager implements TransportHandler {
         this.download.schedule()
         this.changed(peer)
       },
-      announced: (index, peer) => {
-        this.noteTeller(index, peer.id)
+      announced: (index) => {
+        this.noteNews(index)
         this.download.announced(index)
       },
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
-    this.blocks = new BlockRelay({ ...options, peers, headerSync, download })
+    this.blocks = new BlockRelay({ ...options, peers, headerSync, download, delivered })
     this.transactions = new TransactionRelay({ ...options, peers })
   }
 
@@ -335,23 +336,28 @@ export class PeerManager implements TransportHandler {
     this.download.tipChanged(change)
     this.transactions.tipChanged()
     this.blocks.announceTip()
-    this.thankTellers(change)
+    this.thankBringers(change)
     this.tellSync(false)
   }
 
-  private noteTeller(index: HeaderIndex, id: PeerId): void {
-    this.tellers.set(index, id)
-    const [oldest] = this.tellers.keys()
-    if (this.tellers.size > MAX_TELLERS) this.tellers.delete(oldest!)
+  private noteNews(index: HeaderIndex): void {
+    this.news.set(index, undefined)
+    const [oldest] = this.news.keys()
+    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
   }
 
-  /** Only for blocks that proved good: a header without its block is no service. */
-  private thankTellers({ tip, fork }: TipChange): void {
+  /** A header without its block is no service, and neither is what is fetched of old. */
+  private delivered(index: HeaderIndex, peer: Peer): void {
+    if (this.news.has(index) && !this.news.get(index)) this.news.set(index, peer.id)
+  }
+
+  /** Credits who brought a new block, once it proved good. */
+  private thankBringers({ tip, fork }: TipChange): void {
     const { headers } = this.options.chain
-    for (let index = tip; index !== fork && this.tellers.size > 0; index = headers.parent(index)) {
-      const teller = this.tellers.get(index)
-      if (teller !== undefined) this.known.toldBlock(teller)
-      this.tellers.delete(index)
+    for (let index = tip; index !== fork && this.news.size > 0; index = headers.parent(index)) {
+      const bringer = this.news.get(index)
+      if (bringer !== undefined) this.known.toldBlock(bringer)
+      this.news.delete(index)
     }
   }
 
