@@ -17,7 +17,7 @@ const MAX_OF_SOURCE = 100
 const FEW_STRANGERS = 2
 
 /** Remembered peers found gone, with none found, after which strangers are looked for as if none were remembered. */
-const ALL_GONE = 8
+const ALL_GONE = 6
 
 /** Failures after which a tab is forgotten until it is named again. */
 const MAX_FAILURES = 8
@@ -240,12 +240,12 @@ export class Candidates {
     }
     const dueAt = ({ candidate }: Eligible): number =>
       Math.max(candidate.notBefore, situation.heldUntil(candidate.id))
-    const { mixing } = situation
-    const allowed = mixing || this.#strangersAllowed(situation)
-    const wanted = eligible.filter(({ candidate }) => allowed || this.isKnown(candidate.id))
+    const turn = this.#turnOfStrangers(situation)
+    const wanted = eligible.filter(({ candidate }) => turn !== 'none' || this.isKnown(candidate.id))
     const due = wanted.filter((each) => dueAt(each) <= now)
-    const known = mixing ? [] : due.filter(({ candidate }) => this.isKnown(candidate.id))
-    const best = known.length > 0 ? this.#bestKnown(known, situation) : this.#bestStranger(due, situation)
+    const known = (): Picked | undefined => this.#bestKnown(due, situation)
+    const stranger = (): Picked | undefined => this.#bestStranger(due, situation)
+    const best = turn === 'first' ? (stranger() ?? known()) : (known() ?? stranger())
     if (best === undefined) return { dueAt: Math.min(...wanted.map(dueAt)) }
     const { candidate, ways, source } = best
     // Each failure tries the next way; a stranger's first is that of the source for which it was picked.
@@ -254,29 +254,31 @@ export class Candidates {
   }
 
   /** Anchors first, those of the least crowded group before others, those that failed least, else as they are ranked. */
-  #bestKnown(known: readonly Eligible[], { chosen }: Situation): Picked | undefined {
+  #bestKnown(due: readonly Eligible[], { chosen }: Situation): Picked | undefined {
     const key = ({ candidate }: Eligible): number[] => [
       candidate.failures,
       candidate.standing === 'anchor' ? 0 : 1,
       chosen.filter(({ addressGroup }) => addressGroup === candidate.addressGroup).length,
     ]
-    const [best] = [...known].sort((a, b) => compare(key(a), key(b)))
+    const known = due.filter(({ candidate }) => this.isKnown(candidate.id))
+    const [best] = known.sort((a, b) => compare(key(a), key(b)))
     return best && { ...best, source: MEMORY }
   }
 
   /** One at random among those that failed least, of the source by which we chose fewest. */
   #bestStranger(due: readonly Eligible[], { chosen, sources, mixing }: Situation): Picked | undefined {
     const { random } = this.#options
+    const strangers = mixing ? due : due.filter(({ candidate }) => !this.isKnown(candidate.id))
     const bySource = sources.map(({ prefix, id, isRelay }) => ({
       source: prefix,
       // What a stranger's tab tells is worth least: its maker chose it.
       rank: isRelay || this.isKnown(id) ? 0 : 1,
-      candidates: due.filter(({ candidate }) => this.#named.get(prefix)?.has(candidate.id)),
+      candidates: strangers.filter(({ candidate }) => this.#named.get(prefix)?.has(candidate.id)),
     }))
     bySource.push({
       source: MEMORY,
       rank: 0,
-      candidates: due.filter(({ candidate: { standing } }) => standing === 'met' || (mixing && standing)),
+      candidates: strangers.filter(({ candidate }) => candidate.standing !== undefined),
     })
     const [best] = bySource
       .filter(({ candidates }) => candidates.length > 0)
@@ -292,13 +294,14 @@ export class Candidates {
   }
 
   /**
-   * While remembered peers serve, or may yet be found, strangers never outnumber them but to make up the least number of
-   * peers that we choose. With no memory, or with a memory of peers that are gone, all are strangers.
+   * While remembered peers serve, or may yet be found, strangers never outnumber them but to make up the least number of peers that
+   * we choose. With no memory, or one of peers that are gone, all are strangers; and then none waits for those remembered.
    */
-  #strangersAllowed({ chosen, impatient, outboundPeers, sources, isUnfit }: Situation): boolean {
+  #turnOfStrangers(situation: Situation): 'none' | 'second' | 'first' {
+    const { chosen, impatient, mixing, outboundPeers, sources, isUnfit } = situation
     const known = chosen.filter(({ id }) => this.isKnown(id)).length
     const strangers = chosen.length - known
-    if (impatient && strangers === 0) return true
+    if (mixing || (impatient && strangers === 0)) return 'first'
     const connected = new Set(chosen.map(({ id }) => id))
     let hopeful = 0
     let gone = 0
@@ -308,9 +311,9 @@ export class Candidates {
       if (ways > 0 && candidate.failures < ways) hopeful++
       else if (candidate.failures > 0) gone++
     }
-    if (known === 0 && gone >= ALL_GONE) hopeful = 0
-    if (known + hopeful === 0) return true
-    return strangers < Math.max(FEW_STRANGERS, outboundPeers - known - hopeful)
+    if (known === 0 && gone >= ALL_GONE) return 'first'
+    if (known + hopeful === 0) return 'second'
+    return strangers < Math.max(FEW_STRANGERS, outboundPeers - known - hopeful) ? 'second' : 'none'
   }
 
   /** Whether the group of its address has its share of those chosen already, and there are others. */

@@ -62,9 +62,7 @@ export function chooseEvicted(
   const kept = keptInbound(others)
   const free = others.filter(({ id }) => !kept.has(id))
   if (free.length === 0) return inbound.at(-1)?.id
-  const groups = countBy(free, groupOf)
-  const most = Math.max(...groups.values())
-  return free.filter((each) => groups.get(groupOf(each)) === most).at(-1)!.id
+  return ofLargestGroup(free, others).at(-1)!.id
 }
 
 /**
@@ -81,10 +79,15 @@ export function chooseExchanged(
   const free = occupants
     .slice(KEPT_IN_EXCHANGE)
     .filter(({ id, known }) => id !== newcomer && !known && !tellers.has(id))
-  const groups = countBy(occupants, groupOf)
-  const most = Math.max(...free.map((each) => groups.get(groupOf(each))!))
-  const crowd = free.filter((each) => groups.get(groupOf(each)) === most)
+  const crowd = ofLargestGroup(free, occupants)
   return crowd[Math.floor(random() * crowd.length)]?.id
+}
+
+/** Whether one address group has more than half of the peers whose address is known, though there are others. */
+export function isLopsided(peers: readonly Pick<Occupant, 'addressGroup'>[]): boolean {
+  const known = peers.filter(({ addressGroup }) => addressGroup !== undefined)
+  const sizes = [...countBy(known, ({ addressGroup }) => addressGroup!).values()]
+  return sizes.length > 1 && 2 * Math.max(...sizes) > known.length
 }
 
 function keptInbound(inbound: readonly Occupant[]): Set<PeerId> {
@@ -116,12 +119,20 @@ function latestTellers(occupants: readonly Occupant[]): Set<PeerId> {
   return new Set(tellers.slice(0, KEPT_TELLERS).map(({ id }) => id))
 }
 
+/** Those of `free` whose group has the most among `all`. */
+function ofLargestGroup(free: readonly Occupant[], all: readonly Occupant[]): Occupant[] {
+  const groups = countBy(all, groupOf)
+  const sizeOf = (each: Occupant): number => groups.get(groupOf(each))!
+  const most = Math.max(...free.map(sizeOf))
+  return free.filter((each) => sizeOf(each) === most)
+}
+
 function groupOf({ addressGroup, introducer }: Occupant): string {
   return addressGroup ?? `by ${introducer ?? 'nobody'}`
 }
 
-function countBy(occupants: readonly Occupant[], key: (occupant: Occupant) => string): Map<string, number> {
+function countBy<T>(peers: readonly T[], key: (peer: T) => string): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const each of occupants) counts.set(key(each), (counts.get(key(each)) ?? 0) + 1)
+  for (const each of peers) counts.set(key(each), (counts.get(key(each)) ?? 0) + 1)
   return counts
 }

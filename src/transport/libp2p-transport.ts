@@ -18,6 +18,7 @@ import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { Dialler } from './dialler.ts'
 import { Discovery, type Introducer } from './discovery.ts'
+import { isLopsided } from './eviction.ts'
 import { Gossip } from './gossip.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
 import { pingPeer } from './latency.ts'
@@ -210,6 +211,7 @@ class Libp2pTransport implements Transport {
     })
     const mixer = new Mixer(this.#options, {
       isFull: () => peers.size >= targetPeers,
+      isLopsided: () => isLopsided(peers.chosen),
       used: () => this.#budget.used,
       dialExtra: () => dialler.dialExtra(),
       exchange: (newcomer) => peers.exchange(newcomer),
