@@ -62,6 +62,8 @@ export interface BlockDownloadOptions {
   readonly peers: PeerSet
   readonly clock: Clock
   readonly catchUp: CatchUp
+  /** A peer sent a body that we lack. */
+  readonly delivered: (index: HeaderIndex, peer: Peer) => void
 }
 
 export class BlockDownload {
@@ -164,6 +166,7 @@ export class BlockDownload {
       return
     }
     peer.lastBlockAt = clock.now()
+    this.options.delivered(index, peer)
     this.expectedBytes = Math.max(block.bytes.length, this.expectedBytes - (this.expectedBytes >> 4))
     // Before it is stored: connecting, and its verdict, may follow at once.
     this.vouch(index, peer.id)

@@ -17,6 +17,7 @@ import { CatchUp } from './catch-up.ts'
 import { ClockComparison, type ClockState } from './clock-comparison.ts'
 import { Followers } from './followers.ts'
 import { HeaderSync } from './header-sync.ts'
+import { KnownPeers } from './known-peers.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import type { BanRecord, PeerStore } from './peer-store.ts'
@@ -55,6 +56,8 @@ const TICK = 1000
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
+/** New blocks for which it is remembered who brought them until they join the chain. */
+const MAX_NEWS = 32
 
 /** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
 const UNASKED: ReadonlySet<MessageType> = new Set([
@@ -104,12 +107,15 @@ export class PeerManager implements TransportHandler {
   private readonly catchUp: CatchUp
   private readonly clocks: ClockComparison
   private readonly followers: Followers
+  private readonly known: KnownPeers
   private readonly headerSync: HeaderSync
   private readonly download: BlockDownload
   private readonly server: BlockServer
   private readonly blocks: BlockRelay
   private readonly transactions: TransactionRelay
   private readonly listeners = new Set<PeerManagerListener>()
+  /** New blocks that aren't in our chain yet, and who brought the body of each; undefined while nobody has. */
+  private readonly news = new Map<HeaderIndex, PeerId | undefined>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
   /** As the transport last told. */
@@ -141,7 +147,9 @@ export class PeerManager implements TransportHandler {
       },
     })
     this.followers = new Followers({ chain, peers, clock, ask: (peer) => this.headerSync.ask(peer) })
-    this.download = new BlockDownload({ chain, peers, clock, catchUp })
+    this.known = new KnownPeers({ store, transport, clock, log })
+    const delivered = (index: HeaderIndex, peer: Peer): void => this.delivered(index, peer)
+    this.download = new BlockDownload({ chain, peers, clock, catchUp, delivered })
     this.headerSync = new HeaderSync({
       chain,
       peers,
@@ -151,16 +159,19 @@ export class PeerManager implements TransportHandler {
         this.download.schedule()
         this.changed(peer)
       },
-      announced: (index) => this.download.announced(index),
+      announced: (index) => {
+        this.noteNews(index)
+        this.download.announced(index)
+      },
       crowded: (keep) => this.forgetHeaders(keep),
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
-    this.blocks = new BlockRelay({ ...options, peers, headerSync, download })
+    this.blocks = new BlockRelay({ ...options, peers, headerSync, download, delivered })
     this.transactions = new TransactionRelay({ ...options, peers })
   }
 
-  /** Reads the bans and joins the network. */
+  /** Reads who is banned and who was good, and joins the network. */
   async start(): Promise<void> {
     const { chain, mempool, transport } = this.options
     await this.connected.loadBans()
@@ -174,7 +185,7 @@ export class PeerManager implements TransportHandler {
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
     this.scheduleTick()
-    await transport.start(this)
+    await transport.start(this, await this.known.load())
   }
 
   /** Leaves the network. */
@@ -382,6 +393,7 @@ export class PeerManager implements TransportHandler {
       return
     }
     peer.hello = hello
+    this.known.connected(peer.info)
     this.download.add(peer)
     this.server.add(peer)
     this.blocks.add(peer)
@@ -396,6 +408,8 @@ export class PeerManager implements TransportHandler {
     const { headerSync, download, server, blocks, transactions, clocks, followers } = this
     for (const part of [headerSync, download, server, blocks, transactions, clocks, followers])
       part.forget(peer)
+    if (this.connected.isBanned(peer.id)) this.known.forget(peer.id)
+    else this.known.disconnected(peer.id)
     if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
   }
 
@@ -403,7 +417,29 @@ export class PeerManager implements TransportHandler {
     this.download.tipChanged(change)
     this.transactions.tipChanged()
     this.blocks.announceTip()
+    this.thankBringers(change)
     this.tellSync(false)
+  }
+
+  private noteNews(index: HeaderIndex): void {
+    this.news.set(index, undefined)
+    const [oldest] = this.news.keys()
+    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
+  }
+
+  /** A header without its block is no service, and neither is what is fetched of old. */
+  private delivered(index: HeaderIndex, peer: Peer): void {
+    if (this.news.has(index) && !this.news.get(index)) this.news.set(index, peer.id)
+  }
+
+  /** Credits who brought a new block, once it proved good. */
+  private thankBringers({ tip, fork }: TipChange): void {
+    const { headers } = this.options.chain
+    for (let index = tip; index !== fork && this.news.size > 0; index = headers.parent(index)) {
+      const bringer = this.news.get(index)
+      if (bringer !== undefined) this.known.toldBlock(bringer)
+      this.news.delete(index)
+    }
   }
 
   private scheduleTick(): void {
@@ -423,6 +459,7 @@ export class PeerManager implements TransportHandler {
     this.transactions.tick()
     this.clocks.tick()
     this.followers.tick()
+    this.known.tick()
     this.warn()
     this.tellSync(true)
   }

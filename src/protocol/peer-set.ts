@@ -89,6 +89,10 @@ export class PeerSet {
     for (const peer of left) this.options.gone(peer, reason)
   }
 
+  isBanned(id: PeerId): boolean {
+    return (this.bans.get(id)?.until ?? 0) > this.options.clock.now()
+  }
+
   get(id: PeerId): Peer | undefined {
     return this.peers.get(id)
   }
@@ -142,24 +146,6 @@ export class PeerSet {
     }
     this.options.log(`Peer ${id}: ${detail} (${code})`)
     if (penalty >= BAN_SCORE) void this.ban(id, `${detail} (${code})`, BAN_SECONDS)
-  }
-
-  /** The transport tells of a peer's offence. One that isn't connected has no score: it is banned for a grave offence alone. */
-  offended(id: PeerId, { code, detail, penalty }: TransportOffence): void {
-    const peer = this.peers.get(id)
-    if (peer) {
-      this.punish(peer, reject('invalid', code, detail), {
-        marksHeader: false,
-        gossip: 'ignore',
-        points: penalty,
-      })
-      return
-    }
-    this.options.log(`Peer ${id}: ${detail} (${code})`)
-    if (penalty < BAN_SCORE) return
-    const reason = `${detail} (${code})`
-    this.ban(id, reason, BAN_SECONDS)
-    this.options.transport.disconnect(id, reason, BAN_SECONDS)
   }
 
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */

@@ -16,6 +16,10 @@ export interface PeerSnapshot {
   readonly number: number
   readonly direction: 'inbound' | 'outbound'
   readonly address: string
+  /** These three as in `PeerInfo`. */
+  readonly connectionType?: PeerInfo['connectionType']
+  readonly introducer?: PeerId
+  readonly addressGroup?: string
   readonly connectedAt: number
   /** Milliseconds; undefined until measured. */
   readonly latency: number | undefined

@@ -21,6 +21,30 @@ export interface PeerInfo {
   readonly direction: 'inbound' | 'outbound'
   /** Multiaddr of the connection, for display only. */
   readonly address: string
+  /**
+   * `anchor`: one of the best of those remembered, whoever dialled; `outbound-full-relay`: another that we dialled; `inbound`:
+   * another that dialled us. As Bitcoin Core names them.
+   */
+  readonly connectionType?: 'anchor' | 'outbound-full-relay' | 'inbound'
+  /** Peer id of the relay or tab that introduced it; absent where unknown. */
+  readonly introducer?: PeerId
+  /** Which addresses count as one with its own, as text (see `addressGroup`); absent where its address is unknown. */
+  readonly addressGroup?: string
+}
+
+/**
+ * What a peer is to us by what it did: `anchor`, one of the few that served best, dialled first after a reload; `proven`, it stayed
+ * long, or was often the first to tell a block, on a connection that we chose; `met`, no more than met.
+ */
+export type Standing = 'anchor' | 'proven' | 'met'
+
+/** A peer remembered from an earlier life of this tab. */
+export interface RememberedPeer {
+  readonly id: PeerId
+  readonly standing: Standing
+  /** Peer ids of relays and tabs that introduced it, the last one last. */
+  readonly introducers: readonly PeerId[]
+  readonly addressGroup?: string
 }
 
 export interface RelayInfo {
@@ -87,8 +111,8 @@ export interface TransportHandler {
 export interface Transport {
   /** This tab's own peer id. */
   readonly self: PeerId
-  /** Starts delivering to `handler`. */
-  start(handler: TransportHandler): Promise<void>
+  /** Starts delivering to `handler`. `remembered`: peers of an earlier life, best first. */
+  start(handler: TransportHandler, remembered?: readonly RememberedPeer[]): Promise<void>
   stop(): Promise<void>
   /**
    * Queues a frame on the peer's stream, in order. Frames to a peer that is gone are dropped; a peer whose queue
@@ -101,6 +125,8 @@ export interface Transport {
   disconnect(peer: PeerId, reason: string, banSeconds: number): void
   /** Ends a ban before its time. */
   allow(peer: PeerId): void
+  /** A connected peer was just the first to tell a block, or rose to `standing`: it keeps its place before others. */
+  valued(peer: PeerId, standing: Standing): void
 }
 
 /** Largest frame on a peer stream, bytes: a full block of 4,000,000 weight units and its envelope. */

@@ -248,6 +248,9 @@ export class VirtualTransport implements Transport {
     this.network.allow(this.self, peer)
   }
 
+  /** It dials whom the network introduces, and has room for all. */
+  valued(): void {}
+
   /** The network opened a link. */
   linked(link: Link, id: PeerId, direction: 'inbound' | 'outbound'): void {
     if (this.handler === undefined) return

@@ -42,11 +42,6 @@ export class Bans {
     this.#until.delete(peer)
   }
 
-  /** Ends a ban before its time. */
-  delete(peer: PeerId): void {
-    this.#until.delete(peer)
-  }
-
   /** Whether a peer is banned now. */
   has(peer: PeerId): boolean {
     const until = this.#until.get(peer)
@@ -56,7 +51,7 @@ export class Bans {
     return false
   }
 
-  /** A peer at this address, as `addressGroup` names it, did what it was sent away for. */
+  /** A peer at this address, as `addressHost` names it, did what it was sent away for. */
   offence(address: string): void {
     renew(this.#offences, address, [...this.#recent(address), this.#now()].slice(-MAX_BANS))
   }
@@ -71,19 +66,6 @@ export class Bans {
     const since = this.#now() - FORGET
     return (this.#offences.get(address) ?? []).filter((at) => at > since)
   }
-}
-
-/** The group of an address for which one may be held to account: an IPv4 address's /24, an IPv6 address's /48; `hidden` where there is none. */
-export function addressGroup(address: string | undefined): string {
-  if (address === undefined) return 'hidden'
-  if (/^\d+(\.\d+){3}$/.test(address)) return `${address.split('.').slice(0, 3).join('.')}.0/24`
-  // Browsers give IPv6 addresses in their short form; on a local network they give a name ending in `.local`.
-  if (!/^[0-9a-f:.]+$/i.test(address) || !address.includes(':')) return 'hidden'
-  const [head = '', tail] = address.toLowerCase().split('::')
-  const front = head === '' ? [] : head.split(':')
-  const back = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - front.length - back.length) }, () => '0')
-  return `${[...front, ...zeros, ...back].slice(0, 3).join(':')}::/48`
 }
 
 /** Puts a value last in a map that holds at most `MAX_BANS`. */

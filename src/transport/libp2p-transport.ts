@@ -8,6 +8,8 @@ import type { PrivateKey } from '@libp2p/interface'
 import type {
   NetworkStatus,
   PeerId,
+  RememberedPeer,
+  Standing,
   Topic,
   Transport,
   TransportHandler,
@@ -18,6 +20,7 @@ import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { Dialler } from './dialler.ts'
 import { Discovery, type Introducer } from './discovery.ts'
+import { isLopsided } from './eviction.ts'
 import { Gossip } from './gossip.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
 import { pingPeer } from './latency.ts'
@@ -90,15 +93,15 @@ class Libp2pTransport implements Transport {
     this.#door = new SignallingDoor({
       spend: () => this.#budget.spendOnStranger(),
       spendOnFriend: () => this.#budget.spendOnFriend(),
-      isFriend: (peer) => this.#friends.has(peer),
+      isFriend: (peer) => this.#isFriend(peer),
       offended: (peer, offence) => this.#offended(peer, offence),
       flooded: (scarce) => this.#alarms.raise(scarce ? 'connections-scarce' : 'signalling-flood'),
     })
   }
 
-  start(handler: TransportHandler): Promise<void> {
+  start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     if (this.#starting !== undefined) throw new Error('A transport starts once; create another')
-    this.#starting = this.#start(handler)
+    this.#starting = this.#start(handler, remembered)
     return this.#starting
   }
 
@@ -131,10 +134,16 @@ class Libp2pTransport implements Transport {
     this.#door.met(peer)
   }
 
-  async #start(handler: TransportHandler): Promise<void> {
+  valued(peer: PeerId, standing: Standing): void {
+    this.#running?.peers.valued(peer)
+    this.#running?.dialler.rise(peer, standing)
+  }
+
+  async #start(handler: TransportHandler, remembered: readonly RememberedPeer[]): Promise<void> {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget, this.#door)
     const running = this.#wire(node, handler)
+    running.dialler.remember(remembered)
     this.#running = running
     await running.peers.start()
     await node.start()
@@ -152,13 +161,18 @@ class Libp2pTransport implements Transport {
     if (running === undefined || this.#stopped.signal.aborted) return
     this.#friends.delete(peer)
     this.#bans.add(peer, KEPT_OUT)
-    const address = running.peers.addressOf(peer)
-    if (address !== undefined) this.#bans.offence(address)
+    const host = running.peers.hostOf(peer)
+    if (host !== undefined) this.#bans.offence(host)
     if (offence.code !== 'signalling-flood') this.#alarms.raise('stream-flood')
     running.handler.misbehaved(peer, offence)
     running.peers.disconnect(peer, offence.detail)
     for (const connection of running.node.getConnections())
       if (connection.remotePeer.toString() === peer) connection.abort(new Error(offence.detail))
+  }
+
+  /** Whether a peer was ours for a while, or is remembered from earlier. */
+  #isFriend(peer: PeerId): boolean {
+    return this.#friends.has(peer) || (this.#running?.dialler.candidates.isKnown(peer) ?? false)
   }
 
   /** A peer that stays for a while is a friend: coming back, it needs nothing of what is there for strangers. */
@@ -181,13 +195,21 @@ class Libp2pTransport implements Transport {
   }
 
   #wire(node: TabNode, handler: TransportHandler): Running {
-    const { networkId, maxPeers, targetPeers, relayedLinger, setupTimeout, frameTimeout } = this.#options
+    const { networkId, maxPeers, outboundPeers, targetPeers, relayedLinger, setupTimeout, frameTimeout } =
+      this.#options
     const { signal: stopped } = this.#stopped
     const tabs = (): Introducer[] =>
-      peers.connected.map((id) => ({ prefix: `/p2p/${id}`, connection: peers.connectionTo(id)! }))
+      peers.connected.map((id) => ({
+        id,
+        prefix: `/p2p/${id}`,
+        isRelay: false,
+        connection: peers.connectionTo(id)!,
+      }))
     const introducingRelays = (): Introducer[] =>
-      relays.flatMap(({ address, connection, info }) =>
-        connection !== undefined && info.state === 'reserved' ? [{ prefix: address, connection }] : [],
+      relays.flatMap(({ address, connection, id, info }) =>
+        connection !== undefined && info.state === 'reserved'
+          ? [{ id, prefix: address, isRelay: true, connection }]
+          : [],
       )
 
     const gossip = new Gossip(node, networkId, (message) => handler.gossip(message), stopped)
@@ -197,17 +219,19 @@ class Libp2pTransport implements Transport {
         self: this.self,
         protocol: `/opentab/${networkId}/1.0.0`,
         maxPeers,
+        outboundPeers,
         relayedLinger,
         setupTimeout,
         frameTimeout,
-        isFriend: (id) => this.#friends.has(id),
-        placesFor: (address) => this.#bans.placesFor(address),
+        isFriend: (id) => this.#isFriend(id),
+        placesFor: (host) => this.#bans.placesFor(host),
         isSubscribed: (id) => gossip.isSubscribed(id),
+        standingOf: (id) => dialler.candidates.standingOf(id),
         stopped,
       },
       {
         connected: (peer) => {
-          dialler.reached(peer.id)
+          dialler.reached(peer)
           this.#door.met(peer.id)
           void this.#befriend(peer.id, peers)
           void this.#reserveOnTabs(node)
@@ -233,9 +257,8 @@ class Libp2pTransport implements Transport {
       connections: () => peers.size,
       isConnected: (id) => peers.has(id),
       isExcluded: (id) => this.#bans.has(id) || this.#relayIds.has(id),
-      canIntroduce: (prefix) =>
-        introducingRelays().some((relay) => relay.prefix === prefix) ||
-        tabs().some((tab) => tab.prefix === prefix),
+      chosen: () => peers.chosen,
+      sources: () => [...introducingRelays(), ...tabs()],
       used: () => this.#budget.used,
       changed: () => this.#reportStatus(),
       stopped,
@@ -243,7 +266,8 @@ class Libp2pTransport implements Transport {
     const discovery: Discovery = new Discovery(node, networkId, this.#options, {
       relays: introducingRelays,
       tabs,
-      wantsMore: () => peers.size < targetPeers,
+      isKnown: (id) => dialler.candidates.isKnown(id),
+      wantsMore: () => peers.size < targetPeers || peers.chosen.length < outboundPeers,
       found: (ids, prefix, first) => {
         // A newcomer alone isn't worth it: all would fall upon it.
         if (dialler.add(ids, prefix, first) >= targetPeers / 2) mixer.hurry()
@@ -252,6 +276,7 @@ class Libp2pTransport implements Transport {
     })
     const mixer = new Mixer(this.#options, {
       isFull: () => peers.size >= targetPeers,
+      isLopsided: () => isLopsided(peers.chosen),
       used: () => this.#budget.used,
       dialExtra: () => dialler.dialExtra(),
       exchange: (newcomer) => peers.exchange(newcomer),
@@ -263,7 +288,14 @@ class Libp2pTransport implements Transport {
           address,
           node,
           this.#options,
-          { changed: () => this.#reportStatus(), reserved: () => discovery.hurry() },
+          {
+            changed: () => this.#reportStatus(),
+            reserved: () => {
+              // Those remembered need nobody's list.
+              dialler.dial()
+              discovery.hurry()
+            },
+          },
           stopped,
         ),
     )

@@ -8,6 +8,10 @@ export interface TransportTuning {
   readonly targetPeers: number
   /** Peers above which one is evicted. */
   readonly maxPeers: number
+  /** Peers that a tab chooses itself, at least, however many dial it: those who dial it may all be one person. */
+  readonly outboundPeers: number
+  /** How long remembered peers may let a tab without any peer wait before it dials a stranger beside them. */
+  readonly patience: number
   /** A dial, from the relay to the open data channel. */
   readonly dialTimeout: number
   /**
@@ -55,6 +59,8 @@ export interface TransportOptions extends Partial<TransportTuning> {
 export const DEFAULT_TUNING: TransportTuning = {
   targetPeers: 8,
   maxPeers: 12,
+  outboundPeers: 4,
+  patience: 1500,
   dialTimeout: 15_000,
   urgentPeers: 2,
   yieldTime: 4000,
@@ -72,5 +78,6 @@ export const DEFAULT_TUNING: TransportTuning = {
 
 /** `options` with every number filled in. */
 export function withDefaults(options: TransportOptions): TransportOptions & TransportTuning {
-  return { ...DEFAULT_TUNING, ...options }
+  const all = { ...DEFAULT_TUNING, ...options }
+  return { ...all, outboundPeers: Math.min(all.outboundPeers, all.targetPeers) }
 }

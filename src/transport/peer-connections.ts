@@ -72,29 +72,6 @@ export function guardOf(connection: Connection): ChannelGuard | undefined {
   return peerConnection && guards.get(peerConnection)
 }
 
-/** The address of the other side of a direct connection; undefined where the browser hides it. */
-export async function remoteAddressOf(connection: Connection): Promise<string | undefined> {
-  const stats: ReadonlyMap<string, Stats> | undefined = await peerConnectionOf(connection)
-    ?.getStats()
-    .then(
-      (report) => report as unknown as ReadonlyMap<string, Stats>,
-      () => undefined,
-    )
-  for (const transport of stats?.values() ?? []) {
-    const pair = stats!.get(transport.selectedCandidatePairId ?? '')
-    const remote = stats!.get(pair?.remoteCandidateId ?? '')
-    if (remote !== undefined) return remote.address || undefined
-  }
-  return undefined
-}
-
-/** What we read of WebRTC's statistics. */
-interface Stats {
-  readonly selectedCandidatePairId?: string
-  readonly remoteCandidateId?: string
-  readonly address?: string | null
-}
-
 /**
  * Lets go of a connection that is closed. @libp2p/webrtc 6 waits for a `close` event to do so, which RTCPeerConnection hasn't: every connection
  * there ever was would stay in memory, and count towards what the browser grants.

@@ -7,6 +7,8 @@ import type {
   NetworkStatus,
   PeerId,
   PeerInfo,
+  RememberedPeer,
+  Standing,
   Topic,
   Transport,
   TransportHandler,
@@ -16,7 +18,7 @@ import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
 export type TransportCommand =
-  | { readonly type: 'start' }
+  | { readonly type: 'start'; readonly remembered: readonly RememberedPeer[] }
   | { readonly type: 'stop' }
   | { readonly type: 'send'; readonly to: PeerId; readonly frame: Uint8Array }
   | { readonly type: 'publish'; readonly topic: Topic; readonly payload: Uint8Array }
@@ -27,6 +29,7 @@ export type TransportCommand =
       readonly banSeconds: number
     }
   | { readonly type: 'allow'; readonly peer: PeerId }
+  | { readonly type: 'valued'; readonly peer: PeerId; readonly standing: Standing }
   /** The frame of this number was handled. */
   | { readonly type: 'frame-done'; readonly id: number }
   | { readonly type: 'verdict'; readonly id: number; readonly verdict: GossipVerdict }
@@ -64,9 +67,9 @@ export class RemoteTransport implements Transport {
     channel.listen((event) => this.receive(event))
   }
 
-  start(handler: TransportHandler): Promise<void> {
+  start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     this.handler = handler
-    this.channel.post({ type: 'start' })
+    this.channel.post({ type: 'start', remembered })
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject }
     })
@@ -96,6 +99,10 @@ export class RemoteTransport implements Transport {
 
   allow(peer: PeerId): void {
     this.channel.post({ type: 'allow', peer })
+  }
+
+  valued(peer: PeerId, standing: Standing): void {
+    this.channel.post({ type: 'valued', peer, standing })
   }
 
   private receive(event: TransportEvent): void {
@@ -174,7 +181,7 @@ export function serveTransport(
   channel.listen((command) => {
     switch (command.type) {
       case 'start':
-        transport.start(handler).then(
+        transport.start(handler, command.remembered).then(
           () => channel.post({ type: 'started' }),
           (error: unknown) => channel.post({ type: 'start-failed', reason: String(error) }),
         )
@@ -193,6 +200,9 @@ export function serveTransport(
         break
       case 'allow':
         transport.allow(command.peer)
+        break
+      case 'valued':
+        transport.valued(command.peer, command.standing)
         break
       case 'frame-done':
         frames.answer(command.id, undefined)

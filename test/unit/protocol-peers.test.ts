@@ -395,6 +395,7 @@ function stubs() {
     publish: () => {},
     disconnect: () => {},
     allow: () => {},
+    valued: () => {},
   }
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }

@@ -6,7 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerId, TransportOffence } from '../../src/protocol/transport.ts'
 import { Alarms } from '../../src/transport/alarms.ts'
 import { Allowance } from '../../src/transport/allowance.ts'
-import { addressGroup, Bans } from '../../src/transport/bans.ts'
+import { Bans } from '../../src/transport/bans.ts'
 import { Framing } from '../../src/transport/channel-guard.ts'
 import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { MAX_WAITING, SignallingDoor } from '../../src/transport/signalling-door.ts'
@@ -114,20 +114,6 @@ test('strangers never spend what our own dials need, nor the other way round', (
   assert.throws(() => budget.spend())
   now += 10_000
   assert.equal(budget.spendOnStranger(), true)
-})
-
-test('an address is named by its network, as far as it is known', () => {
-  for (const [address, group] of [
-    ['203.0.113.77', '203.0.113.0/24'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
-    ['2001:DB8::1', '2001:db8:0::/48'],
-    ['::1', '0:0:0::/48'],
-    ['fe80::1', 'fe80:0:0::/48'],
-    ['0d1f9e2c-0b6a-4d0e.local', 'hidden'],
-    ['', 'hidden'],
-    [undefined, 'hidden'],
-  ] as const)
-    assert.equal(addressGroup(address), group, address)
 })
 
 test('newcomers from where trouble came have fewer places, never none, and it is forgotten after an hour', () => {

@@ -30,6 +30,7 @@ async function windowSide(handler: TransportHandler): Promise<TransportHandler &
     publish: () => {},
     disconnect: () => {},
     allow: () => {},
+    valued: () => {},
   }
   serveTransport(transport, new Channel(port1))
   await new RemoteTransport(transport.self, new Channel(port2)).start(handler)

@@ -8,6 +8,7 @@ import type {
   NetworkStatus,
   PeerId,
   PeerInfo,
+  RememberedPeer,
   Topic,
   Transport,
   TransportHandler,
@@ -78,10 +79,10 @@ export class Tab implements TransportHandler {
     return this.transport.self
   }
 
-  /** Starts the tab; `using` ends it with the test. */
-  async start(): Promise<this> {
+  /** Starts the tab, remembering peers of an earlier life; `stopTabs` ends it with the test. */
+  async start(remembered: readonly RememberedPeer[] = []): Promise<this> {
     running.add(this)
-    await this.transport.start(this)
+    await this.transport.start(this, remembered)
     return this
   }
 
