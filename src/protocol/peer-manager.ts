@@ -26,6 +26,7 @@ import type {
   Topic,
   Transport,
   TransportHandler,
+  TransportOffence,
 } from './transport.ts'
 import { rateLimited, unrequested } from './verdict.ts'
 import {
@@ -220,6 +221,10 @@ export class PeerManager implements TransportHandler {
     if (!peer) return
     peer.latency = milliseconds
     this.changed(peer)
+  }
+
+  misbehaved(from: PeerId, offence: TransportOffence): void {
+    this.connected.offended(from, offence)
   }
 
   status(status: NetworkStatus): void {

@@ -3,10 +3,10 @@
  * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
  */
 import type { Clock } from '../primitives/ports.ts'
-import type { Rejection } from '../primitives/result.ts'
+import { type Rejection, reject } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, type PeerStore } from './peer-store.ts'
-import type { PeerId, PeerInfo, Transport } from './transport.ts'
+import type { PeerId, PeerInfo, Transport, TransportOffence } from './transport.ts'
 import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
 import { encodeMessage, type Message } from './wire.ts'
 
@@ -35,6 +35,10 @@ export class PeerSet {
   async loadBans(): Promise<void> {
     const bans = await this.options.store.loadBans()
     this.bans = new Map(bans.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
+    const { clock, transport } = this.options
+    // So that the transport refuses them before they cost a connection.
+    for (const { id, until, reason } of this.bans.values())
+      if (until > clock.now()) transport.disconnect(id, reason, Math.ceil((until - clock.now()) / 1000))
   }
 
   /** A new connection; undefined when the peer is refused. */
@@ -110,6 +114,24 @@ export class PeerSet {
       `Peer ${peer.id}: ${rejection.detail} (${rejection.code}, score ${peer.score.toFixed(0)})`,
     )
     if (peer.score >= BAN_SCORE) this.drop(peer, `${rejection.detail} (${rejection.code})`, BAN_SECONDS)
+  }
+
+  /** The transport tells of a peer's offence. One that isn't connected has no score: it is banned for a grave offence alone. */
+  offended(id: PeerId, { code, detail, penalty }: TransportOffence): void {
+    const peer = this.peers.get(id)
+    if (peer) {
+      this.punish(peer, reject('invalid', code, detail), {
+        marksHeader: false,
+        gossip: 'ignore',
+        points: penalty,
+      })
+      return
+    }
+    this.options.log(`Peer ${id}: ${detail} (${code})`)
+    if (penalty < BAN_SCORE) return
+    const reason = `${detail} (${code})`
+    this.ban(id, reason, BAN_SECONDS)
+    this.options.transport.disconnect(id, reason, BAN_SECONDS)
   }
 
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */

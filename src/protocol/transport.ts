@@ -41,6 +41,28 @@ export interface NetworkStatus {
    * tab should be closed and opened anew: soon it meets nobody. Absent where nothing limits them.
    */
   readonly connectionsUsed?: number
+  /** Attacks under way, for people, in the order in which they began; absent or empty while there is none. */
+  readonly alarms?: readonly NetworkAlarm[]
+}
+
+/** An attack under way that the transport sees and holds off. */
+export interface NetworkAlarm {
+  /** Names the kind of attack; at most one alarm of a code is told at a time. */
+  readonly code: string
+  /** What happens, what is kept and what to do, for people. */
+  readonly sentence: string
+  /** When it began, milliseconds since 1970. */
+  readonly since: number
+}
+
+/** What a peer did below the level of messages: on its connection, its streams or the signalling for them. */
+export interface TransportOffence {
+  /** Names the kind of offence. */
+  readonly code: string
+  /** A sentence for people. */
+  readonly detail: string
+  /** Score points; 100 ends the connection and bans at once. */
+  readonly penalty: number
 }
 
 /** What a transport delivers. The brain implements it. */
@@ -57,6 +79,8 @@ export interface TransportHandler {
   gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict>
   /** Round-trip time to a connected peer, milliseconds, measured about every 15 s. */
   latency(id: PeerId, milliseconds: number): void
+  /** A peer broke the transport's rules. It may not be connected: not yet, or no more. */
+  misbehaved(from: PeerId, offence: TransportOffence): void
   status(status: NetworkStatus): void
 }
 
@@ -75,6 +99,8 @@ export interface Transport {
   publish(topic: Topic, payload: Uint8Array): void
   /** Ends the connection; the peer is neither dialled nor accepted for `banSeconds` (0: until it comes back). */
   disconnect(peer: PeerId, reason: string, banSeconds: number): void
+  /** Ends a ban before its time. */
+  allow(peer: PeerId): void
 }
 
 /** Largest frame on a peer stream, bytes: a full block of 4,000,000 weight units and its envelope. */

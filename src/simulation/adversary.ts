@@ -134,6 +134,8 @@ export class Adversary implements TransportHandler {
 
   latency(): void {}
 
+  misbehaved(): void {}
+
   status(): void {}
 
   /** Has nothing for anyone, and says so. */

@@ -29,6 +29,11 @@ export class Bans {
     }
   }
 
+  /** Ends a ban before its time. */
+  delete(peer: PeerId): void {
+    this.#until.delete(peer)
+  }
+
   /** Whether a peer is banned now. */
   has(peer: PeerId): boolean {
     const until = this.#until.get(peer)

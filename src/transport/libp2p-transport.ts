@@ -95,6 +95,10 @@ class Libp2pTransport implements Transport {
     this.#running?.peers.disconnect(peer, reason)
   }
 
+  allow(peer: PeerId): void {
+    this.#bans.delete(peer)
+  }
+
   async #start(handler: TransportHandler): Promise<void> {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget)

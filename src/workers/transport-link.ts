@@ -10,6 +10,7 @@ import type {
   Topic,
   Transport,
   TransportHandler,
+  TransportOffence,
 } from '../protocol/transport.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
@@ -25,6 +26,7 @@ export type TransportCommand =
       readonly reason: string
       readonly banSeconds: number
     }
+  | { readonly type: 'allow'; readonly peer: PeerId }
   /** The frame of this number was handled. */
   | { readonly type: 'frame-done'; readonly id: number }
   | { readonly type: 'verdict'; readonly id: number; readonly verdict: GossipVerdict }
@@ -45,6 +47,7 @@ export type TransportEvent =
       readonly from: PeerId
     }
   | { readonly type: 'latency'; readonly id: PeerId; readonly milliseconds: number }
+  | { readonly type: 'misbehaved'; readonly from: PeerId; readonly offence: TransportOffence }
   | { readonly type: 'status'; readonly status: NetworkStatus }
 
 /** The brain's half. */
@@ -91,6 +94,10 @@ export class RemoteTransport implements Transport {
     this.channel.post({ type: 'disconnect', peer, reason, banSeconds })
   }
 
+  allow(peer: PeerId): void {
+    this.channel.post({ type: 'allow', peer })
+  }
+
   private receive(event: TransportEvent): void {
     const { handler } = this
     switch (event.type) {
@@ -111,6 +118,9 @@ export class RemoteTransport implements Transport {
         break
       case 'latency':
         handler?.latency(event.id, event.milliseconds)
+        break
+      case 'misbehaved':
+        handler?.misbehaved(event.from, event.offence)
         break
       case 'status':
         handler?.status(event.status)
@@ -148,6 +158,7 @@ export function serveTransport(
     peerConnected: (peer) => channel.post({ type: 'peer-connected', peer }),
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
+    misbehaved: (from, offence) => channel.post({ type: 'misbehaved', from, offence }),
     status: (status) => channel.post({ type: 'status', status }),
     frame: (from, frame) =>
       frames.ask((id) => {
@@ -179,6 +190,9 @@ export function serveTransport(
         break
       case 'disconnect':
         transport.disconnect(command.peer, command.reason, command.banSeconds)
+        break
+      case 'allow':
+        transport.allow(command.peer)
         break
       case 'frame-done':
         frames.answer(command.id, undefined)

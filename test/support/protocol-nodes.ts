@@ -266,6 +266,8 @@ export class Puppet implements TransportHandler {
   }
 
   latency(): void {}
+
+  misbehaved(): void {}
   status(): void {}
 }
 

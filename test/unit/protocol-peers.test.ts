@@ -225,6 +225,45 @@ test('at most 256 bans are remembered, those that last longest', async () => {
   assert.equal(store.saved[0].id, `peer${MAX_BANS + 9}`)
 })
 
+test('offences that the transport tells of add up, are logged, and ban', async () => {
+  const store = new WatchedPeerStore()
+  const log: string[] = []
+  const set = new PeerSet({ ...stubs(), log: (line) => log.push(line), store })
+  const id = 'peer' as PeerId
+  const peer = set.connect({ id, direction: 'inbound', address: '' }) as Peer
+  const offence = { code: 'stream-reset', detail: 'Streams that fail.', penalty: 50 }
+  set.offended(id, offence)
+  assert.equal(set.has(peer), true)
+  assert.deepEqual(log, ['Peer peer: Streams that fail. (stream-reset, score 50)'])
+  set.offended(id, offence)
+  assert.equal(set.has(peer), false)
+  assert.deepEqual(
+    store.saved.map((ban) => [ban.id, ban.reason]),
+    [[id, 'Streams that fail. (stream-reset)']],
+  )
+})
+
+test('who is not connected is banned for a grave offence alone, and the transport is told', async () => {
+  const store = new WatchedPeerStore()
+  const { transport, ...rest } = stubs()
+  const banned: [PeerId, number][] = []
+  transport.disconnect = (id, _reason, seconds) => banned.push([id, seconds])
+  const set = new PeerSet({ ...rest, transport, store })
+  const id = 'stranger' as PeerId
+  set.offended(id, { code: 'signalling-flood', detail: 'Asks and gives up.', penalty: 20 })
+  assert.equal(store.saved.length, 0)
+  set.offended(id, { code: 'signalling-flood', detail: 'Asks and gives up.', penalty: 100 })
+  assert.equal(store.saved[0].id, id)
+  assert.deepEqual(banned, [[id, 3600]])
+  // So too after the tab was closed and opened anew: refused before it costs a connection.
+  const next = new PeerSet({ ...rest, transport, store })
+  await next.loadBans()
+  assert.deepEqual(banned, [
+    [id, 3600],
+    [id, 3600],
+  ])
+})
+
 test('a token bucket gives its capacity at once and then its rate', () => {
   let now = 0
   const clock = { now: () => now, after: () => () => {} }
@@ -340,6 +379,7 @@ function stubs() {
     send: () => {},
     publish: () => {},
     disconnect: () => {},
+    allow: () => {},
   }
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }

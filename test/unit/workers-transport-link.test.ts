@@ -12,6 +12,7 @@ const idle: TransportHandler = {
   frame: async () => {},
   gossip: async () => 'accept',
   latency: () => {},
+  misbehaved: () => {},
   status: () => {},
 }
 
@@ -28,6 +29,7 @@ async function windowSide(handler: TransportHandler): Promise<TransportHandler &
     send: () => {},
     publish: () => {},
     disconnect: () => {},
+    allow: () => {},
   }
   serveTransport(transport, new Channel(port1))
   await new RemoteTransport(transport.self, new Channel(port2)).start(handler)

@@ -11,6 +11,7 @@ import type {
   Topic,
   Transport,
   TransportHandler,
+  TransportOffence,
 } from '../../../src/protocol/transport.ts'
 import { createLibp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
@@ -59,6 +60,7 @@ export class Tab implements TransportHandler {
   readonly frames: { from: PeerId; frame: Uint8Array }[] = []
   readonly gossiped: { topic: Topic; payload: Uint8Array; from: PeerId }[] = []
   readonly latencies = new Map<PeerId, number>()
+  readonly offences: { from: PeerId; offence: TransportOffence }[] = []
   lastStatus: NetworkStatus | undefined
   /** What the tab answers to gossip. */
   verdict: (payload: Uint8Array) => GossipVerdict | Promise<GossipVerdict> = () => 'accept'
@@ -146,6 +148,11 @@ export class Tab implements TransportHandler {
 
   latency(id: PeerId, milliseconds: number): void {
     this.latencies.set(id, milliseconds)
+    this.#notify()
+  }
+
+  misbehaved(from: PeerId, offence: TransportOffence): void {
+    this.offences.push({ from, offence })
     this.#notify()
   }
 
