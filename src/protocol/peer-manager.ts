@@ -44,6 +44,8 @@ import {
 export const USER_AGENT = '/opentab:0.2.0/'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
+/** How much later than it should a look must come for this tab to have been away, milliseconds: a busy one is a second or two late. */
+const AWAY = 8000
 /** Milliseconds a peer may take to say hello. */
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
@@ -95,6 +97,7 @@ export class PeerManager implements TransportHandler {
   private readonly listeners = new Set<PeerManagerListener>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
+  private tickedAt = 0
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
   private lastSync: SyncState | undefined
 
@@ -140,6 +143,7 @@ export class PeerManager implements TransportHandler {
       }),
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
+    this.tickedAt = this.options.clock.now()
     this.scheduleTick()
     await transport.start(this)
   }
@@ -230,6 +234,12 @@ export class PeerManager implements TransportHandler {
   status(status: NetworkStatus): void {
     this.network = status
     this.tell((listener) => listener.networkChanged?.(status))
+  }
+
+  /** Peers answer for what they do, not for how long this tab slept. */
+  woke(): void {
+    this.headerSync.woke()
+    this.download.woke()
   }
 
   private async handle(peer: Peer, message: Message | undefined): Promise<void> {
@@ -334,6 +344,13 @@ export class PeerManager implements TransportHandler {
 
   private tick(): void {
     const now = this.options.clock.now()
+    const late = now - this.tickedAt - TICK
+    this.tickedAt = now
+    if (late > AWAY) {
+      // What came meanwhile is in the queue, behind this. The transport may notice later than we do.
+      this.woke()
+      return
+    }
     for (const peer of this.connected.all())
       if (!peer.hello && now - peer.connectedAt > HELLO_TIMEOUT)
         this.connected.drop(peer, 'It did not say hello.')

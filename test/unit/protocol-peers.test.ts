@@ -384,3 +384,54 @@ function stubs() {
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }
 }
+
+test('a tab that was away asks every peer for headers, and blames none for answers that it slept through', () =>
+  withNetwork(async (network) => {
+    let slept = 0
+    const clock = {
+      now: () => network.time.now() + slept,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppets = ['first', 'second', 'third'].map((name) => network.puppet(name))
+    for (const puppet of puppets) puppet.serve([])
+    await node.join()
+    for (const puppet of puppets) await puppet.join()
+    await network.pass(1)
+    // One of them owes an answer when the tab falls asleep.
+    puppets[0]!.onMessage = () => {}
+    const news = chain.mineEmpty(tip, 2).block.header
+    puppets[0]!.send(node.id, { type: 'headers', id: 0, headers: [news] })
+    await network.until(() => puppets[0]!.got('getheaders') > 0, 'a question', 5)
+    const asked = puppets.map((puppet) => puppet.got('getheaders'))
+    slept = 60_000
+    await network.pass(2)
+    assert.deepEqual(
+      puppets.slice(1).map((puppet, i) => puppet.got('getheaders') - asked[i + 1]!),
+      [1, 1],
+    )
+    const lost = (): readonly PeerId[] => node.lost.map(({ id }) => id)
+    assert.deepEqual(lost(), [])
+    // From then on it has as long as ever.
+    await network.until(() => lost().length > 0, 'the silent peer is lost', 12)
+    assert.deepEqual(lost(), [puppets[0]!.id])
+  }))
+
+test('a busy tab, whose look at its peers comes some seconds late, was not away', () =>
+  withNetwork(async (network) => {
+    let late = 0
+    const clock = {
+      now: () => network.time.now() + late,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppet = network.puppet('puppet')
+    puppet.serve([])
+    await node.join()
+    await puppet.join()
+    await network.pass(1)
+    const asked = puppet.got('getheaders')
+    late = 7000
+    await network.pass(3)
+    assert.equal(puppet.got('getheaders'), asked)
+  }))
