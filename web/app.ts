@@ -297,10 +297,6 @@ export class App extends LitElement {
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      // The network outlives the page's server. A tab that is among others fetches the rest, so as to need the server no more.
-      opentab.on('network', ({ directPeers }) => {
-        if (directPeers > 0) otherViews().catch(() => {})
-      })
       opentab.on('tip', ({ disconnected }) => {
         if (disconnected > 0)
           this.#show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
