@@ -15,6 +15,13 @@ import { journey, type Tab } from '../support/tabs.ts'
 /** An ordinary ping waits so long for its answer, or longer, milliseconds. */
 const ORDINARY_PATIENCE = 9000
 
+/** What a script of the journey keeps in Ada's page. */
+interface AwayGlobals {
+  /** Ordinary waits that began since the tab woke and ended in vain. */
+  inVain: number
+  isAwake: boolean
+}
+
 test(
   'a tab whose process stood still finds its peers gone, meets them again and has their block, without waiting for a ping in vain',
   journey(async (world) => {
@@ -26,11 +33,15 @@ test(
     const browser = await chromium.launch({ executablePath: await findChromium(), args: [...CHROMIUM_FLAGS] })
     try {
       const context = await world.newContext({}, browser)
-      // Pings that go unanswered wait for ever: whoever relies on them never notices.
       await context.addInitScript((patience) => {
+        const page = globalThis as unknown as AwayGlobals
+        Object.assign(page, { inVain: 0, isAwake: false })
         const timeout = AbortSignal.timeout.bind(AbortSignal)
-        AbortSignal.timeout = (milliseconds) =>
-          milliseconds < patience ? timeout(milliseconds) : new AbortController().signal
+        AbortSignal.timeout = (milliseconds) => {
+          const signal = timeout(milliseconds)
+          if (page.isAwake && milliseconds >= patience) signal.addEventListener('abort', () => page.inVain++)
+          return signal
+        }
       }, ORDINARY_PATIENCE)
       const ada = await world.open('Ada', { context })
       await Promise.all([ada, ...tabs].map((tab) => tab.untilPeers(2)))
@@ -44,8 +55,16 @@ test(
       )
       const [tip] = (await ben.generate(1)) as [string]
       for (const id of renderers) process.kill(id, 'SIGCONT')
+      await ada.page.evaluate(() => {
+        ;(globalThis as unknown as AwayGlobals).isAwake = true
+      })
 
       await ada.untilTip(tip)
+      assert.equal(
+        await ada.page.evaluate(() => (globalThis as unknown as AwayGlobals).inVain),
+        0,
+        'the tab learnt by ordinary pings that its peers are gone',
+      )
       await Promise.all([ada, ...tabs].map((tab) => tab.untilPeers(2)))
       const blamed = (await logOf(ada)).filter(({ message }) => message.includes('did not answer'))
       assert.deepEqual(blamed, [], 'peers are blamed for what the tab slept through')
