@@ -34,6 +34,7 @@ export class LiveNode {
     hashRate: 0,
     blocksFound: 0,
     problem: undefined,
+    pause: undefined,
   }
   /** Hashes a second, oldest first. */
   hashRates: readonly number[] = []

@@ -126,6 +126,11 @@ export class BlockRelay {
     }
   }
 
+  /** Headers whose bodies are being put together. */
+  underWay(): Iterable<HeaderIndex> {
+    return this.rebuilding
+  }
+
   /** Whether a peer owes transactions to this question. */
   expects(peer: Peer, questionId: number): boolean {
     return this.questions.get(questionId)?.peer === peer

@@ -3,7 +3,7 @@
  * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
-import { NO_HEADER } from '../chain/header-tree.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
@@ -13,13 +13,17 @@ import type { Transaction } from '../primitives/transaction.ts'
 import { BlockDownload } from './block-download.ts'
 import { BlockRelay } from './block-relay.ts'
 import { BlockServer } from './block-server.ts'
+import { CatchUp } from './catch-up.ts'
+import { ClockComparison, type ClockState } from './clock-comparison.ts'
+import { Followers } from './followers.ts'
 import { HeaderSync } from './header-sync.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
-import type { PeerStore } from './peer-store.ts'
+import type { BanRecord, PeerStore } from './peer-store.ts'
 import { TransactionRelay } from './transaction-relay.ts'
 import type {
   GossipVerdict,
+  NetworkAlarm,
   NetworkStatus,
   PeerId,
   PeerInfo,
@@ -50,18 +54,23 @@ const AWAY = 8000
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
-/** Blocks behind the best header up to which transactions can be judged. */
-const NEAR_TIP = 6
 
 /** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
-const UNASKED: ReadonlySet<MessageType> = new Set(['getheaders', 'getblocktxn', 'gettx', 'mempool', 'inv'])
+const UNASKED: ReadonlySet<MessageType> = new Set([
+  'getheaders',
+  'getblocktxn',
+  'gettx',
+  'mempool',
+  'inv',
+  'gettime',
+])
 
 export interface SyncState {
-  /** Height of the best header. */
+  /** Height of the header that this tab waits for: the best that its peers have and serve. */
   readonly headers: number
   /** Height of the tip. */
   readonly blocks: number
-  /** No peer is known to have more. */
+  /** No peer is known to have more that is worth waiting for. */
   readonly synced: boolean
 }
 
@@ -74,6 +83,8 @@ export interface PeerManagerListener {
   networkChanged?(status: NetworkStatus): void
   /** At most once a second, and whenever `synced` changes. */
   syncChanged?(state: SyncState): void
+  /** What is concluded of this tab's clock changed. */
+  clockChanged?(state: ClockState): void
   log?(line: string): void
 }
 
@@ -89,6 +100,9 @@ export interface PeerManagerOptions {
 export class PeerManager implements TransportHandler {
   private readonly options: PeerManagerOptions
   private readonly connected: PeerSet
+  private readonly catchUp: CatchUp
+  private readonly clocks: ClockComparison
+  private readonly followers: Followers
   private readonly headerSync: HeaderSync
   private readonly download: BlockDownload
   private readonly server: BlockServer
@@ -98,8 +112,11 @@ export class PeerManager implements TransportHandler {
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
   private tickedAt = 0
+  /** As the transport last told. */
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
   private lastSync: SyncState | undefined
+  /** What this part itself has to warn of. */
+  private ownAlarms: readonly NetworkAlarm[] = []
 
   constructor(options: PeerManagerOptions) {
     this.options = options
@@ -113,16 +130,29 @@ export class PeerManager implements TransportHandler {
       gone: (peer, reason) => this.gone(peer, reason),
     })
     this.connected = peers
-    this.download = new BlockDownload({ chain, peers, clock })
+    const catchUp = new CatchUp({ chain, peers, clock, asking: () => this.headerSync.active })
+    this.catchUp = catchUp
+    this.clocks = new ClockComparison({
+      peers,
+      clock,
+      changed: (state) => {
+        this.tell((listener) => listener.clockChanged?.(state))
+        this.warn()
+      },
+    })
+    this.followers = new Followers({ chain, peers, clock, ask: (peer) => this.headerSync.ask(peer) })
+    this.download = new BlockDownload({ chain, peers, clock, catchUp })
     this.headerSync = new HeaderSync({
       chain,
       peers,
       clock,
+      catchUp,
       learnt: (peer) => {
         this.download.schedule()
         this.changed(peer)
       },
       announced: (index) => this.download.announced(index),
+      crowded: (keep) => this.forgetHeaders(keep),
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
@@ -161,18 +191,58 @@ export class PeerManager implements TransportHandler {
     return this.connected.ready().map((peer) => this.snapshot(peer))
   }
 
-  /** Relays and connections, as the transport last told. */
+  /** Bytes of frames from and to all peers since the tab was opened. */
+  totals(): { readonly received: number; readonly sent: number } {
+    return this.connected.totals()
+  }
+
+  /** The time by which bans are counted, milliseconds since 1970. */
+  now(): number {
+    return this.options.clock.now()
+  }
+
+  /** The bans that hold, the longest first. */
+  bans(): BanRecord[] {
+    return this.connected.banned()
+  }
+
+  /** Keeps a peer out for so many seconds, connected or not. Resolves when that is stored. `reason` is a sentence for people. */
+  ban(id: PeerId, reason: string, seconds: number): Promise<void> {
+    return this.connected.ban(id, reason, seconds)
+  }
+
+  /** Ends a ban; false where there is none. Resolves when that is stored. */
+  allow(id: PeerId): Promise<boolean> {
+    return this.connected.allow(id)
+  }
+
+  /** Ends the connection to a peer, which may come back; false where there is none. */
+  disconnect(id: PeerId): boolean {
+    const peer = this.connected.get(id)
+    if (peer) this.connected.drop(peer, 'This tab was told to.')
+    return peer !== undefined
+  }
+
+  /** Relays and connections, as the transport last told, and all that people should be warned of. */
   networkStatus(): NetworkStatus {
-    return this.network
+    const alarms = [...(this.network.alarms ?? []), ...this.ownAlarms]
+    return alarms.length > 0 ? { ...this.network, alarms } : this.network
   }
 
   syncState(): SyncState {
-    const { headers, tip, bestHeader } = this.options.chain
-    return {
-      headers: headers.height(bestHeader),
-      blocks: headers.height(tip),
-      synced: !this.headerSync.active && headers.chainWork(tip) >= headers.chainWork(bestHeader),
-    }
+    const { headers, tip } = this.options.chain
+    const { target, isSynced } = this.catchUp
+    return { headers: headers.height(target), blocks: headers.height(tip), synced: isSynced }
+  }
+
+  /** Whether so many blocks are on their way here that one on the tip would be in vain. */
+  get isFarBehind(): boolean {
+    return this.catchUp.isFarBehind
+  }
+
+  /** How this tab's clock stands to those of its peers. */
+  clockState(): ClockState {
+    return this.clocks.state
   }
 
   /** Gossips a block that this tab made and its chain accepted. */
@@ -233,7 +303,7 @@ export class PeerManager implements TransportHandler {
 
   status(status: NetworkStatus): void {
     this.network = status
-    this.tell((listener) => listener.networkChanged?.(status))
+    this.tellNetwork()
   }
 
   /** Peers answer for what they do, not for how long this tab slept. */
@@ -253,10 +323,12 @@ export class PeerManager implements TransportHandler {
   private async dispatch(peer: Peer, message: Exclude<Message, HelloMessage>): Promise<void> {
     switch (message.type) {
       case 'getheaders':
+        this.followers.showed(peer, message.locator)
         return this.server.handleGetHeaders(peer, message)
       case 'headers':
         return this.headerSync.handleHeaders(peer, message)
       case 'getdata':
+        this.followers.showed(peer, message.hashes)
         return this.server.handleGetData(peer, message)
       case 'block':
         return this.download.handleBlock(peer, message)
@@ -275,6 +347,10 @@ export class PeerManager implements TransportHandler {
         return this.transactions.handleGetTx(peer, message)
       case 'tx':
         return this.transactions.handleTx(peer, message)
+      case 'gettime':
+        return this.clocks.handleGetTime(peer, message)
+      case 'time':
+        return this.clocks.handleTime(peer, message)
     }
   }
 
@@ -318,12 +394,14 @@ export class PeerManager implements TransportHandler {
     this.blocks.add(peer)
     this.transactions.add(peer)
     this.headerSync.add(peer)
+    this.clocks.add(peer)
     this.tell((listener) => listener.peerConnected?.(this.snapshot(peer)))
     this.tellSync(false)
   }
 
   private gone(peer: Peer, reason: string): void {
-    for (const part of [this.headerSync, this.download, this.server, this.blocks, this.transactions])
+    const { headerSync, download, server, blocks, transactions, clocks, followers } = this
+    for (const part of [headerSync, download, server, blocks, transactions, clocks, followers])
       part.forget(peer)
     if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
   }
@@ -357,14 +435,54 @@ export class PeerManager implements TransportHandler {
     this.headerSync.tick()
     this.download.tick()
     this.transactions.tick()
+    this.clocks.tick()
+    this.followers.tick()
+    this.warn()
     this.tellSync(true)
+  }
+
+  /** Keeps of the headers without bodies those that lead to more work and that a connected peer has, what is under way, and `keep`. */
+  private forgetHeaders(keep: HeaderIndex): void {
+    const { chain } = this.options
+    const { headers } = chain
+    const floor = headers.chainWork(chain.tip)
+    const peers = this.connected.all().filter(({ bestKnown }) => bestKnown !== NO_HEADER)
+    const claims = peers
+      .map(({ bestKnown }) => bestKnown)
+      .filter((index) => !headers.isInvalid(index) && headers.chainWork(index) > floor)
+    chain.forgetHeaders([keep, ...claims, ...this.download.underWay(), ...this.blocks.underWay()])
+    for (const peer of peers) if (!headers.has(peer.bestKnown)) peer.bestKnown = NO_HEADER
+    this.headerSync.forgot()
+    this.download.forgot()
+  }
+
+  /** Tells people of what is wrong with this tab's clock or chain, when that begins, changes or ends. */
+  private warn(): void {
+    const sentences = { clock: this.clocks.state.sentence, unfollowed: this.followers.sentence }
+    const alarms = Object.entries(sentences).flatMap(([code, sentence]) => {
+      if (sentence === undefined) return []
+      const before = this.ownAlarms.find((alarm) => alarm.code === code)
+      if (before?.sentence === sentence) return [before]
+      if (!before) this.tell((listener) => listener.log?.(sentence))
+      return [{ code, sentence, since: before?.since ?? this.options.clock.now() }]
+    })
+    const same =
+      alarms.length === this.ownAlarms.length && alarms.every((alarm, i) => alarm === this.ownAlarms[i])
+    if (same) return
+    this.ownAlarms = alarms
+    this.tellNetwork()
+  }
+
+  private tellNetwork(): void {
+    const status = this.networkStatus()
+    this.tell((listener) => listener.networkChanged?.(status))
   }
 
   /** Tells of progress: all of it where `regular`, else only when `synced` changed. */
   private tellSync(regular: boolean): void {
     const state = this.syncState()
     const { lastSync } = this
-    this.transactions.setNearTip(!this.headerSync.active && state.headers - state.blocks <= NEAR_TIP)
+    this.transactions.setNearTip(!this.catchUp.isFarBehind)
     const changed = state.headers !== lastSync?.headers || state.blocks !== lastSync.blocks
     if (state.synced === lastSync?.synced && !(regular && changed)) return
     this.lastSync = state
@@ -376,10 +494,12 @@ export class PeerManager implements TransportHandler {
   }
 
   private snapshot(peer: Peer): PeerSnapshot {
-    const { headers } = this.options.chain
+    const { headers, tip } = this.options.chain
     const { hello, bestKnown } = peer
+    const isKnown = bestKnown !== NO_HEADER
     return {
       ...peer.info,
+      number: peer.number,
       connectedAt: peer.connectedAt,
       latency: peer.latency,
       bytesReceived: peer.bytesReceived,
@@ -392,9 +512,11 @@ export class PeerManager implements TransportHandler {
       services: hello!.services,
       userAgent: hello!.userAgent,
       startingHeight: hello!.height,
-      headerHeight: bestKnown === NO_HEADER ? undefined : headers.height(bestKnown),
-      blocksInFlight: peer.blocksInFlight,
-      score: Math.round(peer.score),
+      headerHeight: isKnown ? headers.height(bestKnown) : undefined,
+      commonHeight: isKnown ? headers.height(headers.forkPoint(bestKnown, tip)) : undefined,
+      inFlight: this.download.heightsInFlight(peer),
+      clockOffset: this.clocks.offsetOf(peer),
+      score: peer.score,
     }
   }
 

@@ -3,6 +3,8 @@ import type { PeerId } from './transport.ts'
 
 export interface BanRecord {
   readonly id: PeerId
+  /** Milliseconds since 1970 at which it began. Absent in records of older versions of the page. */
+  readonly created?: number
   /** Milliseconds since 1970 at which it ends. */
   readonly until: number
   /** A sentence for people. */

@@ -198,6 +198,8 @@ export class Puppet implements TransportHandler {
   readonly gossiped: { topic: Topic; payload: Uint8Array }[] = []
   /** Called on every message; to answer, use `send`. */
   onMessage: (message: Message, from: PeerId) => void = () => {}
+  /** What it answers who asks for the time, milliseconds since 1970; no answer by default. */
+  clock: (() => number) | undefined
   connections = 0
   private readonly transport: VirtualTransport
   readonly greeting: HelloMessage
@@ -262,6 +264,8 @@ export class Puppet implements TransportHandler {
     const message = decodeMessage(frame)
     if (!message.ok || !message.value) throw new Error('a node sent what does not decode')
     this.received.push(message.value)
+    if (message.value.type === 'gettime' && this.clock)
+      this.send(from, { type: 'time', id: message.value.id, time: this.clock() })
     this.onMessage(message.value, from)
   }
 
