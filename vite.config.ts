@@ -68,6 +68,18 @@ function nodePreloaded(): Plugin {
   }
 }
 
+/** Lists the page's files in `files.json`, from which a tab fetches what it hasn't needed yet, before the server is gone. */
+function filesListed(): Plugin {
+  return {
+    name: 'opentab:files-listed',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const files = Object.keys(bundle).filter((name) => name.startsWith('assets/'))
+      this.emitFile({ type: 'asset', fileName: 'files.json', source: JSON.stringify(files) })
+    },
+  }
+}
+
 export default defineConfig({
   root: fileURLToPath(new URL('web', import.meta.url)),
   build: {
@@ -90,6 +102,7 @@ export default defineConfig({
   plugins: [
     workersWithPage(),
     nodePreloaded(),
+    filesListed(),
     libp2pWithoutLog(),
     libp2pWithoutUnusedParts(),
     gossipsubWithoutMetrics(),

@@ -83,6 +83,9 @@ export class LiveNode {
         relays: (network.relays ?? []) as NetworkStatus['relays'],
         directPeers: peers.length,
         relayedOnlyPeers: network.relayedonlypeers ?? 0,
+        ...(network.connectionsused === undefined ? {} : { connectionsUsed: network.connectionsused }),
+        // Since when, the next event tells.
+        alarms: (network.warnings ?? []).map((sentence, i) => ({ code: `${i}`, sentence, since: 0 })),
       }
   }
 

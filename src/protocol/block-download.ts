@@ -220,6 +220,12 @@ export class BlockDownload {
     this.schedule()
   }
 
+  /** The tab was away: what peers owe is counted from now. */
+  woke(): void {
+    const now = this.options.clock.now()
+    for (const state of this.states.values()) state.progressAt = now
+  }
+
   tick(): void {
     const { catchUp, clock, peers } = this.options
     const now = clock.now()

@@ -262,6 +262,16 @@ export class HeaderSync {
     if (peer) this.ask(peer)
   }
 
+  /** The tab was away: every peer is asked for what was missed, and has its full time to answer. */
+  woke(): void {
+    const now = this.options.clock.now()
+    this.nextPoll = now + POLL_INTERVAL
+    for (const [peer, state] of [...this.states]) {
+      if (state.request) state.request = { id: state.request.id, deadline: now + ANSWER_TIMEOUT }
+      this.ask(peer)
+    }
+  }
+
   /** `fresh` have the work that their bits ask for. */
   private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
     const { catchUp, chain } = this.options

@@ -52,6 +52,8 @@ const BEHIND_BLOCKS =
   'The newest blocks bear times that this tab’s clock has not reached, so that it can’t take them yet. Set date, time and time zone of this computer right.'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
+/** How much later than it should a look must come for this tab to have been away, milliseconds: a busy one is a second or two late. */
+const AWAY = 8000
 /** Milliseconds a peer may take to say hello. */
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
@@ -118,6 +120,7 @@ export class PeerManager implements TransportHandler {
   private readonly news = new Map<HeaderIndex, PeerId | undefined>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
+  private tickedAt = 0
   /** As the transport last told. */
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
   private lastSync: SyncState | undefined
@@ -184,6 +187,7 @@ export class PeerManager implements TransportHandler {
       }),
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
+    this.tickedAt = this.options.clock.now()
     this.scheduleTick()
     await transport.start(this, await this.known.load())
   }
@@ -314,6 +318,12 @@ export class PeerManager implements TransportHandler {
   status(status: NetworkStatus): void {
     this.network = status
     this.tellNetwork()
+  }
+
+  /** Peers answer for what they do, not for how long this tab slept. */
+  woke(): void {
+    this.headerSync.woke()
+    this.download.woke()
   }
 
   private async handle(peer: Peer, message: Message | undefined): Promise<void> {
@@ -451,6 +461,13 @@ export class PeerManager implements TransportHandler {
 
   private tick(): void {
     const now = this.options.clock.now()
+    const late = now - this.tickedAt - TICK
+    this.tickedAt = now
+    if (late > AWAY) {
+      // What came meanwhile is in the queue, behind this. The transport may notice later than we do.
+      this.woke()
+      return
+    }
     for (const peer of this.connected.all())
       if (!peer.hello && now - peer.connectedAt > HELLO_TIMEOUT)
         this.connected.drop(peer, 'It did not say hello.')

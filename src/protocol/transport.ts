@@ -105,6 +105,8 @@ export interface TransportHandler {
   latency(id: PeerId, milliseconds: number): void
   /** A peer broke the transport's rules. It may not be connected: not yet, or no more. */
   misbehaved(from: PeerId, offence: TransportOffence): void
+  /** The tab was away (asleep, stopped, without network) and is back: what it knows of its peers is old. */
+  woke?(): void
   status(status: NetworkStatus): void
 }
 

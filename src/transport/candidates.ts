@@ -168,6 +168,14 @@ export class Candidates {
     return this.#all.get(id)
   }
 
+  /** Forgets failures: all may be dialled now. */
+  forgive(now: number): void {
+    for (const candidate of this.#all.values()) {
+      candidate.failures = 0
+      candidate.notBefore = now
+    }
+  }
+
   /** What a peer is to us; undefined for a stranger. */
   standingOf(id: PeerId): Standing | undefined {
     return this.#standings.get(id)

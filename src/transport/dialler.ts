@@ -127,6 +127,19 @@ export class Dialler {
     this.dial()
   }
 
+  /** The tab was away: dials under way lead nowhere. */
+  wake(): void {
+    for (const controller of this.#inFlight.values()) controller.abort(new Error('The tab woke'))
+    this.forgive()
+  }
+
+  /** Dials whoever is known as if nobody had failed yet: what failed before the tab woke says nothing of now. */
+  forgive(): void {
+    this.#candidates.forgive(performance.now())
+    this.#restUntil = 0
+    this.dial()
+  }
+
   /** The peer's own dial to us goes first: ours, if it is under way, is given up. */
   yieldTo(peer: PeerId): void {
     this.#inFlight.get(peer)?.abort(new Yielded('the peer dials us'))

@@ -17,7 +17,7 @@ import { createLibp2p } from 'libp2p'
 import type { PeerId } from '../protocol/transport.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { gossipOptions } from './gossip.ts'
-import type { TransportOptions, TransportTuning } from './options.ts'
+import type { Introductions, TransportOptions, TransportTuning } from './options.ts'
 import { watchPeerConnections } from './peer-connections.ts'
 import { SIGNALLING_PROTOCOL, type SignallingDoor } from './signalling-door.ts'
 import { installInitChannelFix } from './webrtc-init-channel.ts'
@@ -75,12 +75,16 @@ interface ListeningComponents {
   }
 }
 
-/** Creates the node, stopped. `door`: where strangers come in; without one it is open. */
+/**
+ * Creates the node, stopped. `introductions` answers the relays and ICE servers of the moment. `door`: where strangers come in; without
+ * one it is open.
+ */
 export async function createTabNode(
   options: TransportOptions & TransportTuning,
   privateKey: PrivateKey,
   gate: Gate,
   budget: ConnectionBudget,
+  introductions: () => Introductions = () => options,
   door?: SignallingDoor,
 ): Promise<TabNode> {
   installInitChannelFix()
@@ -89,7 +93,7 @@ export async function createTabNode(
     // A function, since it is called once for every RTCPeerConnection, just before.
     rtcConfiguration: () => {
       if (!door?.isEntering) budget.spend()
-      return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
+      return { iceServers: introductions().iceServers.map(({ urls }) => ({ urls })) }
     },
   })
   const node: TabNode = await createLibp2p({
@@ -143,7 +147,8 @@ export async function createTabNode(
       relayServer: circuitRelayServer({
         reservations: { maxReservations: 2 * options.maxPeers, reservationTtl: RESERVATION_TTL },
       }),
-      listening: (components: ListeningComponents) => listening(components, options.relays.length),
+      listening: (components: ListeningComponents) =>
+        listening(components, () => introductions().relays.length),
     },
   })
   node.addEventListener('connection:open', ({ detail: connection }) => {
@@ -190,7 +195,10 @@ function bound<Target extends object>(target: Target, name: string | symbol): un
   return typeof member === 'function' ? member.bind(target) : member
 }
 
-function listening({ transportManager, addressManager }: ListeningComponents, relays: number): Listening {
+function listening(
+  { transportManager, addressManager }: ListeningComponents,
+  relays: () => number,
+): Listening {
   // A slot on a tab that dialled us has an address that begins with /webrtc, at which libp2p 3.3's address manager
   // throws into nowhere ("Multiaddr /webrtc/... was not an IPv4"). Observed addresses are for announcing, and we
   // announce none.
@@ -201,7 +209,7 @@ function listening({ transportManager, addressManager }: ListeningComponents, re
     // every relay, which counts as a peer too. Should tabs take these,
     // as they do while a relay is away, `reserve` still gets its slot beside them.
     reserveOnTabs: () =>
-      transportManager.listen(Array.from({ length: TAB_SLOTS + relays }, () => multiaddr('/p2p-circuit'))),
+      transportManager.listen(Array.from({ length: TAB_SLOTS + relays() }, () => multiaddr('/p2p-circuit'))),
     reserve: (address) => transportManager.listen([multiaddr(`${address}/p2p-circuit`)]),
     hasReservation: (relay) =>
       transportManager.getAddrs().some((held) => held.toString().endsWith(`/p2p/${relay}/p2p-circuit`)),

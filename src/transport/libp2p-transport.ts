@@ -23,10 +23,10 @@ import { Discovery, type Introducer } from './discovery.ts'
 import { isLopsided } from './eviction.ts'
 import { Gossip } from './gossip.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
-import { pingPeer } from './latency.ts'
+import { Pings } from './latency.ts'
 import { createTabNode, type Gate, type TabNode } from './libp2p-node.ts'
 import { Mixer } from './mixer.ts'
-import { type TransportOptions, type TransportTuning, withDefaults } from './options.ts'
+import { type Introductions, type TransportOptions, type TransportTuning, withDefaults } from './options.ts'
 import { PeerTable } from './peer-table.ts'
 import { RelayClient, relayIdOf } from './relay-client.ts'
 import { SignallingDoor } from './signalling-door.ts'
@@ -48,7 +48,7 @@ const MAX_FRIENDS = 200
  * Creates a tab's transport, stopped. Throws for options that can't work: a network id that isn't hexadecimal, a seed
  * that hasn't 32 bytes, a relay's address without peer id.
  */
-export function createLibp2pTransport(options: TransportOptions): Transport {
+export function createLibp2pTransport(options: TransportOptions): Libp2pTransport {
   return new Libp2pTransport(withDefaults(options))
 }
 
@@ -60,15 +60,20 @@ interface Running {
   readonly discovery: Discovery
   readonly mixer: Mixer
   readonly gossip: Gossip
-  readonly relays: readonly RelayClient[]
+  readonly pings: Pings
+  /** A client of this relay, not yet running. */
+  readonly newRelay: (address: string) => RelayClient
   readonly handler: TransportHandler
 }
 
-class Libp2pTransport implements Transport {
+export class Libp2pTransport implements Transport {
   readonly self: PeerId
   readonly #options: TransportOptions & TransportTuning
   readonly #privateKey: PrivateKey
-  readonly #relayIds: ReadonlySet<PeerId>
+  #introductions: Introductions
+  #relayIds: ReadonlySet<PeerId>
+  /** In the order of `#introductions`, once started. */
+  #relays: readonly RelayClient[] = []
   readonly #bans = new Bans()
   readonly #budget = new ConnectionBudget()
   readonly #door: SignallingDoor
@@ -86,6 +91,7 @@ class Libp2pTransport implements Transport {
       throw new TypeError(`A network id is up to 64 hexadecimal digits, not "${options.networkId}"`)
     }
     this.#options = options
+    this.#introductions = { relays: options.relays, iceServers: options.iceServers }
     this.#relayIds = new Set(options.relays.map(relayIdOf))
     this.#privateKey = privateKeyFromSeed(options.identitySeed)
     this.self = peerIdOf(this.#privateKey)
@@ -139,9 +145,54 @@ class Libp2pTransport implements Transport {
     this.#running?.dialler.rise(peer, standing)
   }
 
+  /**
+   * Goes over to these relays and ICE servers: relays that are in use already stay as they are, others are given up, and
+   * connections made from now on use the new ICE servers. Throws a TypeError, and changes nothing, where a relay's
+   * address has no peer id.
+   */
+  setRelays(relays: readonly string[], iceServers: Introductions['iceServers']): void {
+    this.#relayIds = new Set(relays.map(relayIdOf))
+    this.#introductions = { relays, iceServers }
+    if (this.#running !== undefined && !this.#stopped.signal.aborted) this.#followRelays(this.#running)
+  }
+
+  /**
+   * The tab was away (see `watchForWaking`): probes peers and relays, replaces those that are gone at once, and tells the
+   * brain, which asks for what it missed.
+   */
+  wake(): void {
+    const running = this.#running
+    if (running === undefined || this.#stopped.signal.aborted) return
+    for (const relay of this.#relays) relay.wake()
+    running.handler.woke?.()
+    running.dialler.wake()
+    running.discovery.hurry()
+    void running.pings.probe().then(() => running.dialler.forgive())
+  }
+
+  #followRelays(running: Running): void {
+    const { relays } = this.#introductions
+    const kept = new Map(this.#relays.map((relay) => [relay.address, relay]))
+    this.#relays = [...new Set(relays)].map((address) => kept.get(address) ?? running.newRelay(address))
+    for (const relay of kept.values()) {
+      if (this.#relays.includes(relay)) continue
+      relay.stop()
+      running.dialler.candidates.forgetSource(relay.address)
+    }
+    for (const relay of this.#relays) if (!kept.has(relay.address)) void relay.run()
+    this.#reportStatus()
+  }
+
   async #start(handler: TransportHandler, remembered: readonly RememberedPeer[]): Promise<void> {
     const { signal: stopped } = this.#stopped
-    const node = await createTabNode(this.#options, this.#privateKey, this.#gate(), this.#budget, this.#door)
+    const node = await createTabNode(
+      this.#options,
+      this.#privateKey,
+      this.#gate(),
+      this.#budget,
+      () => this.#introductions,
+      this.#door,
+    )
     const running = this.#wire(node, handler)
     running.dialler.remember(remembered)
     this.#running = running
@@ -149,10 +200,9 @@ class Libp2pTransport implements Transport {
     await node.start()
     if (stopped.aborted) return
     running.gossip.start()
-    for (const relay of running.relays) void relay.run()
+    this.#followRelays(running)
     void running.discovery.run()
     void running.mixer.run()
-    this.#reportStatus()
   }
 
   /** A peer broke the transport's rules: it is sent away and kept out, and the brain told. */
@@ -206,7 +256,7 @@ class Libp2pTransport implements Transport {
         connection: peers.connectionTo(id)!,
       }))
     const introducingRelays = (): Introducer[] =>
-      relays.flatMap(({ address, connection, id, info }) =>
+      this.#relays.flatMap(({ address, connection, id, info }) =>
         connection !== undefined && info.state === 'reserved'
           ? [{ id, prefix: address, isRelay: true, connection }]
           : [],
@@ -236,7 +286,7 @@ class Libp2pTransport implements Transport {
           void this.#befriend(peer.id, peers)
           void this.#reserveOnTabs(node)
           handler.peerConnected(peer)
-          void pingPeer(peer.id, node, peers, this.#options, stopped)
+          void pings.follow(peer.id)
           this.#reportStatus()
         },
         failed: (id, silent) => dialler.failed(id, silent),
@@ -282,25 +332,24 @@ class Libp2pTransport implements Transport {
       exchange: (newcomer) => peers.exchange(newcomer),
       stopped,
     })
-    const relays: readonly RelayClient[] = this.#options.relays.map(
-      (address) =>
-        new RelayClient(
-          address,
-          node,
-          this.#options,
-          {
-            changed: () => this.#reportStatus(),
-            reserved: () => {
-              // Those remembered need nobody's list.
-              dialler.dial()
-              discovery.hurry()
-            },
+    const pings = new Pings(node, peers, this.#options, stopped)
+    const newRelay = (address: string): RelayClient =>
+      new RelayClient(
+        address,
+        node,
+        this.#options,
+        {
+          changed: () => this.#reportStatus(),
+          reserved: () => {
+            // Those remembered need nobody's list.
+            dialler.dial()
+            discovery.hurry()
           },
-          stopped,
-        ),
-    )
+        },
+        stopped,
+      )
     gossip.onSubscribed((id) => peers.subscribed(id))
-    return { node, peers, dialler, discovery, mixer, gossip, relays, handler }
+    return { node, peers, dialler, discovery, mixer, gossip, pings, newRelay, handler }
   }
 
   #gate(): Gate {
@@ -323,7 +372,7 @@ class Libp2pTransport implements Transport {
     const running = this.#running
     if (running === undefined || this.#stopped.signal.aborted) return
     const status: NetworkStatus = {
-      relays: running.relays.map(({ info }) => info),
+      relays: this.#relays.map(({ info }) => info),
       directPeers: running.peers.connected.length,
       relayedOnlyPeers: running.dialler.relayedOnly,
       connectionsUsed: this.#budget.used,

@@ -31,6 +31,8 @@ export interface TransportTuning {
   readonly pingInterval: number
   /** After which an unanswered ping counts as failed; two in a row end the connection. */
   readonly pingTimeout: number
+  /** After waking, how long peers and relays have to answer before they count as gone. */
+  readonly wakeTimeout: number
   /** How long a new direct connection may take until streams and gossip are set up on it. */
   readonly setupTimeout: number
   /** How long a frame may take to come, beside the time that its length allows. */
@@ -43,16 +45,20 @@ export interface TransportTuning {
   readonly mixInterval: readonly [first: number, longest: number]
 }
 
-/** What `createLibp2pTransport` needs to know. */
-export interface TransportOptions extends Partial<TransportTuning> {
-  /** The network's name: lower-case hexadecimal, at most 64 characters. Tabs of another network are not met. */
-  readonly networkId: string
-  /** Seed of the tab's Ed25519 identity, 32 bytes. */
-  readonly identitySeed: Uint8Array
+/** Servers that help tabs to meet. They may change while a transport runs. */
+export interface Introductions {
   /** Multiaddrs of relays, each ending in `/p2p/<peer id>`. */
   readonly relays: readonly string[]
   /** STUN and TURN servers. With none, tabs still connect on one machine or local network. */
   readonly iceServers: readonly { readonly urls: string }[]
+}
+
+/** What `createLibp2pTransport` needs to know; its relays and ICE servers are those of the start. */
+export interface TransportOptions extends Partial<TransportTuning>, Introductions {
+  /** The network's name: lower-case hexadecimal, at most 64 characters. Tabs of another network are not met. */
+  readonly networkId: string
+  /** Seed of the tab's Ed25519 identity, 32 bytes. */
+  readonly identitySeed: Uint8Array
 }
 
 /** The numbers in use unless told otherwise. */
@@ -69,6 +75,7 @@ export const DEFAULT_TUNING: TransportTuning = {
   askInterval: [1000, 60_000],
   pingInterval: 15_000,
   pingTimeout: 10_000,
+  wakeTimeout: 2000,
   setupTimeout: 10_000,
   frameTimeout: 30_000,
   relayedLinger: 1000,

@@ -51,6 +51,7 @@ export type TransportEvent =
     }
   | { readonly type: 'latency'; readonly id: PeerId; readonly milliseconds: number }
   | { readonly type: 'misbehaved'; readonly from: PeerId; readonly offence: TransportOffence }
+  | { readonly type: 'woke' }
   | { readonly type: 'status'; readonly status: NetworkStatus }
 
 /** The brain's half. */
@@ -129,6 +130,9 @@ export class RemoteTransport implements Transport {
       case 'misbehaved':
         handler?.misbehaved(event.from, event.offence)
         break
+      case 'woke':
+        handler?.woke?.()
+        break
       case 'status':
         handler?.status(event.status)
         break
@@ -166,6 +170,7 @@ export function serveTransport(
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
     misbehaved: (from, offence) => channel.post({ type: 'misbehaved', from, offence }),
+    woke: () => channel.post({ type: 'woke' }),
     status: (status) => channel.post({ type: 'status', status }),
     frame: (from, frame) =>
       frames.ask((id) => {

@@ -5,6 +5,7 @@
 import { Chain } from '../../src/chain/chain.ts'
 import { Mempool } from '../../src/mempool/mempool.ts'
 import type { Block } from '../../src/primitives/block.ts'
+import type { Clock } from '../../src/primitives/ports.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { PeerManager } from '../../src/protocol/peer-manager.ts'
 import type { BanRecord } from '../../src/protocol/peer-store.ts'
@@ -55,10 +56,14 @@ export class TestNetwork {
   }
 
   /** A node whose chain ends at `tip`. It joins by `join`. */
-  async node(name: string, tip: TestBlock, peerStore = new WatchedPeerStore()): Promise<TestNode> {
+  async node(
+    name: string,
+    tip: TestBlock,
+    peerStore = new WatchedPeerStore(),
+    clock: Clock = this.time,
+  ): Promise<TestNode> {
     const { params } = this.blocks
     const checks = new InlineCheckPool()
-    const clock = this.time
     const chain = await Chain.open({ params, clock, checks, store: new MemoryChainStore() })
     const mempool = new Mempool({ chain, checks, clock })
     const transport = this.network.endpoint(name as PeerId)

@@ -296,8 +296,8 @@ export class World {
   }
 
   /** A context has storage of its own, as another person's browser has. */
-  newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    return this.browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
+  newContext(options: BrowserContextOptions = {}, browser = this.browser): Promise<BrowserContext> {
+    return browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
   }
 
   /** Opens the page and waits for nothing: the node may refuse to start. */

@@ -401,6 +401,59 @@ function stubs() {
   return { transport, clock, log: () => {}, gone: () => {} }
 }
 
+/** What a peer says that has all the blocks of the nodes here: nobody needs to ask it whether it follows. */
+const AT_TIP = { height: 40, tipHash: tip.block.header.hashBytes }
+
+test('a tab that was away asks every peer for headers, and blames none for answers that it slept through', () =>
+  withNetwork(async (network) => {
+    let slept = 0
+    const clock = {
+      now: () => network.time.now() + slept,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppets = ['first', 'second', 'third'].map((name) => network.puppet(name, AT_TIP))
+    for (const puppet of puppets) puppet.serve([])
+    await node.join()
+    for (const puppet of puppets) await puppet.join()
+    await network.pass(1)
+    // One of them owes an answer when the tab falls asleep.
+    puppets[0]!.onMessage = () => {}
+    const news = chain.mineEmpty(tip, 2).block.header
+    puppets[0]!.send(node.id, { type: 'headers', id: 0, headers: [news] })
+    await network.until(() => puppets[0]!.got('getheaders') > 0, 'a question', 5)
+    const asked = puppets.map((puppet) => puppet.got('getheaders'))
+    slept = 60_000
+    await network.pass(2)
+    assert.deepEqual(
+      puppets.slice(1).map((puppet, i) => puppet.got('getheaders') - asked[i + 1]!),
+      [1, 1],
+    )
+    const lost = (): readonly PeerId[] => node.lost.map(({ id }) => id)
+    assert.deepEqual(lost(), [])
+    // From then on it has as long as ever.
+    await network.until(() => lost().length > 0, 'the silent peer is lost', 12)
+    assert.deepEqual(lost(), [puppets[0]!.id])
+  }))
+
+test('a busy tab, whose look at its peers comes some seconds late, was not away', () =>
+  withNetwork(async (network) => {
+    let late = 0
+    const clock = {
+      now: () => network.time.now() + late,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppet = network.puppet('puppet', AT_TIP)
+    puppet.serve([])
+    await node.join()
+    await puppet.join()
+    await network.pass(1)
+    const asked = puppet.got('getheaders')
+    late = 7000
+    await network.pass(3)
+    assert.equal(puppet.got('getheaders'), asked)
+  }))
 test('offences of exactly the score of a ban lead to one, whatever time passes while they are judged', () => {
   fc.assert(
     fc.property(

@@ -3,7 +3,9 @@ import { css, html, LitElement, nothing } from 'lit'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { figure } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
+import { miningBadge } from '../components/mining-badge.ts'
 import '../components/spark-line.ts'
+import '../components/warnings.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -126,6 +128,7 @@ export class MinerView extends LitElement {
     const hasWallet = this.node.signer.state !== 'none'
     return html`<div class="head"><h1 tabindex="-1">Miner</h1></div>
       <div class="stack">
+        <ot-warnings .node=${this.node} chain></ot-warnings>
         ${hasWallet ? nothing : this.#needsWallet()}
         <div class="main">${this.#work(hasWallet)}${this.#settings()}</div>
         ${this.#chances()} ${this.node.identity.testControls ? this.#onDemand(hasWallet) : nothing}
@@ -142,12 +145,12 @@ export class MinerView extends LitElement {
   }
 
   #work(hasWallet: boolean) {
-    const { active, hashRate, kernels, blocksFound, problem } = this.node.mining
+    const { active, hashRate, kernels, blocksFound, problem, pause } = this.node.mining
     const shown = this.#task.problem ?? problem
     return html`<section class="card" aria-labelledby="rate">
       <div class="spread">
         <h2 id="rate">Hash rate</h2>
-        ${active ? html`<span class="badge good">Mining</span>` : html`<span class="badge">Off</span>`}
+        ${miningBadge(this.node.mining)}
       </div>
       <p class="rate" data-testid="hash-rate">${figure(hashRateText(active ? hashRate : 0))}</p>
       <ot-spark-line
@@ -175,6 +178,7 @@ export class MinerView extends LitElement {
         }
         <span class="muted" data-testid="blocks-found">${plural(blocksFound, 'block')} found</span>
       </div>
+      ${pause ? html`<p class="error" role="alert">${pause}</p>` : nothing}
       ${shown ? html`<p class="error" role="alert">${shown}</p>` : nothing}
     </section>`
   }

@@ -10,11 +10,10 @@ import type {
   PeerInfo,
   RememberedPeer,
   Topic,
-  Transport,
   TransportHandler,
   TransportOffence,
 } from '../../../src/protocol/transport.ts'
-import { createLibp2pTransport } from '../../../src/transport/libp2p-transport.ts'
+import { createLibp2pTransport, type Libp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
 
 /** How long a test waits for a condition before it fails, milliseconds: far more than any of them takes. */
@@ -53,7 +52,7 @@ export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => voi
 
 /** A tab under test. */
 export class Tab implements TransportHandler {
-  readonly transport: Transport
+  readonly transport: Libp2pTransport
   readonly networkId: string
   readonly peers = new Map<PeerId, PeerInfo>()
   /** All that was delivered about peers, in order. */
@@ -63,6 +62,8 @@ export class Tab implements TransportHandler {
   readonly latencies = new Map<PeerId, number>()
   readonly offences: { from: PeerId; offence: TransportOffence }[] = []
   lastStatus: NetworkStatus | undefined
+  /** How often it was told that it woke. */
+  wakings = 0
   /** What the tab answers to gossip. */
   verdict: (payload: Uint8Array) => GossipVerdict | Promise<GossipVerdict> = () => 'accept'
   /** What the tab does with a frame before it counts as handled. */
@@ -154,6 +155,11 @@ export class Tab implements TransportHandler {
 
   misbehaved(from: PeerId, offence: TransportOffence): void {
     this.offences.push({ from, offence })
+    this.#notify()
+  }
+
+  woke(): void {
+    this.wakings++
     this.#notify()
   }
 
