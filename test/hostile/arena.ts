@@ -11,7 +11,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { type Browser, chromium, type JSHandle } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type JSHandle } from 'playwright-core'
 import { buildPage, DIST, isStale } from '../../relay/build.ts'
 import { loadPage, type PageHandler } from '../../relay/page.ts'
 import type { Server } from '../../relay/server.ts'
@@ -95,6 +95,7 @@ export class Arena {
   readonly world: World
   readonly setting: Setting
   server!: Server
+  page!: PageHandler
   /** The honest tabs: the first pays, the second is paid, the third mines. */
   readonly tabs: Tab[] = []
   readonly ids: string[] = []
@@ -106,7 +107,7 @@ export class Arena {
   readonly #browsers: OwnBrowser[]
   readonly #outsider: ChildProcess
   #orders = 0
-  #enemyPage: { readonly browser: Browser; readonly server: HttpServer } | undefined
+  #enemyPage: Promise<{ readonly browser: Browser; readonly server: HttpServer }> | undefined
   #newcomers = 0
   #payerAddress = ''
   #payeeAddress = ''
@@ -179,29 +180,27 @@ export class Arena {
 
   /** An enemy in a page of its own, that comes from `address`. */
   async enemy(address = ENEMY): Promise<Enemy> {
-    return this.enemyAt(await this.relayFrom(address))
+    const [enemy] = await this.enemies(1, address)
+    return enemy!
   }
 
-  /** An enemy that comes to the relay by this multiaddr. */
-  async enemyAt(relay: string): Promise<Enemy> {
-    this.#enemyPage ??= await this.#openEnemyPage()
-    const { browser, server } = this.#enemyPage
+  /** Enemies that share a page, and so the bounds of one tab of their browser. */
+  async enemies(count: number, address = ENEMY): Promise<Enemy[]> {
+    const relay = await this.relayFrom(address)
+    this.#enemyPage ??= this.#openEnemyPage()
+    const { browser, server } = await this.#enemyPage
     const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
     const page = await context.newPage()
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
-    const handle = await page.evaluateHandle(
-      ([address, network]) =>
-        (globalThis as unknown as { Intruder: typeof Intruder }).Intruder.enter(address, network),
-      [relay, this.networkId] as const,
-    )
-    return new Enemy(handle, await handle.evaluate(({ id }) => id))
-  }
-
-  /** Further enemies in the page of another one, which share its browser's bounds. */
-  async enemies(count: number, address = ENEMY): Promise<Enemy[]> {
-    const relay = await this.relayFrom(address)
     const all: Enemy[] = []
-    for (let i = 0; i < count; i++) all.push(await this.enemyAt(relay))
+    for (let i = 0; i < count; i++) {
+      const handle = await page.evaluateHandle(
+        ([address, network]) =>
+          (globalThis as unknown as { Intruder: typeof Intruder }).Intruder.enter(address, network),
+        [relay, this.networkId] as const,
+      )
+      all.push(new Enemy(handle, await handle.evaluate(({ id }) => id)))
+    }
     return all
   }
 
@@ -210,6 +209,11 @@ export class Arena {
     const own = await launch()
     this.#browsers.push(own)
     return own
+  }
+
+  /** A browser's storage whose tabs run by a clock that is wrong by `seconds`. */
+  wrongClock(seconds: number): Promise<BrowserContext> {
+    return this.world.newContext({ userAgent: `Mozilla/5.0 Chrome/150.0 ClockShift/${seconds}` })
   }
 
   /** Opens one more tab of this network, which is not counted among the honest ones. */
@@ -225,7 +229,7 @@ export class Arena {
     const height = await this.payer.rpc<number>('getblockcount')
     const hash = await this.payer.rpc<string>('getblockhash', height)
     const began = performance.now()
-    const left = (): number => Math.max(1, patience - (performance.now() - began))
+    const left = (): number => Math.max(1, Math.ceil(patience - (performance.now() - began)))
     const tab = await this.load(`newcomer ${++this.#newcomers}`)
     try {
       const joined = await orNever(
@@ -341,17 +345,16 @@ export class Arena {
 
   async close(): Promise<void> {
     this.#outsider.disconnect()
-    this.#enemyPage?.server.close()
-    await Promise.all([
-      this.#enemyPage?.browser.close(),
-      ...this.#browsers.map(({ browser }) => browser.close().catch(() => undefined)),
-    ])
+    const enemies = await this.#enemyPage?.catch(() => undefined)
+    enemies?.server.close()
+    await Promise.all([...this.#browsers.map(({ browser }) => browser.close().catch(() => undefined))])
     await this.world.close()
   }
 
   async #begin(): Promise<void> {
     const { tabs = 4, network = 'regtest' } = this.setting
-    const page = await pageOf(network)
+    const page = withClocks(await pageOf(network))
+    this.page = page
     this.server = await this.world.serve({ page: () => page })
     for (const name of NAMES.slice(0, tabs)) {
       const tab = await (await this.load(name)).ready()
@@ -368,6 +371,8 @@ export class Arena {
     this.#payeeAddress = await this.payee.rpc('getnewaddress')
     const hashes = await this.payer.generate(MATURE, this.#payerAddress)
     await Promise.all(this.tabs.map((tab) => tab.untilTip(hashes.at(-1)!)))
+    // Unlocking the keys takes memory once, which is none of an attack's doing.
+    await this.payment()
   }
 
   async #openEnemyPage(): Promise<{ browser: Browser; server: HttpServer }> {
@@ -377,7 +382,9 @@ export class Arena {
     const server = createServer((request, response) => {
       const isScript = request.url === '/intruder.js'
       response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html; charset=utf-8')
-      response.end(isScript ? script : '<!doctype html><title>Enemy</title><script src="/intruder.js"></script>')
+      response.end(
+        isScript ? script : '<!doctype html><title>Enemy</title><script src="/intruder.js"></script>',
+      )
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -468,11 +475,27 @@ function intruderScript(): Promise<string> {
 async function pageOf(network: 'regtest' | 'scaled'): Promise<PageHandler> {
   const page = await loadPage(DIST)
   if (network === 'regtest') return page
-  return rewritten(page, (text) => text.replaceAll(`powLimitBits:${PUBLIC_LIMIT}`, `powLimitBits:${EASY_LIMIT}`))
+  return rewritten(page, (text) =>
+    text.replaceAll(`powLimitBits:${PUBLIC_LIMIT}`, `powLimitBits:${EASY_LIMIT}`),
+  )
 }
 
+/** The page as a browser gets it whose user agent says by how many seconds its clock is wrong. */
+function withClocks(page: PageHandler): PageHandler {
+  return (request, response) => {
+    const [, shift] = /ClockShift\/(-?\d+)/.exec(request.headers['user-agent'] ?? '') ?? []
+    if (shift === undefined) page(request, response)
+    else rewritten(page, (script) => `${CLOCK(Number(shift))}\n${script}`)(request, response)
+  }
+}
+
+/** Puts every clock of a thread wrong, once. */
+const CLOCK = (seconds: number): string =>
+  `globalThis.clockShift??=(()=>{const Right=Date;const shift=${seconds * 1000};globalThis.Date=class extends Right{` +
+  'constructor(...a){if(a.length)super(...a);else super(Right.now()+shift)}static now(){return Right.now()+shift}};return shift})();'
+
 /** The page with its scripts changed on the way. */
-export function rewritten(page: PageHandler, change: (script: string) => string): PageHandler {
+function rewritten(page: PageHandler, change: (script: string) => string): PageHandler {
   return (request, response) => {
     // Plain and whole: neither compressed nor told to be as it was.
     delete request.headers['accept-encoding']

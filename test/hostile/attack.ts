@@ -38,7 +38,12 @@ export class Findings {
   /** A time, milliseconds; `undefined` is never. */
   within(what: string, measured: number | undefined, bound: number): void {
     const asked = `${what} ≤ ${seconds(bound)}`
-    this.add(what, asked, measured === undefined ? 'never' : seconds(measured), (measured ?? Infinity) <= bound)
+    this.add(
+      what,
+      asked,
+      measured === undefined ? 'never' : seconds(measured),
+      (measured ?? Infinity) <= bound,
+    )
   }
 
   /** A number that may be at most `bound`. */

@@ -110,4 +110,3 @@ export function noiseHex(length: number): string {
 export function hashBytes(display: string): Uint8Array {
   return fromDisplay(display as never)
 }
-

@@ -43,8 +43,10 @@ export interface Manners {
   readonly branch?: readonly string[]
   /** Claims about its tip, in its hello. */
   readonly claim?: { readonly height: number; readonly tip: string; readonly work: string }
-  /** Frames to send back when it is asked for transactions of a block, the request's id put in behind the first byte. */
+  /** A frame to send back when it is asked for transactions of a block; the request's id is put into it. */
   readonly blockTransactions?: string
+  /** A block to send, as a frame, whichever is asked for. */
+  readonly body?: string
   /** Transactions to send when it is asked for some. */
   readonly transactions?: string
 }
@@ -180,10 +182,10 @@ export class Intruder {
     const began = performance.now()
     while (performance.now() - began < patience) {
       try {
-        const connection = await this.#node.dial(
-          multiaddr(`${this.#relay}/p2p-circuit/webrtc/p2p/${tab}`),
-          { force: true, signal: AbortSignal.timeout(Math.min(DIAL_TIMEOUT, patience)) },
-        )
+        const connection = await this.#node.dial(multiaddr(`${this.#relay}/p2p-circuit/webrtc/p2p/${tab}`), {
+          force: true,
+          signal: AbortSignal.timeout(Math.min(DIAL_TIMEOUT, patience)),
+        })
         const stream = await connection.newStream(`/opentab/${this.#networkId}/1.0.0`, {
           signal: AbortSignal.timeout(5000),
         })
@@ -216,7 +218,8 @@ export class Intruder {
     const bytes = frames.map((frame) => frameOf(hexToBytes(frame)))
     let sent = 0
     while (visit && visit.over === undefined && performance.now() < over) {
-      for (let i = 0; i < BURST && visit.over === undefined; i++) send(visit.stream, bytes[sent++ % bytes.length]!)
+      for (let i = 0; i < BURST && visit.over === undefined; i++)
+        send(visit.stream, bytes[sent++ % bytes.length]!)
       await drained(visit.stream)
       await pause(0)
     }
@@ -246,10 +249,7 @@ export class Intruder {
     let sent = 0
     for (const payload of payloads) {
       try {
-        await this.#node.services.pubsub.publish(
-          `/opentab/${this.#networkId}/${topic}`,
-          hexToBytes(payload),
-        )
+        await this.#node.services.pubsub.publish(`/opentab/${this.#networkId}/${topic}`, hexToBytes(payload))
         sent++
       } catch {
         // Nobody is there to hear it.
@@ -435,7 +435,7 @@ export class Intruder {
     const decoded = decodeMessage(frame)
     if (!decoded.ok || !decoded.value) return
     const asked = decoded.value
-    const { branch = [], blockTransactions, transactions } = this.#manners
+    const { branch = [], blockTransactions, body, transactions } = this.#manners
     if (asked.type === 'getheaders') {
       const headers = branch.map((hex) => BlockHeader.read(new Reader(hexToBytes(hex))))
       const known = headers.findLastIndex(({ hashBytes }) =>
@@ -445,6 +445,8 @@ export class Intruder {
       send(stream, frameOf(encodeMessage({ type: 'headers', id: asked.id, headers: answer })))
     } else if (asked.type === 'getblocktxn' && blockTransactions !== undefined) {
       send(stream, frameOf(withId(hexToBytes(blockTransactions), asked.id)))
+    } else if (asked.type === 'getdata' && body !== undefined) {
+      send(stream, frameOf(withId(hexToBytes(body), asked.id)))
     } else if (asked.type === 'gettx' && transactions !== undefined) {
       send(stream, frameOf(withId(hexToBytes(transactions), asked.id)))
     }

@@ -20,7 +20,9 @@ async function main(asked: readonly string[]): Promise<number> {
     ({ name }) => asked.length === 0 || asked.some((word) => name.toLowerCase().includes(word.toLowerCase())),
   )
   if (chosen.length === 0) {
-    process.stderr.write(`There is no such attack. There are: ${ATTACKS.map(({ name }) => name).join(', ')}.\n`)
+    process.stderr.write(
+      `There is no such attack. There are: ${ATTACKS.map(({ name }) => name).join(', ')}.\n`,
+    )
     return 2
   }
   const rows: Row[] = []
@@ -70,7 +72,9 @@ function table(rows: readonly Row[]): string {
     const verdict = findings.held ? 'held' : 'BROKEN'
     return `| ${[attack.name, attack.deed, bounds, [measured, ...findings.notes].join('; '), verdict].join(' | ')} |`
   })
-  return ['| attack | what was done | asked | measured | verdict |', '|---|---|---|---|---|', ...lines].join('\n')
+  return ['| attack | what was done | asked | measured | verdict |', '|---|---|---|---|---|', ...lines].join(
+    '\n',
+  )
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -4,14 +4,18 @@ import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import type { Arena } from '../arena.ts'
 import { orNever, pause } from '../arena.ts'
 import type { Attack, Findings } from '../attack.ts'
-import { announcement, bareHeaders, tipOf } from '../forge.ts'
 import { AGREEMENT, NEVER, PAYMENT } from '../bounds.ts'
+import { announcement, bareHeaders, tipOf } from '../forge.ts'
 import { again, goesOn, guest } from './common.ts'
 
 /** Announcements beyond what one may hold are answers to the questions that they bring about. */
 const ANNOUNCED = 8
 
-async function withhold(arena: Arena, count: number, victims: readonly string[]): Promise<() => Promise<void>> {
+async function withhold(
+  arena: Arena,
+  count: number,
+  victims: readonly string[],
+): Promise<() => Promise<void>> {
   const { header, height } = await tipOf(arena.payer)
   const branch = bareHeaders(header, count)
   const enemies = await Promise.all(
@@ -41,7 +45,9 @@ function withholding(count: number, settle: number): Attack['run'] {
   return async (arena: Arena, findings: Findings) => {
     const leave = await withhold(arena, count, arena.ids.slice(0, 3))
     await pause(settle)
-    const { headers, blocks } = await arena.miner.rpc<{ headers: number; blocks: number }>('getblockchaininfo')
+    const { headers, blocks } = await arena.miner.rpc<{ headers: number; blocks: number }>(
+      'getblockchaininfo',
+    )
     findings.note(`the miner has ${headers - blocks} headers beyond its tip`)
     // On the overview, where a person is told.
     const speaks = await arena.miner.page.getByText(/catching up/i).count()

@@ -61,7 +61,11 @@ export async function again(over: AbortSignal, rest: number, work: () => Promise
 }
 
 /** An enemy that has met a tab, an honest one at random where none is named. Rejects when it isn't let in. */
-export async function guest(arena: Arena, tab = pick(arena.ids), address?: string): Promise<{ enemy: Enemy; tab: string }> {
+export async function guest(
+  arena: Arena,
+  tab = pick(arena.ids),
+  address?: string,
+): Promise<{ enemy: Enemy; tab: string }> {
   const enemy = await arena.enemy(address)
   await enemy.do('meet', tab)
   return { enemy, tab }
