@@ -9,6 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, type BrowserContext, chromium, type JSHandle } from 'playwright-core'
@@ -21,7 +22,7 @@ import { type OpenOptions, type Tab, World } from '../support/tabs.ts'
 import { NEVER } from './bounds.ts'
 import type { Intruder, Manners } from './intruder.ts'
 import type { Deeds, Order, Report } from './outsider.ts'
-import { browsers, tabMemory } from './processes.ts'
+import { browsers, family, tabMemory } from './processes.ts'
 
 /** How an arena is set up. */
 export interface Setting {
@@ -55,11 +56,20 @@ interface OwnBrowser {
 /** An intruder in its page. */
 export class Enemy {
   readonly #handle: JSHandle<Intruder>
+  readonly #gone: () => Promise<void>
   readonly id: string
 
-  constructor(handle: JSHandle<Intruder>, id: string) {
+  /** `gone` is called when it has left. */
+  constructor(handle: JSHandle<Intruder>, id: string, gone: () => Promise<void>) {
     this.#handle = handle
+    this.#gone = gone
     this.id = id
+  }
+
+  /** Ends it. */
+  async leave(): Promise<void> {
+    await orNever(this.do('leave'), LEAVING)
+    await this.#gone()
   }
 
   /** Calls a method of the intruder. */
@@ -85,6 +95,9 @@ export class Enemy {
   }
 }
 
+/** How long an enemy may take to leave by itself, milliseconds. */
+const LEAVING = 3000
+
 /** Methods of an intruder that answer with a promise and can be called from here. */
 type Deed = {
   [Name in keyof Intruder]: Intruder[Name] extends (...args: never[]) => Promise<unknown> ? Name : never
@@ -109,6 +122,8 @@ export class Arena {
   #orders = 0
   #enemyPage: Promise<{ readonly browser: Browser; readonly server: HttpServer }> | undefined
   #newcomers = 0
+  /** Ports by which enemies come from an address. */
+  readonly #disguises = new Map<string, Promise<number>>()
   #payerAddress = ''
   #payeeAddress = ''
 
@@ -120,6 +135,7 @@ export class Arena {
     const program = fileURLToPath(new URL('outsider.ts', import.meta.url))
     this.#outsider = fork(program, { execArgv: ['--import', 'tsx'] })
     this.#outsider.setMaxListeners(0)
+    setPriority(this.#outsider.pid!, ENEMY_PRIORITY)
   }
 
   /** Starts server and tabs, and waits until they know each other. */
@@ -158,7 +174,9 @@ export class Arena {
 
   /** The relay, as enemies that come from `address` dial it. */
   async relayFrom(address: string): Promise<string> {
-    return this.relayAt(await this.outside('disguise', this.server.port, address))
+    const port = this.#disguises.get(address) ?? this.outside('disguise', this.server.port, address)
+    this.#disguises.set(address, port)
+    return this.relayAt(await port)
   }
 
   /** Has the outsider do a thing. */
@@ -193,13 +211,17 @@ export class Arena {
     const page = await context.newPage()
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
     const all: Enemy[] = []
+    let left = count
+    const gone = async (): Promise<void> => {
+      if (--left === 0) await context.close().catch(() => undefined)
+    }
     for (let i = 0; i < count; i++) {
       const handle = await page.evaluateHandle(
         ([address, network]) =>
           (globalThis as unknown as { Intruder: typeof Intruder }).Intruder.enter(address, network),
         [relay, this.networkId] as const,
       )
-      all.push(new Enemy(handle, await handle.evaluate(({ id }) => id)))
+      all.push(new Enemy(handle, await handle.evaluate(({ id }) => id), gone))
     }
     return all
   }
@@ -378,6 +400,7 @@ export class Arena {
   async #openEnemyPage(): Promise<{ browser: Browser; server: HttpServer }> {
     const { browser, pid } = await launch()
     this.#browsers.push({ browser, pid })
+    await giveWay(pid)
     const script = await intruderScript()
     const server = createServer((request, response) => {
       const isScript = request.url === '/intruder.js'
@@ -439,6 +462,13 @@ export async function orNever<T>(work: Promise<T>, patience: number): Promise<T 
 
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Enemies have machines of their own: here they may have what the tabs leave of the processor. */
+const ENEMY_PRIORITY = 15
+
+async function giveWay(pid: number): Promise<void> {
+  for (const member of await family(pid)) setPriority(member, ENEMY_PRIORITY)
 }
 
 let launching: Promise<unknown> = Promise.resolve()

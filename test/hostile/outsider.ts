@@ -24,7 +24,7 @@ export interface Deeds {
   /** Leads a port of this machine to the server, whose view of the caller is `address`. Answers the port. */
   disguise(serverPort: number, address: string): Promise<number>
   /**
-   * Takes slots on the relay for this many identities and names their network, in `groups` at a time. Answers how many got one. They
+   * Takes slots on the relay for this many identities and names their network, twenty at a time. Answers how many got one. They
    * answer nobody who dials them.
    */
   identities(relay: string, networkId: string, count: number): Promise<number>
@@ -35,6 +35,8 @@ export interface Deeds {
   signal(relay: string, tabs: readonly string[], enemies: number, milliseconds: number): Promise<number>
   /** Opens connections that say nothing after `greeting`, and one byte of `drip` a second. Answers how many stand after a moment. */
   sockets(port: number, address: string, count: number, greeting: string, drip: string): Promise<number>
+  /** Ends what `sockets` opened. */
+  hangUp(): Promise<void>
   /** Asks the relay who is there, as fast as it answers, from `enemies` identities. Answers how many questions were asked. */
   ask(relay: string, networkId: string, enemies: number, milliseconds: number): Promise<number>
   /** Ends all that stands. */
@@ -61,6 +63,8 @@ const PEERS = '/opentab/peers/1.0.0'
 
 const nodes = new Set<Libp2p>()
 const sockets = new Set<Socket>()
+/** Those that say nothing. */
+const idle = new Set<Socket>()
 const stops: (() => void)[] = []
 
 async function newNode(listen: readonly string[] = []): Promise<Libp2p> {
@@ -162,10 +166,10 @@ const deeds: Deeds = {
     const opened: Socket[] = []
     for (let i = 0; i < count; i++) {
       const socket = connect({ port, host: '127.0.0.1', localAddress: address })
-      sockets.add(socket)
+      idle.add(socket)
       opened.push(socket)
       socket.on('error', () => socket.destroy())
-      socket.on('close', () => sockets.delete(socket))
+      socket.on('close', () => idle.delete(socket))
       socket.on('data', () => {})
       if (greeting !== '') socket.write(greeting)
     }
@@ -177,6 +181,10 @@ const deeds: Deeds = {
     }
     await new Promise((resolve) => setTimeout(resolve, 1500))
     return opened.filter(({ destroyed, connecting }) => !destroyed && !connecting).length
+  },
+
+  async hangUp() {
+    for (const socket of idle) socket.destroy()
   },
 
   async ask(relay, networkId, enemies, milliseconds) {
@@ -205,7 +213,7 @@ const deeds: Deeds = {
 
   async leave() {
     for (const stop of stops.splice(0)) stop()
-    for (const socket of sockets) socket.destroy()
+    for (const socket of [...idle, ...sockets]) socket.destroy()
     const leaving = [...nodes]
     nodes.clear()
     await Promise.all(leaving.map((node) => Promise.resolve(node.stop()).catch(() => {})))

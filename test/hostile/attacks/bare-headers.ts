@@ -2,9 +2,9 @@
 
 import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import type { Arena } from '../arena.ts'
-import { orNever, pause } from '../arena.ts'
+import { pause } from '../arena.ts'
 import type { Attack, Findings } from '../attack.ts'
-import { AGREEMENT, NEVER, PAYMENT } from '../bounds.ts'
+import { AGREEMENT, PAYMENT } from '../bounds.ts'
 import { announcement, bareHeaders, tipOf } from '../forge.ts'
 import { again, goesOn, guest } from './common.ts'
 
@@ -37,7 +37,7 @@ async function withhold(
     }),
   )
   return async () => {
-    await Promise.all(enemies.map((enemy) => orNever(enemy.do('leave'), NEVER)))
+    await Promise.all(enemies.map((enemy) => enemy.leave()))
   }
 }
 
@@ -72,7 +72,7 @@ export const sevenHeaders: Attack = {
       const { enemy, tab } = await guest(arena)
       await enemy.do('say', tab, [announcement(bareHeaders(header, 7))])
       await pause(20_000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 

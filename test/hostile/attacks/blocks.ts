@@ -40,7 +40,7 @@ export const compactLies: Attack = {
       const { enemy } = await guest(arena, arena.ids[3])
       await wrongShortIds(arena, enemy, true)
       await pause(300)
-      await orNever(enemy.do('leave'), 5000)
+      await enemy.leave()
     }
     findings.within('one tip', await arena.agreement(), AGREEMENT)
     await goesOn(arena, findings)
@@ -51,7 +51,7 @@ export const compactLies: Attack = {
       const { enemy } = await guest(arena)
       await wrongShortIds(arena, enemy, Math.random() < 0.5)
       await pause(2000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 
@@ -123,7 +123,7 @@ export const logFlood: Attack = {
       if (!met) continue
       await enemy.do('say', arena.ids[3]!, [announcement([block.header])])
       if ((await enemy.do('untilOut', arena.ids[3]!, 10_000)) === undefined) stayed++
-      await orNever(enemy.do('leave'), 3000)
+      await enemy.leave()
     }
     findings.atMost('offenders that stayed', stayed, 0)
     await goesOn(arena, findings)
@@ -137,6 +137,6 @@ export const logFlood: Attack = {
       await enemy.behave({ body: frame({ type: 'block', id: 0, block }) })
       await enemy.do('say', tab, [announcement([block.header])])
       await pause(2000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }

@@ -49,7 +49,7 @@ export const rawChannels: Attack = {
     again(over, 1000, async () => {
       const { enemy, tab } = await guest(arena)
       await enemy.do('openChannels', tab, CHANNELS, 20_000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 
@@ -82,6 +82,6 @@ export const abortedStreams: Attack = {
       const { enemy, tab } = await guest(arena)
       await enemy.do('openStreams', tab, '/nothing/1.0.0', 10_000)
       await enemy.do('openStreams', tab, '/ipfs/id/push/1.0.0', 10_000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }

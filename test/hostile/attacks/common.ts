@@ -67,7 +67,12 @@ export async function guest(
   address?: string,
 ): Promise<{ enemy: Enemy; tab: string }> {
   const enemy = await arena.enemy(address)
-  await enemy.do('meet', tab)
+  try {
+    await enemy.do('meet', tab)
+  } catch (error) {
+    await enemy.leave()
+    throw error
+  }
   return { enemy, tab }
 }
 

@@ -31,7 +31,7 @@ export const badFrames: Attack = {
     for (const [what, offend] of Object.entries(OFFENCES)) {
       const { enemy, tab } = await guest(arena, arena.ids[3])
       judgeExpulsion(findings, what, await sentAway(enemy, tab, () => offend(enemy, tab)))
-      await enemy.do('leave')
+      await enemy.leave()
     }
     await goesOn(arena, findings)
     await memoryHeld(watch, findings)
@@ -40,6 +40,6 @@ export const badFrames: Attack = {
     again(over, 500, async () => {
       const { enemy, tab } = await guest(arena)
       await sentAway(enemy, tab, () => pick(Object.values(OFFENCES))(enemy, tab))
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }

@@ -71,7 +71,7 @@ export const babble: Attack = {
     again(over, 2000, async () => {
       const { enemy } = await guest(arena)
       await enemy.do('babble', Math.random() < 0.5 ? 'tx' : 'block', 1000, 8000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 
@@ -83,7 +83,7 @@ export const controlSpam: Attack = {
     again(over, 2000, async () => {
       const { enemy, tab } = await guest(arena)
       await enemy.do('control', tab, 8000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 
@@ -105,7 +105,7 @@ export const orphanSpam: Attack = {
         'tx',
         orphans(500).map(({ bytes }) => bytesToHex(bytes)),
       )
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }
 

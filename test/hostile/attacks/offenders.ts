@@ -33,7 +33,7 @@ export const exactOffenders: Attack = {
       }
       const out = await enemy.do('untilOut', tab, 3000)
       if (out === undefined) stayed++
-      await orNever(enemy.do('leave'), 5000)
+      await enemy.leave()
     }
     findings.note(`${met} of ${OFFENDERS} were let in`)
     findings.atLeast('offenders that were let in', met, 1)

@@ -1,7 +1,7 @@
 /** Messages of the peer stream that are right one by one and too many together. */
 
 import type { Arena } from '../arena.ts'
-import { orNever, pause } from '../arena.ts'
+import { pause } from '../arena.ts'
 import type { Attack, Findings } from '../attack.ts'
 import { ANSWER } from '../bounds.ts'
 import { frame, noise, tipOf } from '../forge.ts'
@@ -55,7 +55,7 @@ export const questionFloods: Attack = {
         stayed !== undefined || sent <= LASTS,
         `${sent} sent, ${stayed === undefined ? 'not sent away' : `out after ${(stayed / 1000).toFixed(1)} s`}`,
       )
-      await orNever(enemy.do('leave'), 5000)
+      await enemy.leave()
     }
     await goesOn(arena, findings)
     await memoryHeld(watch, findings)
@@ -64,6 +64,6 @@ export const questionFloods: Attack = {
     again(over, 1000, async () => {
       const { enemy, tab } = await guest(arena)
       await enemy.do('repeat', tab, await pick(Object.values(QUESTIONS))(arena), 5000)
-      await enemy.do('leave')
+      await enemy.leave()
     }),
 }

@@ -36,7 +36,8 @@ function idle(name: string, deed: string, { count, greeting, drip }: Kind, renew
     strike: (arena, over) =>
       again(over, 10_000, async () => {
         await arena.outside('sockets', arena.server.port, ENEMY, count, greeting, drip)
-        await pause(1000)
+        await pause(10_000)
+        await arena.outside('hangUp')
       }),
   }
 }

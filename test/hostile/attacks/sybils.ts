@@ -107,7 +107,7 @@ export const fullSlots: Attack = {
       const victim = arena.ids[Math.floor(Math.random() * arena.ids.length)]!
       await Promise.all(enemies.map((enemy) => orNever(enemy.do('meet', victim), 20_000)))
       await pause(15_000)
-      await Promise.all(enemies.map((enemy) => orNever(enemy.do('leave'), 5000)))
+      await Promise.all(enemies.map((enemy) => enemy.leave()))
     }
   },
 }
