@@ -40,7 +40,7 @@ export const CONNECTIONS_A_MINUTE = 30
 export const DIFFICULTY_STEP = 4
 
 /** How long anything is waited for before it counts as never. */
-export const NEVER = 45_000
+export const NEVER = 30_000
 
 /** From the moment at which all tabs of a class are reloaded until each has a peer: they share one machine here. */
 export const RELOAD_STORM = 30_000
