@@ -5,7 +5,7 @@ import type { Attack } from '../attack.ts'
 import { frame } from '../forge.ts'
 import { goesOn } from './common.ts'
 
-const OFFENDERS = 50
+const OFFENDERS = 20
 /** Five at 20 points. */
 const OFFENCE = frame({ type: 'headers', id: 0x7fff_fff0, headers: [] })
 
