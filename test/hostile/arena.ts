@@ -386,6 +386,7 @@ export class Arena {
       this.networkId = networkId
     }
     await Promise.all(this.tabs.map((tab) => tab.untilPeers(Math.min(3, tabs - 1))))
+    await Promise.all(this.tabs.map((tab) => tab.untilReserved()))
     if (network !== 'regtest') return
     await this.payer.createWallet()
     await this.payee.createWallet()

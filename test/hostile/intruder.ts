@@ -30,6 +30,8 @@ const READY = 2
 /** How long one dial may take, and how often it is repeated, milliseconds. */
 const DIAL_TIMEOUT = 6000
 const DIALS = 4
+/** Between two of them. */
+const REST = 1000
 
 /** Frames that answer nothing are sent so many at a time. */
 const BURST = 50
@@ -150,6 +152,7 @@ export class Intruder {
         })
       } catch (error) {
         reason = error
+        await pause(REST)
       }
     }
     throw reason

@@ -4,38 +4,42 @@ import { pause } from '../arena.ts'
 import type { Attack } from '../attack.ts'
 import { AGREEMENT, PAYMENT } from '../bounds.ts'
 
-/** How long the tabs have to fetch what they will need, milliseconds. */
-const FETCHING = 15_000
+/** How long a tab that has just started has to fetch what it will need, milliseconds. */
+const FETCHING = 5000
 
-/** Addresses of views, each reached without the server. */
-const VIEWS = [
-  '/wallet',
-  '/wallet/send',
-  '/wallet/receive',
-  '/wallet/backup',
-  '/explorer',
-  '/explorer/search',
-  '/miner',
-  '/network',
-  '/',
-]
+/** Addresses of views, and what each is called in the browser's tab. */
+const VIEWS: Readonly<Record<string, RegExp>> = {
+  '/wallet': /^Wallet/,
+  '/wallet/create': /^Create a wallet/,
+  '/wallet/restore': /^Restore a wallet/,
+  '/wallet/send': /^Send/,
+  '/wallet/receive': /^Receive/,
+  '/wallet/backup': /^Back up/,
+  '/explorer': /^Explorer/,
+  '/explorer/mempool': /^/,
+  '/miner': /^Miner/,
+  '/network': /^Network/,
+  '/no/such/view': /^/,
+  '/': /^/,
+}
 
 export const serverGone: Attack = {
   name: 'server gone',
-  deed: 'the server ends; a tab that has seen one view goes to all the others',
+  deed: 'the server ends 5 s after a tab has opened, which then goes to all views, as does one that was there before',
   async run(arena, findings) {
+    const fresh = await (await arena.load('fresh')).ready()
     await pause(FETCHING)
     await arena.server.stop()
     const broken: string[] = []
-    for (const tab of [arena.payer, arena.tabs[3]!])
-      for (const view of VIEWS) {
+    for (const tab of [fresh, arena.tabs[3]!])
+      for (const [view, title] of Object.entries(VIEWS)) {
         await tab.page.evaluate((path) => {
           history.pushState(null, '', path + location.search)
           dispatchEvent(new PopStateEvent('popstate'))
         }, view)
         await pause(400)
-        if ((await tab.page.getByText(/could not be (loaded|fetched)|couldn’t be loaded/i).count()) > 0)
-          broken.push(`${tab.name} ${view}`)
+        const refused = await tab.page.getByText(/could not be (loaded|fetched)|couldn’t be loaded/i).count()
+        if (refused > 0 || !title.test(await tab.page.title())) broken.push(`${tab.name} ${view}`)
       }
     findings.holds('every view opens', broken.length === 0, broken.join(', ') || 'yes')
     findings.within('payment', await arena.payment(), PAYMENT)
