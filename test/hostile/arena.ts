@@ -252,7 +252,12 @@ export class Arena {
     const hash = await this.payer.rpc<string>('getblockhash', height)
     const began = performance.now()
     const left = (): number => Math.max(1, Math.ceil(patience - (performance.now() - began)))
-    const tab = await this.load(`newcomer ${++this.#newcomers}`)
+    const name = `newcomer ${++this.#newcomers}`
+    const tab = await orNever(this.load(name), patience)
+    if (!tab) {
+      this.complaints.push(`${name} didn’t get the page`)
+      return undefined
+    }
     try {
       const joined = await orNever(
         (async () => {

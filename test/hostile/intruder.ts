@@ -104,7 +104,7 @@ export class Intruder {
           })(components),
       },
     })
-    await node.dial(multiaddr(relay), { signal: AbortSignal.timeout(20_000) })
+    await persistently(() => node.dial(multiaddr(relay), { signal: AbortSignal.timeout(20_000) }))
     for (const topic of ['block', 'tx']) node.services.pubsub.subscribe(`/opentab/${networkId}/${topic}`)
     return new Intruder(node, relay, networkId)
   }
@@ -143,19 +143,12 @@ export class Intruder {
 
   /** Connects directly and says nothing. */
   async connect(tab: string): Promise<Connection> {
-    let reason: unknown
-    for (let i = 0; i < DIALS; i++) {
-      try {
-        return await this.#node.dial(multiaddr(`${this.#relay}/p2p-circuit/webrtc/p2p/${tab}`), {
-          force: true,
-          signal: AbortSignal.timeout(DIAL_TIMEOUT),
-        })
-      } catch (error) {
-        reason = error
-        await pause(REST)
-      }
-    }
-    throw reason
+    return persistently(() =>
+      this.#node.dial(multiaddr(`${this.#relay}/p2p-circuit/webrtc/p2p/${tab}`), {
+        force: true,
+        signal: AbortSignal.timeout(DIAL_TIMEOUT),
+      }),
+    )
   }
 
   /** Whether a tab still keeps the connection. */
@@ -454,6 +447,20 @@ export class Intruder {
       send(stream, frameOf(withId(hexToBytes(transactions), asked.id)))
     }
   }
+}
+
+/** A dial, repeated where it fails. Rejects as the last one did. */
+async function persistently(dial: () => Promise<Connection>): Promise<Connection> {
+  let reason: unknown
+  for (let i = 0; i < DIALS; i++) {
+    try {
+      return await dial()
+    } catch (error) {
+      reason = error
+      await pause(REST)
+    }
+  }
+  throw reason
 }
 
 /** Watches what the browser makes of connections, before libp2p is asked for any. */

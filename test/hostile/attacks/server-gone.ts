@@ -25,13 +25,14 @@ const VIEWS: Readonly<Record<string, RegExp>> = {
 
 export const serverGone: Attack = {
   name: 'server gone',
-  deed: 'the server ends 5 s after a tab has opened, which then goes to all views, as does one that was there before',
+  deed: 'the server ends 5 s after a tab has opened, which then goes to all views, as do one that was there before and one that is alone on its network',
   async run(arena, findings) {
     const fresh = await (await arena.load('fresh')).ready()
+    const alone = await (await arena.load('alone', { query: '?network=opentab' })).ready()
     await pause(FETCHING)
     await arena.server.stop()
     const broken: string[] = []
-    for (const tab of [fresh, arena.tabs[3]!])
+    for (const tab of [fresh, arena.tabs[3]!, alone])
       for (const [view, title] of Object.entries(VIEWS)) {
         await tab.page.evaluate((path) => {
           history.pushState(null, '', path + location.search)
