@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, type BrowserContext, chromium, type JSHandle } from 'playwright-core'
@@ -470,8 +470,8 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
-/** Enemies have machines of their own: here they may have what the tabs leave of the processor. */
-const ENEMY_PRIORITY = 15
+/** Enemies bring machines of their own; here they must not take the processor from the tabs. */
+const ENEMY_PRIORITY = Math.min(19, getPriority() + 3)
 
 async function giveWay(pid: number): Promise<void> {
   for (const member of await family(pid)) setPriority(member, ENEMY_PRIORITY)

@@ -28,7 +28,7 @@ const CREDIT = 1
 const READY = 2
 
 /** How long one dial may take, and how often it is repeated, milliseconds. */
-const DIAL_TIMEOUT = 6000
+const DIAL_TIMEOUT = 10_000
 const DIALS = 4
 /** Between two of them. */
 const REST = 1000
@@ -136,7 +136,7 @@ export class Intruder {
   async meet(tab: string): Promise<void> {
     const connection = await this.connect(tab)
     const stream = await connection.newStream(`/opentab/${this.#networkId}/1.0.0`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(DIAL_TIMEOUT),
     })
     await this.#attend(connection, stream)
   }
