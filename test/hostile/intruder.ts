@@ -463,16 +463,14 @@ async function persistently(dial: () => Promise<Connection>): Promise<Connection
   throw reason
 }
 
-/** Watches what the browser makes of connections, before libp2p is asked for any. */
+/** Notes each of the browser's connections, whoever made it, as it is set up. */
 function watchConnections(): void {
-  const Native = RTCPeerConnection
-  globalThis.RTCPeerConnection = new Proxy(Native, {
-    construct(target, args) {
-      const connection = new target(...(args as [RTCConfiguration?]))
-      rtc.push(connection)
-      return connection
-    },
-  })
+  const { prototype } = RTCPeerConnection
+  const { setLocalDescription } = prototype
+  prototype.setLocalDescription = function (this: RTCPeerConnection, ...args: unknown[]) {
+    rtc.push(this)
+    return Reflect.apply(setLocalDescription, this, args) as Promise<void>
+  } as typeof setLocalDescription
 }
 
 /** A frame with another request id: 32 bits behind the byte that names the message. */

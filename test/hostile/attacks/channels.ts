@@ -29,7 +29,7 @@ function torment(
     const did = await act(enemy, tab, arena)
     going = false
     await asking
-    findings.note(`${did} ${what}`)
+    findings.atLeast(what, did, 1)
     const out = await enemy.stayed(tab)
     findings.within('slowest answer', slowest, ANSWER)
     judgeExpulsion(findings, 'the enemy', {
