@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests whose worth grows with their number, at the numbers of a night. `npm run test:deep -- differential`
  * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_SIGNATURES, OPENTAB_INPUTS,
- * OPENTAB_MUTANTS and OPENTAB_SEEDS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
+ * OPENTAB_MUTANTS, OPENTAB_SEEDS and OPENTAB_SOAK_MINUTES change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
  */
 import { randomInt } from 'node:crypto'
 import { MINUTE, PROJECT, runProgram, runTestFiles, testFiles } from './support/test-runs.ts'
@@ -24,6 +24,8 @@ const PARTS: readonly Part[] = [
   { name: 'fuzz', run: fuzz },
   { name: 'mutation', run: mutation },
   { name: 'simulation', run: simulation },
+  { name: 'hostile', run: hostile },
+  { name: 'soak', run: soak },
 ]
 
 const {
@@ -95,6 +97,22 @@ async function simulation(): Promise<Outcome> {
   const files = (await testFiles('simulation')).filter((file) => /seeds-/.test(file))
   const run = await runTestFiles(files, 2, 120 * MINUTE, { ...rest, OPENTAB_SEEDS })
   return { cases: run.passed + run.failed, failures: run.failed }
+}
+
+/** The catalogue of attacks, against real tabs. */
+async function hostile(): Promise<Outcome> {
+  const { succeeded, output } = await runProgram(['test/hostile/run.ts'])
+  const cases = sumOf(output, /^(\d+) attacks, /gm)
+  const broken = sumOf(output, /^\d+ attacks, (\d+) broke /gm)
+  return { cases, failures: succeeded ? 0 : Math.max(1, broken) }
+}
+
+/** Ten tabs under all of them at once. */
+async function soak(): Promise<Outcome> {
+  const { succeeded, output } = await runProgram(['test/hostile/soak.ts'])
+  const cases = sumOf(output, /^(\d+) promises, /gm)
+  const broken = sumOf(output, /^\d+ promises, (\d+) broken/gm)
+  return { cases, failures: succeeded ? 0 : Math.max(1, broken) }
 }
 
 /** The sum of the numbers that a pattern's group finds. */
