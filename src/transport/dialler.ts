@@ -93,7 +93,7 @@ export class Dialler {
   }
 
   /** What is known of the peers, for those who ask. */
-  get candidates(): Pick<Candidates, 'isKnown' | 'standingOf'> {
+  get candidates(): Pick<Candidates, 'forgetSource' | 'isKnown' | 'standingOf'> {
     return this.#candidates
   }
 

@@ -266,7 +266,7 @@ export class Arena {
             'it has an honest peer',
             'getpeerinfo',
             [],
-            (peers: readonly PeerResult[]) => peers.some(({ id }) => this.ids.includes(String(id))),
+            (peers: readonly PeerResult[]) => peers.some(({ peerid }) => this.ids.includes(peerid)),
             left(),
           )
           await tab.until('it has caught up', 'getblockcount', [], (at: number) => at >= height, left())
@@ -287,7 +287,7 @@ export class Arena {
   async #complaint(tab: Tab, wanted: number): Promise<string> {
     const ask = <T>(method: string): Promise<T | undefined> => orNever(tab.rpc<T>(method), 5000)
     const peers = (await ask<PeerResult[]>('getpeerinfo')) ?? []
-    const honest = peers.filter(({ id }) => this.ids.includes(String(id))).length
+    const honest = peers.filter(({ peerid }) => this.ids.includes(peerid)).length
     const { blocks = 'none', headers = 'none' } =
       (await ask<{ blocks: number; headers: number }>('getblockchaininfo')) ?? {}
     return `${tab.name} had ${peers.length} peers, ${honest} of them honest, block ${blocks} of ${wanted} and header ${headers}`
@@ -352,7 +352,7 @@ export class Arena {
   /** The honest ones among a tab's peers. */
   async honestPeers(tab: Tab): Promise<PeerResult[]> {
     const peers = await tab.rpc<PeerResult[]>('getpeerinfo')
-    return peers.filter(({ id }) => this.ids.includes(String(id)))
+    return peers.filter(({ peerid }) => this.ids.includes(peerid))
   }
 
   /** WebRTC connections that each honest tab has opened since it was loaded, by the browser's own count. */

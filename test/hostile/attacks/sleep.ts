@@ -36,8 +36,8 @@ function sleep(seconds: number): Attack {
           for (;;) {
             const peers = await sleeper.rpc<PeerResult[]>('getpeerinfo')
             const theirs = await Promise.all(arena.tabs.map((tab) => tab.rpc<PeerResult[]>('getpeerinfo')))
-            const knowing = arena.ids.filter((_, i) => theirs[i]!.some(({ id }) => id === peerId))
-            if (peers.length > 0 && peers.every(({ id }) => knowing.includes(String(id))))
+            const knowing = arena.ids.filter((_, i) => theirs[i]!.some(({ peerid }) => peerid === peerId))
+            if (peers.length > 0 && peers.every(({ peerid }) => knowing.includes(peerid)))
               return performance.now() - began
             await pause(100)
           }

@@ -25,7 +25,7 @@ async function lurking(arena: Arena, count: number): Promise<Enemy[]> {
 async function outbound(arena: Arena, tab: Tab): Promise<{ honest: number; all: number; peers: number }> {
   const peers = await tab.rpc<PeerResult[]>('getpeerinfo')
   const chosen = peers.filter(({ inbound }) => !inbound)
-  const honest = chosen.filter(({ id }) => arena.ids.includes(String(id)))
+  const honest = chosen.filter(({ peerid }) => arena.ids.includes(peerid))
   return { honest: honest.length, all: chosen.length, peers: peers.length }
 }
 
