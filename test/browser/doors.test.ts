@@ -1,8 +1,10 @@
 /** What strangers and peers can do to a tab below the level of messages, and what it costs whom. */
 
 import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import { assert } from 'chai'
 import type { PeerId } from '../../src/protocol/transport.ts'
+import { isDirect } from '../../src/transport/libp2p-node.ts'
 import { freeConnections, unfreedConnections } from '../../src/transport/peer-connections.ts'
 import { Hostile, stopHostiles, succeeds } from './support/hostile.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
@@ -194,5 +196,15 @@ describe('the doors of a tab', () => {
     assert.isAtLeast(unfreedConnections() - before, 20)
     while (unfreedConnections() - before > 6) await freeConnections()
     assert.isTrue(tab.peers.has(friend.id))
+  })
+
+  it('what a tab relays is not taken for a direct connection, though it sets no limits', () => {
+    const at = (address: string): boolean =>
+      isDirect({ remoteAddr: multiaddr(address), limits: undefined } as unknown as Connection)
+    assert.isTrue(at(`/webrtc/p2p/${tab.id}`))
+    assert.isTrue(at(`${relay}/p2p-circuit/webrtc/p2p/${tab.id}`))
+    assert.isFalse(at(`${relay}/p2p-circuit/p2p/${tab.id}`))
+    assert.isFalse(at(`/webrtc/p2p/${friend.id}/p2p-circuit/p2p/${tab.id}`))
+    assert.isFalse(at(`${relay}/p2p-circuit/webrtc/p2p/${friend.id}/p2p-circuit/p2p/${tab.id}`))
   })
 })
