@@ -218,9 +218,12 @@ function listening(
 
 /** Whether a connection comes through a relay, and no direct one was made of it. */
 function isRelayed(connection: Connection): boolean {
-  return (
-    connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit') && !isDirect(connection)
-  )
+  return lastHop(connection) === 'p2p-circuit'
+}
+
+/** The last step of a connection's address: what was dialled through a relay tells of both, of the direct step last. */
+function lastHop({ remoteAddr }: Connection): string | undefined {
+  return remoteAddr.getComponents().findLast(({ name }) => name === 'webrtc' || name === 'p2p-circuit')?.name
 }
 
 /**
@@ -228,8 +231,5 @@ function isRelayed(connection: Connection): boolean {
  * none, and what it carries isn't direct for that.
  */
 export function isDirect(connection: Connection): boolean {
-  return (
-    connection.limits === undefined &&
-    connection.remoteAddr.getComponents().some(({ name }) => name === 'webrtc')
-  )
+  return connection.limits === undefined && lastHop(connection) === 'webrtc'
 }

@@ -33,8 +33,8 @@ const LOOK = 1000
 /** Bytes that a signalling stream may bring: the offer and candidates, some 200 bytes each. */
 const MAX_SIGNALLING_BYTES = MAX_OFFER_BYTES + 32 * 1024
 
-/** Streams that a relayed connection may bring. An honest dialler opens one. */
-const MAX_STREAMS = 3
+/** Streams that a relayed connection may bring. An honest dialler opens one, and another for each time that it tries again. */
+const MAX_STREAMS = 8
 
 /** Relayed connections: at a time, and how long one may last, milliseconds. Signalling is all they are for. */
 const MAX_RELAYED = 40
@@ -49,6 +49,10 @@ const HANDSHAKE_TIMEOUT = 10_000
 const FREE_FAILURES = 4
 const OUTSIDE = [30_000, 3_600_000] as const
 const FORGET = 3_600_000
+
+/** Attempts without an offer, within so long, milliseconds, that are an offence. An honest dialler may give up once, when its peer dials it. */
+const MAX_EMPTY = 4
+const EMPTY_TIME = 60_000
 
 /** Peers of which vain attempts are remembered. A peer id costs nothing to make, so the one that failed longest ago makes room. */
 const MAX_RECORDS = 1000
@@ -67,6 +71,11 @@ export interface DoorPorts {
   flooded(scarce: boolean): void
 }
 
+/** Reasons for which a peer is not to blame: it may be slow, or others too many. */
+const OFFER_LATE = 'The offer took too long'
+const CROWDED = 'Too many ask for a connection'
+const BLAMELESS: ReadonlySet<string> = new Set([OFFER_LATE, CROWDED])
+
 interface Attempt {
   readonly peer: PeerId
   readonly relay: string
@@ -81,8 +90,8 @@ interface Attempt {
 
 interface Failures {
   count: number
-  /** How many of them sent no offer. */
-  empty: number
+  /** When those were that gave up before an offer or sent something else. */
+  empty: number[]
   at: number
 }
 
@@ -164,14 +173,15 @@ export class SignallingDoor {
     this.#failures.delete(peer)
   }
 
-  /** A peer's attempt was in vain. `empty`: it sent no offer. */
+  /** A peer's attempt was in vain. `empty`: it gave up before an offer, or sent something else. */
   failed(peer: PeerId, empty = false): void {
     const before = this.#failures.get(peer)
     const now = this.#now()
     const failures =
-      before !== undefined && now < before.at + FORGET ? before : { count: 0, empty: 0, at: now }
+      before !== undefined && now < before.at + FORGET ? before : { count: 0, empty: [], at: now }
     failures.count++
-    if (empty) failures.empty++
+    failures.empty = failures.empty.filter((at) => at > now - EMPTY_TIME)
+    if (empty) failures.empty.push(now)
     failures.at = now
     this.#failures.delete(peer)
     this.#failures.set(peer, failures)
@@ -180,7 +190,8 @@ export class SignallingDoor {
       this.#failures.delete(oldest!)
     }
     // A direct path may not exist, for which nobody is to blame; an offer is a matter of sending it.
-    if (failures.empty === FREE_FAILURES) {
+    if (empty && failures.empty.length >= MAX_EMPTY) {
+      failures.empty = []
       this.#ports.flooded(false)
       this.#ports.offended(peer, {
         code: 'signalling-flood',
@@ -217,7 +228,7 @@ export class SignallingDoor {
     }
     this.#attempts.add(attempt)
     stream.maxReadBufferLength = MAX_SIGNALLING_BYTES
-    this.#within(attempt, OFFER_TIMEOUT, 'The offer took too long')
+    this.#within(attempt, OFFER_TIMEOUT, OFFER_LATE)
     const stopReading = readOffer(stream, (offer) => {
       if (!this.#attempts.has(attempt)) return
       if (offer === undefined) {
@@ -282,7 +293,7 @@ export class SignallingDoor {
     const worst = crowd.sort((a, b) => this.#compare(a, b))[0]
     if (worst === undefined) return
     this.#ports.flooded(false)
-    this.#fail(worst, 'Too many ask for a connection')
+    this.#fail(worst, CROWDED)
   }
 
   /** Negative when `a` is the worse. */
@@ -331,7 +342,7 @@ export class SignallingDoor {
     if (!this.#settle(attempt)) return
     // Whoever waited for us to have a connection left is not to blame.
     if (attempt.proceed === undefined || attempt.making)
-      this.failed(attempt.peer, attempt.proceed === undefined)
+      this.failed(attempt.peer, attempt.proceed === undefined && !BLAMELESS.has(reason))
     attempt.stream.abort(new Error(reason))
     if (this.isOutside(attempt.peer)) abort(attempt.connection, reason)
   }
@@ -340,7 +351,7 @@ export class SignallingDoor {
 /** The peer id of the relay that a relayed connection comes through. */
 export function relayOf({ remoteAddr }: Connection): string {
   const components = remoteAddr.getComponents()
-  const circuit = components.findIndex(({ name }) => name === 'p2p-circuit')
+  const circuit = components.findLastIndex(({ name }) => name === 'p2p-circuit')
   return components.slice(0, Math.max(0, circuit)).findLast(({ name }) => name === 'p2p')?.value ?? ''
 }
 

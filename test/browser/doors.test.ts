@@ -1,8 +1,11 @@
 /** What strangers and peers can do to a tab below the level of messages, and what it costs whom. */
 
 import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import { assert } from 'chai'
 import type { PeerId } from '../../src/protocol/transport.ts'
+import { isDirect } from '../../src/transport/libp2p-node.ts'
+import { freeConnections, unfreedConnections } from '../../src/transport/peer-connections.ts'
 import { Hostile, stopHostiles, succeeds } from './support/hostile.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
@@ -177,5 +180,31 @@ describe('the doors of a tab', () => {
     assert.isTrue(tab.peers.has(friend.id))
     for (const { id } of [first!, second!])
       assert.deepEqual(codesOf(id), [], 'to come too many is no offence')
+  })
+
+  it('connections that are over are given back by the browser, which grants 500', async function () {
+    // libp2p's own timers hold on to a connection for ten seconds.
+    this.timeout(60_000)
+    const meetAndPart = async (): Promise<void> => {
+      const hostile = await Hostile.start(networkId, relay)
+      await (await hostile.dial(tab.id)).close()
+    }
+    await freeConnections()
+    const before = unfreedConnections()
+    for (let i = 0; i < 10; i++) await meetAndPart()
+    await stopHostiles()
+    assert.isAtLeast(unfreedConnections() - before, 20)
+    while (unfreedConnections() - before > 6) await freeConnections()
+    assert.isTrue(tab.peers.has(friend.id))
+  })
+
+  it('what a tab relays is not taken for a direct connection, though it sets no limits', () => {
+    const at = (address: string): boolean =>
+      isDirect({ remoteAddr: multiaddr(address), limits: undefined } as unknown as Connection)
+    assert.isTrue(at(`/webrtc/p2p/${tab.id}`))
+    assert.isTrue(at(`${relay}/p2p-circuit/webrtc/p2p/${tab.id}`))
+    assert.isFalse(at(`${relay}/p2p-circuit/p2p/${tab.id}`))
+    assert.isFalse(at(`/webrtc/p2p/${friend.id}/p2p-circuit/p2p/${tab.id}`))
+    assert.isFalse(at(`${relay}/p2p-circuit/webrtc/p2p/${friend.id}/p2p-circuit/p2p/${tab.id}`))
   })
 })

@@ -261,12 +261,15 @@ scene('a connection is made when a whole offer was read, which is then read agai
 })
 
 scene(
-  'who gives up before an offer, sends none or too late costs nothing, and is told of after four',
+  'who gives up before an offer or sends none costs nothing; four times in a minute are an offence',
   (scene) => {
     scene.come('a').abort(new Error('given up'))
+    scene.come('a').abort(new Error('given up'))
+    scene.now = 60_000
     scene.come('a').say(signal(2, '{}'))
-    scene.come('a')
-    mock.timers.tick(5000)
+    assert.equal(scene.offences.length, 0)
+    scene.door.met('a' as PeerId)
+    for (let i = 0; i < 3; i++) scene.come('a').abort(new Error('given up'))
     assert.equal(scene.offences.length, 0)
     const connection = new FakeConnection('a')
     scene.door.relayedIn(connection as unknown as Connection)
@@ -280,6 +283,16 @@ scene(
     assert.deepEqual([scene.made.length, scene.purse], [0, 1000])
   },
 )
+
+scene('who is slow with the offer is left outside in the end, and is no offender', (scene) => {
+  for (let i = 0; i < 4; i++) {
+    const stream = scene.come('a')
+    mock.timers.tick(5000)
+    assert.equal(stream.aborted, true)
+  }
+  assert.equal(scene.door.isOutside('a' as PeerId), true)
+  assert.equal(scene.offences.length, 0)
+})
 
 scene('offers of which nothing comes leave a peer outside, longer each time, without a ban', (scene) => {
   const fail = (): boolean => {
@@ -307,7 +320,7 @@ scene('offers of which nothing comes leave a peer outside, longer each time, wit
 scene('stream after stream over one relayed connection ends it', (scene) => {
   const connection = new FakeConnection('a')
   scene.door.relayedIn(connection as unknown as Connection)
-  for (let i = 0; i < 3; i++) connection.muxer.dispatchEvent(new Event('stream'))
+  for (let i = 0; i < 8; i++) connection.muxer.dispatchEvent(new Event('stream'))
   assert.equal(connection.status, 'open')
   connection.muxer.dispatchEvent(new Event('stream'))
   assert.equal(connection.status, 'aborted')
