@@ -73,12 +73,15 @@ export class CatchUp {
     return this.gaveUp || !this.isWaiting()
   }
 
-  /** So many blocks are missing that a block on the tip would be in vain, and many transactions can't be judged. */
+  /** So many blocks are missing that one on the tip would be in vain. */
   get isFarBehind(): boolean {
-    const { chain, asking } = this.options
-    const { headers, tip } = chain
-    if (this.isSynced) return false
-    return asking() || headers.height(this.claimed) - headers.height(tip) > NEAR
+    const { headers, tip } = this.options.chain
+    return !this.isSynced && headers.height(this.claimed) - headers.height(tip) > NEAR
+  }
+
+  /** Many blocks are missing, or it is yet to be seen how many: most transactions can't be judged. */
+  get mayBeFarBehind(): boolean {
+    return this.isFarBehind || (!this.isSynced && this.options.asking())
   }
 
   /** The body of a block came that was not held before. */

@@ -526,7 +526,7 @@ export class PeerManager implements TransportHandler {
   private tellSync(regular: boolean): void {
     const state = this.syncState()
     const { lastSync } = this
-    this.transactions.setNearTip(!this.catchUp.isFarBehind)
+    this.transactions.setNearTip(!this.catchUp.mayBeFarBehind)
     const changed = state.headers !== lastSync?.headers || state.blocks !== lastSync.blocks
     if (state.synced === lastSync?.synced && !(regular && changed)) return
     this.lastSync = state

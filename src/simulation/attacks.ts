@@ -129,7 +129,7 @@ export const ATTACKS = {
   'wrong time': {
     answer(me, peer, message) {
       if (message.type !== 'gettime') return false
-      me.send(peer, { type: 'time', id: message.id, time: me.now() + 3_600_000 })
+      me.send(peer, { type: 'time', id: message.id, time: Math.floor(me.now()) + 3_600_000 })
       return true
     },
   },
