@@ -94,7 +94,8 @@ export interface MempoolEntry {
 
 export interface MiningInfo {
   readonly blocks: number
-  readonly difficulty: number
+  /** Of the next block as of now: its difficulty eases while it doesn't come. */
+  readonly next: { readonly height: number; readonly difficulty: number }
   /** Hashes a second, estimated from the latest blocks. */
   readonly networkhashps: number
   readonly pooledtx: number

@@ -88,6 +88,8 @@ test(
       [],
       ({ relays = [] }: NetworkInfo) => relays[0]?.state === 'unreachable',
     )
+    const alone = ada.page.getByText('This tab is alone')
+    await alone.waitFor()
     const changed = await world.serve({ port, keySeed: randomBytes(32) })
     assert.notEqual(changed.relayPeerId, server.relayPeerId)
 
@@ -98,6 +100,7 @@ test(
     )
     const ben = await world.open('Ben', { server: changed })
     await Promise.all([ada.untilPeers(1), ben.untilPeers(1)])
+    await alone.waitFor({ state: 'hidden' })
   }),
 )
 

@@ -113,12 +113,13 @@ test('what the file must say', () => {
     relays: ['a'],
     iceServers: [{ urls: 'stun:x:1' }],
   })
+  assert.deepEqual(parseNetworkFile({ relays: [] }), { relays: [], iceServers: [] })
   for (const wrong of [
     null,
     'relays',
     [],
     {},
-    { relays: ['a'] },
+    { iceServers: [] },
     { relays: 'a', iceServers: [] },
     { relays: [1], iceServers: [] },
     { relays: ['a'], iceServers: [null] },

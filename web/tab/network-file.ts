@@ -30,9 +30,12 @@ export async function loadNetworkFile(): Promise<NetworkFile | undefined> {
   }
 }
 
-/** What the file says. Undefined where a part of it is missing or of another kind; whether an address can be used, the transport knows. */
+/**
+ * What the file says; it may leave out the ICE servers. Undefined where it names no relays or a part of it is of another kind; whether an
+ * address can be used, the transport knows.
+ */
 export function parseNetworkFile(value: unknown): NetworkFile | undefined {
-  const { relays, iceServers } = (value ?? {}) as Partial<Record<keyof NetworkFile, unknown>>
+  const { relays, iceServers = [] } = (value ?? {}) as Partial<Record<keyof NetworkFile, unknown>>
   if (!Array.isArray(relays) || !Array.isArray(iceServers)) return undefined
   const servers = iceServers.map((server: { urls?: unknown } | null) => server?.urls)
   if (![...relays, ...servers].every((text) => typeof text === 'string')) return undefined

@@ -21,6 +21,7 @@ import {
 import type { LiveNode } from '../live-node.ts'
 import {
   coreCount,
+  EASING,
   hasGraphicsCard,
   type MiningSettings,
   miningSettings,
@@ -96,6 +97,7 @@ export class MinerView extends LitElement {
   readonly #demand = new TaskController(this)
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
     events: ['tip'],
+    every: EASING,
     load: (node) => node.rpc<MiningInfo>('getmininginfo'),
   })
 
@@ -251,14 +253,14 @@ export class MinerView extends LitElement {
   #chances() {
     const info = this.#info.value
     const { params } = this.node.identity
-    const height = (this.node.tip?.height ?? 0) + 1
     const { active, hashRate } = this.node.mining
-    const hashes = info ? hashesPerBlock(info.difficulty) : undefined
+    const hashes = info ? hashesPerBlock(info.next.difficulty) : undefined
+    const height = info?.next.height ?? (this.node.tip?.height ?? 0) + 1
     return html`<section class="card" aria-labelledby="chances">
       <h2 id="chances">What comes of it</h2>
       <dl class="facts">
         <div>
-          <dt>A block takes</dt>
+          <dt>The next block takes</dt>
           <dd>${hashes === undefined ? '…' : figure(siText(hashes, 'H'))} <span class="muted">on average</span></dd>
         </div>
         <div>
@@ -272,7 +274,7 @@ export class MinerView extends LitElement {
           </dd>
         </div>
         <div>
-          <dt>A block pays</dt>
+          <dt>It pays</dt>
           <dd>
             ${figure(amountWithUnit(subsidy(height, params)))}
             <span class="muted">and fees, spendable after ${plural(params.coinbaseMaturity, 'block')}</span>
@@ -284,7 +286,7 @@ export class MinerView extends LitElement {
             ${info ? figure(hashRateText(info.networkhashps)) : '…'}
             ${
               params.retarget
-                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}</span>`
+                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}, and eases while none comes</span>`
                 : nothing
             }
           </dd>

@@ -24,7 +24,7 @@ import {
 } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { startMining, stopMining } from '../mining.ts'
+import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -171,6 +171,7 @@ export class OverviewView extends LitElement {
   readonly #task = new TaskController(this)
   readonly #figures: RpcController<Figures> = new RpcController(this, {
     events: ['tip', 'transaction'],
+    every: EASING,
     load: async (node) => {
       const [mining, mempool] = await Promise.all([
         node.rpc<MiningInfo>('getmininginfo'),
