@@ -19,6 +19,9 @@ import { createLibp2p } from 'libp2p'
 import { WebSocket } from 'ws'
 import { PEERS_PROTOCOL } from '../../relay/discovery.ts'
 
+/** How long a client waits, milliseconds: it may share one slow thread with the relay and a thousand others. */
+const PATIENCE = 60_000
+
 /** From where libp2p's next WebSocket is opened, and with which headers. */
 const dialling = new AsyncLocalStorage<{ localAddress: string; headers: Record<string, string> }>()
 
@@ -52,11 +55,11 @@ export class RelayTab {
     headers: Record<string, string> = {},
   ): Promise<RelayTab> {
     const node = await createLibp2p({
-      transports: [webSockets(), circuitRelayTransport()],
+      transports: [webSockets(), circuitRelayTransport({ reservationCompletionTimeout: PATIENCE })],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux({ enableKeepAlive: false })],
       connectionMonitor: { enabled: false },
-      connectionManager: { reconnectRetries: 0 },
+      connectionManager: { reconnectRetries: 0, dialTimeout: PATIENCE, addressDialTimeout: PATIENCE },
       services: { identify: identify() },
     })
     try {
