@@ -13,16 +13,19 @@ import type { WebSocket } from 'ws'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import { sourceOf } from './source.ts'
 
-/** Most bytes that wait for a slow tab before libp2p is made to wait, and most that wait for libp2p. */
-const MAX_BUFFERED = 262_144
+/** Most bytes that wait for libp2p, which reads at once. */
+const MAX_UNREAD = 262_144
+
+/** Most bytes that wait for a tab: one that reads so little loses the connection. */
+const MAX_UNSENT = 1_048_576
 
 /**
  * What the relay reads, bytes: of one address, then of one connection. What comes faster waits with its sender. An
- * introduction takes 3 kB, so a class of 60 that starts together waits little, while the 12 bytes that open a stream, or
- * close one, can't be repeated so often that the relay has no time for others.
+ * introduction takes 3 kB, so a class of 60 that starts together waits little, while yamux's frames
+ * of 12 bytes can't be repeated so often that the relay has no time for others.
  */
-const ADDRESS_LIMIT: RateLimitOptions = { burst: 1_000_000, perSecond: 96_000, maxKeys: 4096 }
-const CONNECTION_LIMIT: Omit<RateLimitOptions, 'maxKeys'> = { burst: 128_000, perSecond: 16_000 }
+const ADDRESS_LIMIT: RateLimitOptions = { burst: 512_000, perSecond: 96_000, maxKeys: 4096 }
+const CONNECTION_LIMIT: Omit<RateLimitOptions, 'maxKeys'> = { burst: 64_000, perSecond: 16_000 }
 
 /** What a message costs beside its length, bytes: a crowd of small ones is work too. */
 const MESSAGE_OVERHEAD = 32
@@ -89,7 +92,7 @@ class WebSocketConnection extends AbstractMultiaddrConnection {
 
   /** `charge` is told how many bytes came, and answers how long the next have to wait, milliseconds. */
   constructor(websocket: WebSocket, remoteAddr: Multiaddr, log: Logger, charge: (bytes: number) => number) {
-    super({ remoteAddr, log, direction: 'inbound', maxReadBufferLength: MAX_BUFFERED })
+    super({ remoteAddr, log, direction: 'inbound', maxReadBufferLength: MAX_UNREAD })
     this.#websocket = websocket
     websocket.binaryType = 'arraybuffer'
     websocket.on('message', (data, isBinary) => {
@@ -114,11 +117,10 @@ class WebSocketConnection extends AbstractMultiaddrConnection {
   }
 
   override sendData(data: Uint8ArrayList): { sentBytes: number; canSendMore: boolean } {
-    const onSent = (): void => {
-      if (this.writableNeedsDrain && this.#websocket.bufferedAmount === 0) this.safeDispatchEvent('drain')
-    }
-    for (const piece of data) this.#websocket.send(piece, onSent)
-    return { sentBytes: data.byteLength, canSendMore: this.#websocket.bufferedAmount < MAX_BUFFERED }
+    for (const piece of data) this.#websocket.send(piece)
+    // The layers above would let theirs grow if told to wait.
+    if (this.#websocket.bufferedAmount > MAX_UNSENT) this.#websocket.terminate()
+    return { sentBytes: data.byteLength, canSendMore: true }
   }
 
   override sendReset(): void {

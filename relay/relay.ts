@@ -12,13 +12,13 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { WebSocket } from 'ws'
 import { PEERS_PROTOCOL, PeerDirectory } from './discovery.ts'
 import { Entrance, type EntranceComponents, type RemoteEndpoint } from './entrance.ts'
 import { FairShare, type Rivals, type Shares } from './fair-share.ts'
 import { Introductions } from './introductions.ts'
+import { boundedYamux } from './muxer.ts'
 import type { RefusalKind } from './refusals.ts'
 import { type Source, sourceOf } from './source.ts'
 
@@ -86,8 +86,7 @@ export async function startRelay({
     // It listens nowhere: the page's server brings connections to the entrance.
     addresses: { announce: [...announce] },
     connectionEncrypters: [noise()],
-    // A tab has a stream or two open for each introduction, and few others.
-    streamMuxers: [yamux({ maxInboundStreams: 64 })],
+    streamMuxers: [boundedYamux()],
     connectionManager: {
       maxConnections: NEVER_REACHED,
       inboundConnectionThreshold: NEVER_REACHED,

@@ -4,7 +4,12 @@
  */
 
 import { once } from 'node:events'
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type ServerOptions as HttpOptions,
+  type Server as HttpServer,
+  type IncomingMessage,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import { Door, HANDSHAKES, refuse, VISITS } from './door.ts'
@@ -102,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ? createHttpServer(bounds)
       : createHttpsServer({ ...tls, ...bounds, handshakeTimeout: REQUEST_TIMEOUT })
   http.setTimeout(READ_TIMEOUT)
-  const front = tls === undefined ? http : redirectPlainHttp(http)
+  const front = tls === undefined ? http : redirectPlainHttp(http, bounds)
   const sockets = new Set<Socket>()
   // Before the HTTP server's own listener, which then finds a refused connection destroyed.
   front.prependListener('connection', (socket: Socket) => {
@@ -213,12 +218,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
  * Accepts TLS and plain HTTP on one port. Who types the address of a `--lan` page without "https://" is redirected
  * rather than shown a protocol error.
  */
-function redirectPlainHttp(https: HttpServer): ReturnType<typeof createNetServer> {
-  const plain = createHttpServer((request, response) => {
+function redirectPlainHttp(https: HttpServer, bounds: HttpOptions): ReturnType<typeof createNetServer> {
+  const plain = createHttpServer(bounds, (request, response) => {
     const asked = askedHost(request, false)
     if (asked === undefined) response.writeHead(400).end()
     else response.writeHead(307, { location: `https://${request.headers.host}${request.url ?? '/'}` }).end()
   })
+  // They listen to nothing, and wouldn't begin to look for slow requests otherwise.
+  for (const server of [https, plain]) server.emit('listening')
   return createNetServer((socket) => {
     socket.on('error', () => socket.destroy())
     // A connection that says nothing must not be kept for ever.

@@ -10,6 +10,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import type { Libp2p } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { webSockets } from '@libp2p/websockets'
@@ -152,6 +153,13 @@ describe('the page', () => {
     assert.equal((await get('/')).headers['x-content-type-options'], 'nosniff')
   })
 
+  test('is not served to who never ends a request, nor waits for it', async () => {
+    const slow = connect(server.port, '127.0.0.1')
+    slow.on('error', () => {})
+    slow.write('GET / HTTP/1.1\r\nHost: localhost\r\nX-')
+    await once(slow.resume(), 'close')
+  })
+
   test('is only read', async () => {
     const { port } = server
     assert.equal((await ask(httpRequest({ host: '127.0.0.1', port, method: 'POST', path: '/' }))).status, 405)
@@ -242,7 +250,7 @@ describe('the relay behind the page', () => {
 })
 
 describe('over TLS', () => {
-  test('page and relay share the port, and plain HTTP is sent there', async () => {
+  test('page and relay share the port, slow requests end, and plain HTTP is sent there', async () => {
     const tls = await loadLanIdentity(join(folder, 'data'), ['127.0.0.1'])
     const page = await loadPage(join(folder, 'dist'))
     const secure = await startServer({ host: '127.0.0.1', port: 0, keySeed: SEED, page: () => page, tls })
@@ -256,6 +264,11 @@ describe('over TLS', () => {
       assert.equal(relays[0], `/ip4/127.0.0.1/tcp/${port}/wss/p2p/${secure.relayPeerId}`)
       const client = await startClient()
       assert.equal((await client.dial(multiaddr(relays[0]))).remotePeer.toString(), secure.relayPeerId)
+
+      const slow = connectTls({ host: '127.0.0.1', port, ca: tls.cert })
+      slow.on('error', () => {})
+      slow.write('GET / HTTP/1.1\r\nHost: localhost\r\nX-')
+      await once(slow.resume(), 'close')
 
       const redirect = await get('/wallet?x', {}, port)
       assert.equal(redirect.status, 307)
