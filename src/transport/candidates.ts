@@ -17,7 +17,7 @@ const MAX_OF_SOURCE = 100
 const FEW_STRANGERS = 2
 
 /** Remembered peers found gone, with none found, after which strangers are looked for as if none were remembered. */
-const ALL_GONE = 6
+const ALL_GONE = 4
 
 /** Failures after which a tab is forgotten until it is named again. */
 const MAX_FAILURES = 8
