@@ -181,18 +181,28 @@ export class Arena {
 
   /** Has the outsider do a thing. */
   outside<Name extends keyof Deeds>(deed: Name, ...args: Parameters<Deeds[Name]>): ReturnType<Deeds[Name]> {
+    const outsider = this.#outsider
     const id = this.#orders++
     const answer = new Promise((resolve, reject) => {
+      const settle = (): void => {
+        outsider.off('message', hear)
+        outsider.off('exit', ended)
+      }
       const hear = (report: Report): void => {
         if (report.id !== id) return
-        this.#outsider.off('message', hear)
+        settle()
         if (report.error === undefined) resolve(report.result)
         else reject(new Error(report.error))
       }
-      this.#outsider.on('message', hear)
-      this.#outsider.once('exit', () => reject(new Error('The outsider ended')))
+      const ended = (): void => {
+        settle()
+        reject(new Error('The outsider ended'))
+      }
+      outsider.on('message', hear)
+      outsider.on('exit', ended)
+      if (outsider.connected) outsider.send({ id, deed, args } satisfies Order, (error) => error && ended())
+      else ended()
     })
-    this.#outsider.send({ id, deed, args } satisfies Order)
     return answer as ReturnType<Deeds[Name]>
   }
 
@@ -371,7 +381,7 @@ export class Arena {
   }
 
   async close(): Promise<void> {
-    this.#outsider.disconnect()
+    if (this.#outsider.connected) this.#outsider.disconnect()
     const enemies = await this.#enemyPage?.catch(() => undefined)
     enemies?.server.close()
     await Promise.all([...this.#browsers.map(({ browser }) => browser.close().catch(() => undefined))])

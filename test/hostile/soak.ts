@@ -58,25 +58,27 @@ async function fight(arena: Arena, findings: Findings): Promise<void> {
   const began = performance.now()
   const strikes = ATTACKS.flatMap(({ name, strike }) => (strike ? [{ name, strike }] : []))
   process.stdout.write(`Ten tabs, ${LASTS / MINUTE} minutes, ${strikes.map(({ name }) => name).join(', ')}\n`)
+  const tell = async (): Promise<void> => {
+    const [height, { size }] = await Promise.all([
+      arena.payer.rpc<number>('getblockcount'),
+      arena.miner.rpc<{ size: number }>('getmempoolinfo'),
+    ])
+    const newcomers = tally.joined.map((time) => seconds(time ?? Infinity)).join(', ')
+    process.stdout.write(
+      `${seconds(performance.now() - began)}: block ${height}, ${tally.payments.length} payments, ${size} waiting, newcomers ${newcomers}\n`,
+    )
+  }
   const going = [
-    ...strikes.map(async ({ name, strike }) => {
-      await strike(arena, over).catch((error: Error) => findings.note(`${name} ended: ${error.message}`))
-    }),
-    again(over, PAYING, () => pay(arena, tally)),
-    again(over, MINING, () => arena.mine()),
-    again(over, JOINING, () => welcome(arena, tally)),
-    changeRelay(arena, over),
-    sleeper(arena, over),
-    again(over, MINUTE, async () => {
-      const [height, size] = await Promise.all([
-        arena.payer.rpc<number>('getblockcount'),
-        arena.miner.rpc<{ size: number }>('getmempoolinfo'),
-      ])
-      process.stdout.write(
-        `${seconds(performance.now() - began)}: block ${height}, ${tally.payments.length} payments, ${size.size} waiting, newcomers ${tally.joined.map((time) => seconds(time ?? Infinity)).join(', ')}\n`,
-      )
-    }),
-  ]
+    ...strikes.map(({ name, strike }) => [name, strike(arena, over)] as const),
+    ['paying', again(over, PAYING, () => pay(arena, tally))] as const,
+    ['mining', again(over, MINING, () => arena.mine())] as const,
+    ['joining', again(over, JOINING, () => welcome(arena, tally))] as const,
+    ['the relay’s changes', changeRelay(arena, over)] as const,
+    ['the sleeper', sleeper(arena, over)] as const,
+    ['telling', again(over, MINUTE, tell)] as const,
+  ].map(([name, work]) =>
+    work.catch((error: Error) => findings.note(`${name} ended early: ${error.message.split('\n')[0]}`)),
+  )
   await Promise.race([Promise.all(going), new Promise((end) => over.addEventListener('abort', end))])
   const { growth, bytes } = await watch.end()
   // What was under way when the time was over comes to its end.

@@ -65,7 +65,7 @@ export const silentStreams: Attack = {
 
 export const abortedStreams: Attack = {
   name: 'aborted streams',
-  deed: 'an enemy opens and aborts streams of a protocol that there isn’t, of pings, and of identify/push, 20 s each',
+  deed: 'an enemy opens and aborts streams of a protocol that there isn’t, of pings, of identify/push and of frames, 15 s each',
   run: torment('streams', async (enemy, tab, arena) => {
     let opened = 0
     for (const protocol of [

@@ -51,11 +51,9 @@ export function judgeExpulsion(
 
 /** Repeats `work` until `over` aborts, with a rest between, whatever becomes of it. */
 export async function again(over: AbortSignal, rest: number, work: () => Promise<unknown>): Promise<void> {
+  const ended = new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }))
   while (!over.aborted) {
-    await Promise.race([
-      work().catch(() => undefined),
-      new Promise((resolve) => over.addEventListener('abort', resolve, { once: true })),
-    ])
+    await Promise.race([work().catch(() => undefined), ended])
     if (!over.aborted) await pause(rest)
   }
 }
