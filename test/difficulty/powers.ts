@@ -68,16 +68,16 @@ export function leaving(rule: Rule, factor: number, runs: number, seed: number):
   }
 }
 
-/** What a person sees: block times and what a block takes, as power comes and goes. `powers`: from when on, which. */
+/** Every block as power comes and goes, times in seconds since the beginning. `powers`: from when on, which. */
 export function record(
   rule: Rule,
   powers: readonly { readonly from: number; readonly power: number }[],
   seconds: number,
   seed: number,
-): { readonly at: number; readonly interval: number; readonly work: number; readonly base: number }[] {
+): { readonly at: number; readonly interval: number; readonly work: number }[] {
   const random = new Random(seed)
   let miner = new Miner(rule.settled(START, TABS_WORK), powers[0].power)
-  const blocks: { at: number; interval: number; work: number; base: number }[] = []
+  const blocks: { at: number; interval: number; work: number }[] = []
   let now = START
   let last = START
   powers.forEach(({ power }, i) => {
@@ -88,8 +88,7 @@ export function record(
       if (find === undefined) break
       const work = miner.work(find.at)
       miner.find(find.at)
-      const base = miner.tip.work(miner.tip.time + 60)
-      blocks.push({ at: find.at - START, interval: find.at - last, work, base })
+      blocks.push({ at: find.at - START, interval: find.at - last, work })
       last = now = find.at
     }
     now = end
