@@ -78,6 +78,8 @@ export function liar(
 export interface Plan {
   /** How many private blocks by the clock come before those on the plan: who lies only when he is ahead; Infinity: all by the clock. */
   readonly honest: number
+  /** Seconds by which his clock is ahead in those. */
+  readonly ahead: number
   /** Seconds from the clock when the branch began, or from the last block by the clock, to the time of the first planned block. */
   readonly first: number
   /** Seconds from each planned block's time to the next. */
@@ -91,6 +93,7 @@ export interface Plan {
 /** Eyal and Sirer's selfish miner, who doesn't lie. */
 export const BY_THE_CLOCK: Plan = {
   honest: Number.POSITIVE_INFINITY,
+  ahead: 0,
   first: 0,
   step: 1,
   patience: 0,
@@ -138,7 +141,7 @@ export function withhold(
   }
   const hiddenStamp = (at: number): number => {
     const { tip, blocks } = hidden
-    if (blocks < plan.honest) return stampOn(tip, at)
+    if (blocks < plan.honest) return stampOn(tip, at, plan.ahead)
     if (blocks > plan.honest) return Math.max(tip.least, tip.time + plan.step)
     return Math.max(tip.least, (blocks === 0 ? Math.floor(began) : tip.time) + plan.first)
   }
@@ -204,14 +207,17 @@ class Branch {
 
 /**
  * The plans that are tried: a first false time from a second after the parent's to twelve minutes ahead, then fast or at pace, with and
- * without a lead by the clock before.
+ * without a lead by the clock before; and selfish mining by a clock that is ahead.
  */
 export function plans(): Plan[] {
-  const found: Plan[] = []
-  for (const keeps of [false, true])
+  const found: Plan[] = [60, MAX_FUTURE_SECONDS].map((ahead) => ({ ...BY_THE_CLOCK, ahead }))
+  for (const [keeps, patience] of [
+    [false, 3],
+    [true, 0],
+  ] as const)
     for (const honest of [0, 1])
       for (const first of [1, 120, 330, 420, 540, 720])
-        for (const step of [1, 30]) found.push({ honest, first, step, patience: 3, keeps })
+        for (const step of [1, 30]) found.push({ honest, ahead: 0, first, step, patience, keeps })
   return found
 }
 

@@ -32,7 +32,7 @@ interface Panel {
 const WIDTH = 720
 const HEIGHT = 260
 const LEFT = 76
-const RIGHT = 16
+const RIGHT = 34
 const TOP = 46
 const BOTTOM = 46
 
@@ -106,10 +106,10 @@ export async function drawPlots(): Promise<void> {
 }
 
 async function stalls(): Promise<void> {
-  const factors = Array.from({ length: 9 }, (_, i) => 10 ** (i / 2))
+  const factors = Array.from({ length: 13 }, (_, i) => 10 ** (i / 3))
   const series = [OURS, FORMER, ASERT_288, LWMA, TESTNET4].map((rule) => ({
     name: rule.name,
-    points: factors.map((factor): [number, number] => [factor, leaving(rule, factor, 100, 1).backMost]),
+    points: factors.map((factor): [number, number] => [factor, leaving(rule, factor, 200, 1).backMost]),
   }))
   await draw(
     'difficulty-stall.svg',
@@ -129,7 +129,7 @@ async function stalls(): Promise<void> {
         y: {
           label: 'time',
           least: 10,
-          most: 30 * DAY,
+          most: 100 * DAY,
           log: true,
           ticks: [
             [MINUTE, '1 min'],
@@ -137,6 +137,7 @@ async function stalls(): Promise<void> {
             [2 * HOUR, '2 h'],
             [DAY, '1 day'],
             [10 * DAY, '10 days'],
+            [100 * DAY, '100 days'],
           ],
         },
         series,
@@ -240,8 +241,8 @@ async function mornings(): Promise<void> {
 async function withheld(): Promise<void> {
   const offsets = [60, 120, 180, 240, 300, 330, 360, 420, 480, 540, 600, 660, 720, 840, 960]
   const rate = (rule: Rule, first: number): number => {
-    const plan: Plan = { honest: 0, first, step: 1, patience: 3, keeps: false }
-    return withhold(rule, 0.45, plan, 100, 1).rate
+    const plan: Plan = { honest: 0, ahead: 0, first, step: 1, patience: 3, keeps: false }
+    return withhold(rule, 0.45, plan, 200, 1).rate
   }
   const series = [OURS, FORMER, FOLLOWED].map((rule) => ({
     name: rule.name,

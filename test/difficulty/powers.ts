@@ -25,6 +25,37 @@ export function steady(rule: Rule, blocks: number, seed: number): { mean: number
   return { mean: mean(settled), deviation: deviation(settled) }
 }
 
+/**
+ * Steady power whose clocks are wrong: five equal parts of it from two minutes behind to two minutes ahead. Mean and deviation of intervals, seconds,
+ * and the blocks of the clock that found most, in terms of its part.
+ */
+export function wrongClocks(
+  rule: Rule,
+  blocks: number,
+  seed: number,
+): { mean: number; deviation: number; most: number } {
+  const random = new Random(seed)
+  const clocks = [-120, -60, 0, 60, 120]
+  const expected = clocks.map(() => 0)
+  const intervals: number[] = []
+  let tip = rule.settled(START, TABS_WORK)
+  let now = START
+  for (let i = 0; i < blocks; i++) {
+    const miners = clocks.map((ahead) => new Miner(tip, TABS / clocks.length, ahead))
+    const { at, who } = nextFind(miners, now, random)!
+    const rates = miners.map((miner) => miner.power / miner.work(at))
+    const all = rates.reduce((sum, rate) => sum + rate, 0)
+    rates.forEach((rate, clock) => {
+      expected[clock] += rate / all
+    })
+    intervals.push(at - now)
+    tip = tip.child(miners[who].stamp(at))
+    now = at
+  }
+  const most = (Math.max(...expected) * clocks.length) / blocks
+  return { mean: mean(intervals), deviation: deviation(intervals), most }
+}
+
 export interface Leaving {
   /** Seconds to the next block: half of the runs, 19 of 20. */
   readonly half: number
@@ -37,13 +68,13 @@ export interface Leaving {
 /** Longer than anybody waits, seconds. */
 const GIVEN_UP = 400 * 86_400
 
-/** The power falls by `factor` from one block to the next. */
-export function leaving(rule: Rule, factor: number, runs: number, seed: number): Leaving {
+/** The power falls by `factor` from one block to the next, whose time is `ahead` seconds ahead. */
+export function leaving(rule: Rule, factor: number, runs: number, seed: number, ahead = 0): Leaving {
   const random = new Random(seed)
   const first: number[] = []
   const back: number[] = []
   for (let run = 0; run < runs; run++) {
-    const miner = new Miner(rule.settled(START, TABS_WORK * factor), TABS)
+    const miner = new Miner(rule.settled(START + ahead, TABS_WORK * factor), TABS)
     const times = [START]
     let returned = Number.POSITIVE_INFINITY
     for (let now = START; now < START + GIVEN_UP; ) {

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { BY_THE_CLOCK, bestPlan, comeAndGo, liar, richestBranch, STAMPS, withhold } from './liars.ts'
 import { drawPlots } from './plots.ts'
-import { days, leaving, morning, steady, TABS } from './powers.ts'
+import { days, leaving, morning, steady, TABS, wrongClocks } from './powers.ts'
 import { OURS, RULES, type Rule } from './rules.ts'
 import { chains, hardest } from './search.ts'
 import { staleRate, storm } from './storms.ts'
@@ -35,7 +35,7 @@ const minutes = (seconds: number): string => {
   if (seconds < 100 * 60) return `${(seconds / 60).toFixed(1)} min`
   return seconds < 48 * 3600 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`
 }
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+const percent = (part: number): string => `${(100 * part + 1e-9).toFixed(1)} %`
 const times = (factor: number): string =>
   factor < 1000 ? `×${factor.toFixed(2)}` : `×2^${Math.log2(factor).toFixed(0)}`
 
@@ -47,6 +47,14 @@ const ROWS: readonly (readonly [string, (rule: Rule) => string])[] = [
       const found = steady(rule, 30_000, seed)
       if (rule === OURS) expect(Math.abs(found.mean - 30) < 0.6, 'blocks at the spacing')
       return `${found.mean.toFixed(1)}, ${found.deviation.toFixed(1)} s`
+    },
+  ],
+  [
+    'clocks wrong by up to 2 min: mean, deviation, most for one clock',
+    (rule) => {
+      const found = wrongClocks(rule, 10_000, seed)
+      if (rule === OURS) expect(found.most <= 1.01, 'a wrong clock gains 1 % at most')
+      return `${found.mean.toFixed(1)}, ${found.deviation.toFixed(1)} s, ${percent(found.most - 1)}`
     },
   ],
   ...[43, 300, 1000, 10_000].flatMap((factor): [string, (rule: Rule) => string][] => [
@@ -67,6 +75,10 @@ const ROWS: readonly (readonly [string, (rule: Rule) => string])[] = [
     ],
   ]),
   [
+    'power ÷ 1000 after a block stamped 2 min ahead: 95 %',
+    (rule) => minutes(leaving(rule, 1000, 400, seed, 120).most),
+  ],
+  [
     'blocks in 90 min after 60 h asleep (180)',
     (rule) => [1, 0.1, 3].map((part) => morning(rule, 60, TABS * part, 20, seed).toFixed(0)).join(', '),
   ],
@@ -86,7 +98,7 @@ const ROWS: readonly (readonly [string, (rule: Rule) => string])[] = [
     (rule) =>
       [0.1, 0.45]
         .map((part) => {
-          const gains = STAMPS.map((stamps) => liar(rule, part, stamps, 8000, seed).gain)
+          const gains = STAMPS.map((stamps) => liar(rule, part, stamps, 20_000, seed).gain)
           if (rule === OURS) expect(Math.max(...gains) <= 0.01, 'a liar gains 1 % at most')
           return percent(Math.max(...gains))
         })
@@ -98,7 +110,7 @@ const ROWS: readonly (readonly [string, (rule: Rule) => string])[] = [
       [0.1, 0.45]
         .map((part) => {
           const gain = (stamps: 'late' | 'easier'): number =>
-            liar(rule, part, stamps, 60, seed, { drop: 1000, runs: 40 }).gain
+            liar(rule, part, stamps, 60, seed, { drop: 1000, runs: 100 }).gain
           return `×${(1 + Math.max(gain('late'), gain('easier'))).toFixed(2)}`
         })
         .join(', '),
@@ -107,14 +119,14 @@ const ROWS: readonly (readonly [string, (rule: Rule) => string])[] = [
     'selfish 45 %, true times: rate (γ 0, 0.5)',
     (rule) =>
       [0, 0.5]
-        .map((gamma) => `×${withhold(rule, 0.45, BY_THE_CLOCK, 300, seed, gamma).rate.toFixed(2)}`)
+        .map((gamma) => `×${withhold(rule, 0.45, BY_THE_CLOCK, 600, seed, gamma).rate.toFixed(2)}`)
         .join(', '),
   ],
   [
     'selfish 45 %, best false times: rate, issuance',
     (rule) => {
-      const { result } = bestPlan(rule, 0.45, 25, 300, seed)
-      const clock = withhold(rule, 0.45, BY_THE_CLOCK, 300, seed)
+      const { result } = bestPlan(rule, 0.45, 40, 400, seed)
+      const clock = withhold(rule, 0.45, BY_THE_CLOCK, 400, seed)
       if (rule === OURS) {
         expect(result.rate <= 1.01 * clock.rate, 'false times gain a selfish miner 1 % at most')
         expect(result.issuance < 1.02, 'no more blocks than time gives')

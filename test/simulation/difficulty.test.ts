@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BY_THE_CLOCK, liar, richestBranch, STAMPS, withhold } from '../difficulty/liars.ts'
-import { days, leaving, morning, steady, TABS } from '../difficulty/powers.ts'
+import { days, leaving, morning, steady, TABS, wrongClocks } from '../difficulty/powers.ts'
 import { FOLLOWED, FORGOTTEN, FORMER, OURS, SPACING, TESTNET4 } from '../difficulty/rules.ts'
 import { chains, hardest, RAISED_SHARE } from '../difficulty/search.ts'
 import { staleRate, storm } from '../difficulty/storms.ts'
@@ -45,18 +45,19 @@ test('a network that slept 60 hours neither races nor floods itself in the morni
   assert.ok(blocks <= 30 && stale < 0.4, `${blocks} blocks in 5 min, ${stale} stale`)
 })
 
-test('in steady state no stamps gain a liar a hundredth', () => {
+test('in steady state no stamps, wrong or false, gain a hundredth', () => {
   for (const stamps of STAMPS) {
     const { gain } = liar(OURS, 0.45, stamps, 6000, 1)
     assert.ok(gain <= 0.01, `${stamps}: ${gain}`)
   }
+  assert.ok(wrongClocks(OURS, 4000, 1).most <= 1.01)
   assert.ok(liar(TESTNET4, 0.1, 'late', 6000, 1).gain > 1)
 })
 
 test('who withholds blocks gains nothing by false times, and issues no more than time gives', () => {
   const clock = withhold(OURS, 0.45, BY_THE_CLOCK, 150, 3)
   for (const first of [1, 420, 540]) {
-    const plan = { honest: 0, first, step: 1, patience: 3, keeps: false }
+    const plan = { honest: 0, ahead: 0, first, step: 1, patience: 3, keeps: false }
     const { rate, issuance } = withhold(OURS, 0.45, plan, 150, 3)
     assert.ok(rate <= 1.01 * clock.rate, `${first} s ahead: ${rate}, by the clock ${clock.rate}`)
     assert.ok(issuance < 1.05, `${first} s ahead: ${issuance}`)
@@ -64,7 +65,7 @@ test('who withholds blocks gains nothing by false times, and issues no more than
   const followed = withhold(
     FOLLOWED,
     0.45,
-    { honest: 0, first: 540, step: 1, patience: 3, keeps: false },
+    { honest: 0, ahead: 0, first: 540, step: 1, patience: 3, keeps: false },
     50,
     3,
   )
