@@ -55,7 +55,6 @@ export class OurTip implements Tip {
 
   constructor(state: DifficultyState) {
     this.state = state
-
     // The median is for networks that don't retarget.
     this.least = leastTime({ params: PUBLIC, difficulty: state, medianTimePast: 0 })
   }
@@ -96,12 +95,10 @@ function settledTimes(time: number): number[] {
 /** A chain whose times keep Bitcoin's rule: above the median of the last eleven. */
 abstract class MedianTip implements Tip {
   readonly least: number
-
   protected readonly times: readonly number[]
 
   constructor(times: readonly number[]) {
     this.times = times
-
     this.least = medianTime(times) + 1
   }
 
@@ -204,7 +201,6 @@ class LwmaTip extends MedianTip {
         .reverse(),
     )
     this.blocks = blocks
-
     let weighted = 0
     let sum = 0
     let before = blocks[0].time
@@ -278,7 +274,6 @@ class Testnet4Tip extends MedianTip {
 /** Times that never step back, as in our rule; what the children's work follows from is `next`. */
 class EasingTip implements Tip {
   readonly least: number
-
   readonly time: number
   /** log2 of the children's work before they ease. */
   private readonly base: number
@@ -288,7 +283,6 @@ class EasingTip implements Tip {
     this.time = time
     this.base = base
     this.next = next
-
     this.least = time + 1
   }
 
