@@ -3,13 +3,19 @@
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
-import { gossipsubWithoutMetrics, libp2pWithoutLog, libp2pWithoutUnusedParts } from './build/libp2p-cuts.ts'
+import {
+  gossipsubWithoutMetrics,
+  libp2pWithoutLog,
+  libp2pWithoutUnusedParts,
+  protonsWithoutStreams,
+} from './build/libp2p-cuts.ts'
 import { buildKernels } from './kernels/build.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
 
-/** Modules that a tab needs to join: not the wallet's, nor those that miners share. */
-const SHARED_AT_ONCE = /\/src\/(?!wallet\/|workers\/mining-)|\/node_modules\/(@noble|@scure\/base|idb)\//
+/** Modules that a tab needs to join: not the wallet's, nor those that only miners share. */
+const SHARED_AT_ONCE =
+  /\/src\/(?!wallet\/|workers\/mining-|workers\/prompt-clock|mining\/miner-thread)|\/node_modules\/(@noble|@scure\/base|idb)\//
 
 // The workers load the kernels as files.
 await buildKernels()
@@ -68,6 +74,18 @@ function nodePreloaded(): Plugin {
   }
 }
 
+/** Lists the page's files in `files.json`, from which a tab fetches what it hasn't needed yet, before the server is gone. */
+function filesListed(): Plugin {
+  return {
+    name: 'opentab:files-listed',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const files = Object.keys(bundle).filter((name) => name.startsWith('assets/'))
+      this.emitFile({ type: 'asset', fileName: 'files.json', source: JSON.stringify(files) })
+    },
+  }
+}
+
 export default defineConfig({
   root: fileURLToPath(new URL('web', import.meta.url)),
   build: {
@@ -90,9 +108,11 @@ export default defineConfig({
   plugins: [
     workersWithPage(),
     nodePreloaded(),
+    filesListed(),
     libp2pWithoutLog(),
     libp2pWithoutUnusedParts(),
     gossipsubWithoutMetrics(),
+    protonsWithoutStreams(),
   ],
   // Found before the first visit, which would be reloaded otherwise: what the workers and the later views import.
   optimizeDeps: { entries: ['index.html', 'views/*.ts', '../src/*/*.worker.ts'] },

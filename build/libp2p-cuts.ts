@@ -130,6 +130,14 @@ const PARTS: Readonly<Record<string, string | typeof UNUSED>> = {
   // `reconnectRetries: 0`: relays and peers are dialled again by ourselves.
   '/libp2p/dist/src/connection-manager/reconnect-queue.js':
     'export class ReconnectQueue { start() {} afterStart() {} stop() {} }',
+  // There is no router that could be asked for peers or content: discovery is our own. What asks all the same takes an error, as it does of the whole.
+  '/libp2p/dist/src/content-routing.js': 'export class CompoundContentRouting {}',
+  '/libp2p/dist/src/peer-routing.js': `export class DefaultPeerRouting {
+    async findPeer() { throw new Error('There are no routers') }
+  }`,
+  '/libp2p/dist/src/random-walk.js': `export class RandomWalk {
+    async *walk() { throw new Error('There are no routers') }
+  }`,
   // It asks strangers for names over HTTPS, which the Content-Security-Policy forbids. The names of relays are the browser's to resolve.
   '/libp2p/dist/src/connection-manager/resolvers/dnsaddr.js':
     'export const dnsaddrResolver = { canResolve: () => false }',
@@ -189,6 +197,50 @@ function exportsOf({ body }: Node): string[] {
         ...(specifiers as Node[]).map(({ exported }) => (exported as Node).name),
       ]
     }) as string[]
+}
+
+/**
+ * Leaves out what reads protobuf messages field by field, a third of each codec that protons makes: libp2p takes messages whole.
+ */
+export function protonsWithoutStreams(): Plugin {
+  let cuts = 0
+  return {
+    name: 'opentab:protons-without-streams',
+    apply: 'build',
+    transform: {
+      filter: { id: /node_modules\//, code: /from ['"]protons-runtime['"]/ },
+      handler(code) {
+        const found = codecsOf(this.parse(code) as unknown as Node)
+        cuts += found.length
+        // From the last to the first, as above. A codec may hold others, but none lies in what is cut.
+        const kept = found.reduceRight((text, call) => {
+          const [, decode, stream] = call.arguments as Node[]
+          return text.slice(0, decode!.end) + text.slice(stream!.end)
+        }, code)
+        return { code: kept, map: null }
+      },
+    },
+    buildEnd(error) {
+      if (!error && cuts === 0) this.error('protons reads messages field by field in another way than it did')
+    },
+  }
+}
+
+/** Calls that make a codec of three functions: `message(encode, decode, stream)`. */
+function codecsOf(root: Node): Node[] {
+  const found: Node[] = []
+  const visit = (node: Node): void => {
+    if (isCodec(node)) found.push(node)
+    childrenOf(node).forEach(visit)
+  }
+  visit(root)
+  return found.sort((a, b) => (a.arguments as Node[])[2]!.start - (b.arguments as Node[])[2]!.start)
+}
+
+function isCodec({ type, callee, arguments: given }: Node): boolean {
+  if (type !== 'CallExpression' || (callee as Node).name !== 'message') return false
+  const [, , stream, ...more] = given as Node[]
+  return stream?.type === 'FunctionExpression' && stream.generator === true && more.length === 0
 }
 
 /** Leaves out gossipsub's metrics, a tenth of it: a tab has no register to give it, and without one it makes none. */

@@ -6,10 +6,11 @@
  * hexadecimal text, the relay answers a JSON array of peer ids. Whatever else arrives resets the stream.
  */
 
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
+import type { Source } from './source.ts'
 
 /** The protocol's libp2p name. */
 export const PEERS_PROTOCOL = '/opentab/peers/1.0.0'
@@ -23,38 +24,66 @@ export const MAX_NETWORK_ID_LENGTH = 64
 /** Networks remembered for one tab. A tab lives in one; the spares are for one that switches without reconnecting. */
 const MAX_NETWORKS_PER_PEER = 4
 
+/** How many tabs of one address are named however few others there are. */
+const FEW = 4
+
 /** How long one ask may take, milliseconds. */
 const ASK_TIMEOUT = 10_000
 
 /** A tab asks when it starts and whenever it is short of peers, so a few in a row and then one a second is ample. */
 const ASK_LIMIT: RateLimitOptions = { burst: 20, perSecond: 1, maxKeys: 4096 }
 
+/** Of all tabs at one address: a class of 60 that starts together, and whoever flies from identity to identity. */
+const ADDRESS_LIMIT: RateLimitOptions = { burst: 1200, perSecond: 60, maxKeys: 4096 }
+
 const NETWORK_ID = new RegExp(`^[0-9a-f]{1,${MAX_NETWORK_ID_LENGTH}}$`)
+
+/** A tab that asked. */
+interface Asker {
+  readonly id: PeerId
+  /** The networks it asked for, oldest first. */
+  readonly networks: Set<string>
+}
 
 /** Answers who is on which network. */
 export class PeerDirectory {
-  readonly #isReachable: (peer: string) => boolean
+  readonly #reachableFrom: (peer: PeerId) => Source | undefined
+  readonly #refused: (address: string) => void
   readonly #limit: RateLimit
-  /** Peer id to the networks it asked for, oldest first. */
-  readonly #networks = new Map<string, Set<string>>()
+  readonly #addressLimit = new RateLimit(ADDRESS_LIMIT)
+  readonly #askers = new Map<string, Asker>()
 
-  /** `isReachable` tells whether a peer holds a reservation, so that others can dial it through this relay. */
-  constructor(isReachable: (peer: string) => boolean, limit: RateLimitOptions = ASK_LIMIT) {
-    this.#isReachable = isReachable
+  /**
+   * `reachableFrom` tells where a peer is, and undefined when it holds no reservation by which others could dial it
+   * through this relay. `refused` hears of an ask that came too soon, with the asker's address.
+   */
+  constructor(
+    reachableFrom: (peer: PeerId) => Source | undefined,
+    refused: (address: string) => void = () => {},
+    limit: RateLimitOptions = ASK_LIMIT,
+  ) {
+    this.#reachableFrom = reachableFrom
+    this.#refused = refused
     this.#limit = new RateLimit(limit)
   }
 
   /** Serves one stream of {@link PEERS_PROTOCOL}. Never throws: a bad ask resets the stream. */
-  readonly serve = async (stream: Stream, connection: Connection): Promise<void> => {
+  readonly serve = async (stream: Stream, { remotePeer }: Connection): Promise<void> => {
     const timeout = AbortSignal.timeout(ASK_TIMEOUT)
     const onTimeout = (): void => stream.abort(new Error('The ask took too long'))
     timeout.addEventListener('abort', onTimeout)
     try {
-      const asker = connection.remotePeer.toString()
-      if (!this.#limit.allow(asker)) throw new Error('Too many asks')
+      const address = this.#reachableFrom(remotePeer)?.address
+      if (
+        !this.#limit.allow(remotePeer.toString()) ||
+        (address !== undefined && !this.#addressLimit.allow(address))
+      ) {
+        if (address !== undefined) this.#refused(address)
+        throw new Error('Too many asks')
+      }
       const network = await readNetworkId(stream)
-      this.#remember(asker, network)
-      const answer = JSON.stringify(this.peersOf(network, asker))
+      this.#remember(remotePeer, network)
+      const answer = JSON.stringify(this.peersOf(network, remotePeer))
       stream.send(lp.encode.single(new TextEncoder().encode(answer)))
       await stream.close({ signal: timeout })
     } catch (error) {
@@ -64,35 +93,78 @@ export class PeerDirectory {
     }
   }
 
-  /** Up to {@link MAX_PEERS_IN_ANSWER} reachable peers of a network in random order, without the asker. */
-  peersOf(network: string, asker: string): string[] {
-    const peers: string[] = []
-    for (const [peer, networks] of this.#networks) {
-      if (peer !== asker && networks.has(network) && this.#isReachable(peer)) peers.push(peer)
+  /**
+   * Up to {@link MAX_PEERS_IN_ANSWER} reachable peers of a network in random order, without the asker. Subnets take
+   * turns, and within them addresses: none but the asker's own is more than half of an answer, beyond a few.
+   */
+  peersOf(network: string, asker: PeerId): string[] {
+    const self = asker.toString()
+    const own = this.#reachableFrom(asker)
+    const subnets = new Map<string, Map<string, string[]>>()
+    for (const [peer, { id, networks }] of this.#askers) {
+      const source = peer !== self && networks.has(network) ? this.#reachableFrom(id) : undefined
+      if (source === undefined) continue
+      const addresses = subnets.get(source.subnet) ?? new Map<string, string[]>()
+      subnets.set(source.subnet, addresses)
+      const peers = addresses.get(source.address)
+      if (peers === undefined) addresses.set(source.address, [peer])
+      else peers.push(peer)
     }
-    // A partial Fisher-Yates shuffle: every tab gets another sample, so that the network's graph is random.
-    const count = Math.min(MAX_PEERS_IN_ANSWER, peers.length)
-    for (let i = 0; i < count; i++) {
-      const j = i + Math.floor(Math.random() * (peers.length - i))
-      ;[peers[i], peers[j]] = [peers[j]!, peers[i]!]
+    const perSubnet = new Map<string, string[]>()
+    for (const [subnet, addresses] of subnets) {
+      for (const peers of addresses.values()) shuffle(peers)
+      perSubnet.set(subnet, takeTurns(addresses, own?.address))
     }
-    return peers.slice(0, count)
+    return shuffle(takeTurns(perSubnet, own?.subnet))
   }
 
   /** Drops all that is known of a peer; called when its last connection closes. */
   forget(peer: string): void {
-    this.#networks.delete(peer)
+    this.#askers.delete(peer)
     this.#limit.forget(peer)
   }
 
-  #remember(peer: string, network: string): void {
-    const networks = this.#networks.get(peer) ?? new Set()
+  #remember(id: PeerId, network: string): void {
+    const peer = id.toString()
+    const { networks } = this.#askers.get(peer) ?? { networks: new Set<string>() }
     networks.delete(network)
     networks.add(network)
     const [oldest] = networks
     if (networks.size > MAX_NETWORKS_PER_PEER && oldest !== undefined) networks.delete(oldest)
-    this.#networks.set(peer, networks)
+    this.#askers.set(peer, { id, networks })
   }
+}
+
+/**
+ * Takes from each list in turn, in random order of lists, until {@link MAX_PEERS_IN_ANSWER} are taken. One list gives
+ * {@link FEW}, then no more than all the others have given; the asker's `own`, half of an answer. A list alone gives all.
+ */
+function takeTurns(lists: ReadonlyMap<string, readonly string[]>, own: string | undefined): string[] {
+  const taken: string[] = []
+  const given = new Map<string, number>()
+  const order = shuffle([...lists])
+  let before = -1
+  while (taken.length > before) {
+    before = taken.length
+    for (const [key, list] of order) {
+      const count = given.get(key) ?? 0
+      const least = key === own ? MAX_PEERS_IN_ANSWER / 2 : FEW
+      const most = lists.size === 1 ? list.length : Math.max(least, taken.length - count)
+      if (count >= Math.min(most, list.length) || taken.length === MAX_PEERS_IN_ANSWER) continue
+      taken.push(list[count]!)
+      given.set(key, count + 1)
+    }
+  }
+  return taken
+}
+
+/** Fisher-Yates, in place: every tab gets another sample, so that the network's graph is random. */
+function shuffle<T>(items: T[]): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    ;[items[i], items[j]] = [items[j]!, items[i]!]
+  }
+  return items
 }
 
 /** Reads the one frame of an ask. Throws for anything but a well-formed network id. */

@@ -65,6 +65,8 @@ async function start(options: StartOptions): Promise<void> {
     publicHosts: isLoopback || reachable.length === 0 ? ['localhost'] : reachable,
     otherRelays: options.otherRelays,
     development: options.dev,
+    behindProxy: options.behindProxy,
+    log: (line) => process.stdout.write(`${new Date().toISOString()} ${line}\n`),
     ...(page !== undefined && { page }),
     ...(tls !== undefined && { tls }),
   }).catch((error: NodeJS.ErrnoException) => {

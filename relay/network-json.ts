@@ -14,6 +14,8 @@ export interface NetworkJson {
   readonly relays: readonly string[]
   /** As RTCPeerConnection takes them. */
   readonly iceServers: readonly { readonly urls: string }[]
+  /** Why this page's relay would refuse the asker now: a sentence to show. Absent when it wouldn't. */
+  readonly notice?: string
 }
 
 /** How a browser reached this server. */
@@ -31,6 +33,8 @@ export interface Offer {
   readonly stunPort: number | undefined
   /** Multiaddrs of further relays, checked by {@link relayUrl}. */
   readonly otherRelays: readonly string[]
+  /** Why the relay would refuse the asker; undefined when it wouldn't. */
+  readonly notice: string | undefined
 }
 
 const DNS_NAME = /^(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*$/i
@@ -65,6 +69,7 @@ export function networkJson(host: AskedHost, offer: Offer): NetworkJson {
     // Not `host.port`: a proxy in front forwards TCP, while UDP reaches us directly or not at all.
     iceServers:
       offer.stunPort === undefined ? [] : [{ urls: `stun:${bracketed(host.name)}:${offer.stunPort}` }],
+    ...(offer.notice !== undefined && { notice: offer.notice }),
   }
 }
 

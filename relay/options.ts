@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly otherRelays: readonly string[]
   readonly build: boolean
   readonly relayOnly: boolean
+  /** A reverse proxy on this computer says for whom it speaks. */
+  readonly behindProxy: boolean
   readonly dev: boolean
   readonly help: boolean
 }
@@ -38,6 +40,7 @@ Serves the Opentab page and the relay that introduces tabs to each other, from o
   --key FILE        its private key (PEM)
   --relay-key FILE  the relay's key, made on first use; ${DEFAULT_KEY_FILE} if not given
   --relay ADDRESS   multiaddr of a further relay that the page shall use (may be repeated)
+  --behind-proxy    a reverse proxy on this computer says in X-Forwarded-For whom it speaks for
   --relay-only      serve the relay without the page
   --no-build        serve the page as it was last built
   --dev             serve the page from its sources, with hot reload
@@ -89,6 +92,7 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
       otherRelays: values.relay,
       build: !values['no-build'],
       relayOnly: values['relay-only'],
+      behindProxy: values['behind-proxy'],
       dev: values.dev,
       help: values.help,
     },
@@ -109,6 +113,7 @@ function parse(argv: readonly string[]) {
       relay: { type: 'string', multiple: true, default: [] },
       'no-build': { type: 'boolean', default: false },
       'relay-only': { type: 'boolean', default: false },
+      'behind-proxy': { type: 'boolean', default: false },
       dev: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },

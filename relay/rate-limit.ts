@@ -35,22 +35,36 @@ export class RateLimit {
 
   /** Takes one token of `key`; false when there is none. */
   allow(key: string): boolean {
-    const { burst, perSecond, maxKeys } = this.#options
-    const at = this.#now()
-    const last = this.#buckets.get(key) ?? { tokens: burst, at }
-    const tokens = Math.min(burst, last.tokens + ((at - last.at) / 1000) * perSecond)
-    const allowed = tokens >= 1
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= maxKeys) {
-      const [oldest] = this.#buckets.keys()
-      if (oldest !== undefined) this.#buckets.delete(oldest)
-    }
-    this.#buckets.set(key, { tokens: allowed ? tokens - 1 : tokens, at })
-    return allowed
+    const tokens = this.#tokens(key)
+    this.#set(key, tokens >= 1 ? tokens - 1 : tokens)
+    return tokens >= 1
+  }
+
+  /** Takes `amount` tokens of `key`, be it on credit. Answers how long it takes to pay that back, milliseconds. */
+  charge(key: string, amount: number): number {
+    const tokens = this.#tokens(key) - amount
+    this.#set(key, tokens)
+    return Math.max(0, (-tokens / this.#options.perSecond) * 1000)
   }
 
   /** Forgets a key that is gone. */
   forget(key: string): void {
     this.#buckets.delete(key)
+  }
+
+  #tokens(key: string): number {
+    const { burst, perSecond } = this.#options
+    const last = this.#buckets.get(key)
+    if (last === undefined) return burst
+    return Math.min(burst, last.tokens + ((this.#now() - last.at) / 1000) * perSecond)
+  }
+
+  #set(key: string, tokens: number): void {
+    this.#buckets.delete(key)
+    if (this.#buckets.size >= this.#options.maxKeys) {
+      const [oldest] = this.#buckets.keys()
+      if (oldest !== undefined) this.#buckets.delete(oldest)
+    }
+    this.#buckets.set(key, { tokens, at: this.#now() })
   }
 }

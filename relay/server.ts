@@ -4,20 +4,32 @@
  */
 
 import { once } from 'node:events'
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type ServerOptions as HttpOptions,
+  type Server as HttpServer,
+  type IncomingMessage,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
+import { Door, HANDSHAKES, refuse, VISITS } from './door.ts'
+import type { Shares } from './fair-share.ts'
 import { askedHost, contentSecurityPolicy, networkJson, relayAddress } from './network-json.ts'
 import type { PageHandler } from './page.ts'
-import { MAX_TABS, type Relay, startRelay } from './relay.ts'
+import { Refusals } from './refusals.ts'
+import { type Relay, SLOTS, startRelay } from './relay.ts'
 import { type StunServer, startStun } from './stun.ts'
 
 /**
- * Connections of one remote address, so that one machine can't take everybody's. A class behind one router stays below:
- * 30 pupils with two tabs each, a WebSocket a tab, and six more connections of a browser that loads the page.
+ * How long a browser may take to send a request, or to shake hands over TLS, milliseconds; and how long it may leave an
+ * answer unread. It needs a fraction of that.
  */
-const MAX_PER_ADDRESS = 300
+const REQUEST_TIMEOUT = 10_000
+const READ_TIMEOUT = 30_000
+
+const PROXY_SUSPECTED =
+  'Requests from this computer say that they are forwarded for others. If a reverse proxy runs here, start with ' +
+  "--behind-proxy: until then all its visitors count as one address and share that address's part of the relay."
 
 /** PEM texts. */
 export interface TlsIdentity {
@@ -43,8 +55,19 @@ export interface ServerOptions {
   readonly otherRelays?: readonly string[]
   /** Development: no Content-Security-Policy, which Vite's injected styles and scripts would break. */
   readonly development?: boolean
-  /** Connections of one remote address; 300 by default, and any number from this machine, where a reverse proxy may run. */
-  readonly maxPerAddress?: number
+  /** A reverse proxy on this machine says in X-Forwarded-For who it speaks for. */
+  readonly behindProxy?: boolean
+  /** How many may be where; each has a default for a relay of a thousand tabs. */
+  readonly shares?: {
+    /** Connections for the page. */
+    readonly visits?: Shares
+    /** Handshakes with the relay. */
+    readonly handshakes?: Shares
+    /** Tabs. */
+    readonly slots?: Shares
+  }
+  /** Given what the operator should know, a line at a time, without its end. */
+  readonly log?: (line: string) => void
 }
 
 /** A running server. */
@@ -64,29 +87,34 @@ export interface Server {
 /** Starts everything. Rejects with the system's error (such as EADDRINUSE) when the port can't be had. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, tls, keySeed, otherRelays = [] } = options
-  const http = tls === undefined ? createHttpServer() : createHttpsServer({ ...tls })
-  const front = tls === undefined ? http : redirectPlainHttp(http)
+  const { visits = VISITS, handshakes = HANDSHAKES, slots = SLOTS } = options.shares ?? {}
+  const log = options.log ?? (() => {})
+  const refusals = new Refusals(log)
+  const door = new Door({
+    behindProxy: options.behindProxy ?? false,
+    visits,
+    handshakes,
+    refusals,
+    proxySuspected: () => log(PROXY_SUSPECTED),
+  })
+  const bounds = {
+    headersTimeout: REQUEST_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
+    connectionsCheckingInterval: 2000,
+  }
+  const http =
+    tls === undefined
+      ? createHttpServer(bounds)
+      : createHttpsServer({ ...tls, ...bounds, handshakeTimeout: REQUEST_TIMEOUT })
+  http.setTimeout(READ_TIMEOUT)
+  const front = tls === undefined ? http : redirectPlainHttp(http, bounds)
   const sockets = new Set<Socket>()
-  const perAddress = new Map<string | undefined, number>()
   // Before the HTTP server's own listener, which then finds a refused connection destroyed.
   front.prependListener('connection', (socket: Socket) => {
-    const { remoteAddress } = socket
-    const count = perAddress.get(remoteAddress) ?? 0
-    if (count >= (options.maxPerAddress ?? (isLoopback(remoteAddress) ? Infinity : MAX_PER_ADDRESS))) {
-      socket.destroy()
-      return
-    }
-    perAddress.set(remoteAddress, count + 1)
     sockets.add(socket)
-    socket.on('close', () => {
-      sockets.delete(socket)
-      const left = (perAddress.get(remoteAddress) ?? 1) - 1
-      if (left > 0) perAddress.set(remoteAddress, left)
-      else perAddress.delete(remoteAddress)
-    })
+    socket.on('close', () => sockets.delete(socket))
+    door.visit(socket)
   })
-  // A tab holds one WebSocket, and a few more connections while it loads.
-  front.maxConnections = MAX_TABS * 4
   front.listen(options.port, host)
   await once(front, 'listening')
   const { port } = front.address() as AddressInfo
@@ -98,7 +126,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     relayAddress({ name, port, secure: tls !== undefined }),
   )
   const beginRelay = async (): Promise<Relay> => {
-    relay ??= await startRelay({ keySeed, announce })
+    relay ??= await startRelay({
+      keySeed,
+      announce,
+      slots,
+      refused: (kind, address) => refusals.count(kind, address),
+    })
     return relay
   }
   const endRelay = async (): Promise<void> => {
@@ -109,6 +142,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const stop = async (): Promise<void> => {
     const closed = once(front, 'close')
     front.close()
+    refusals.stop()
     for (const socket of sockets) socket.destroy()
     await Promise.all([closed, endRelay(), stun?.stop()])
   }
@@ -123,12 +157,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
     const page = await options.page?.(http)
 
-    http.on('upgrade', (request, socket, head) => {
-      if (isHotReload(request)) return
-      if (relay === undefined) socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
-      else pipeToRelay(relay, request, socket, head)
+    http.on('upgrade', (request, socket: Socket, head) => {
+      if (isHotReload(request)) socket.setTimeout(0)
+      else if (relay === undefined) refuse(socket, 'The relay is stopped.')
+      else door.upgrade(relay, request, socket, head)
     })
     http.on('request', (request, response) => {
+      door.serve(request, response)
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.writeHead(405, { allow: 'GET, HEAD' }).end()
         return
@@ -147,7 +182,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       }
       const path = (request.url ?? '/').split('?', 1)[0]
       if (path === '/network.json') {
-        const offer = { relayPeerId, stunPort: stun?.port, otherRelays }
+        const notice = relay && door.refusal(relay, door.sourceOf(request))
+        const offer = { relayPeerId, stunPort: stun?.port, otherRelays, notice }
         response.writeHead(200, {
           'content-type': 'application/json; charset=utf-8',
           'cache-control': 'no-store',
@@ -182,16 +218,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
  * Accepts TLS and plain HTTP on one port. Who types the address of a `--lan` page without "https://" is redirected
  * rather than shown a protocol error.
  */
-function redirectPlainHttp(https: HttpServer): ReturnType<typeof createNetServer> {
-  const plain = createHttpServer((request, response) => {
+function redirectPlainHttp(https: HttpServer, bounds: HttpOptions): ReturnType<typeof createNetServer> {
+  const plain = createHttpServer(bounds, (request, response) => {
     const asked = askedHost(request, false)
     if (asked === undefined) response.writeHead(400).end()
     else response.writeHead(307, { location: `https://${request.headers.host}${request.url ?? '/'}` }).end()
   })
+  // They listen to nothing, and wouldn't begin to look for slow requests otherwise.
+  for (const server of [https, plain]) server.emit('listening')
   return createNetServer((socket) => {
     socket.on('error', () => socket.destroy())
     // A connection that says nothing must not be kept for ever.
-    socket.setTimeout(30_000, () => socket.destroy())
+    socket.setTimeout(REQUEST_TIMEOUT, () => socket.destroy())
     socket.once('readable', () => {
       const first: Buffer | null = socket.read(1)
       if (first === null) return
@@ -204,33 +242,7 @@ function redirectPlainHttp(https: HttpServer): ReturnType<typeof createNetServer
   })
 }
 
-function isLoopback(address = ''): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address)
-}
-
 /** Vite's own WebSocket, in development. */
 function isHotReload(request: IncomingMessage): boolean {
   return request.headers['sec-websocket-protocol']?.startsWith('vite-') === true
-}
-
-/**
- * Hands an upgraded connection to the relay byte for byte. @libp2p/websockets 10 insists on a server of its own (its
- * `server` option is declared but not read), so its listener has a loopback port and we repeat the request there.
- */
-function pipeToRelay(relay: Relay, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const upstream = connect({ port: relay.port, host: '127.0.0.1', noDelay: true })
-  const end = (): void => {
-    socket.destroy()
-    upstream.destroy()
-  }
-  for (const side of [socket, upstream]) side.on('error', end).on('close', end)
-  if ('setNoDelay' in socket) (socket as Socket).setNoDelay(true)
-  // Node's parser has refused line breaks in them, so the raw headers can be repeated as they came.
-  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
-  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
-    lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
-  }
-  upstream.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  upstream.write(head)
-  socket.pipe(upstream).pipe(socket)
 }

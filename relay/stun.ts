@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
+import { addressBytes, sourceOf } from './source.ts'
 
 const HEADER_BYTES = 20
 /** RFC 8489 section 5: every message holds it, and it sets STUN apart from other traffic on the port. */
@@ -91,22 +92,6 @@ function fingerprintOf(message: Uint8Array): number {
   return (crc32(message) ^ FINGERPRINT_XOR) >>> 0
 }
 
-/** 4 or 16 bytes in network order. An IPv4 address that a dual-stack socket shows as IPv6 becomes IPv4 again. */
-function addressBytes(address: string): Uint8Array | undefined {
-  const text = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
-  if (!isIPv6(text)) {
-    const parts = text.split('.').map(Number)
-    return parts.length === 4 ? Uint8Array.from(parts) : undefined
-  }
-  const [head = '', tail] = text.split('::')
-  const groups = (part: string): number[] =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
-  const left = groups(head)
-  const right = groups(tail ?? '')
-  const all = [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right]
-  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]))
-}
-
 /** A running STUN server. */
 export interface StunServer {
   readonly port: number
@@ -120,7 +105,7 @@ export async function startStun({ host, port }: { host: string; port: number }):
   socket.on('message', (request, source) => {
     const answer = answerStun(request, source)
     // The error of one send (an unreachable source) concerns nobody: STUN clients ask again.
-    if (answer !== undefined && limit.allow(source.address))
+    if (answer !== undefined && limit.allow(sourceOf(source.address).address))
       socket.send(answer, source.port, source.address, () => {})
   })
   socket.bind(port, host)

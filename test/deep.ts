@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests whose worth grows with their number, at the numbers of a night. `npm run test:deep -- differential`
  * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_SIGNATURES, OPENTAB_INPUTS,
- * OPENTAB_MUTANTS, OPENTAB_SEEDS, OPENTAB_DAYS and OPENTAB_CHAINS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
+ * OPENTAB_MUTANTS, OPENTAB_SEEDS, OPENTAB_SOAK_MINUTES, OPENTAB_DAYS and OPENTAB_CHAINS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
  */
 import { randomInt } from 'node:crypto'
 import { MINUTE, PROJECT, runProgram, runTestFiles, testFiles } from './support/test-runs.ts'
@@ -25,6 +25,8 @@ const PARTS: readonly Part[] = [
   { name: 'mutation', run: mutation },
   { name: 'simulation', run: simulation },
   { name: 'difficulty', run: difficulty },
+  { name: 'hostile', run: hostile },
+  { name: 'soak', run: soak },
 ]
 
 const {
@@ -102,19 +104,29 @@ async function simulation(): Promise<Outcome> {
 
 /** Headers against the bound on difficulty, and years of traffic against that on waits: what they come to, and what broke. */
 async function difficulty(seed: string): Promise<Outcome> {
-  const program = ['test/difficulty/run.ts', 'days', 'search', '--seed', seed]
-  const { succeeded, output } = await runProgram([
-    ...program,
-    '--days',
-    OPENTAB_DAYS,
-    '--chains',
-    OPENTAB_CHAINS,
-  ])
+  const numbers = ['--days', OPENTAB_DAYS, '--chains', OPENTAB_CHAINS, '--seed', seed]
+  const { succeeded, output } = await runProgram(['test/difficulty/run.ts', 'days', 'search', ...numbers])
   const cases = sumOf(output, /^\d+ days, (\d+) blocks/gm) + sumOf(output, /^(\d+) chains/gm)
   return {
     cases,
     failures: succeeded ? 0 : Math.max(1, sumOf(output, /, (\d+) (?:waits )?beyond the bound/g)),
   }
+}
+
+/** The catalogue of attacks, against real tabs. */
+async function hostile(): Promise<Outcome> {
+  const { succeeded, output } = await runProgram(['test/hostile/run.ts'])
+  const cases = sumOf(output, /^(\d+) attacks, /gm)
+  const broken = sumOf(output, /^\d+ attacks, (\d+) broke /gm)
+  return { cases, failures: succeeded ? 0 : Math.max(1, broken) }
+}
+
+/** Ten tabs under all of them at once. */
+async function soak(): Promise<Outcome> {
+  const { succeeded, output } = await runProgram(['test/hostile/soak.ts'])
+  const cases = sumOf(output, /^(\d+) promises, /gm)
+  const broken = sumOf(output, /^\d+ promises, (\d+) broken/gm)
+  return { cases, failures: succeeded ? 0 : Math.max(1, broken) }
 }
 
 /** The sum of the numbers that a pattern's group finds. */

@@ -297,10 +297,6 @@ export class App extends LitElement {
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      // The network outlives the page's server. A tab that is among others fetches the rest, so as to need the server no more.
-      opentab.on('network', ({ directPeers }) => {
-        if (directPeers > 0) otherViews().catch(() => {})
-      })
       opentab.on('tip', ({ disconnected }) => {
         if (disconnected > 0)
           this.#show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
@@ -453,9 +449,18 @@ export class App extends LitElement {
   }
 
   #linkState({ network }: LiveNode) {
-    const { directPeers, relayedOnlyPeers, relays } = network
+    const { directPeers, relayedOnlyPeers, relays, alarms = [] } = network
     const isLooking = relays.some(({ state }) => state !== 'unreachable')
-    const look = directPeers > 0 ? 'good' : relayedOnlyPeers > 0 ? 'bad' : isLooking ? 'warn' : 'bad'
+    const look =
+      directPeers > 0
+        ? alarms.length > 0
+          ? 'warn'
+          : 'good'
+        : relayedOnlyPeers > 0
+          ? 'bad'
+          : isLooking
+            ? 'warn'
+            : 'bad'
     const text =
       directPeers > 0
         ? plural(directPeers, 'tab')
@@ -464,7 +469,8 @@ export class App extends LitElement {
           : isLooking
             ? 'Looking for tabs'
             : 'Offline'
-    return html`<a class="link-state" href="/network" aria-label=${`Connection: ${text}`} title=${text}>
+    const full = alarms.length > 0 ? `${text}, with a warning` : text
+    return html`<a class="link-state" href="/network" aria-label=${`Connection: ${full}`} title=${full}>
       <span class=${`dot ${look}`}></span><span class="text">${text}</span>
     </a>`
   }

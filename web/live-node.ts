@@ -34,6 +34,7 @@ export class LiveNode {
     hashRate: 0,
     blocksFound: 0,
     problem: undefined,
+    pause: undefined,
   }
   /** Hashes a second, oldest first. */
   hashRates: readonly number[] = []
@@ -82,6 +83,9 @@ export class LiveNode {
         relays: (network.relays ?? []) as NetworkStatus['relays'],
         directPeers: peers.length,
         relayedOnlyPeers: network.relayedonlypeers ?? 0,
+        ...(network.connectionsused === undefined ? {} : { connectionsUsed: network.connectionsused }),
+        // Since when, the next event tells.
+        alarms: (network.warnings ?? []).map((sentence, i) => ({ code: `${i}`, sentence, since: 0 })),
       }
   }
 

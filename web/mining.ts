@@ -10,6 +10,9 @@ export interface MiningSettings {
   readonly graphicsCard: boolean
 }
 
+/** Milliseconds between two looks at the difficulty of the next block, which eases while no block comes. */
+export const EASING = 3000
+
 /** Threads that this machine runs at once. */
 export function coreCount(): number {
   return navigator.hardwareConcurrency || 1

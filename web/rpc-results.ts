@@ -94,7 +94,8 @@ export interface MempoolEntry {
 
 export interface MiningInfo {
   readonly blocks: number
-  readonly difficulty: number
+  /** Of the next block as of now: its difficulty eases while it doesn't come. */
+  readonly next: { readonly height: number; readonly difficulty: number }
   /** Hashes a second, estimated from the latest blocks. */
   readonly networkhashps: number
   readonly pooledtx: number
@@ -106,9 +107,10 @@ export interface MiningInfo {
 }
 
 export interface PeerResult {
-  readonly id: number | string
+  /** Counts connections. */
+  readonly id: number
   /** libp2p peer id. */
-  readonly peerid?: string
+  readonly peerid: string
   readonly addr: string
   readonly inbound: boolean
   /** Seconds. */
@@ -118,13 +120,30 @@ export interface PeerResult {
   readonly bytessent?: number
   readonly bytesrecv?: number
   readonly conntime: number
+  /** Points for breaking the rules; 100 bans. Time forgives them. */
+  readonly banscore?: number
+}
+
+/** A peer that is kept out. Times in seconds since 1970. */
+export interface BanResult {
+  /** Its peer id. */
+  readonly address: string
+  readonly banned_until: number
+  /** A sentence, or what stands for one. */
+  readonly ban_reason?: string
 }
 
 export interface NetworkInfo {
   readonly connections: number
+  /** Seconds by which the peers' clocks are ahead of this tab's. */
+  readonly timeoffset?: number
   readonly relays?: readonly { readonly address: string; readonly state: string }[]
   readonly relayedonlypeers?: number
+  /** The share of the browser's connections that is used up, 0 to 1. */
+  readonly connectionsused?: number
   readonly subversion?: string
+  /** Sentences. */
+  readonly warnings?: readonly string[]
 }
 
 export interface FeeEstimate {

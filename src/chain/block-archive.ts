@@ -35,14 +35,19 @@ export class BlockArchive {
     this.store = store
     this.headers = headers
     this.held = held
-    this.headersSaved = headers.size
-    for (let index = 0; index < headers.size; index++)
+    this.headersSaved = headers.added
+    for (let index = 0; index < headers.end; index++)
       this.bodies = Math.max(this.bodies, headers.bodyOrder(index))
   }
 
   /** Whether the body is stored, or about to be: whatever a later write says of it is durable only after it. */
   holds(index: HeaderIndex): boolean {
     return this.headers.hasBody(index) || this.unstored.has(index)
+  }
+
+  /** Headers whose bodies are about to be stored. */
+  get beingStored(): Iterable<HeaderIndex> {
+    return this.unstored.keys()
   }
 
   /** As the how manieth of all bodies it was taken in, from 1; 0 where it isn't held. */
@@ -52,7 +57,7 @@ export class BlockArchive {
 
   /** Whether so many new headers wait for the next write that they deserve one of their own. */
   get isBehind(): boolean {
-    return this.headers.size - this.headersSaved >= HEADERS_PER_PAGE
+    return this.headers.added - this.headersSaved >= HEADERS_PER_PAGE
   }
 
   /** Resolves when no write is under way. */
@@ -135,7 +140,7 @@ export class BlockArchive {
   }
 
   private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[]): Promise<void> {
-    this.headersSaved = this.headers.size
+    this.headersSaved = this.headers.added
     try {
       await this.store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
     } catch (error) {

@@ -22,8 +22,8 @@ export class Candidates {
   constructor(headers: HeaderTree, bodies: Bodies) {
     this.headers = headers
     this.bodies = bodies
-    for (let index = 1; index < headers.size; index++)
-      if (bodies.holds(index) && !this.isComplete(headers.parent(index))) this.wait(index)
+    for (const index of headers.parentsFirst())
+      if (index > 0 && bodies.holds(index) && !this.isComplete(headers.parent(index))) this.wait(index)
     this.rebuild()
   }
 
@@ -73,9 +73,9 @@ export class Candidates {
   rebuild(): void {
     const { headers, bodies } = this
     // Bodies arrive in any order: a branch is complete with the last of them.
-    const completedAt = new Float64Array(headers.size)
+    const completedAt = new Float64Array(headers.end)
     const ends = new Set<HeaderIndex>()
-    for (let index = 0; index < headers.size; index++) {
+    for (const index of headers.parentsFirst()) {
       if (!this.isComplete(index) || headers.isInvalid(index)) continue
       const parent = headers.parent(index)
       completedAt[index] = Math.max(bodies.bodyOrder(index), parent === NO_HEADER ? 0 : completedAt[parent])

@@ -67,12 +67,30 @@ async function* blocksWhere(
   chain: Chain,
   holds: (mentions: Mentions) => boolean,
 ): AsyncGenerator<HeaderIndex> {
-  // A block comes after its parent, in the tree and in the store.
-  for (let last = chain.tip; last > 0; last -= MENTIONS_AT_ONCE) {
-    const found = await chain.readMentions(Math.max(1, last - MENTIONS_AT_ONCE + 1), last)
-    for (const [index, mentions] of [...found].reverse())
-      if (chain.isActive(index) && holds(mentions)) yield index
+  const { headers } = chain
+  for (let height = headers.height(chain.tip); height > 0; height -= MENTIONS_AT_ONCE) {
+    const count = Math.min(height, MENTIONS_AT_ONCE)
+    const indexes = Array.from({ length: count }, (_, i) => chain.activeAt(height - i))
+    const found = new Map<HeaderIndex, Mentions>()
+    // Blocks that follow each other stand side by side, mostly.
+    for (const [first, last] of passages(indexes))
+      for (const [index, mentions] of await chain.readMentions(first, last)) found.set(index, mentions)
+    for (const index of indexes) {
+      const mentions = found.get(index)
+      if (mentions && chain.isActive(index) && holds(mentions)) yield index
+    }
   }
+}
+
+/** The stretches of places that hold `indexes`, ascending, each of at most twice `MENTIONS_AT_ONCE` places. */
+function passages(indexes: readonly HeaderIndex[]): [first: HeaderIndex, last: HeaderIndex][] {
+  const stretches: [HeaderIndex, HeaderIndex][] = []
+  for (const index of indexes.toSorted((a, b) => a - b)) {
+    const current = stretches.at(-1)
+    if (current && index - current[0] < 2 * MENTIONS_AT_ONCE) current[1] = index
+    else stretches.push([index, index])
+  }
+  return stretches
 }
 
 /** `coins` are those that the whole block spent. */

@@ -79,7 +79,6 @@ export class Chain {
   private readonly candidates: Candidates
   /** The active chain by height. */
   private readonly active: HeaderIndex[]
-  private best: HeaderIndex
   private readonly archive: BlockArchive
   private readonly genesisMentions: Mentions
   /** Filter header of the tip; undefined until it was read or made. */
@@ -145,8 +144,6 @@ export class Chain {
     this.active = []
     for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
     this.active.reverse()
-    this.best = tip
-    this.findBestHeader()
     this.archive = new BlockArchive(options.store, headers, (index) => {
       this.candidates.add(index)
       this.wake()
@@ -157,11 +154,6 @@ export class Chain {
   /** Tip of the active chain: all of it connected. */
   get tip(): HeaderIndex {
     return this.active[this.active.length - 1]
-  }
-
-  /** Header with the most work whose chain isn't known to be bad; at or ahead of `tip`. */
-  get bestHeader(): HeaderIndex {
-    return this.best
   }
 
   /** Header of the active chain at `height`, `NO_HEADER` above the tip. */
@@ -209,19 +201,29 @@ export class Chain {
    * what came before the failing header was added.
    */
   acceptHeaders(headers: readonly BlockHeader[]): Result<HeaderIndex> {
-    const before = this.headers.size
+    const before = this.headers.added
+    let last: HeaderIndex = NO_HEADER
     let result: Result<HeaderIndex> = accept(NO_HEADER)
     for (const header of headers) {
+      const { added } = this.headers
       result = this.acceptHeader(header)
       if (!result.ok) break
+      if (this.headers.added > added) last = result.value
     }
-    const { size } = this.headers
-    if (size > before) {
+    if (this.headers.added > before) {
       // Fewer go with the next commit: to lose them costs a question to a peer.
       if (this.archive.isBehind) this.saveHeaders()
-      this.tell((listener) => listener.headersChanged?.(size - 1))
+      this.tell((listener) => listener.headersChanged?.(last))
     }
     return result
+  }
+
+  /**
+   * Forgets the headers whose bodies aren't held and that lead to none that is, but for those that lead to one of `keep`. Their indexes mean
+   * nothing from then on: whoever holds one that `keep` doesn't cover drops it.
+   */
+  forgetHeaders(keep: readonly HeaderIndex[]): void {
+    this.headers.forget([...keep, this.tip, ...this.archive.beingStored])
   }
 
   /**
@@ -324,7 +326,6 @@ export class Chain {
     return this.request(async () => {
       this.headers.clearInvalid(index)
       this.candidates.rebuild()
-      this.findBestHeader()
       await this.saveHeaders()
     })
   }
@@ -368,9 +369,7 @@ export class Chain {
       now: Math.floor(this.clock.now() / 1000),
     })
     if (!context.ok) return context
-    const index = headers.add(header, parent, context.value)
-    if (headers.chainWork(index) > headers.chainWork(this.best)) this.best = index
-    return accept(index)
+    return accept(headers.add(header, parent, context.value))
   }
 
   private checkBody(block: Block, index: HeaderIndex): Result<void> {
@@ -523,7 +522,6 @@ export class Chain {
     this.filterHeader = { tip, bytes: move.filterHeader }
     this.active.length = height + 1
     for (const { index } of move.connected) this.active.push(index)
-    if (this.work(tip) >= this.work(this.best)) this.best = tip
     this.candidates.prune(this.work(tip))
     const { disconnected } = move
     const connected = move.connected.map(({ block }) => block)
@@ -541,19 +539,6 @@ export class Chain {
   private markInvalid(index: HeaderIndex): void {
     this.headers.markInvalid(index)
     this.candidates.rebuild()
-    this.findBestHeader()
-  }
-
-  /** After marks of failure changed. The first one seen wins among equals, the tip above all. */
-  private findBestHeader(): void {
-    const { headers } = this
-    this.best = headers.isInvalid(this.tip) ? 0 : this.tip
-    let most = this.work(this.best)
-    for (let index = 0; index < headers.size; index++) {
-      if (headers.isInvalid(index) || this.work(index) <= most) continue
-      this.best = index
-      most = this.work(index)
-    }
   }
 
   private work(index: HeaderIndex): bigint {

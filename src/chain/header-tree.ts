@@ -1,6 +1,7 @@
 /**
- * The tree of all known headers, in packed memory: about 150 bytes a header. A header is named by its `HeaderIndex`; a parent's
- * is always smaller than its child's. Segments of a thousand headers are the pages of the store. Thread: the brain.
+ * The tree of all known headers, in packed memory: about 150 bytes a header. A header is named by its `HeaderIndex`, the number of its
+ * place. Headers whose bodies never came can be forgotten; their places are used again, so that the tree grows with what was served and
+ * not with what was claimed. Segments of a thousand headers are the pages of the store. Thread: the brain.
  */
 import type { DifficultyState } from '../consensus/difficulty.ts'
 import { MEDIAN_TIME_SPAN, medianTime } from '../consensus/headers.ts'
@@ -9,7 +10,10 @@ import { BlockHeader } from '../primitives/block.ts'
 import { type BlockHash, fromDisplay, toDisplay } from '../primitives/hashes.ts'
 import { type HeaderPage, StorageError } from './store.ts'
 
-/** Position of a header in the tree, in order of arrival; genesis is 0. Stable while the tab lives and across reopening. */
+/**
+ * Place of a header in the tree; genesis is 0. Stable while the tab lives and across reopening, unless the header is forgotten. In order of
+ * arrival, parents before children, as long as none was.
+ */
 export type HeaderIndex = number
 
 /** The index of no header. */
@@ -43,6 +47,8 @@ const CONNECTED = 2
 const FAILED = 4
 /** An ancestor is. Follows from the others, so that the copy on disk may lag. */
 const FAILED_ANCESTOR = 8
+/** No header is in this place any more: the next one may take it. */
+const FREE = 16
 
 /** What a write to the store will make true of a header: told to the tree once it is durable. */
 export interface HeaderMark {
@@ -66,6 +72,13 @@ interface Segment {
 export class HeaderTree {
   private readonly segments: Segment[] = []
   private count = 0
+  /** Places below `count` that hold no header, the lowest last. */
+  private readonly free: HeaderIndex[] = []
+  /** Headers ever added in this life. */
+  private additions = 0
+  private withoutBody = 0
+  /** Some parent has a higher index than its child. */
+  private isMixed = false
   /** Index + 1 of a header at its slot by hash, 0 where empty: open addressing, at most half full. */
   private slots = new Uint32Array(1024)
 
@@ -80,26 +93,70 @@ export class HeaderTree {
       const segment = newSegment()
       segment.bytes.set(page)
       tree.segments.push(segment)
-      for (let i = 0; i < headers; i++) {
-        const parent = segment.view.getInt32(i * RECORD_BYTES + PARENT, true)
-        if (tree.count === 0 ? parent !== NO_HEADER : parent < 0 || parent >= tree.count)
-          throw new StorageError('corrupt', `Stored header ${tree.count} has no parent.`)
-        for (const field of [BITS, BASE]) {
-          const { target, negative, overflow } = decodeCompact(
-            segment.view.getUint32(i * RECORD_BYTES + field, true),
-          )
-          if (target === 0n || negative || overflow)
-            throw new StorageError('corrupt', `Stored header ${tree.count} has no target.`)
-        }
-        tree.enter(parent)
-      }
+      tree.count += headers
     })
+    tree.growSlots(tree.count)
+    // 1: on the way that is being followed; 2: entered.
+    const entered = new Uint8Array(tree.count)
+    for (let index = 0; index < tree.count; index++) {
+      if (tree.flags(index, FREE)) {
+        if (index === 0) throw new StorageError('corrupt', 'Stored header 0 is missing.')
+        tree.free.push(index)
+        continue
+      }
+      // A parent may stand behind its child: first the way up to one that is known, then down again.
+      const path: HeaderIndex[] = []
+      for (let at = index; entered[at] === 0; at = tree.parent(at)) {
+        entered[at] = 1
+        path.push(at)
+        const parent = tree.parent(at)
+        if (at === 0 ? parent !== NO_HEADER : !tree.has(parent) || entered[parent] === 1)
+          throw new StorageError('corrupt', `Stored header ${at} has no parent.`)
+        for (const bits of [tree.bits(at), tree.difficulty(at).base]) {
+          const { target, negative, overflow } = decodeCompact(bits)
+          if (target === 0n || negative || overflow)
+            throw new StorageError('corrupt', `Stored header ${at} has no target.`)
+        }
+        if (at === 0) break
+      }
+      for (const at of path.reverse()) {
+        tree.enter(at, tree.parent(at))
+        entered[at] = 2
+      }
+    }
+    tree.free.reverse()
     return tree
   }
 
   /** Headers held. */
   get size(): number {
+    return this.count - this.free.length
+  }
+
+  /** Above every index. */
+  get end(): number {
     return this.count
+  }
+
+  /** Whether an index names a header: not after that was forgotten. Its place may have been given to another since. */
+  has(index: HeaderIndex): boolean {
+    return index >= 0 && index < this.count && !this.flags(index, FREE)
+  }
+
+  /** Headers ever added in this life of the tab. */
+  get added(): number {
+    return this.additions
+  }
+
+  /** Headers whose body isn't stored. */
+  get bodiless(): number {
+    return this.withoutBody
+  }
+
+  /** The indexes of all headers, parents before their children. */
+  parentsFirst(): Uint32Array {
+    const indexes = Uint32Array.from(this.indexes())
+    return this.isMixed ? indexes.sort((a, b) => this.height(a) - this.height(b) || a - b) : indexes
   }
 
   /** `NO_HEADER` when unknown. */
@@ -229,15 +286,11 @@ export class HeaderTree {
     return this.flags(index, FAILED | FAILED_ANCESTOR)
   }
 
-  /** Headers without children. */
+  /** Headers without children, by index. */
   leaves(): HeaderIndex[] {
     const hasChild = new Uint8Array(this.count)
-    for (let index = 1; index < this.count; index++) hasChild[this.parent(index)] = 1
-    const leaves: HeaderIndex[] = []
-    hasChild.forEach((child, index) => {
-      if (child === 0) leaves.push(index)
-    })
-    return leaves
+    for (const index of this.indexes()) if (index > 0) hasChild[this.parent(index)] = 1
+    return [...this.indexes()].filter((index) => hasChild[index] === 0)
   }
 
   /**
@@ -249,8 +302,8 @@ export class HeaderTree {
     parent: HeaderIndex,
     difficulty: Pick<DifficultyState, 'base' | 'ease'>,
   ): HeaderIndex {
-    const index = this.count
-    if (index % HEADERS_PER_PAGE === 0) this.segments.push(newSegment())
+    const index = this.free.pop() ?? this.count++
+    if (index >= this.segments.length * HEADERS_PER_PAGE) this.segments.push(newSegment())
     const segment = this.segmentOf(index)
     const at = recordAt(index)
     segment.bytes.set(header.hashBytes, at)
@@ -262,25 +315,56 @@ export class HeaderTree {
     segment.view.setInt32(at + PARENT, parent, true)
     segment.view.setUint32(at + BASE, difficulty.base, true)
     segment.view.setUint32(at + EASE, difficulty.ease, true)
+    segment.bytes[at + FLAGS] = 0
     segment.dirty = true
-    this.enter(parent)
+    if ((this.size + 1) * 2 > this.slots.length) this.growSlots(this.size)
+    this.enter(index, parent)
+    this.additions++
     return index
+  }
+
+  /**
+   * Forgets every header without a body that leads to none with one and to none of `keep`. Their indexes mean nothing from then on, and later
+   * headers may get them. For the chain alone.
+   */
+  forget(keep: Iterable<HeaderIndex>): void {
+    const kept = new Uint8Array(this.count)
+    const keepTo = (end: HeaderIndex): void => {
+      for (let index = end; index !== NO_HEADER && kept[index] === 0; index = this.parent(index))
+        kept[index] = 1
+    }
+    keepTo(0)
+    for (const index of keep) keepTo(index)
+    for (const index of this.indexes()) if (this.hasBody(index)) keepTo(index)
+    for (const index of [...this.indexes()].filter((index) => kept[index] === 0)) {
+      const segment = this.segmentOf(index)
+      const at = recordAt(index)
+      segment.bytes.fill(0, at, at + RECORD_BYTES)
+      segment.view.setInt32(at + PARENT, NO_HEADER, true)
+      segment.bytes[at + FLAGS] = FREE
+      segment.dirty = true
+      this.free.push(index)
+      this.withoutBody--
+    }
+    this.free.sort((a, b) => b - a)
+    this.slots = new Uint32Array(this.slots.length)
+    for (const index of this.indexes()) this.slots[this.slotOf(this.hashBytes(index))] = index + 1
   }
 
   /** Marks a header and its descendants invalid. For the chain alone. */
   markInvalid(index: HeaderIndex): void {
     this.setFlags(index, FAILED)
-    this.spreadFailure(index + 1)
+    this.spreadFailure()
   }
 
   /** Takes back the failure marks of a header, its ancestors and its descendants. For the chain alone. */
   clearInvalid(index: HeaderIndex): void {
-    for (let other = 0; other < this.count; other++) {
-      const [low, high] = other < index ? [other, index] : [index, other]
+    for (const other of this.indexes()) {
+      const [low, high] = this.height(other) < this.height(index) ? [other, index] : [index, other]
       if (this.ancestor(high, this.height(low)) === low) this.clearFlags(other, FAILED | FAILED_ANCESTOR)
       else this.clearFlags(other, FAILED_ANCESTOR)
     }
-    this.spreadFailure(1)
+    this.spreadFailure()
   }
 
   /** Whether pages changed since they were last taken. */
@@ -307,12 +391,14 @@ export class HeaderTree {
 
   /** Takes in marks that are durable. For the chain alone. */
   apply(marks: readonly HeaderMark[]): void {
-    for (const mark of marks) writeMark(this.segmentOf(mark.index).bytes, mark)
+    for (const mark of marks) {
+      if (mark.bodyOrder !== undefined && !this.hasBody(mark.index)) this.withoutBody--
+      writeMark(this.segmentOf(mark.index).bytes, mark)
+    }
   }
 
-  /** Enters the next header, whose record stands, into what follows from the records. */
-  private enter(parent: HeaderIndex): void {
-    const index = this.count++
+  /** Enters a header, whose record stands and whose parent is entered, into what follows from the records. */
+  private enter(index: HeaderIndex, parent: HeaderIndex): void {
     const segment = this.segmentOf(index)
     const i = index % HEADERS_PER_PAGE
     const height = parent === NO_HEADER ? 0 : this.height(parent) + 1
@@ -321,13 +407,19 @@ export class HeaderTree {
     const work = blockWork(targetOf(this.bits(index))) + (parent === NO_HEADER ? 0n : this.chainWork(parent))
     for (let word = 0; word < 4; word++) segment.work[i * 4 + word] = work >> BigInt(64 * word)
     if (parent !== NO_HEADER && this.isInvalid(parent)) this.setFlags(index, FAILED_ANCESTOR)
-    if (this.count * 2 > this.slots.length) this.growSlots()
-    this.slots[this.slotOf(this.hashBytes(index))] = this.count
+    if (parent > index) this.isMixed = true
+    if (!this.hasBody(index)) this.withoutBody++
+    this.slots[this.slotOf(this.hashBytes(index))] = index + 1
   }
 
-  private spreadFailure(from: HeaderIndex): void {
-    for (let index = from; index < this.count; index++)
-      if (this.isInvalid(this.parent(index))) this.setFlags(index, FAILED_ANCESTOR)
+  private spreadFailure(): void {
+    for (const index of this.parentsFirst())
+      if (index > 0 && this.isInvalid(this.parent(index))) this.setFlags(index, FAILED_ANCESTOR)
+  }
+
+  /** All indexes, ascending. */
+  private *indexes(): Generator<HeaderIndex, undefined> {
+    for (let index = 0; index < this.count; index++) if (!this.flags(index, FREE)) yield index
   }
 
   private skip(index: HeaderIndex): HeaderIndex {
@@ -373,10 +465,13 @@ export class HeaderTree {
     return true
   }
 
-  private growSlots(): void {
-    this.slots = new Uint32Array(this.slots.length * 2)
-    for (let index = 0; index < this.count - 1; index++)
-      this.slots[this.slotOf(this.hashBytes(index))] = index + 1
+  /** Makes room for twice as many as `headers`, all of which are entered or none. */
+  private growSlots(headers: number): void {
+    const entered = this.slots.filter((slot) => slot !== 0)
+    let { length } = this.slots
+    while (length < headers * 4) length *= 2
+    this.slots = new Uint32Array(length)
+    for (const slot of entered) this.slots[this.slotOf(this.hashBytes(slot - 1))] = slot
   }
 }
 

@@ -24,7 +24,7 @@ export class StorageError extends Error {
   }
 }
 
-/** Some consecutive headers in order of arrival: `HeaderTree` reads and writes `bytes`. */
+/** Some consecutive places of the header tree: `HeaderTree` reads and writes `bytes`. */
 export interface HeaderPage {
   /** Number of the page, from 0. */
   readonly page: number

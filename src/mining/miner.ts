@@ -29,12 +29,16 @@ export interface MinerOptions {
   readonly kernel?: MiningKernel
   /** Takes a block that was found. By default the chain's `acceptBlock`; for whoever has more to do with it. */
   readonly submit?: (block: Block) => Promise<Result<HeaderIndex>>
+  /** Whether so many blocks are on their way here that one on the tip would be in vain. By default never. */
+  readonly isFarBehind?: () => boolean
+  /** Why blocks of this tab would be refused by others, with what to do: sentences; undefined when they would not. By default never. */
+  readonly obstacle?: () => string | undefined
 }
 
 /**
  * - `stopped`: nobody asked, or it stopped by itself (`lastError`).
- * - `waiting`: the chain is catching up with the headers it knows, so that blocks on its tip would be in vain; or the chain's time
- *   is ahead of the clock, as after many blocks a second.
+ * - `waiting`: the chain is catching up with its peers, so that blocks on its tip would be in vain; or the chain's time is ahead of the
+ *   clock, as after many blocks a second; or others would refuse what it finds (`pause` says why).
  * - `mining`
  */
 export type MinerStatus = 'stopped' | 'waiting' | 'mining'
@@ -59,6 +63,8 @@ export interface MinerState {
   readonly blocksFound: number
   /** Why it stopped by itself, or why the last block found was refused. Undefined once it starts or finds again. */
   readonly lastError: string | undefined
+  /** Why it waits although it was asked to mine, where something can be done about it: sentences. */
+  readonly pause: string | undefined
   /** Of the template in work. */
   readonly template:
     | { readonly height: number; readonly weight: number; readonly transactions: number }
@@ -77,10 +83,6 @@ export interface MinerListener {
 const REFRESH_MS = 3_000
 /** Milliseconds after which a template's time is renewed in any case. */
 const STALE_MS = 30_000
-/** Blocks that the tip may lag behind the best header while mining goes on: bodies arrive after their headers. */
-const MAX_LAG = 6
-/** Milliseconds without a new block on that way after which mining goes on: headers whose bodies nobody gives stop nobody. */
-const PATIENCE_MS = 60_000
 /** Nonces tried at a time for blocks on demand. */
 const DEMAND_BATCH = 20_000
 
@@ -91,6 +93,8 @@ export class Miner {
   private readonly clock: Clock
   private readonly kernel: MiningKernel
   private readonly submitBlock: (block: Block) => Promise<Result<HeaderIndex>>
+  private readonly isFarBehind: () => boolean
+  private readonly obstacle: () => string | undefined
   /** First half of every extra nonce: tells this miner from others. The second half counts. */
   private readonly extraNonce: Uint8Array
   private extraNonces = 0
@@ -101,6 +105,7 @@ export class Miner {
   private status: MinerStatus = 'stopped'
   private blocksFound = 0
   private lastError: string | undefined
+  private pause: string | undefined
   private kernels: readonly string[] = []
   private graphicsCardProblem: string | undefined
   /** The job that the pool has, one variant a thread. */
@@ -109,8 +114,6 @@ export class Miner {
     | undefined
   private jobs = 0
   private mempoolChanged = false
-  /** When the tip last moved, or mining was asked for. Milliseconds since 1970. */
-  private progressAt = 0
   private cancelRefresh: (() => void) | undefined
   private cancelPause: () => void = () => undefined
 
@@ -121,14 +124,12 @@ export class Miner {
     this.clock = options.clock
     this.kernel = options.kernel ?? typescriptKernel
     this.submitBlock = options.submit ?? ((block) => options.chain.acceptBlock(block))
+    this.isFarBehind = options.isFarBehind ?? (() => false)
+    this.obstacle = options.obstacle ?? (() => undefined)
     this.extraNonce = options.random.bytes(4)
     this.settings = { threads: options.pool.maxThreads, throttle: 1, graphicsCard: false }
     this.chain.subscribe({
-      tipChanged: () => {
-        this.progressAt = this.clock.now()
-        this.renewJob()
-      },
-      headersChanged: () => this.follow(),
+      tipChanged: () => this.renewJob(),
       failed: (error) => this.fail(`The chain stopped: ${error.message}`),
     })
     const changed = () => {
@@ -148,6 +149,7 @@ export class Miner {
       hashRate: this.rate.value,
       blocksFound: this.blocksFound,
       lastError: this.lastError,
+      pause: this.pause,
       template: this.job &&
         block && {
           height: this.job.template.height,
@@ -163,7 +165,6 @@ export class Miner {
     this.scriptPubKey = scriptPubKey
     this.choose(settings)
     this.lastError = undefined
-    this.progressAt = this.clock.now()
     if (!running) {
       this.graphicsCardProblem = undefined
       this.pool.start({
@@ -192,6 +193,7 @@ export class Miner {
     this.cancelPause()
     this.cancelRefresh?.()
     this.cancelRefresh = undefined
+    this.pause = undefined
     this.rest('stopped')
     this.pool.stop()
     this.kernels = []
@@ -257,28 +259,19 @@ export class Miner {
     return { tries: maxTries }
   }
 
-  /** Rests or goes on, as the chain's progress asks. */
-  private follow(): void {
+  /** Rests or goes on, as the chain's progress and the peers' clocks ask. */
+  follow(): void {
     if (this.scriptPubKey === undefined) return
-    if (this.isCatchingUp() !== (this.status === 'waiting')) this.renewJob()
+    const waits = this.isFarBehind() || this.obstacle() !== undefined
+    if (waits !== (this.status === 'waiting') || this.obstacle() !== this.pause) this.renewJob()
   }
 
-  /** Whether the tip is on its way to the best header, and moving. */
-  private isCatchingUp(): boolean {
-    const { headers, bestHeader, tip } = this.chain
-    const height = headers.height(tip)
-    return (
-      headers.height(bestHeader) - height > MAX_LAG &&
-      headers.ancestor(bestHeader, height) === tip &&
-      this.clock.now() - this.progressAt < PATIENCE_MS
-    )
-  }
-
-  /** Gives the pool a new template, or rest while the chain catches up. What was in work is dropped. */
+  /** Gives the pool a new template, or rest while its blocks would be in vain. What was in work is dropped. */
   private renewJob(): void {
     this.cancelPause()
     if (this.scriptPubKey === undefined) return
-    if (this.isCatchingUp()) {
+    this.pause = this.obstacle()
+    if (this.isFarBehind() || this.pause !== undefined) {
       this.rest('waiting')
       this.tellState()
       return

@@ -1,6 +1,7 @@
 /** What a node tells the page: plain data that crosses threads. The names are those of `opentab.on(name, listener)`. */
 import type { Sats } from '../primitives/amount.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
+import type { ClockState } from '../protocol/clock-comparison.ts'
 import type { NetworkStatus, PeerId } from '../protocol/transport.ts'
 
 /** The active chain has a new tip; all of it is durable. */
@@ -33,6 +34,9 @@ export interface PeerEvent {
 /** Relays and direct connections, whenever one of them changes. */
 export type NetworkEvent = NetworkStatus
 
+/** How this tab's clock stands to those of its peers; at every change. */
+export type ClockEvent = ClockState
+
 /** The wallet's coins, history or addresses changed, or it was created, locked or unlocked. */
 export interface WalletEvent {
   readonly state: 'none' | 'locked' | 'unlocked'
@@ -57,6 +61,8 @@ export interface MiningEvent {
   readonly blocksFound: number
   /** Why mining stopped by itself. */
   readonly problem: string | undefined
+  /** Why it rests for now although it was asked for, with what to do where something can be done: sentences. It goes on by itself. */
+  readonly pause: string | undefined
 }
 
 /** A block that this tab mined and whose body its chain stored; the tip moves there next. */
@@ -92,6 +98,7 @@ export interface NodeEvents {
   readonly transaction: TransactionEvent
   readonly peer: PeerEvent
   readonly network: NetworkEvent
+  readonly clock: ClockEvent
   readonly wallet: WalletEvent
   readonly mining: MiningEvent
   readonly mined: MinedEvent

@@ -5,6 +5,7 @@
 import { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { type ChainStore, StorageError } from '../chain/store.ts'
+import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { Mempool, type MempoolEntry } from '../mempool/mempool.ts'
 import { Miner } from '../mining/miner.ts'
@@ -14,6 +15,7 @@ import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { accept, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
+import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { PeerId, Transport } from '../protocol/transport.ts'
@@ -84,7 +86,7 @@ export class NodeCore {
     let verifier: Mempool | undefined
     const chain = await Chain.open({
       params,
-      clock,
+      clock: clock.forBlocks,
       checks,
       store: ports.chainStore,
       alreadyVerified: (transaction) => verifier?.wasVerified(transaction) ?? false,
@@ -92,8 +94,18 @@ export class NodeCore {
     // Listeners of the chain hear of a new tip in this order: each may rely on the ones before.
     const mempool = new Mempool({ chain, checks, clock })
     verifier = mempool
-    const miner = new Miner({ chain, mempool, clock, random, pool: ports.miners })
-    const peers = new PeerManager({
+    // Made last, since it hears of the chain last.
+    let peers: PeerManager | undefined
+    const miner = new Miner({
+      chain,
+      mempool,
+      random,
+      clock: clock.forBlocks,
+      pool: ports.miners,
+      isFarBehind: () => peers?.isFarBehind ?? false,
+      obstacle: () => peers && obstacleOf(peers.clockState(), params, clock),
+    })
+    peers = new PeerManager({
       chain,
       mempool,
       // Timeouts of peers follow real time, also while `setmocktime` holds the node's.
@@ -300,6 +312,7 @@ export class NodeCore {
             hashRate: state.hashRate,
             blocksFound: state.blocksFound,
             problem: state.lastError,
+            pause: state.pause,
           }),
         blockFound: (block, index) => {
           peers.broadcastBlock(block)
@@ -313,7 +326,15 @@ export class NodeCore {
         peerDisconnected: (id) => this.emit('peer', { id, change: 'disconnected' }),
         peerChanged: ({ id }) => this.emit('peer', { id, change: 'updated' }),
         networkChanged: (status) => this.emit('network', status),
-        syncChanged: (state) => this.emit('sync', state),
+        syncChanged: (state) => {
+          this.emit('sync', state)
+          miner.follow()
+        },
+        clockChanged: (state) => {
+          this.clock.setBehind(state.offsetSeconds * 1000)
+          this.emit('clock', state)
+          miner.follow()
+        },
         log: (line) => this.log('network', line),
       }),
     ]
@@ -405,6 +426,18 @@ export class NodeCore {
     this.log(fault.kind === 'storage' ? 'storage' : 'chain', error.message, 'error')
     this.emit('fault', fault)
   }
+}
+
+/** Why others would refuse what this tab mines: its clock is further ahead of theirs than a block's time may be. */
+function obstacleOf(
+  { offsetSeconds, sentence }: ClockState,
+  { testControls }: NetworkParams,
+  { isHeld }: NodeClock,
+): string | undefined {
+  const allowed = testControls ? MAX_FUTURE_SECONDS_ON_DEMAND : MAX_FUTURE_SECONDS
+  return isHeld || -offsetSeconds < allowed
+    ? undefined
+    : `Mining rests: others would refuse its blocks. ${sentence}`
 }
 
 function consequenceOf(failure: Error): string {

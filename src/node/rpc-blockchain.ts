@@ -21,6 +21,7 @@ import {
   txid,
   verbosity,
 } from './rpc-method.ts'
+import { warningsOf } from './rpc-network.ts'
 
 /** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */
 const BOGO_SIZE = 32 + 4 + 4 + 8 + 2 + 34
@@ -78,8 +79,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
     (node) => {
       const { chain, params } = node
       const { headers, tip } = chain
-      const bestHeight = headers.height(chain.bestHeader)
-      const { synced } = node.peers.syncState()
+      const { headers: bestHeight, synced } = node.peers.syncState()
       return {
         chain: params.name,
         blocks: headers.height(tip),
@@ -92,7 +92,7 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
         initialblockdownload: !synced,
         chainwork: hex256(headers.chainWork(tip)),
         pruned: false,
-        warnings: [],
+        warnings: warningsOf(node),
       }
     },
   ),

@@ -42,7 +42,7 @@ export function nextDifficultyJson(node: NodeCore): {
   readonly difficulty: number
   readonly target: string
 } {
-  const bits = node.chain.nextBits(Math.floor(node.clock.now() / 1000))
+  const bits = node.chain.nextBits(Math.floor(node.clock.forBlocks.now() / 1000))
   return { bits: hex32(bits), difficulty: difficulty(bits), target: hex256(targetOf(bits)) }
 }
 

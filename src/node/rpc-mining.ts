@@ -28,6 +28,7 @@ import {
   type RpcMethod,
   text,
 } from './rpc-method.ts'
+import { warningsOf } from './rpc-network.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
@@ -62,7 +63,7 @@ function networkHashRate({ chain, clock }: NodeCore): number {
   const { headers, tip } = chain
   const height = headers.height(tip)
   const from = headers.ancestor(tip, Math.max(0, height - HASH_RATE_SPAN))
-  const seconds = Math.max(headers.time(tip), Math.floor(clock.now() / 1000)) - headers.time(from)
+  const seconds = Math.max(headers.time(tip), Math.floor(clock.forBlocks.now() / 1000)) - headers.time(from)
   return seconds > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / seconds : 0
 }
 
@@ -132,7 +133,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
         hashespersec: state.hashRate,
         blocksfound: state.blocksFound,
         ...(state.lastError === undefined ? {} : { problem: state.lastError }),
-        warnings: [],
+        warnings: warningsOf(node),
       }
     },
   ),
@@ -171,7 +172,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       const template = createTemplate(node.chain, node.mempool, {
         scriptPubKey: await payoutScript(node, request.payoutaddress),
         extraNonce: node.random.bytes(8),
-        time: Math.floor(node.clock.now() / 1000),
+        time: Math.floor(node.clock.forBlocks.now() / 1000),
       })
       const { header, transactions } = template.block
       const [coinbase, ...rest] = transactions

@@ -11,6 +11,7 @@ import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { Rejection, Result } from '../primitives/result.ts'
+import type { CatchUp } from './catch-up.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { PeerId } from './transport.ts'
@@ -60,6 +61,9 @@ export interface BlockDownloadOptions {
   readonly chain: Chain
   readonly peers: PeerSet
   readonly clock: Clock
+  readonly catchUp: CatchUp
+  /** A peer sent a body that we lack. */
+  readonly delivered: (index: HeaderIndex, peer: Peer) => void
 }
 
 export class BlockDownload {
@@ -128,6 +132,24 @@ export class BlockDownload {
     for (const [peer, state] of this.states) this.requestFrom(peer, state)
   }
 
+  /** Heights of the blocks asked of a peer and not received yet, ascending. */
+  heightsInFlight(peer: Peer): number[] {
+    const { headers } = this.options.chain
+    const mine = [...this.inFlight].filter(([, request]) => request.peer === peer)
+    return mine.map(([index]) => headers.height(index)).sort((a, b) => a - b)
+  }
+
+  /** Headers whose bodies are on their way. */
+  underWay(): HeaderIndex[] {
+    return [...this.inFlight.keys(), ...this.storing]
+  }
+
+  /** Headers were forgotten. */
+  forgot(): void {
+    const { headers } = this.options.chain
+    for (const index of this.held.keys()) if (!headers.has(index)) this.held.delete(index)
+  }
+
   /** Whether a peer owes a block to this request. */
   expects(peer: Peer, requestId: number): boolean {
     for (const request of this.inFlight.values())
@@ -144,6 +166,7 @@ export class BlockDownload {
       return
     }
     peer.lastBlockAt = clock.now()
+    this.options.delivered(index, peer)
     this.expectedBytes = Math.max(block.bytes.length, this.expectedBytes - (this.expectedBytes >> 4))
     // Before it is stored: connecting, and its verdict, may follow at once.
     this.vouch(index, peer.id)
@@ -159,8 +182,11 @@ export class BlockDownload {
   }
 
   handleNotFound(peer: Peer, message: NotFoundMessage): void {
-    const { headers } = this.options.chain
-    for (const hash of message.hashes) this.settle(peer, headers.findBytes(hash), message.id)
+    const { catchUp, chain } = this.options
+    for (const hash of message.hashes) {
+      const index = chain.headers.findBytes(hash)
+      if (this.settle(peer, index, message.id)) catchUp.denied(peer, index)
+    }
     this.pause(peer)
     this.schedule()
   }
@@ -169,7 +195,9 @@ export class BlockDownload {
   async store(index: HeaderIndex, block: Block): Promise<Result<HeaderIndex>> {
     this.storing.add(index)
     try {
-      return await this.options.chain.acceptBlock(block)
+      const result = await this.options.chain.acceptBlock(block)
+      if (result.ok) this.options.catchUp.received(index)
+      return result
     } finally {
       this.storing.delete(index)
       this.held.delete(index)
@@ -192,13 +220,19 @@ export class BlockDownload {
     this.schedule()
   }
 
+  /** The tab was away: what peers owe is counted from now. */
+  woke(): void {
+    const now = this.options.clock.now()
+    for (const state of this.states.values()) state.progressAt = now
+  }
+
   tick(): void {
-    const { chain, clock, peers } = this.options
+    const { catchUp, clock, peers } = this.options
     const now = clock.now()
     for (const [peer, state] of [...this.states])
       if (peer.blocksInFlight > 0 && now - state.progressAt > BLOCK_TIMEOUT)
         peers.drop(peer, 'It did not send the blocks asked for.')
-    const first = this.missingOf(chain.bestHeader).next()
+    const first = this.missingOf(catchUp.claimed).next()
     const request = first.done ? undefined : this.inFlight.get(first.value)
     if (request && this.otherCouldSend(request.peer, first.value!)) {
       const owing = now - this.states.get(request.peer)!.progressAt

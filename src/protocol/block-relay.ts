@@ -52,6 +52,8 @@ export interface BlockRelayOptions {
   readonly random: Random
   readonly headerSync: HeaderSync
   readonly download: BlockDownload
+  /** A peer sent all that we lack of a body. */
+  readonly delivered: (index: HeaderIndex, peer: Peer) => void
 }
 
 export class BlockRelay {
@@ -126,6 +128,11 @@ export class BlockRelay {
     }
   }
 
+  /** Headers whose bodies are being put together. */
+  underWay(): Iterable<HeaderIndex> {
+    return this.rebuilding
+  }
+
   /** Whether a peer owes transactions to this question. */
   expects(peer: Peer, questionId: number): boolean {
     return this.questions.get(questionId)?.peer === peer
@@ -195,8 +202,9 @@ export class BlockRelay {
   }
 
   private async store(peer: Peer, index: HeaderIndex, block: Block): Promise<GossipVerdict> {
-    const { clock, download } = this.options
+    const { clock, delivered, download } = this.options
     peer.lastBlockAt = clock.now()
+    delivered(index, peer)
     const result = await download.store(index, block)
     if (result.ok) return 'accept'
     // A body that does not match its header may be a meeting of short ids: it is fetched whole, and nobody blamed.

@@ -2,9 +2,12 @@
  * Headers first: learns each peer's best chain by block locators and announcements, and bounds what headers without work
  * can cost.
  *
- * Low-work rule. Headers whose chain leads to more work than our best header are always taken: they cost their maker more than
+ * Low-work rule. Headers whose chain leads to more work than what we have or wait for are taken: they cost their maker more than
  * all the chain has. Any others are charged, one token each, to an allowance of the peer and one of the tab; beyond it
  * they are dropped without blame. A fork with more work that is longer than the allowance is followed as tokens come back.
+ *
+ * Without bodies there are at most `MAX_LEAD` headers above the last body of a branch, so that headers of a long chain come as its bodies do,
+ * and `MAX_BODILESS` in all. Beyond that those are forgotten which lead nowhere, or which no connected peer has.
  *
  * Long stretches are fetched a batch at a time, from the peers in turn, so that one slow peer costs one turn.
  */
@@ -16,6 +19,7 @@ import type { BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import type { CatchUp } from './catch-up.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -26,6 +30,8 @@ import { type GetHeadersMessage, type HeadersMessage, MAX_HEADERS } from './wire
 const ANSWER_TIMEOUT = 10_000
 /** Milliseconds after which headers that were too new, or over the allowance, are asked for again. */
 const RETRY_DELAY = 15_000
+/** What is asked for again later. */
+const RETRIED: ReadonlySet<string> = new Set(['time-too-new', 'low-work-headers', 'headers-ahead'])
 /** Milliseconds between two questions to some peer whether there is news, should announcements get lost. */
 const POLL_INTERVAL = 60_000
 /** Most headers in an announcement; longer news are asked for. */
@@ -34,6 +40,14 @@ export const MAX_ANNOUNCED_HEADERS = 8
 const LOW_WORK_PER_PEER = [20_000, 20_000 / 86_400] as const
 /** Low-work headers from all peers together: at most 50,000 records, some 12 MB, a day. */
 const LOW_WORK_IN_ALL = [50_000, 50_000 / 86_400] as const
+/** Headers without bodies that one branch may be ahead of what is held: five weeks of the public network. */
+export const MAX_LEAD = 100_000
+/** Headers without bodies in all, some 60 MB with their records; a few more where each is next to a body. */
+export const MAX_BODILESS = 250_000
+/** Milliseconds for which headers must be refused as too new, again and again, before that says something of this tab's clock. */
+const TOO_NEW_FOR = 45_000
+/** More headers without bodies before it is tried again to forget some. */
+const FORGET_STEP = 1000
 
 interface State {
   /** The question under way. */
@@ -52,10 +66,13 @@ export interface HeaderSyncOptions {
   readonly chain: Chain
   readonly peers: PeerSet
   readonly clock: Clock
+  readonly catchUp: CatchUp
   /** A peer's best known header changed. */
   readonly learnt: (peer: Peer) => void
   /** A new header at the tip was announced; its body may be on its way by gossip. */
   readonly announced: (index: HeaderIndex) => void
+  /** There are too many headers without bodies: forgets what leads nowhere, but for this one and what it comes from. */
+  readonly crowded: (keep: HeaderIndex) => void
 }
 
 export class HeaderSync {
@@ -63,6 +80,10 @@ export class HeaderSync {
   private readonly states = new Map<Peer, State>()
   private readonly lowWork: TokenBucket
   private nextPoll: number
+  /** First and last time that headers were refused as too new, without a longer pause between. */
+  private tooNew = { since: -Infinity, last: -Infinity }
+  /** Headers without bodies at which some are forgotten. */
+  private forgetAt = MAX_BODILESS
   /** Peer that had the last turn, by its place in the order of connection. */
   private lastTurn: Peer | undefined
 
@@ -99,7 +120,13 @@ export class HeaderSync {
     return [...this.states.values()].some((state) => state.wanted)
   }
 
-  /** Asks what `peer` has beyond our best chain: it named a block whose parent we lack, say. */
+  /** Blocks with work are refused for their time, and have been for a while: either their makers' clocks are wrong or this tab's is. */
+  get isBehindBlocks(): boolean {
+    const { since, last } = this.tooNew
+    return last - since >= TOO_NEW_FOR && this.options.clock.now() - last <= 2 * RETRY_DELAY
+  }
+
+  /** Asks what `peer` has beyond the chain that we have or wait for: it named a block whose parent we lack, say. */
   ask(peer: Peer): void {
     const state = this.states.get(peer)
     if (!state) return
@@ -107,14 +134,15 @@ export class HeaderSync {
       state.again = true
       return
     }
-    const { chain, clock, peers } = this.options
-    const { headers, bestHeader } = chain
+    const { catchUp, chain, clock, peers } = this.options
+    const { headers } = chain
+    const best = catchUp.claimed
     const goesOn =
       state.reached !== NO_HEADER &&
       !headers.isInvalid(state.reached) &&
-      headers.ancestor(bestHeader, headers.height(state.reached)) !== state.reached
+      headers.ancestor(best, headers.height(state.reached)) !== state.reached
     // From the parent, so that a peer with the same best header answers it and we learn that it has it.
-    const from = goesOn ? state.reached : Math.max(0, headers.parent(bestHeader))
+    const from = goesOn ? state.reached : Math.max(0, headers.parent(best))
     const id = peers.nextRequestId()
     state.request = { id, deadline: clock.now() + ANSWER_TIMEOUT }
     state.retryAt = Infinity
@@ -160,7 +188,7 @@ export class HeaderSync {
   /**
    * Takes headers of a peer into the tree, within the low-work rule, and notes the best that it has. Where they are `news` (gossip or an
    * announcement), the body of the last may be on its way by gossip. Beyond the chain's own
-   * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` (not now).
+   * rejections: `non-continuous-headers` (invalid) where one isn't the parent of the next, `low-work-headers` and `headers-ahead` (not now).
    */
   accept(peer: Peer, batch: readonly BlockHeader[], news: boolean): Result<HeaderIndex> {
     const { chain } = this.options
@@ -184,6 +212,8 @@ export class HeaderSync {
           'low-work-headers',
           `${fresh.length} headers lead to less work than the best chain has.`,
         )
+      if (!this.hasRoom(parent, fresh.length))
+        return notNow('headers-ahead', `${fresh.length} headers are too far ahead of the blocks that came.`)
       result = chain.acceptHeaders(fresh)
       if (result.ok && news) this.options.announced(result.value)
     }
@@ -204,8 +234,18 @@ export class HeaderSync {
     const state = this.states.get(peer)
     if (!state) return
     if (code === 'prev-blk-not-found') this.ask(peer)
-    if (code === 'time-too-new' || code === 'low-work-headers')
-      state.retryAt = this.options.clock.now() + RETRY_DELAY
+    if (code === 'time-too-new') {
+      const now = this.options.clock.now()
+      const isFirst = now - this.tooNew.last > 2 * RETRY_DELAY
+      this.tooNew = { since: isFirst ? now : this.tooNew.since, last: now }
+    }
+    if (RETRIED.has(code)) state.retryAt = this.options.clock.now() + RETRY_DELAY
+  }
+
+  /** Headers were forgotten. */
+  forgot(): void {
+    const { headers } = this.options.chain
+    for (const state of this.states.values()) if (!headers.has(state.reached)) state.reached = NO_HEADER
   }
 
   /** Timeouts, retries and polls. */
@@ -222,14 +262,44 @@ export class HeaderSync {
     if (peer) this.ask(peer)
   }
 
+  /** The tab was away: every peer is asked for what was missed, and has its full time to answer. */
+  woke(): void {
+    const now = this.options.clock.now()
+    this.nextPoll = now + POLL_INTERVAL
+    for (const [peer, state] of [...this.states]) {
+      if (state.request) state.request = { id: state.request.id, deadline: now + ANSWER_TIMEOUT }
+      this.ask(peer)
+    }
+  }
+
   /** `fresh` have the work that their bits ask for. */
   private affordable(peer: Peer, parent: HeaderIndex, fresh: readonly BlockHeader[]): boolean {
-    const { chain } = this.options
+    const { catchUp, chain } = this.options
     let work = chain.headers.chainWork(parent)
     for (const { bits } of fresh) work += blockWork(targetOf(bits))
-    if (work > chain.headers.chainWork(chain.bestHeader)) return true
+    if (work > chain.headers.chainWork(catchUp.claimed)) return true
     const own = this.states.get(peer)?.lowWork.take(fresh.length) ?? false
     return own && this.lowWork.take(fresh.length)
+  }
+
+  /** Whether so many headers may be added above `parent`: the next ones above a body always. */
+  private hasRoom(parent: HeaderIndex, count: number): boolean {
+    const { chain, crowded } = this.options
+    const { headers } = chain
+    if (headers.bodiless + count > this.forgetAt) {
+      crowded(parent)
+      this.forgetAt = Math.max(MAX_BODILESS, headers.bodiless + FORGET_STEP)
+    }
+    if (count <= MAX_ANNOUNCED_HEADERS && (headers.hasBody(parent) || parent === chain.tip)) return true
+    if (headers.bodiless + count > MAX_BODILESS) return false
+    const floor = headers.chainWork(chain.tip)
+    let lead = count
+    let at = parent
+    while (lead <= MAX_LEAD && !headers.hasBody(at) && headers.chainWork(at) > floor) {
+      lead++
+      at = headers.parent(at)
+    }
+    return lead <= MAX_LEAD
   }
 
   private learn(peer: Peer, index: HeaderIndex): void {

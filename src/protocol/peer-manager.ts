@@ -3,7 +3,7 @@
  * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
-import { NO_HEADER } from '../chain/header-tree.ts'
+import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
@@ -13,19 +13,25 @@ import type { Transaction } from '../primitives/transaction.ts'
 import { BlockDownload } from './block-download.ts'
 import { BlockRelay } from './block-relay.ts'
 import { BlockServer } from './block-server.ts'
+import { CatchUp } from './catch-up.ts'
+import { ClockComparison, type ClockState } from './clock-comparison.ts'
+import { Followers } from './followers.ts'
 import { HeaderSync } from './header-sync.ts'
+import { KnownPeers } from './known-peers.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
-import type { PeerStore } from './peer-store.ts'
+import type { BanRecord, PeerStore } from './peer-store.ts'
 import { TransactionRelay } from './transaction-relay.ts'
 import type {
   GossipVerdict,
+  NetworkAlarm,
   NetworkStatus,
   PeerId,
   PeerInfo,
   Topic,
   Transport,
   TransportHandler,
+  TransportOffence,
 } from './transport.ts'
 import { rateLimited, unrequested } from './verdict.ts'
 import {
@@ -41,24 +47,36 @@ import {
 
 /** What this tab calls itself. */
 export const USER_AGENT = '/opentab:0.2.0/'
+/** Said where too few peers are there to compare clocks with. */
+const BEHIND_BLOCKS =
+  'The newest blocks bear times that this tab’s clock has not reached, so that it can’t take them yet. Set date, time and time zone of this computer right.'
 /** Milliseconds between two looks at timeouts. */
 const TICK = 1000
+/** How much later than it should a look must come for this tab to have been away, milliseconds: a busy one is a second or two late. */
+const AWAY = 8000
 /** Milliseconds a peer may take to say hello. */
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
 const STRANGER_SECONDS = 300
-/** Blocks behind the best header up to which transactions can be judged. */
-const NEAR_TIP = 6
+/** New blocks for which it is remembered who brought them until they join the chain. */
+const MAX_NEWS = 32
 
 /** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
-const UNASKED: ReadonlySet<MessageType> = new Set(['getheaders', 'getblocktxn', 'gettx', 'mempool', 'inv'])
+const UNASKED: ReadonlySet<MessageType> = new Set([
+  'getheaders',
+  'getblocktxn',
+  'gettx',
+  'mempool',
+  'inv',
+  'gettime',
+])
 
 export interface SyncState {
-  /** Height of the best header. */
+  /** Height of the header that this tab waits for: the best that its peers have and serve. */
   readonly headers: number
   /** Height of the tip. */
   readonly blocks: number
-  /** No peer is known to have more. */
+  /** No peer is known to have more that is worth waiting for. */
   readonly synced: boolean
 }
 
@@ -71,6 +89,8 @@ export interface PeerManagerListener {
   networkChanged?(status: NetworkStatus): void
   /** At most once a second, and whenever `synced` changes. */
   syncChanged?(state: SyncState): void
+  /** What is concluded of this tab's clock changed. */
+  clockChanged?(state: ClockState): void
   log?(line: string): void
 }
 
@@ -86,16 +106,26 @@ export interface PeerManagerOptions {
 export class PeerManager implements TransportHandler {
   private readonly options: PeerManagerOptions
   private readonly connected: PeerSet
+  private readonly catchUp: CatchUp
+  private readonly clocks: ClockComparison
+  private readonly followers: Followers
+  private readonly known: KnownPeers
   private readonly headerSync: HeaderSync
   private readonly download: BlockDownload
   private readonly server: BlockServer
   private readonly blocks: BlockRelay
   private readonly transactions: TransactionRelay
   private readonly listeners = new Set<PeerManagerListener>()
+  /** New blocks that aren't in our chain yet, and who brought the body of each; undefined while nobody has. */
+  private readonly news = new Map<HeaderIndex, PeerId | undefined>()
   private unsubscribe: (() => void)[] = []
   private cancelTick: (() => void) | undefined
+  private tickedAt = 0
+  /** As the transport last told. */
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
   private lastSync: SyncState | undefined
+  /** What this part itself has to warn of. */
+  private ownAlarms: readonly NetworkAlarm[] = []
 
   constructor(options: PeerManagerOptions) {
     this.options = options
@@ -109,24 +139,42 @@ export class PeerManager implements TransportHandler {
       gone: (peer, reason) => this.gone(peer, reason),
     })
     this.connected = peers
-    this.download = new BlockDownload({ chain, peers, clock })
+    const catchUp = new CatchUp({ chain, peers, clock, asking: () => this.headerSync.active })
+    this.catchUp = catchUp
+    this.clocks = new ClockComparison({
+      peers,
+      clock,
+      changed: (state) => {
+        this.tell((listener) => listener.clockChanged?.(state))
+        this.warn()
+      },
+    })
+    this.followers = new Followers({ chain, peers, clock, ask: (peer) => this.headerSync.ask(peer) })
+    this.known = new KnownPeers({ store, transport, clock, log })
+    const delivered = (index: HeaderIndex, peer: Peer): void => this.delivered(index, peer)
+    this.download = new BlockDownload({ chain, peers, clock, catchUp, delivered })
     this.headerSync = new HeaderSync({
       chain,
       peers,
       clock,
+      catchUp,
       learnt: (peer) => {
         this.download.schedule()
         this.changed(peer)
       },
-      announced: (index) => this.download.announced(index),
+      announced: (index) => {
+        this.noteNews(index)
+        this.download.announced(index)
+      },
+      crowded: (keep) => this.forgetHeaders(keep),
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
-    this.blocks = new BlockRelay({ ...options, peers, headerSync, download })
+    this.blocks = new BlockRelay({ ...options, peers, headerSync, download, delivered })
     this.transactions = new TransactionRelay({ ...options, peers })
   }
 
-  /** Reads the bans and joins the network. */
+  /** Reads who is banned and who was good, and joins the network. */
   async start(): Promise<void> {
     const { chain, mempool, transport } = this.options
     await this.connected.loadBans()
@@ -139,8 +187,9 @@ export class PeerManager implements TransportHandler {
       }),
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
+    this.tickedAt = this.options.clock.now()
     this.scheduleTick()
-    await transport.start(this)
+    await transport.start(this, await this.known.load())
   }
 
   /** Leaves the network. */
@@ -156,18 +205,58 @@ export class PeerManager implements TransportHandler {
     return this.connected.ready().map((peer) => this.snapshot(peer))
   }
 
-  /** Relays and connections, as the transport last told. */
+  /** Bytes of frames from and to all peers since the tab was opened. */
+  totals(): { readonly received: number; readonly sent: number } {
+    return this.connected.totals()
+  }
+
+  /** The time by which bans are counted, milliseconds since 1970. */
+  now(): number {
+    return this.options.clock.now()
+  }
+
+  /** The bans that hold, the longest first. */
+  bans(): BanRecord[] {
+    return this.connected.banned()
+  }
+
+  /** Keeps a peer out for so many seconds, connected or not. Resolves when that is stored. `reason` is a sentence for people. */
+  ban(id: PeerId, reason: string, seconds: number): Promise<void> {
+    return this.connected.ban(id, reason, seconds)
+  }
+
+  /** Ends a ban; false where there is none. Resolves when that is stored. */
+  allow(id: PeerId): Promise<boolean> {
+    return this.connected.allow(id)
+  }
+
+  /** Ends the connection to a peer, which may come back; false where there is none. */
+  disconnect(id: PeerId): boolean {
+    const peer = this.connected.get(id)
+    if (peer) this.connected.drop(peer, 'This tab was told to.')
+    return peer !== undefined
+  }
+
+  /** Relays and connections, as the transport last told, and all that people should be warned of. */
   networkStatus(): NetworkStatus {
-    return this.network
+    const alarms = [...(this.network.alarms ?? []), ...this.ownAlarms]
+    return alarms.length > 0 ? { ...this.network, alarms } : this.network
   }
 
   syncState(): SyncState {
-    const { headers, tip, bestHeader } = this.options.chain
-    return {
-      headers: headers.height(bestHeader),
-      blocks: headers.height(tip),
-      synced: !this.headerSync.active && headers.chainWork(tip) >= headers.chainWork(bestHeader),
-    }
+    const { headers, tip } = this.options.chain
+    const { target, isSynced } = this.catchUp
+    return { headers: headers.height(target), blocks: headers.height(tip), synced: isSynced }
+  }
+
+  /** Whether so many blocks are on their way here that one on the tip would be in vain. */
+  get isFarBehind(): boolean {
+    return this.catchUp.isFarBehind
+  }
+
+  /** How this tab's clock stands to those of its peers. */
+  clockState(): ClockState {
+    return this.clocks.state
   }
 
   /** Gossips a block that this tab made and its chain accepted. */
@@ -222,9 +311,19 @@ export class PeerManager implements TransportHandler {
     this.changed(peer)
   }
 
+  misbehaved(from: PeerId, offence: TransportOffence): void {
+    this.connected.offended(from, offence)
+  }
+
   status(status: NetworkStatus): void {
     this.network = status
-    this.tell((listener) => listener.networkChanged?.(status))
+    this.tellNetwork()
+  }
+
+  /** Peers answer for what they do, not for how long this tab slept. */
+  woke(): void {
+    this.headerSync.woke()
+    this.download.woke()
   }
 
   private async handle(peer: Peer, message: Message | undefined): Promise<void> {
@@ -238,10 +337,12 @@ export class PeerManager implements TransportHandler {
   private async dispatch(peer: Peer, message: Exclude<Message, HelloMessage>): Promise<void> {
     switch (message.type) {
       case 'getheaders':
+        this.followers.showed(peer, message.locator)
         return this.server.handleGetHeaders(peer, message)
       case 'headers':
         return this.headerSync.handleHeaders(peer, message)
       case 'getdata':
+        this.followers.showed(peer, message.hashes)
         return this.server.handleGetData(peer, message)
       case 'block':
         return this.download.handleBlock(peer, message)
@@ -260,6 +361,10 @@ export class PeerManager implements TransportHandler {
         return this.transactions.handleGetTx(peer, message)
       case 'tx':
         return this.transactions.handleTx(peer, message)
+      case 'gettime':
+        return this.clocks.handleGetTime(peer, message)
+      case 'time':
+        return this.clocks.handleTime(peer, message)
     }
   }
 
@@ -298,18 +403,23 @@ export class PeerManager implements TransportHandler {
       return
     }
     peer.hello = hello
+    this.known.connected(peer.info)
     this.download.add(peer)
     this.server.add(peer)
     this.blocks.add(peer)
     this.transactions.add(peer)
     this.headerSync.add(peer)
+    this.clocks.add(peer)
     this.tell((listener) => listener.peerConnected?.(this.snapshot(peer)))
     this.tellSync(false)
   }
 
   private gone(peer: Peer, reason: string): void {
-    for (const part of [this.headerSync, this.download, this.server, this.blocks, this.transactions])
+    const { headerSync, download, server, blocks, transactions, clocks, followers } = this
+    for (const part of [headerSync, download, server, blocks, transactions, clocks, followers])
       part.forget(peer)
+    if (this.connected.isBanned(peer.id)) this.known.forget(peer.id)
+    else this.known.disconnected(peer.id)
     if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
   }
 
@@ -317,7 +427,29 @@ export class PeerManager implements TransportHandler {
     this.download.tipChanged(change)
     this.transactions.tipChanged()
     this.blocks.announceTip()
+    this.thankBringers(change)
     this.tellSync(false)
+  }
+
+  private noteNews(index: HeaderIndex): void {
+    this.news.set(index, undefined)
+    const [oldest] = this.news.keys()
+    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
+  }
+
+  /** A header without its block is no service, and neither is what is fetched of old. */
+  private delivered(index: HeaderIndex, peer: Peer): void {
+    if (this.news.has(index) && !this.news.get(index)) this.news.set(index, peer.id)
+  }
+
+  /** Credits who brought a new block, once it proved good. */
+  private thankBringers({ tip, fork }: TipChange): void {
+    const { headers } = this.options.chain
+    for (let index = tip; index !== fork && this.news.size > 0; index = headers.parent(index)) {
+      const bringer = this.news.get(index)
+      if (bringer !== undefined) this.known.toldBlock(bringer)
+      this.news.delete(index)
+    }
   }
 
   private scheduleTick(): void {
@@ -329,20 +461,72 @@ export class PeerManager implements TransportHandler {
 
   private tick(): void {
     const now = this.options.clock.now()
+    const late = now - this.tickedAt - TICK
+    this.tickedAt = now
+    if (late > AWAY) {
+      // What came meanwhile is in the queue, behind this. The transport may notice later than we do.
+      this.woke()
+      return
+    }
     for (const peer of this.connected.all())
       if (!peer.hello && now - peer.connectedAt > HELLO_TIMEOUT)
         this.connected.drop(peer, 'It did not say hello.')
     this.headerSync.tick()
     this.download.tick()
     this.transactions.tick()
+    this.clocks.tick()
+    this.followers.tick()
+    this.known.tick()
+    this.warn()
     this.tellSync(true)
+  }
+
+  /** Keeps of the headers without bodies those that lead to more work and that a connected peer has, what is under way, and `keep`. */
+  private forgetHeaders(keep: HeaderIndex): void {
+    const { chain } = this.options
+    const { headers } = chain
+    const floor = headers.chainWork(chain.tip)
+    const peers = this.connected.all().filter(({ bestKnown }) => bestKnown !== NO_HEADER)
+    const claims = peers
+      .map(({ bestKnown }) => bestKnown)
+      .filter((index) => !headers.isInvalid(index) && headers.chainWork(index) > floor)
+    chain.forgetHeaders([keep, ...claims, ...this.download.underWay(), ...this.blocks.underWay()])
+    for (const peer of peers) if (!headers.has(peer.bestKnown)) peer.bestKnown = NO_HEADER
+    this.headerSync.forgot()
+    this.download.forgot()
+  }
+
+  /** Tells people of what is wrong with this tab's clock or chain, when that begins, changes or ends. */
+  private warn(): void {
+    const { peers, sentence } = this.clocks.state
+    const sentences = {
+      clock: peers === 0 && this.headerSync.isBehindBlocks ? BEHIND_BLOCKS : sentence,
+      unfollowed: this.followers.sentence,
+    }
+    const alarms = Object.entries(sentences).flatMap(([code, sentence]) => {
+      if (sentence === undefined) return []
+      const before = this.ownAlarms.find((alarm) => alarm.code === code)
+      if (before?.sentence === sentence) return [before]
+      if (!before) this.tell((listener) => listener.log?.(sentence))
+      return [{ code, sentence, since: before?.since ?? this.options.clock.now() }]
+    })
+    const same =
+      alarms.length === this.ownAlarms.length && alarms.every((alarm, i) => alarm === this.ownAlarms[i])
+    if (same) return
+    this.ownAlarms = alarms
+    this.tellNetwork()
+  }
+
+  private tellNetwork(): void {
+    const status = this.networkStatus()
+    this.tell((listener) => listener.networkChanged?.(status))
   }
 
   /** Tells of progress: all of it where `regular`, else only when `synced` changed. */
   private tellSync(regular: boolean): void {
     const state = this.syncState()
     const { lastSync } = this
-    this.transactions.setNearTip(!this.headerSync.active && state.headers - state.blocks <= NEAR_TIP)
+    this.transactions.setNearTip(!this.catchUp.mayBeFarBehind)
     const changed = state.headers !== lastSync?.headers || state.blocks !== lastSync.blocks
     if (state.synced === lastSync?.synced && !(regular && changed)) return
     this.lastSync = state
@@ -354,10 +538,12 @@ export class PeerManager implements TransportHandler {
   }
 
   private snapshot(peer: Peer): PeerSnapshot {
-    const { headers } = this.options.chain
+    const { headers, tip } = this.options.chain
     const { hello, bestKnown } = peer
+    const isKnown = bestKnown !== NO_HEADER
     return {
       ...peer.info,
+      number: peer.number,
       connectedAt: peer.connectedAt,
       latency: peer.latency,
       bytesReceived: peer.bytesReceived,
@@ -370,9 +556,11 @@ export class PeerManager implements TransportHandler {
       services: hello!.services,
       userAgent: hello!.userAgent,
       startingHeight: hello!.height,
-      headerHeight: bestKnown === NO_HEADER ? undefined : headers.height(bestKnown),
-      blocksInFlight: peer.blocksInFlight,
-      score: Math.round(peer.score),
+      headerHeight: isKnown ? headers.height(bestKnown) : undefined,
+      commonHeight: isKnown ? headers.height(headers.forkPoint(bestKnown, tip)) : undefined,
+      inFlight: this.download.heightsInFlight(peer),
+      clockOffset: this.clocks.offsetOf(peer),
+      score: peer.score,
     }
   }
 

@@ -3,10 +3,10 @@
  * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
  */
 import type { Clock } from '../primitives/ports.ts'
-import type { Rejection } from '../primitives/result.ts'
+import { type Rejection, reject } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, type PeerStore } from './peer-store.ts'
-import type { PeerId, PeerInfo, Transport } from './transport.ts'
+import type { PeerId, PeerInfo, Transport, TransportOffence } from './transport.ts'
 import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
 import { encodeMessage, type Message } from './wire.ts'
 
@@ -27,6 +27,9 @@ export class PeerSet {
   private readonly peers = new Map<PeerId, Peer>()
   private bans = new Map<PeerId, BanRecord>()
   private lastRequestId = 0
+  private lastNumber = 0
+  /** Of the peers that left. */
+  private readonly past = { received: 0, sent: 0 }
 
   constructor(options: PeerSetOptions) {
     this.options = options
@@ -35,6 +38,10 @@ export class PeerSet {
   async loadBans(): Promise<void> {
     const bans = await this.options.store.loadBans()
     this.bans = new Map(bans.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
+    const { clock, transport } = this.options
+    // So that the transport refuses them before they cost a connection.
+    for (const { id, until, reason } of this.bans.values())
+      if (until > clock.now()) transport.disconnect(id, reason, Math.ceil((until - clock.now()) / 1000))
   }
 
   /** A new connection; undefined when the peer is refused. */
@@ -50,7 +57,7 @@ export class PeerSet {
       transport.disconnect(info.id, `this tab holds ${MAX_PEERS} peers already`, 0)
       return undefined
     }
-    const peer = new Peer(info, clock)
+    const peer = new Peer(info, ++this.lastNumber, clock)
     this.peers.set(info.id, peer)
     return peer
   }
@@ -60,7 +67,19 @@ export class PeerSet {
     const peer = this.peers.get(id)
     if (!peer) return
     this.peers.delete(id)
+    this.past.received += peer.bytesReceived
+    this.past.sent += peer.bytesSent
     this.options.gone(peer, reason)
+  }
+
+  /** Bytes of frames from and to all peers since the tab was opened. */
+  totals(): { readonly received: number; readonly sent: number } {
+    let { received, sent } = this.past
+    for (const peer of this.peers.values()) {
+      received += peer.bytesReceived
+      sent += peer.bytesSent
+    }
+    return { received, sent }
   }
 
   /** Nobody is sent anything any more. */
@@ -68,6 +87,10 @@ export class PeerSet {
     const left = this.all()
     this.peers.clear()
     for (const peer of left) this.options.gone(peer, reason)
+  }
+
+  isBanned(id: PeerId): boolean {
+    return (this.bans.get(id)?.until ?? 0) > this.options.clock.now()
   }
 
   get(id: PeerId): Peer | undefined {
@@ -105,31 +128,66 @@ export class PeerSet {
   /** Adds what the verdict table asks for, and bans at `BAN_SCORE`. */
   punish(peer: Peer, rejection: Rejection, { points }: Verdict = verdictOn(rejection)): void {
     if (points === 0 || !this.has(peer)) return
-    peer.addPoints(points)
-    this.options.log(
-      `Peer ${peer.id}: ${rejection.detail} (${rejection.code}, score ${peer.score.toFixed(0)})`,
-    )
-    if (peer.score >= BAN_SCORE) this.drop(peer, `${rejection.detail} (${rejection.code})`, BAN_SECONDS)
+    const score = peer.addPoints(points)
+    this.options.log(`Peer ${peer.id}: ${rejection.detail} (${rejection.code}, score ${score.toFixed(0)})`)
+    if (score >= BAN_SCORE) this.drop(peer, `${rejection.detail} (${rejection.code})`, BAN_SECONDS)
+  }
+
+  /** The transport tells of a peer's offence. One that isn't connected has no score: it is banned for a grave offence alone. */
+  offended(id: PeerId, { code, detail, penalty }: TransportOffence): void {
+    const peer = this.peers.get(id)
+    if (peer) {
+      this.punish(peer, reject('invalid', code, detail), {
+        marksHeader: false,
+        gossip: 'ignore',
+        points: penalty,
+      })
+      return
+    }
+    this.options.log(`Peer ${id}: ${detail} (${code})`)
+    if (penalty >= BAN_SCORE) void this.ban(id, `${detail} (${code})`, BAN_SECONDS)
   }
 
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */
   drop(peer: Peer, reason: string, banSeconds = 0): void {
     if (!this.has(peer)) return
-    if (banSeconds > 0) this.ban(peer.id, reason, banSeconds)
     this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
-    this.options.transport.disconnect(peer.id, reason, banSeconds)
-    this.leave(peer.id, reason)
+    if (banSeconds > 0) void this.ban(peer.id, reason, banSeconds)
+    else {
+      this.options.transport.disconnect(peer.id, reason, 0)
+      this.leave(peer.id, reason)
+    }
   }
 
-  private ban(id: PeerId, reason: string, seconds: number): void {
+  /** The bans that hold, the longest first. */
+  banned(): BanRecord[] {
     const now = this.options.clock.now()
-    this.bans.set(id, { id, until: now + seconds * 1000, reason })
-    const current = [...this.bans.values()].filter(({ until }) => until > now)
-    current.sort((a, b) => b.until - a.until)
-    this.bans = new Map(current.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
+    return [...this.bans.values()].filter(({ until }) => until > now).sort((a, b) => b.until - a.until)
+  }
+
+  /** Keeps a peer out, connected or not. Resolves when that is stored. `reason` is a sentence for people. */
+  ban(id: PeerId, reason: string, seconds: number): Promise<void> {
+    const now = this.options.clock.now()
+    this.bans.set(id, { id, created: now, until: now + seconds * 1000, reason })
+    this.options.transport.disconnect(id, reason, seconds)
+    this.leave(id, reason)
+    return this.storeBans()
+  }
+
+  /** Ends a ban; false where there is none. Resolves when that is stored. */
+  async allow(id: PeerId): Promise<boolean> {
+    if (!this.bans.delete(id)) return false
+    this.options.transport.allow(id)
+    await this.storeBans()
+    return true
+  }
+
+  private storeBans(): Promise<void> {
+    const bans = this.banned().slice(0, MAX_BANS)
+    this.bans = new Map(bans.map((ban) => [ban.id, ban]))
     // A ban that can't be written holds until the tab ends; the chain tells of failing storage.
-    this.options.store.saveBans([...this.bans.values()]).catch((error: Error) => {
-      this.options.log(`The ban of ${id} could not be stored: ${error.message}`)
+    return this.options.store.saveBans(bans).catch((error: Error) => {
+      this.options.log(`The list of bans could not be stored: ${error.message}`)
     })
   }
 }

@@ -12,8 +12,14 @@ const MESSAGES = [400, 40] as const
 /** What people and programs are told about a peer. Times in milliseconds since 1970. */
 export interface PeerSnapshot {
   readonly id: PeerId
+  /** Counts connections since the tab was opened, from 1. */
+  readonly number: number
   readonly direction: 'inbound' | 'outbound'
   readonly address: string
+  /** These three as in `PeerInfo`. */
+  readonly connectionType?: PeerInfo['connectionType']
+  readonly introducer?: PeerId
+  readonly addressGroup?: string
   readonly connectedAt: number
   /** Milliseconds; undefined until measured. */
   readonly latency: number | undefined
@@ -30,14 +36,20 @@ export interface PeerSnapshot {
   readonly startingHeight: number
   /** Height of the best header that it is known to have; undefined when none. */
   readonly headerHeight: number | undefined
-  /** Blocks asked of it and not yet received. */
-  readonly blocksInFlight: number
+  /** Height of the last block that it has in common with our active chain, as far as known. */
+  readonly commonHeight: number | undefined
+  /** Heights of the blocks asked of it and not yet received, ascending. */
+  readonly inFlight: readonly number[]
+  /** Milliseconds by which its clock is ahead of ours; undefined until measured. */
+  readonly clockOffset: number | undefined
   /** Penalty points, 100 bans. */
   readonly score: number
 }
 
 export class Peer {
   readonly info: PeerInfo
+  /** Counts connections since the tab was opened, from 1. */
+  readonly number: number
   readonly connectedAt: number
   /** Its first message; undefined until the handshake is done. */
   hello: HelloMessage | undefined
@@ -57,8 +69,9 @@ export class Peer {
   private points = 0
   private pointsAt: number
 
-  constructor(info: PeerInfo, clock: Clock) {
+  constructor(info: PeerInfo, number: number, clock: Clock) {
     this.info = info
+    this.number = number
     this.clock = clock
     this.connectedAt = clock.now()
     this.pointsAt = this.connectedAt
@@ -69,14 +82,26 @@ export class Peer {
     return this.info.id
   }
 
-  /** Penalty points left after what time forgave. */
+  /** Penalty points left after what time forgave, a whole number. */
   get score(): number {
-    return Math.max(0, this.points - ((this.clock.now() - this.pointsAt) / 60_000) * FORGIVEN_PER_MINUTE)
+    this.forgive()
+    return this.points
   }
 
-  addPoints(points: number): void {
-    this.points = this.score + points
-    this.pointsAt = this.clock.now()
+  /** Adds points and answers the score that they lead to, before anything of them is forgiven. */
+  addPoints(points: number): number {
+    this.forgive()
+    this.points += points
+    return this.points
+  }
+
+  /** Whole points only, once they are due: points that follow each other within a minute add up to their sum. */
+  private forgive(): void {
+    const now = this.clock.now()
+    const due = Math.max(0, Math.floor(((now - this.pointsAt) / 60_000) * FORGIVEN_PER_MINUTE))
+    // Without points there is nothing to be forgiven, and nothing is saved up.
+    this.pointsAt = due >= this.points ? now : this.pointsAt + (due / FORGIVEN_PER_MINUTE) * 60_000
+    this.points = Math.max(0, this.points - due)
   }
 
   received(bytes: number): void {

@@ -92,6 +92,8 @@ export class TransactionRelay {
   private readonly own = new Map<Txid, Own>()
   private validating = 0
   private nearTip = false
+  /** It was near the tip once. */
+  private judges = false
   private nextCompare: number
   /** Peer with which mempools were compared last. */
   private lastCompared: Peer | undefined
@@ -136,10 +138,14 @@ export class TransactionRelay {
     this.publish(transaction)
   }
 
-  /** While the chain is far behind, transactions can't be judged and are left aside; mempools are compared when it has caught up. */
+  /**
+   * Until the chain is near its peers' for the first time, most transactions can't be judged and all are left aside. Later they are taken
+   * whatever headers are announced. Mempools are compared whenever it has caught up.
+   */
   setNearTip(nearTip: boolean): void {
     const caughtUp = nearTip && !this.nearTip
     this.nearTip = nearTip
+    this.judges ||= nearTip
     if (caughtUp) for (const peer of this.states.keys()) this.compareWith(peer)
   }
 
@@ -148,7 +154,7 @@ export class TransactionRelay {
     const { peers } = this.options
     const peer = peers.get(from)
     const state = peer && this.states.get(peer)
-    if (!this.nearTip || !state?.gossip.take(1)) return 'ignore'
+    if (!this.judges || !state?.gossip.take(1)) return 'ignore'
     const decoded = decodeTransaction(payload)
     const result = decoded.ok ? await this.take(peer!, state, decoded.value) : decoded
     if (result.ok) return 'accept'
@@ -173,7 +179,7 @@ export class TransactionRelay {
       peers.punish(peer, rateLimited('announcements'))
       return
     }
-    if (!this.nearTip) return
+    if (!this.judges) return
     const wtxids = message.wtxids.map((wtxid) => toDisplay<Wtxid>(wtxid))
     state.announced = [...state.announced, ...wtxids].slice(-MAX_INV)
     this.request(peer, state)

@@ -21,6 +21,30 @@ export interface PeerInfo {
   readonly direction: 'inbound' | 'outbound'
   /** Multiaddr of the connection, for display only. */
   readonly address: string
+  /**
+   * `anchor`: one of the best of those remembered, whoever dialled; `outbound-full-relay`: another that we dialled; `inbound`:
+   * another that dialled us. As Bitcoin Core names them.
+   */
+  readonly connectionType?: 'anchor' | 'outbound-full-relay' | 'inbound'
+  /** Peer id of the relay or tab that introduced it; absent where unknown. */
+  readonly introducer?: PeerId
+  /** Which addresses count as one with its own, as text (see `addressGroup`); absent where its address is unknown. */
+  readonly addressGroup?: string
+}
+
+/**
+ * What a peer is to us by what it did: `anchor`, one of the few that served best, dialled first after a reload; `proven`, it stayed
+ * long, or was often the first to tell a block, on a connection that we chose; `met`, no more than met.
+ */
+export type Standing = 'anchor' | 'proven' | 'met'
+
+/** A peer remembered from an earlier life of this tab. */
+export interface RememberedPeer {
+  readonly id: PeerId
+  readonly standing: Standing
+  /** Peer ids of relays and tabs that introduced it, the last one last. */
+  readonly introducers: readonly PeerId[]
+  readonly addressGroup?: string
 }
 
 export interface RelayInfo {
@@ -41,6 +65,28 @@ export interface NetworkStatus {
    * tab should be closed and opened anew: soon it meets nobody. Absent where nothing limits them.
    */
   readonly connectionsUsed?: number
+  /** Attacks under way, for people, in the order in which they began; absent or empty while there is none. */
+  readonly alarms?: readonly NetworkAlarm[]
+}
+
+/** An attack under way that the transport sees and holds off. */
+export interface NetworkAlarm {
+  /** Names the kind of attack; at most one alarm of a code is told at a time. */
+  readonly code: string
+  /** What happens, what is kept and what to do, for people. */
+  readonly sentence: string
+  /** When it began, milliseconds since 1970. */
+  readonly since: number
+}
+
+/** What a peer did below the level of messages: on its connection, its streams or the signalling for them. */
+export interface TransportOffence {
+  /** Names the kind of offence. */
+  readonly code: string
+  /** A sentence for people. */
+  readonly detail: string
+  /** Score points; 100 ends the connection and bans at once. */
+  readonly penalty: number
 }
 
 /** What a transport delivers. The brain implements it. */
@@ -57,14 +103,18 @@ export interface TransportHandler {
   gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict>
   /** Round-trip time to a connected peer, milliseconds, measured about every 15 s. */
   latency(id: PeerId, milliseconds: number): void
+  /** A peer broke the transport's rules. It may not be connected: not yet, or no more. */
+  misbehaved(from: PeerId, offence: TransportOffence): void
+  /** The tab was away (asleep, stopped, without network) and is back: what it knows of its peers is old. */
+  woke?(): void
   status(status: NetworkStatus): void
 }
 
 export interface Transport {
   /** This tab's own peer id. */
   readonly self: PeerId
-  /** Starts delivering to `handler`. */
-  start(handler: TransportHandler): Promise<void>
+  /** Starts delivering to `handler`. `remembered`: peers of an earlier life, best first. */
+  start(handler: TransportHandler, remembered?: readonly RememberedPeer[]): Promise<void>
   stop(): Promise<void>
   /**
    * Queues a frame on the peer's stream, in order. Frames to a peer that is gone are dropped; a peer whose queue
@@ -75,6 +125,10 @@ export interface Transport {
   publish(topic: Topic, payload: Uint8Array): void
   /** Ends the connection; the peer is neither dialled nor accepted for `banSeconds` (0: until it comes back). */
   disconnect(peer: PeerId, reason: string, banSeconds: number): void
+  /** Ends a ban before its time. */
+  allow(peer: PeerId): void
+  /** A connected peer was just the first to tell a block, or rose to `standing`: it keeps its place before others. */
+  valued(peer: PeerId, standing: Standing): void
 }
 
 /** Largest frame on a peer stream, bytes: a full block of 4,000,000 weight units and its envelope. */

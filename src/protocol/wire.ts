@@ -11,7 +11,7 @@ import { Transaction } from '../primitives/transaction.ts'
 import { MAX_FRAME_BYTES } from './transport.ts'
 
 /** Version of this protocol. Tabs of another version are not talked to. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 /** `services` bit: serves every block of its active chain. The only bit defined; others are ignored. */
 export const SERVICE_FULL_CHAIN = 1n
 
@@ -134,6 +134,20 @@ export interface TxMessage {
   readonly transactions: readonly Transaction[]
 }
 
+/** Asks what time it is there. */
+export interface GetTimeMessage {
+  readonly type: 'gettime'
+  readonly id: number
+}
+
+/** Answer to `gettime`. */
+export interface TimeMessage {
+  readonly type: 'time'
+  readonly id: number
+  /** The sender's clock, milliseconds since 1970, 64 bits; at most 2^53 - 1. */
+  readonly time: number
+}
+
 export type Message =
   | HelloMessage
   | GetHeadersMessage
@@ -147,6 +161,8 @@ export type Message =
   | InvMessage
   | GetTxMessage
   | TxMessage
+  | GetTimeMessage
+  | TimeMessage
 
 export type MessageType = Message['type']
 
@@ -164,6 +180,8 @@ const KINDS: Readonly<Record<MessageType, readonly [byte: number, maxBytes: numb
   inv: [10, 1 + 3 + 32 * MAX_INV],
   gettx: [11, 1 + 4 + 1 + 32 * MAX_TRANSACTIONS_PER_REQUEST],
   tx: [12, 1 + 4 + MAX_TRANSACTIONS_BYTES],
+  gettime: [13, 1 + 4],
+  time: [14, 1 + 4 + 8],
 }
 
 const TYPES = new Map(Object.entries(KINDS).map(([type, [byte]]) => [byte, type as MessageType]))
@@ -204,6 +222,10 @@ export function encodeMessage(message: Message): Uint8Array {
       writeTransactions(writer, message.transactions)
       break
     case 'mempool':
+    case 'gettime':
+      break
+    case 'time':
+      writer.u64(BigInt(message.time))
       break
     case 'inv':
     case 'gettx':
@@ -278,6 +300,10 @@ function readMessage(type: MessageType, reader: Reader): Message {
       return { type, id, wtxids: readHashes(reader, 1, MAX_TRANSACTIONS_PER_REQUEST) }
     case 'tx':
       return { type, id, transactions: readTransactions(reader) }
+    case 'gettime':
+      return { type, id }
+    case 'time':
+      return { type, id, time: readTime(reader) }
   }
 }
 
@@ -294,6 +320,12 @@ function readHello(reader: Reader): HelloMessage {
   if (agent.some((byte) => byte < 0x20 || byte > 0x7e)) throw new DecodeError('has a user agent not in ASCII')
   const userAgent = String.fromCharCode(...agent)
   return { type: 'hello', version, networkId, services, height, tipHash, chainWork, userAgent }
+}
+
+function readTime(reader: Reader): number {
+  const time = reader.u64()
+  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new DecodeError('names a time beyond 2^53 ms')
+  return Number(time)
 }
 
 /**

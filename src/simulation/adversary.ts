@@ -134,6 +134,8 @@ export class Adversary implements TransportHandler {
 
   latency(): void {}
 
+  misbehaved(): void {}
+
   status(): void {}
 
   /** Has nothing for anyone, and says so. */
@@ -144,6 +146,8 @@ export class Adversary implements TransportHandler {
       this.send(peer, { type: 'notfound', id: message.id, hashes: [message.blockHash] })
     if (message.type === 'gettx') this.send(peer, { type: 'tx', id: message.id, transactions: [] })
     if (message.type === 'mempool') this.send(peer, { type: 'inv', wtxids: [] })
+    if (message.type === 'gettime')
+      this.send(peer, { type: 'time', id: message.id, time: Math.floor(this.now()) })
   }
 
   private strikeLater(): void {

@@ -125,6 +125,14 @@ export const ATTACKS = {
       me.send(peer, { type: 'headers', id: 0, headers: [header] })
     },
   },
+  /** Says another time than it is, an hour ahead. */
+  'wrong time': {
+    answer(me, peer, message) {
+      if (message.type !== 'gettime') return false
+      me.send(peer, { type: 'time', id: message.id, time: Math.floor(me.now()) + 3_600_000 })
+      return true
+    },
+  },
   /** Announces a good block and never sends its body. */
   withholding: {
     strike(me, peer, { chain }) {
@@ -272,6 +280,7 @@ function messages(me: Adversary, { chain }: NodeCore): Message[] {
     { type: 'getblocktxn', id, blockHash: hash, indexes: [0] },
     { type: 'gettx', id, wtxids: [hash] },
     { type: 'inv', wtxids: [hash] },
+    { type: 'time', id, time: 0 },
     { type: 'getheaders', id, locator: [hash], stop: new Uint8Array(32) },
   ]
 }

@@ -66,6 +66,8 @@ export class SimulatedNode {
   onStoreCall: (call: number) => void = () => {}
   /** No write of any store succeeds while it is set. */
   diskFull = false
+  /** Milliseconds by which its clock is ahead. */
+  clockError: number
   private readonly options: SimulatedNodeOptions
   private chainStore: MemoryChainStore
   private readonly walletStore = new MemoryWalletStore()
@@ -76,6 +78,7 @@ export class SimulatedNode {
   constructor(options: SimulatedNodeOptions) {
     this.options = options
     this.id = options.id
+    this.clockError = options.clockError ?? 0
     this.chainStore = new MemoryChainStore(options.random.bytes(8))
   }
 
@@ -119,7 +122,7 @@ export class SimulatedNode {
     const { params, time, network, verdicts, hashRate, signer } = this.options
     const random = this.options.random.fork('life')
     const transport = network.endpoint(this.id)
-    const clock = new MortalClock(time, this.options.clockError ?? 0)
+    const clock = new MortalClock(time, () => this.clockError)
     const life: Life = { clock, ports: [], core: undefined, stopTransport: () => transport.stop() }
     this.life = life
     const delayed = <T extends object>(
@@ -233,16 +236,16 @@ function slowSigner(
 /** A clock whose timers end with the tab. */
 class MortalClock implements Clock {
   private readonly time: VirtualTime
-  private readonly error: number
+  private readonly error: () => number
   private alive = true
 
-  constructor(time: VirtualTime, error: number) {
+  constructor(time: VirtualTime, error: () => number) {
     this.time = time
     this.error = error
   }
 
   now(): number {
-    return this.time.now() + this.error
+    return this.time.now() + this.error()
   }
 
   after(milliseconds: number, run: () => void): () => void {

@@ -105,6 +105,11 @@ export class VirtualNetwork {
     if (link) this.cut(link)
   }
 
+  /** Ends a ban between two endpoints. */
+  allow(from: PeerId, to: PeerId): void {
+    this.bans.delete(pairKey(from, to))
+  }
+
   linkBetween(a: PeerId, b: PeerId): Link | undefined {
     for (const link of this.links)
       if ((link.a.self === a && link.b.self === b) || (link.a.self === b && link.b.self === a)) return link
@@ -238,6 +243,13 @@ export class VirtualTransport implements Transport {
   disconnect(peer: PeerId, _reason: string, banSeconds: number): void {
     this.network.disconnect(this.self, peer, banSeconds)
   }
+
+  allow(peer: PeerId): void {
+    this.network.allow(this.self, peer)
+  }
+
+  /** It dials whom the network introduces, and has room for all. */
+  valued(): void {}
 
   /** The network opened a link. */
   linked(link: Link, id: PeerId, direction: 'inbound' | 'outbound'): void {

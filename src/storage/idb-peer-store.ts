@@ -1,9 +1,10 @@
-/** What a profile keeps of peers, itself among them: bans, and the seed of its own identity. Thread: the brain. */
+/** What a profile keeps of peers, itself among them: bans, good peers, and the seed of its own identity. Thread: the brain. */
 import type { Random } from '../primitives/ports.ts'
-import type { BanRecord, PeerStore } from '../protocol/peer-store.ts'
-import type { ProfileDatabase } from './profile-database.ts'
+import type { BanRecord, KnownPeer, PeerStore } from '../protocol/peer-store.ts'
+import type { PeerRecords, ProfileDatabase } from './profile-database.ts'
 
 const BANS = 'bans'
+const KNOWN_PEERS = 'known'
 const IDENTITY = 'seed'
 /** Bytes of an Ed25519 seed. */
 const SEED_BYTES = 32
@@ -16,18 +17,31 @@ export class IdbPeerStore implements PeerStore {
     this.database = database
   }
 
-  loadBans(): Promise<readonly BanRecord[]> {
-    return this.database.transact(
-      ['peers'],
-      'readonly',
-      'relaxed',
-      async (transaction) => (await transaction.objectStore('peers').get(BANS)) ?? [],
+  async loadBans(): Promise<readonly BanRecord[]> {
+    return ((await this.load(BANS)) as readonly BanRecord[] | undefined) ?? []
+  }
+
+  saveBans(bans: readonly BanRecord[]): Promise<void> {
+    return this.save(BANS, bans)
+  }
+
+  async loadKnownPeers(): Promise<readonly KnownPeer[]> {
+    return ((await this.load(KNOWN_PEERS)) as readonly KnownPeer[] | undefined) ?? []
+  }
+
+  saveKnownPeers(peers: readonly KnownPeer[]): Promise<void> {
+    return this.save(KNOWN_PEERS, peers)
+  }
+
+  private load(key: string): Promise<PeerRecords | undefined> {
+    return this.database.transact(['peers'], 'readonly', 'relaxed', (transaction) =>
+      transaction.objectStore('peers').get(key),
     )
   }
 
-  async saveBans(bans: readonly BanRecord[]): Promise<void> {
+  private async save(key: string, records: PeerRecords): Promise<void> {
     await this.database.transact(['peers'], 'readwrite', 'relaxed', (transaction) =>
-      transaction.objectStore('peers').put(bans, BANS),
+      transaction.objectStore('peers').put(records, key),
     )
   }
 }

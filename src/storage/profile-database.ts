@@ -12,11 +12,14 @@ import {
 } from 'idb'
 import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
-import type { BanRecord } from '../protocol/peer-store.ts'
+import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
 import type { KeyRecord } from '../wallet/key-record.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
 const SCHEMA_VERSION = 2
+
+/** What is kept of peers: bans, or peers to come back to, by key. */
+export type PeerRecords = readonly BanRecord[] | readonly KnownPeer[]
 
 /** Keys begin with the number of the chainstate they belong to. */
 export interface ProfileSchema extends DBSchema {
@@ -30,7 +33,7 @@ export interface ProfileSchema extends DBSchema {
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
   wallet: { key: string; value: string }
   keys: { key: string; value: KeyRecord }
-  peers: { key: string; value: readonly BanRecord[] }
+  peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }
 

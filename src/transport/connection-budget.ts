@@ -1,66 +1,66 @@
 /**
- * Counts the RTCPeerConnections that this tab opens: Chrome grants about 500 in the life of a tab's process, and then
- * no peer can be met any more. A reload stays in the process, so the count is kept beside the page. Thread: Window.
+ * What a transport may spend of the RTCPeerConnections that the browser grants the tab. Our own dials and the connections that strangers ask
+ * for have a purse each: whoever floods the tab with offers never stops it from dialling. Thread: Window.
  */
+
+import { Allowance } from './allowance.ts'
+import { freeConnections, unfreedConnections } from './peer-connections.ts'
 
 /** What Chrome grants, measured. Other browsers grant more. */
 const GRANTED = 500
 
-/** Where the count is kept. A duplicated tab inherits it, and then is more sparing than it need be. */
-const STORAGE_KEY = 'opentab/peer-connections'
+/** Connections in a row, and the pause that earns one more, milliseconds: for our own dials, and for all strangers together. */
+const OWN = [100, 30_000] as const
+const STRANGERS = [60, 10_000] as const
 
-/** How many may be opened in a row, and the pause that earns one more, milliseconds. */
-const BURST = 100
-const REFILL = 30_000
+/** The share of what is granted above which strangers get no more: the rest is for our own dials. */
+const STRANGERS_SHARE = 0.8
 
-/** The count, for all transports of the page. */
-let opened = remembered()
+/** Unfreed connections from which on the browser is made to free closed ones, and the least pause between two tries, milliseconds. */
+const MANY = GRANTED / 4
+const FREEING_PAUSE = 60_000
 
 /** What one transport may still open. */
 export class ConnectionBudget {
   readonly #now: () => number
-  #tokens = BURST
-  #at: number
+  readonly #own: Allowance
+  readonly #strangers: Allowance
+  #freedAt = -Infinity
 
   /** `now` is a monotonic clock in milliseconds. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
-    this.#at = now()
+    this.#own = new Allowance(...OWN, now)
+    this.#strangers = new Allowance(...STRANGERS, now)
   }
 
-  /** The share of what the browser grants that this tab has used up, 0 to 1 in hundredths. */
+  /** The share of what the browser grants that is taken by connections, open ones and those that it hasn't freed yet: 0 to 1 in hundredths. */
   get used(): number {
-    return Math.min(100, Math.round((100 * opened) / GRANTED)) / 100
+    return Math.min(100, Math.round((100 * unfreedConnections()) / GRANTED)) / 100
   }
 
-  /**
-   * Notes that a connection is about to be opened, by us or for a peer that asks. Throws when too many were lately:
-   * a peer that asks without end would otherwise use up in seconds what is there for the tab's life.
-   */
+  /** We are about to dial. Throws when too many were dialled lately. */
   spend(): void {
-    const at = this.#now()
-    this.#tokens = Math.min(BURST, this.#tokens + (at - this.#at) / REFILL)
-    this.#at = at
-    if (this.#tokens < 1) throw new Error('Too many WebRTC connections were opened lately')
-    this.#tokens--
-    opened++
-    remember(opened)
+    this.#freeSome()
+    if (!this.#own.take()) throw new Error('Too many WebRTC connections were opened lately')
   }
-}
 
-function remembered(): number {
-  try {
-    return Number(sessionStorage.getItem(STORAGE_KEY))
-  } catch {
-    // The browser keeps nothing for this page, and the tab says so elsewhere.
-    return 0
+  /** A stranger's offer is about to be answered with a connection; false when there is none for strangers now. */
+  spendOnStranger(): boolean {
+    this.#freeSome()
+    return this.used < STRANGERS_SHARE && this.#strangers.take()
   }
-}
 
-function remember(count: number): void {
-  try {
-    sessionStorage.setItem(STORAGE_KEY, String(count))
-  } catch {
-    // As above: the count lasts as long as the page.
+  /** As `spend`, for a tab that we know and that dials us; false when we have none for it. */
+  spendOnFriend(): boolean {
+    this.#freeSome()
+    return this.#own.take()
+  }
+
+  #freeSome(): void {
+    const now = this.#now()
+    if (unfreedConnections() < MANY || now - this.#freedAt < FREEING_PAUSE) return
+    this.#freedAt = now
+    void freeConnections()
   }
 }

@@ -8,29 +8,25 @@
 
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, RememberedPeer, Standing } from '../protocol/transport.ts'
+import {
+  type Candidate,
+  Candidates,
+  type Chosen,
+  type Dialled,
+  type Situation,
+  type Source,
+} from './candidates.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
-import { backoff, jittered } from './timing.ts'
-
-/** Most tabs remembered; the one heard of longest ago makes room. */
-const MAX_CANDIDATES = 500
-
-/** Most introducers remembered for one tab. */
-const MAX_INTRODUCERS = 8
 
 /** Longest rest after a dial, milliseconds; it is as long as the dial took. */
 const MAX_REST = 2000
 
-/** The share of the browser's connections above which only `FEW_PEERS` are looked for. */
+/** The share of the browser's connections above which only `FEW_PEERS` are looked for, and of these so many by dialling. */
 const SCARCE = 0.8
 const FEW_PEERS = 4
-
-/** Failures after which a tab is forgotten until discovery names it again. */
-const MAX_FAILURES = 8
-
-/** Dials in a row that met the peer but found no direct path, after which it counts as reachable by relay only. */
-const RELAYED_ONLY_AFTER = 2
+const FEW_OUTBOUND = 2
 
 /** The step of a WebRTC dial at which the peer has answered: it lives, and the relay reaches it. */
 const PEER_ANSWERED: string = 'webrtc:read-ice-candidates'
@@ -38,31 +34,20 @@ const PEER_ANSWERED: string = 'webrtc:read-ice-candidates'
 /** A dial that is given up because the peer's own dial to us goes first. */
 class Yielded extends Error {}
 
-interface Candidate {
-  readonly id: PeerId
-  /** Address prefixes of those who named it, newest last: `<relay's address>` or `/p2p/<tab>`. */
-  readonly introducers: Set<string>
-  /** Not to be dialled before this instant, milliseconds of `performance.now()`. */
-  notBefore: number
-  failures: number
-  /** Dials in a row, by either side, that met the other but became no direct connection. */
-  pathless: number
-  /** We gave up a dial because the peer's own dial to us goes first, and wait for what becomes of it. */
-  yielded: boolean
-}
-
 /** What the dialler needs to know of the rest. */
 export interface DiallerPorts {
   readonly self: PeerId
   /** Direct connections there are, by either side's dial. */
   connections(): number
+  /** Of these, the peers that we chose: we dialled them, or know them of old. With the address group of each, as far as known. */
+  chosen(): readonly { readonly id: PeerId; readonly addressGroup: string | undefined }[]
   isConnected(peer: PeerId): boolean
   /** A peer never to dial: a banned one, or a relay. */
   isExcluded(peer: PeerId): boolean
   /** The share of the browser's connections that is used up, 0 to 1. */
   used(): number
-  /** Whether an introducer's address prefix can be used now. */
-  canIntroduce(prefix: string): boolean
+  /** Those who can introduce us now. */
+  sources(): readonly Source[]
   /** The number of relayed-only peers may have changed. */
   changed(): void
   readonly stopped: AbortSignal
@@ -73,16 +58,23 @@ export class Dialler {
   readonly #node: TabNode
   readonly #tuning: TransportTuning
   readonly #ports: DiallerPorts
-  readonly #candidates = new Map<PeerId, Candidate>()
+  readonly #candidates: Candidates
   readonly #inFlight = new Map<PeerId, AbortController>()
+  /** By which source a peer was picked that is being dialled or that the dial made a peer. */
+  readonly #pickedBy = new Map<PeerId, string>()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** When the rest after the last dial ends, milliseconds of `performance.now()`. */
   #restUntil = 0
+  /** Whether peers are remembered that are worth waiting for. */
+  #remembers = false
+  /** Since when there is no peer though someone could introduce us, milliseconds of `performance.now()`. */
+  #aloneSince: number | undefined
 
   constructor(node: TabNode, tuning: TransportTuning, ports: DiallerPorts) {
     this.#node = node
     this.#tuning = tuning
     this.#ports = ports
+    this.#candidates = new Candidates({ ...tuning, self: ports.self, random: Math.random })
     ports.stopped.addEventListener('abort', () => clearTimeout(this.#timer))
     node.addEventListener('connection:close', ({ detail }) => {
       // The peer may have given up its dial to us.
@@ -97,11 +89,24 @@ export class Dialler {
 
   /** Peers that were met through a relay but to which no direct path was found. */
   get relayedOnly(): number {
-    let count = 0
-    for (const { id, pathless } of this.#candidates.values()) {
-      if (pathless >= RELAYED_ONLY_AFTER && !this.#ports.isConnected(id)) count++
-    }
-    return count
+    return this.#candidates.relayedOnly((id) => this.#ports.isConnected(id))
+  }
+
+  /** What is known of the peers, for those who ask. */
+  get candidates(): Pick<Candidates, 'forgetSource' | 'isKnown' | 'standingOf'> {
+    return this.#candidates
+  }
+
+  /** Takes in the peers of earlier lives, best first; they are dialled as soon as someone can introduce us. */
+  remember(peers: readonly RememberedPeer[]): void {
+    this.#candidates.remember(peers)
+    this.#remembers = peers.some(({ id }) => this.#candidates.isKnown(id))
+  }
+
+  /** A peer rose in standing. */
+  rise(peer: PeerId, standing: Standing): void {
+    this.#candidates.rise(peer, standing)
+    this.dial()
   }
 
   /**
@@ -109,31 +114,29 @@ export class Dialler {
    * that we hear from this introducer, so the peers were there before us. Answers how many of them were unknown.
    */
   add(peers: readonly PeerId[], introducer: string, first: boolean): number {
-    let news = 0
-    for (const id of peers) {
-      if (id === this.#ports.self) continue
-      if (!this.#candidates.has(id)) news++
-      const candidate = this.#candidates.get(id) ?? this.#newCandidate(id, first)
-      candidate.introducers.delete(introducer)
-      candidate.introducers.add(introducer)
-      const [longestAgo] = candidate.introducers
-      if (candidate.introducers.size > MAX_INTRODUCERS) candidate.introducers.delete(longestAgo!)
-      this.#candidates.delete(id)
-      this.#candidates.set(id, candidate)
-    }
-    while (this.#candidates.size > MAX_CANDIDATES) {
-      const [oldest] = this.#candidates.keys()
-      this.#candidates.delete(oldest!)
-    }
+    const news = this.#candidates.add(peers, introducer, first, performance.now())
     this.dial()
     return news
   }
 
-  /** A peer was lost or sent away: dialled again only after a pause. */
+  /** A peer was lost or sent away: dialled again only after a pause. It introduces nobody any more. */
   postpone(peer: PeerId): void {
-    const candidate = this.#candidates.get(peer)
-    if (candidate === undefined) return
-    candidate.notBefore = performance.now() + backoff(candidate.failures, this.#tuning.dialBackoff)
+    this.#candidates.postpone(peer, performance.now())
+    this.#candidates.forgetSource(`/p2p/${peer}`)
+    if (!this.#inFlight.has(peer)) this.#pickedBy.delete(peer)
+    this.dial()
+  }
+
+  /** The tab was away: dials under way lead nowhere. */
+  wake(): void {
+    for (const controller of this.#inFlight.values()) controller.abort(new Error('The tab woke'))
+    this.forgive()
+  }
+
+  /** Dials whoever is known as if nobody had failed yet: what failed before the tab woke says nothing of now. */
+  forgive(): void {
+    this.#candidates.forgive(performance.now())
+    this.#restUntil = 0
     this.dial()
   }
 
@@ -152,12 +155,14 @@ export class Dialler {
   }
 
   /** The peer is connected directly, whoever dialled. */
-  reached(peer: PeerId): void {
-    const candidate = this.#candidates.get(peer)
+  reached({ id, addressGroup }: Pick<PeerInfo, 'id' | 'addressGroup'>): void {
+    this.#aloneSince = undefined
+    const candidate = this.#candidates.get(id)
     if (candidate === undefined) return
     candidate.failures = 0
     candidate.pathless = 0
     candidate.yielded = false
+    candidate.addressGroup = addressGroup ?? candidate.addressGroup
   }
 
   /** Starts as many dials as are due, and sees to it that the next one due is started in its time. */
@@ -166,92 +171,109 @@ export class Dialler {
     if (this.#ports.stopped.aborted) return
     while (this.#wanted() > 0) {
       const now = performance.now()
-      const candidate = this.#pick()
+      const picked = this.#candidates.pick(this.#situation(now, false))
       const next = Math.max(
-        candidate === undefined ? this.#nextDue() : now,
-        this.#isUrgent() ? 0 : this.#restUntil,
+        'dueAt' in picked ? Math.min(picked.dueAt, this.#patientUntil(now)) : now,
+        this.#isUrgent() || ('candidate' in picked && isUntriedAnchor(picked.candidate))
+          ? 0
+          : this.#restUntil,
       )
-      if (candidate === undefined || next > now) {
-        if (Number.isFinite(next)) this.#timer = setTimeout(this.dial, next - now)
+      if ('dueAt' in picked || next > now) {
+        this.#wake(next, now)
         return
       }
-      void this.#attempt(candidate)
+      void this.#attempt(picked)
     }
+    this.#wake(this.#patientUntil(performance.now()), performance.now())
   }
 
   /** Dials one more peer, however many there are. Resolves with it when the dial has made it a connection. */
   async dialExtra(): Promise<PeerId | undefined> {
-    const candidate = this.#pick()
-    if (candidate === undefined) return undefined
-    await this.#attempt(candidate)
-    return this.#ports.isConnected(candidate.id) ? candidate.id : undefined
+    const picked = this.#candidates.pick(this.#situation(performance.now(), true))
+    if ('dueAt' in picked) return undefined
+    const { id } = picked.candidate
+    await this.#attempt(picked)
+    return this.#ports.isConnected(id) ? id : undefined
   }
 
-  /** One that is due: at random among those that failed least, so that the network's graph is random. */
-  #pick(): Candidate | undefined {
-    const now = performance.now()
-    const due = this.#eligible().filter((candidate) => this.#dueAt(candidate) <= now)
-    const fewest = Math.min(...due.map(({ failures }) => failures))
-    const best = due.filter(({ failures }) => failures === fewest)
-    return best[Math.floor(Math.random() * best.length)]
+  #wake(at: number, now: number): void {
+    if (Number.isFinite(at)) this.#timer = setTimeout(this.dial, at - now)
   }
 
-  /** When the next candidate will be due, milliseconds of `performance.now()`. */
-  #nextDue(): number {
-    return Math.min(...this.#eligible().map((candidate) => this.#dueAt(candidate)))
+  #situation(now: number, mixing: boolean): Situation {
+    const { outboundPeers } = this.#tuning
+    const sources = this.#ports.sources()
+    return {
+      now,
+      chosen: this.#chosen(),
+      sources,
+      outboundPeers,
+      mixing,
+      impatient: this.#isImpatient(now),
+      isUnfit: (id) => this.#ports.isConnected(id) || this.#ports.isExcluded(id),
+      heldUntil: (id) => this.#heldUntil(id),
+    }
+  }
+
+  /** The peers that we chose, and those that we are dialling. */
+  #chosen(): Chosen[] {
+    const dialled = [...this.#inFlight.keys()]
+      .filter((id) => !this.#ports.isConnected(id))
+      .map((id) => ({ id, addressGroup: this.#candidates.get(id)?.addressGroup }))
+    return [...this.#ports.chosen(), ...dialled].map((peer) => ({
+      ...peer,
+      source: this.#pickedBy.get(peer.id),
+    }))
+  }
+
+  /** Until when a tab without any peer leaves its first dials to those it remembers; infinity when it doesn't wait. */
+  #patientUntil(now: number): number {
+    if (!this.#remembers || this.#ports.connections() > 0) {
+      this.#aloneSince = undefined
+      return Infinity
+    }
+    if (this.#ports.sources().length > 0) this.#aloneSince ??= now
+    const until = (this.#aloneSince ?? Infinity) + this.#tuning.patience
+    return until > now ? until : Infinity
+  }
+
+  #isImpatient(now: number): boolean {
+    if (this.#ports.connections() > 0 || this.#aloneSince === undefined) return false
+    return now >= this.#aloneSince + this.#tuning.patience
   }
 
   /** Not while the peer is dialling us: two connections would come of it, and one be closed. */
-  #dueAt({ id, notBefore }: Candidate): number {
+  #heldUntil(id: PeerId): number {
     const opened = this.#node
       .getConnections()
       .filter((connection) => isSignalling(connection) && connection.remotePeer.toString() === id)
       .map(({ timeline }) => timeline.open - Date.now() + performance.now())
-    return Math.max(notBefore, ...opened.map((at) => at + this.#tuning.dialTimeout))
+    return Math.max(0, ...opened.map((at) => at + this.#tuning.dialTimeout))
   }
 
   /** Whether the dials under way, should they succeed, leave the tab with too few peers to rest. */
   #isUrgent(): boolean {
-    return this.#ports.connections() + this.#inFlight.size < this.#tuning.urgentPeers
-  }
-
-  #newCandidate(id: PeerId, first: boolean): Candidate {
-    // The newcomer dials: it heard of us when it came, which is before we hear of it. Were we to dial as well, two
-    // dials would get into each other's way.
-    const wait = first ? 0 : jittered(this.#tuning.yieldTime)
-    return {
-      id,
-      introducers: new Set(),
-      notBefore: performance.now() + wait,
-      failures: 0,
-      pathless: 0,
-      yielded: false,
-    }
+    return (
+      this.#ports.connections() + this.#inFlight.size < this.#tuning.urgentPeers ||
+      this.#isImpatient(performance.now())
+    )
   }
 
   /** How many more dials to start now. */
   #wanted(): number {
     const { size } = this.#inFlight
-    const target = this.#ports.used() < SCARCE ? this.#tuning.targetPeers : FEW_PEERS
-    const atATime = this.#isUrgent() ? this.#tuning.urgentPeers : 1
-    return Math.min(atATime - size, target - this.#ports.connections() - size)
+    const { targetPeers, outboundPeers, urgentPeers } = this.#tuning
+    const isScarce = this.#ports.used() >= SCARCE
+    const inAll = (isScarce ? FEW_PEERS : targetPeers) - this.#ports.connections() - size
+    const outbound =
+      (isScarce ? Math.min(FEW_OUTBOUND, outboundPeers) : outboundPeers) - this.#chosen().length
+    const atATime = this.#isUrgent() ? urgentPeers + (this.#isImpatient(performance.now()) ? 1 : 0) : 1
+    return Math.min(atATime - size, Math.max(inAll, outbound))
   }
 
-  #eligible(): Candidate[] {
-    return [...this.#candidates.values()].filter(
-      ({ id, introducers }) =>
-        !this.#inFlight.has(id) &&
-        !this.#ports.isConnected(id) &&
-        !this.#ports.isExcluded(id) &&
-        [...introducers].some((prefix) => this.#ports.canIntroduce(prefix)),
-    )
-  }
-
-  async #attempt(candidate: Candidate): Promise<void> {
+  async #attempt({ candidate, source, prefix }: Dialled): Promise<void> {
     const { id } = candidate
-    const usable = [...candidate.introducers].filter((prefix) => this.#ports.canIntroduce(prefix))
-    // Each failure tries the next introducer, the one that named the peer last going first.
-    const prefix = usable[usable.length - 1 - (candidate.failures % usable.length)]!
+    this.#pickedBy.set(id, source)
     if (candidate.yielded) {
       // The peer's dial has come to nothing, or we would be connected.
       candidate.yielded = false
@@ -283,6 +305,7 @@ export class Dialler {
       }
     } finally {
       this.#inFlight.delete(id)
+      if (!this.#ports.isConnected(id)) this.#pickedBy.delete(id)
       const now = performance.now()
       this.#restUntil = now + Math.min(MAX_REST, now - began)
       this.#ports.changed()
@@ -293,10 +316,8 @@ export class Dialler {
   /** Counts a failure, unless there is a connection after all, of which the peer table tells the outcome. */
   #count(candidate: Candidate, metPeer: boolean): void {
     if (this.#ports.stopped.aborted || this.#ports.isConnected(candidate.id)) return
-    candidate.pathless = metPeer ? candidate.pathless + 1 : 0
-    candidate.notBefore = performance.now() + backoff(candidate.failures, this.#tuning.dialBackoff)
-    candidate.failures++
-    if (candidate.failures >= MAX_FAILURES && candidate.pathless === 0) this.#candidates.delete(candidate.id)
+    const ways = this.#candidates.waysTo(candidate, this.#ports.sources()).length
+    this.#candidates.failed(candidate, metPeer, ways, performance.now())
     this.#ports.changed()
   }
 }
@@ -304,4 +325,9 @@ export class Dialler {
 /** Whether this is a relayed connection over which a peer is about to dial us. */
 function isSignalling(connection: Connection): boolean {
   return connection.direction === 'inbound' && !isDirect(connection)
+}
+
+/** Few, and soon found: it is dialled without rest, though many may have dialled us meanwhile. */
+function isUntriedAnchor({ standing, failures }: Candidate): boolean {
+  return standing === 'anchor' && failures === 0
 }

@@ -11,6 +11,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import type { PeerId } from '../protocol/transport.ts'
+import type { Source } from './candidates.ts'
 import { parsePeerId } from './identity.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
@@ -33,9 +34,7 @@ const TABS_EVERY = 4
 const ASK_TIMEOUT = 5000
 
 /** Someone who can be asked, and who can introduce those that the answer names. */
-export interface Introducer {
-  /** The prefix of addresses through it: `<relay's address>` or `/p2p/<tab>`. */
-  readonly prefix: string
+export interface Introducer extends Source {
   readonly connection: Connection
 }
 
@@ -45,6 +44,8 @@ export interface DiscoveryPorts {
   relays(): Introducer[]
   /** Connected tabs. */
   tabs(): Introducer[]
+  /** Whether a tab is one that served us well. */
+  isKnown(tab: PeerId): boolean
   /** Whether more peers are wanted. */
   wantsMore(): boolean
   /** Peers that an introducer, named by its prefix, can put us in touch with; whether it is its first answer. */
@@ -96,13 +97,15 @@ export class Discovery {
   }
 
   /**
-   * Every relay, so that each keeps listing us; and one tab picked at random, when no relay introduces us, or now and
-   * then while more peers are wanted.
+   * Every relay, so that each keeps listing us; and one tab picked at random when no relay introduces us, or while more peers are
+   * wanted: each time one of those that served us well, or now and then any.
    */
   async #askAround(): Promise<void> {
     const asked = this.#ports.relays()
-    const tabs = this.#ports.tabs()
-    const isTabsTurn = ++this.#rounds % TABS_EVERY === 0 && this.#ports.wantsMore()
+    const all = this.#ports.tabs()
+    const known = all.filter(({ id }) => this.#ports.isKnown(id))
+    const tabs = known.length > 0 ? known : all
+    const isTabsTurn = (++this.#rounds % TABS_EVERY === 0 || known.length > 0) && this.#ports.wantsMore()
     if (tabs.length > 0 && (isTabsTurn || asked.length === 0)) {
       asked.push(tabs[Math.floor(Math.random() * tabs.length)]!)
     }

@@ -17,7 +17,9 @@ import { createLibp2p } from 'libp2p'
 import type { PeerId } from '../protocol/transport.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { gossipOptions } from './gossip.ts'
-import type { TransportOptions, TransportTuning } from './options.ts'
+import type { Introductions, TransportOptions, TransportTuning } from './options.ts'
+import { watchPeerConnections } from './peer-connections.ts'
+import { SIGNALLING_PROTOCOL, type SignallingDoor } from './signalling-door.ts'
 import { installInitChannelFix } from './webrtc-init-channel.ts'
 
 /** Peers on which a tab reserves a slot. Each costs a stream and a signature when connecting, so not on all. */
@@ -73,14 +75,27 @@ interface ListeningComponents {
   }
 }
 
-/** Creates the node, stopped. */
+/**
+ * Creates the node, stopped. `introductions` answers the relays and ICE servers of the moment. `door`: where strangers come in; without
+ * one it is open.
+ */
 export async function createTabNode(
   options: TransportOptions & TransportTuning,
   privateKey: PrivateKey,
   gate: Gate,
   budget: ConnectionBudget,
+  introductions: () => Introductions = () => options,
+  door?: SignallingDoor,
 ): Promise<TabNode> {
   installInitChannelFix()
+  watchPeerConnections()
+  const makeWebRTC = webRTC({
+    // A function, since it is called once for every RTCPeerConnection, just before.
+    rtcConfiguration: () => {
+      if (!door?.isEntering) budget.spend()
+      return { iceServers: introductions().iceServers.map(({ urls }) => ({ urls })) }
+    },
+  })
   const node: TabNode = await createLibp2p({
     start: false,
     privateKey,
@@ -93,13 +108,8 @@ export async function createTabNode(
     },
     transports: [
       webSockets(),
-      webRTC({
-        // A function, since it is called once for every RTCPeerConnection, just before.
-        rtcConfiguration: () => {
-          budget.spend()
-          return { iceServers: options.iceServers.map(({ urls }) => ({ urls })) }
-        },
-      }),
+      (components: WebRTCComponents) =>
+        makeWebRTC(door === undefined ? components : behind(door, components)),
       circuitRelayTransport({ reservationConcurrency: RESERVATIONS_AT_ONCE }),
     ],
     connectionEncrypters: [noise()],
@@ -110,7 +120,8 @@ export async function createTabNode(
       denyDialMultiaddr: () => false,
       denyDialPeer: (peer) => !gate.mayDial(peer.toString() as PeerId),
       denyInboundEncryptedConnection: (peer) => !gate.mayEnter(peer.toString() as PeerId),
-      denyInboundRelayedConnection: (_relay, peer) => !gate.mayEnter(peer.toString() as PeerId),
+      denyInboundRelayedConnection: (relay, peer) =>
+        !gate.mayEnter(peer.toString() as PeerId) || door?.mayShakeHands(relay.toString()) === false,
       denyInboundRelayReservation: (peer) => !gate.mayRelay(peer.toString() as PeerId),
       denyOutboundRelayedConnection: (source, destination) =>
         !gate.mayRelay(source.toString() as PeerId) || !gate.mayRelay(destination.toString() as PeerId),
@@ -136,8 +147,14 @@ export async function createTabNode(
       relayServer: circuitRelayServer({
         reservations: { maxReservations: 2 * options.maxPeers, reservationTtl: RESERVATION_TTL },
       }),
-      listening: (components: ListeningComponents) => listening(components, options.relays.length),
+      listening: (components: ListeningComponents) =>
+        listening(components, () => introductions().relays.length),
     },
+  })
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    if (connection.direction === 'outbound') return
+    if (isDirect(connection)) door?.opened(connection.remotePeer.toString() as PeerId)
+    else if (isRelayed(connection)) door?.relayedIn(connection)
   })
   const { reservations } = node.services.relayServer
   node.addEventListener('peer:disconnect', ({ detail: peer }) => {
@@ -148,7 +165,40 @@ export async function createTabNode(
   return node
 }
 
-function listening({ transportManager, addressManager }: ListeningComponents, relays: number): Listening {
+/** The parts of libp2p that @libp2p/webrtc is given. */
+type WebRTCComponents = Parameters<ReturnType<typeof webRTC>>[0]
+
+/** The same, but the handler of signalling streams stands behind the door. */
+function behind(door: SignallingDoor, components: WebRTCComponents): WebRTCComponents {
+  const registrar = new Proxy(components.registrar, {
+    get(target, name) {
+      if (name !== 'handle') return bound(target, name)
+      const handle: typeof target.handle = (protocol, handler, options) =>
+        target.handle(
+          protocol,
+          protocol === SIGNALLING_PROTOCOL
+            ? (stream, connection) => door.enter(stream, connection, () => void handler(stream, connection))
+            : handler,
+          options,
+        )
+      return handle
+    },
+  })
+  return new Proxy(components, {
+    get: (target, name) => (name === 'registrar' ? registrar : Reflect.get(target, name)),
+  })
+}
+
+/** A member of an object, as one calls it on that object. */
+function bound<Target extends object>(target: Target, name: string | symbol): unknown {
+  const member: unknown = Reflect.get(target, name)
+  return typeof member === 'function' ? member.bind(target) : member
+}
+
+function listening(
+  { transportManager, addressManager }: ListeningComponents,
+  relays: () => number,
+): Listening {
   // A slot on a tab that dialled us has an address that begins with /webrtc, at which libp2p 3.3's address manager
   // throws into nowhere ("Multiaddr /webrtc/... was not an IPv4"). Observed addresses are for announcing, and we
   // announce none.
@@ -159,11 +209,21 @@ function listening({ transportManager, addressManager }: ListeningComponents, re
     // every relay, which counts as a peer too. Should tabs take these,
     // as they do while a relay is away, `reserve` still gets its slot beside them.
     reserveOnTabs: () =>
-      transportManager.listen(Array.from({ length: TAB_SLOTS + relays }, () => multiaddr('/p2p-circuit'))),
+      transportManager.listen(Array.from({ length: TAB_SLOTS + relays() }, () => multiaddr('/p2p-circuit'))),
     reserve: (address) => transportManager.listen([multiaddr(`${address}/p2p-circuit`)]),
     hasReservation: (relay) =>
       transportManager.getAddrs().some((held) => held.toString().endsWith(`/p2p/${relay}/p2p-circuit`)),
   }
+}
+
+/** Whether a connection comes through a relay, and no direct one was made of it. */
+function isRelayed(connection: Connection): boolean {
+  return lastHop(connection) === 'p2p-circuit'
+}
+
+/** The last step of a connection's address: what was dialled through a relay tells of both, of the direct step last. */
+function lastHop({ remoteAddr }: Connection): string | undefined {
+  return remoteAddr.getComponents().findLast(({ name }) => name === 'webrtc' || name === 'p2p-circuit')?.name
 }
 
 /**
@@ -171,8 +231,5 @@ function listening({ transportManager, addressManager }: ListeningComponents, re
  * none, and what it carries isn't direct for that.
  */
 export function isDirect(connection: Connection): boolean {
-  return (
-    connection.limits === undefined &&
-    connection.remoteAddr.getComponents().some(({ name }) => name === 'webrtc')
-  )
+  return connection.limits === undefined && lastHop(connection) === 'webrtc'
 }

@@ -15,6 +15,8 @@ const BUDGET_SHARE = 0.5
 export interface MixerPorts {
   /** Whether there are as many peers as the dialler looks for. */
   isFull(): boolean
+  /** Whether one group of addresses has more than half of the peers that we chose, though there are others. */
+  isLopsided(): boolean
   /** The share of the browser's connections that is used up, 0 to 1. */
   used(): number
   /** Dials a peer beyond the target, picked at random; resolves with it once it is connected. */
@@ -24,7 +26,7 @@ export interface MixerPorts {
   readonly stopped: AbortSignal
 }
 
-/** Exchanges peers, less and less often while nothing changes. */
+/** Exchanges peers, less and less often while nothing changes and they are from many places. */
 export class Mixer {
   readonly #tuning: TransportTuning
   readonly #ports: MixerPorts
@@ -50,7 +52,8 @@ export class Mixer {
       if (!this.#ports.isFull() || this.#ports.used() > BUDGET_SHARE) continue
       const newcomer = await this.#ports.dialExtra()
       if (newcomer !== undefined) this.#ports.exchange(newcomer)
-      interval = Math.min(longest, 2 * interval)
+      // Each exchange takes from the largest group, so that in time one machine's many identities give way.
+      interval = this.#ports.isLopsided() ? shortest : Math.min(longest, 2 * interval)
     }
   }
 

@@ -8,14 +8,17 @@
  *   reader leaves unread piles up until libp2p aborts the stream. So the reader credits the bytes that its handler is
  *   done with, and the writer holds back while more than a window of them is uncredited. A peer that ignores this
  *   meets the bound on unread bytes, and loses its stream;
- * - 2, ready: the sender has heard the receiver's gossip subscriptions. Frames come after it.
+ * - 2, ready: the sender has heard the receiver's gossip subscriptions. It is said once, and frames come after it.
+ *
+ * Whoever departs from this has written a program to do so, and the brain is told. So is it of a frame that comes too slowly: half a frame is
+ * memory held for nothing.
  */
 
 import type { Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { MAX_FRAME_BYTES } from '../protocol/transport.ts'
+import { MAX_FRAME_BYTES, type TransportOffence } from '../protocol/transport.ts'
 import { nextEvent } from './timing.ts'
 
 /** Bytes of frames that may wait to be sent to one peer; with more the stream ends. Eight of the largest frames. */
@@ -39,6 +42,23 @@ const MAX_UNREAD_BYTES = 4 * MAX_FRAME_BYTES
 /** How long a closing stream may take to send what is queued, milliseconds. */
 const CLOSE_TIMEOUT = 1000
 
+/** Least rate at which a frame is to come, bytes per millisecond, once the time that every frame has is over. */
+const LEAST_RATE = 32
+
+/** Score points for a frame that comes too slowly: a bad line could explain it once. */
+const SLOW_PENALTY = 50
+
+/** A timer this late, milliseconds, shows that the tab slept, not the peer. */
+const SLEPT = 5000
+
+/** What libp2p calls the errors that a peer's own bytes bring about, and not how the network fares. */
+const BAD_BYTES: Readonly<Record<string, TransportOffence>> = {
+  InvalidMessageLengthError: offence('bad-frame', 'It announced a frame of no length.'),
+  InvalidDataLengthError: offence('frame-too-long', 'It announced a frame above the limit.'),
+  InvalidDataLengthLengthError: offence('bad-frame', 'It announced a frame of no length.'),
+  StreamBufferError: offence('over-credit', 'It sent far more than it had credit for.'),
+}
+
 const KIND_FRAME = 0
 const KIND_CREDIT = 1
 const KIND_READY = 2
@@ -52,8 +72,18 @@ export interface PeerStreamEvents {
   frame(frame: Uint8Array): Promise<void>
   /** The peer is ready. */
   ready(): void
-  /** The stream is over, with what ended it. Called once. */
-  end(reason: string): void
+  /** The stream is over, with what ended it. Called once. `offence`: the peer broke the rules. */
+  end(reason: string, offence?: TransportOffence): void
+}
+
+/** Thrown at what a peer sent against the rules. */
+class OffenceError extends Error {
+  readonly offence: TransportOffence
+
+  constructor(code: string, detail: string, penalty?: number) {
+    super(detail)
+    this.offence = offence(code, detail, penalty)
+  }
 }
 
 /** One end of the stream. */
@@ -72,14 +102,20 @@ export class PeerStream {
   #readyDue = false
   /** Credit that we owe, bytes. */
   #owedBytes = 0
+  #peerIsReady = false
   #framesInFlight = 0
   #bytesInFlight = 0
+  readonly #frameTimeout: number
+  /** Runs while a message is on its way whose length is known. */
+  #frameTimer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(stream: Stream, events: PeerStreamEvents) {
+  /** `frameTimeout`: what a frame may take beside the time its length allows, milliseconds. */
+  constructor(stream: Stream, events: PeerStreamEvents, frameTimeout: number) {
     this.#stream = stream
     this.#events = events
+    this.#frameTimeout = frameTimeout
     stream.maxReadBufferLength = MAX_UNREAD_BYTES
-    stream.addEventListener('close', (event) => this.end(event.error?.message ?? 'stream closed'))
+    stream.addEventListener('close', ({ error }) => this.#endWith(error ?? new Error('stream closed')))
     this.#run(this.#read())
     this.#run(this.#write())
   }
@@ -105,10 +141,11 @@ export class PeerStream {
     this.#changed.dispatchEvent(new Event('changed'))
   }
 
-  /** Ends the stream in both directions; what is queued is lost. */
-  end(reason: string): void {
+  /** Ends the stream in both directions; what is queued is lost. `offence`: why the peer is to blame. */
+  end(reason: string, offence?: TransportOffence): void {
     if (this.#ended.signal.aborted) return
     this.#ended.abort(new Error(reason))
+    clearTimeout(this.#frameTimer)
     this.#outgoing = []
     this.#queuedBytes = 0
     if (this.#stream.status === 'open') {
@@ -116,13 +153,19 @@ export class PeerStream {
         .close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT) })
         .catch((error: Error) => this.#stream.abort(error))
     }
-    this.#events.end(reason)
+    this.#events.end(reason, offence)
+  }
+
+  #endWith(error: unknown): void {
+    if (!(error instanceof Error)) this.end(String(error))
+    else if (error instanceof OffenceError) this.end(error.message, error.offence)
+    else this.end(error.message, BAD_BYTES[error.name])
   }
 
   #run(direction: Promise<void>): void {
     direction.then(
       () => this.end('the peer closed the stream'),
-      (error: unknown) => this.end(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => this.#endWith(error),
     )
   }
 
@@ -131,9 +174,14 @@ export class PeerStream {
     await pipe(
       this.#stream,
       // The limit is checked against the prefix, before the message is awaited.
-      (source) => lp.decode(source, { maxDataLength: MAX_FRAME_BYTES + 1 }),
+      (source) =>
+        lp.decode(source, {
+          maxDataLength: MAX_FRAME_BYTES + 1,
+          onLength: (length) => this.#expect(length),
+        }),
       async (messages) => {
         for await (const message of messages) {
+          clearTimeout(this.#frameTimer)
           if (signal.aborted) return
           this.#receive(message)
           await this.#untilRoom()
@@ -142,19 +190,36 @@ export class PeerStream {
     )
   }
 
+  /** A message of this length begins: it has to come within its time. */
+  #expect(length: number): void {
+    clearTimeout(this.#frameTimer)
+    const time = this.#frameTimeout + length / LEAST_RATE
+    const due = performance.now() + time
+    this.#frameTimer = setTimeout(() => {
+      if (performance.now() > due + SLEPT) this.#expect(length)
+      else this.#endWith(new OffenceError('slow-frame', 'It let a frame drip in.', SLOW_PENALTY))
+    }, time)
+  }
+
   #receive(message: Uint8ArrayList): void {
     const kind = message.byteLength > 0 ? message.get(0) : undefined
     if (kind === KIND_FRAME) {
+      if (!this.#peerIsReady)
+        throw new OffenceError('frame-before-ready', 'It sent a frame before it was ready.')
       // A copy into a buffer of its own, which the handler may transfer to another thread.
       this.#handle(message.slice(1))
     } else if (kind === KIND_CREDIT && message.byteLength === 5) {
-      this.#uncreditedBytes -= message.getUint32(1)
-      if (this.#uncreditedBytes < 0) throw new Error('more credit than was due')
+      const bytes = message.getUint32(1)
+      if (bytes < CREDIT_STEP_BYTES) throw new OffenceError('bad-credit', 'It gave credit in crumbs.')
+      this.#uncreditedBytes -= bytes
+      if (this.#uncreditedBytes < 0)
+        throw new OffenceError('bad-credit', 'It gave credit for what was never sent.')
       this.#changed.dispatchEvent(new Event('changed'))
-    } else if (kind === KIND_READY && message.byteLength === 1) {
+    } else if (kind === KIND_READY && message.byteLength === 1 && !this.#peerIsReady) {
+      this.#peerIsReady = true
       this.#events.ready()
     } else {
-      throw new Error('a message of an unknown kind')
+      throw new OffenceError('bad-message', 'It sent a message of an unknown kind.')
     }
   }
 
@@ -227,6 +292,10 @@ export class PeerStream {
       while (this.#stream.writeBufferLength > 0) await nextEvent(this.#stream, 'idle', signal)
     }
   }
+}
+
+function offence(code: string, detail: string, penalty = 100): TransportOffence {
+  return { code, detail, penalty }
 }
 
 function credit(bytes: number): Uint8ArrayList {

@@ -7,16 +7,21 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { PeerId, PeerInfo } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, Standing, TransportOffence } from '../protocol/transport.ts'
+import { addressGroup, addressHost } from './address-group.ts'
+import { isKnown } from './candidates.ts'
+import { chooseEvicted, chooseExchanged, type Occupant } from './eviction.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
+import { guardOf, letGo } from './peer-connections.ts'
 import { PeerStream } from './peer-stream.ts'
+import { remoteAddressOf } from './remote-address.ts'
 import { pause } from './timing.ts'
 
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
 
-/** How many of the peers with the longest stay, and of those with the lowest latency, are never sent away to make room. */
-const PROTECTED = 4
+/** How long a newcomer that dialled us is on probation, where others from its address did wrong, milliseconds. */
+const PROBATION = 300_000
 
 /** What a `PeerTable` reports. */
 export interface PeerTableEvents {
@@ -25,8 +30,12 @@ export interface PeerTableEvents {
    * over it. libp2p reports such a connection as open when the peer gave up while looking for a direct path.
    */
   failed(id: PeerId, silent: boolean): void
+  /** A peer dialled us, and nothing came of the connection by its doing; told after `failed`. */
+  wasted(id: PeerId): void
   connected(peer: PeerInfo): void
   disconnected(id: PeerId): void
+  /** A peer broke the rules of streams and channels; told before its connection ends. */
+  offended(id: PeerId, offence: TransportOffence): void
   frame(from: PeerId, frame: Uint8Array): Promise<void>
   latency(id: PeerId, milliseconds: number): void
 }
@@ -36,11 +45,20 @@ export interface PeerTableOptions {
   readonly self: PeerId
   readonly protocol: string
   readonly maxPeers: number
+  readonly outboundPeers: number
   readonly relayedLinger: number
   /** How long a new connection may take until its peer can be announced. */
   readonly setupTimeout: number
+  /** What a frame may take beside the time its length allows. */
+  readonly frameTimeout: number
+  /** Whether this tab was our peer for a while. */
+  readonly isFriend: (id: PeerId) => boolean
+  /** How many newcomers from a host may be on probation at a time; undefined when there is nothing against it. */
+  readonly placesFor: (host: string) => number | undefined
   /** Whether gossip has heard this peer's subscriptions. */
   readonly isSubscribed: (id: PeerId) => boolean
+  /** What a peer is to us; undefined for a stranger. */
+  readonly standingOf: (id: PeerId) => Standing | undefined
   readonly stopped: AbortSignal
 }
 
@@ -55,6 +73,12 @@ interface Entry {
   /** It came to take the place of another. */
   isExtra: boolean
   latency: number | undefined
+  /** When it was last the first to tell a block, milliseconds of `performance.now()`. */
+  usefulAt: number | undefined
+  /** Where it is, as far as the browser tells: the group of its address, and its host. */
+  addressGroup: string | undefined
+  addressHost: string | undefined
+  readonly introducer: PeerId | undefined
 }
 
 /** The table of peers. */
@@ -103,10 +127,26 @@ export class PeerTable {
     return this.#entries.has(id)
   }
 
+  /** The peers that we chose: we dialled them, or know them of old, whoever dialled. */
+  get chosen(): { readonly id: PeerId; readonly addressGroup: string | undefined }[] {
+    return this.#occupants.filter(({ outbound, known }) => outbound || known)
+  }
+
+  /** A peer was the first to tell a block, or rose in standing. */
+  valued(id: PeerId): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.usefulAt = performance.now()
+  }
+
   /** The direct connection to an announced peer. */
   connectionTo(id: PeerId): Connection | undefined {
     const entry = this.#entries.get(id)
     return entry?.announced ? entry.connection : undefined
+  }
+
+  /** The host of a peer that is connected directly, as `addressHost` names it; undefined when it isn't known. */
+  hostOf(id: PeerId): string | undefined {
+    return this.#entries.get(id)?.addressHost
   }
 
   /** Queues a frame; does nothing when the peer is gone. */
@@ -172,11 +212,26 @@ export class PeerTable {
       announced: false,
       isExtra: false,
       latency: undefined,
+      usefulAt: undefined,
+      addressGroup: undefined,
+      addressHost: undefined,
+      introducer: this.#introducerOf(connection),
     }
     this.#entries.set(id, entry)
+    guardOf(connection)?.attach({
+      connection,
+      // The brain counts its messages.
+      countsItself: (protocol) => protocol === this.#options.protocol,
+      offended: (offence) => {
+        this.#events.offended(id, offence)
+        this.#drop(entry, offence.detail)
+      },
+    })
     void this.#closeRelayed(id)
     void this.#openStream(entry)
-    if (this.#entries.size > this.#options.maxPeers) this.#evict()
+    void this.#locate(entry)
+    const evicted = chooseEvicted(this.#occupants, id, this.#options)
+    if (evicted !== undefined) this.#drop(this.#entries.get(evicted)!, 'more peers than we can serve')
   }
 
   /**
@@ -191,10 +246,29 @@ export class PeerTable {
     return connection.direction === lowerDialled
   }
 
+  /** Where others from a newcomer's host did wrong, few come in at a time, and they are watched more closely. */
+  #admit(entry: Entry): void {
+    const { id, connection, addressHost: host } = entry
+    const places = host === undefined ? undefined : this.#options.placesFor(host)
+    if (places === undefined || !this.#isOnProbation(entry)) return
+    guardOf(connection)?.watchClosely()
+    const others = [...this.#entries.values()].filter(
+      (other) => other !== entry && other.addressHost === host && this.#isOnProbation(other),
+    )
+    if (others.length < places || this.#entries.get(id) !== entry) return
+    this.#drop(entry, 'newcomers from where others did wrong come in few at a time')
+  }
+
+  #isOnProbation({ id, connection }: Entry): boolean {
+    const isNew = Date.now() - connection.timeline.open < PROBATION
+    return isNew && connection.direction === 'inbound' && !this.#options.isFriend(id)
+  }
+
   #closed(connection: Connection): void {
+    if (isDirect(connection)) letGo(connection)
     const entry = this.#entries.get(idOf(connection))
     if (entry?.connection === connection) {
-      this.#drop(entry, 'the connection closed')
+      this.#waste(entry, 'the connection closed')
     } else if (entry !== undefined && isDirect(connection)) {
       // Gossipsub puts its stream on one connection and doesn't move it when that one closes while another lives.
       // Another identify makes it look again.
@@ -206,7 +280,7 @@ export class PeerTable {
     const { connection } = entry
     const signal = AbortSignal.any([AbortSignal.timeout(this.#options.setupTimeout), this.#options.stopped])
     signal.addEventListener('abort', () => {
-      if (!entry.announced) this.#drop(entry, 'the peer took too long to set up its stream and gossip')
+      if (!entry.announced) this.#waste(entry, 'the peer took too long to set up its stream and gossip')
     })
     if (connection.direction === 'inbound') return
     try {
@@ -221,23 +295,31 @@ export class PeerTable {
       stream.abort(new Error('A stream that is not wanted'))
       return
     }
-    entry.stream = new PeerStream(stream, {
-      frame: async (frame) => {
-        if (!entry.announced) throw new Error('a frame before the ready message')
-        await this.#events.frame(entry.id, frame)
+    entry.stream = new PeerStream(
+      stream,
+      {
+        frame: async (frame) => {
+          if (!entry.announced) throw new Error('a frame before we were ready')
+          await this.#events.frame(entry.id, frame)
+        },
+        ready: () => {
+          entry.peerIsReady = true
+          this.#advance(entry)
+        },
+        end: (reason, offence) => {
+          if (offence !== undefined && this.#entries.get(entry.id) === entry)
+            this.#events.offended(entry.id, offence)
+          this.#waste(entry, reason)
+        },
       },
-      ready: () => {
-        entry.peerIsReady = true
-        this.#advance(entry)
-      },
-      end: (reason) => this.#drop(entry, reason),
-    })
+      this.#options.frameTimeout,
+    )
     this.#advance(entry)
   }
 
   /** Takes the steps that have become possible between opening a stream and announcing the peer. */
   #advance(entry: Entry): void {
-    const { id, connection, stream } = entry
+    const { id, stream } = entry
     if (stream === undefined) return
     if (!entry.weAreReady && this.#options.isSubscribed(id)) {
       entry.weAreReady = true
@@ -245,11 +327,7 @@ export class PeerTable {
     }
     if (entry.weAreReady && entry.peerIsReady && !entry.announced) {
       entry.announced = true
-      this.#events.connected({
-        id,
-        direction: connection.direction,
-        address: connection.remoteAddr.toString(),
-      })
+      this.#events.connected(this.#describe(entry))
       if (entry.isExtra) this.#exchange(entry)
     }
   }
@@ -263,6 +341,15 @@ export class PeerTable {
     else this.#events.failed(entry.id, entry.stream === undefined && entry.connection.direction === 'inbound')
   }
 
+  /** As `#drop`, where it is the peer's doing. */
+  #waste(entry: Entry, reason: string): void {
+    const { id, announced, connection } = entry
+    if (this.#entries.get(id) !== entry) return
+    this.#drop(entry, reason)
+    if (!announced && connection.direction === 'inbound' && !this.#options.stopped.aborted)
+      this.#events.wasted(id)
+  }
+
   /** Signalling is over a moment after the direct connection opens; the relayed one then only takes up the relay. */
   async #closeRelayed(id: PeerId): Promise<void> {
     await pause(this.#options.relayedLinger, this.#options.stopped)
@@ -271,29 +358,64 @@ export class PeerTable {
     }
   }
 
-  /**
-   * At random, but neither the newcomer nor those with the longest stay, so that whoever floods the network with peers
-   * of his own never replaces them all.
-   */
   #exchange(newcomer: Entry): void {
-    const others = [...this.#entries.values()].slice(PROTECTED).filter((entry) => entry !== newcomer)
-    const leaving = others[Math.floor(Math.random() * others.length)]
-    if (leaving !== undefined) this.#drop(leaving, 'exchanged for another peer')
+    const leaving = chooseExchanged(this.#occupants, newcomer.id, Math.random)
+    if (leaving !== undefined) this.#drop(this.#entries.get(leaving)!, 'exchanged for another peer')
   }
 
-  /**
-   * Makes room as Bitcoin Core does: never a peer that we chose, nor those with the longest stay or the lowest
-   * latency, which an attacker can't fake cheaply; of the others the newest.
-   */
-  #evict(): void {
-    const inbound = [...this.#entries.values()].filter(({ connection }) => connection.direction === 'inbound')
-    const nearest = [...inbound]
-      .sort((a, b) => (a.latency ?? Infinity) - (b.latency ?? Infinity))
-      .slice(0, PROTECTED)
-    const candidates = inbound.slice(PROTECTED).filter((entry) => !nearest.includes(entry))
-    const evicted = candidates.at(-1) ?? inbound.at(-1)
-    if (evicted !== undefined) this.#drop(evicted, 'more peers than we can serve')
+  /** All entries as those who choose among them see them, longest stay first. */
+  get #occupants(): Occupant[] {
+    return [...this.#entries.values()].map((entry) => ({
+      id: entry.id,
+      outbound: entry.connection.direction === 'outbound',
+      known: isKnown(this.#options.standingOf(entry.id)),
+      announced: entry.announced,
+      latency: entry.latency,
+      usefulAt: entry.usefulAt,
+      addressGroup: entry.addressGroup,
+      introducer: entry.introducer,
+    }))
   }
+
+  #describe({ id, connection, addressGroup, introducer }: Entry): PeerInfo {
+    const { direction, remoteAddr } = connection
+    const isAnchor = this.#options.standingOf(id) === 'anchor'
+    const byDialler = direction === 'outbound' ? 'outbound-full-relay' : 'inbound'
+    return {
+      id,
+      direction,
+      address: remoteAddr.toString(),
+      connectionType: isAnchor ? 'anchor' : byDialler,
+      ...(introducer !== undefined && { introducer }),
+      ...(addressGroup !== undefined && { addressGroup }),
+    }
+  }
+
+  /** Who relayed the signalling: named in the address that we dialled, or by the relayed connection over which we were dialled. */
+  #introducerOf(connection: Connection): PeerId | undefined {
+    const relayed = this.#node
+      .getConnections(connection.remotePeer)
+      .filter((other) => !isDirect(other))
+      .map((other) => relayIn(other))
+    return relayIn(connection) ?? relayed.find((relay) => relay !== undefined)
+  }
+
+  /** Finds out where the peer is, which takes less time than setting up streams and gossip. */
+  async #locate(entry: Entry): Promise<void> {
+    const address = await remoteAddressOf(entry.connection)
+    entry.addressGroup = address === undefined ? undefined : addressGroup(address)
+    // Those whose addresses are hidden share one account.
+    entry.addressHost = (address === undefined ? undefined : addressHost(address)) ?? 'hidden'
+    this.#admit(entry)
+  }
+}
+
+/** The relay in a connection's address, `<address>/p2p/<relay>/p2p-circuit/…`. */
+function relayIn({ remoteAddr }: Connection): PeerId | undefined {
+  const components = remoteAddr.getComponents()
+  const circuit = components.findIndex(({ name }) => name === 'p2p-circuit')
+  const relay = circuit > 0 ? components[circuit - 1] : undefined
+  return relay?.name === 'p2p' ? (relay.value as PeerId | undefined) : undefined
 }
 
 function idOf(connection: Connection): PeerId {

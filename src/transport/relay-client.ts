@@ -1,5 +1,5 @@
 /**
- * Keeps one relay: connected, and with a slot reserved, for as long as the tab lives. Thread: Window.
+ * Keeps one relay: connected, and with a slot reserved, until it is stopped. Thread: Window.
  */
 
 import type { Connection } from '@libp2p/interface'
@@ -7,7 +7,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerId, RelayInfo } from '../protocol/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
-import { backoff, jittered, nextEvent, pause } from './timing.ts'
+import { backoff, jittered, pause } from './timing.ts'
 
 /** How long connecting, or reserving a slot, may take, milliseconds. */
 const STEP_TIMEOUT = 10_000
@@ -28,7 +28,11 @@ export class RelayClient {
   readonly #node: TabNode
   readonly #tuning: TransportTuning
   readonly #events: RelayEvents
+  readonly #stop = new AbortController()
+  /** Aborts when this client is stopped, or the transport. */
   readonly #stopped: AbortSignal
+  /** Aborts at the next waking: whatever waits then waits no longer. */
+  #woken = new AbortController()
   #state: RelayInfo['state'] = 'connecting'
   #connection: Connection | undefined
 
@@ -44,7 +48,7 @@ export class RelayClient {
     this.#node = node
     this.#tuning = tuning
     this.#events = events
-    this.#stopped = stopped
+    this.#stopped = AbortSignal.any([stopped, this.#stop.signal])
   }
 
   /** For display. */
@@ -62,18 +66,42 @@ export class RelayClient {
     let failures = 0
     while (!this.#stopped.aborted) {
       this.#set('connecting')
+      const { signal: woken } = this.#woken
       try {
         this.#connection = await this.#node.dial(multiaddr(this.address), {
-          signal: AbortSignal.any([this.#stopped, AbortSignal.timeout(STEP_TIMEOUT)]),
+          signal: AbortSignal.any([this.#stopped, woken, AbortSignal.timeout(STEP_TIMEOUT)]),
         })
         failures = 0
         await this.#keep(this.#connection)
+        this.#set('connecting')
       } catch {
         this.#set('unreachable')
       }
       this.#connection = undefined
-      if (!this.#stopped.aborted) await this.#rest(backoff(failures++, this.#tuning.relayBackoff))
+      await pause(backoff(failures++, this.#tuning.relayBackoff), AbortSignal.any([this.#stopped, woken]))
+      // Earlier failures say nothing of the network that the tab woke in.
+      if (woken.aborted) failures = 0
     }
+  }
+
+  /** The tab was away: looks whether the relay is still there, and dials it again at once where it isn't. */
+  wake(): void {
+    const woken = this.#woken
+    this.#woken = new AbortController()
+    woken.abort(new Error('The tab woke'))
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#ping(
+      connection,
+      AbortSignal.any([this.#stopped, AbortSignal.timeout(this.#tuning.wakeTimeout)]),
+    ).catch(() => connection.abort(new Error('The relay is gone since the tab was away')))
+  }
+
+  /** Gives the relay up. */
+  stop(): void {
+    this.#stop.abort(new Error('The relay is not used any more'))
+    const connection = this.#connection
+    connection?.close().catch((error: Error) => connection.abort(error))
   }
 
   /** Holds a slot while the connection lives; resolves when it is lost. */
@@ -111,7 +139,9 @@ export class RelayClient {
         // The relay is full, or gone.
       }
       if (over.aborted || this.#node.services.listening.hasReservation(this.id)) continue
-      await pause(backoff(failures++, this.#tuning.relayBackoff), over)
+      const { signal: woken } = this.#woken
+      await pause(backoff(failures++, this.#tuning.relayBackoff), AbortSignal.any([over, woken]))
+      if (woken.aborted) failures = 0
     }
   }
 
@@ -122,10 +152,7 @@ export class RelayClient {
       await pause(jittered(this.#tuning.pingInterval), over)
       if (over.aborted) return
       try {
-        const timeout = AbortSignal.timeout(this.#tuning.pingTimeout)
-        await this.#node.services.ping.ping(connection.remotePeer, {
-          signal: AbortSignal.any([over, timeout]),
-        })
+        await this.#ping(connection, AbortSignal.any([over, AbortSignal.timeout(this.#tuning.pingTimeout)]))
         missed = 0
       } catch {
         missed++
@@ -134,12 +161,8 @@ export class RelayClient {
     }
   }
 
-  /** Waits, but no longer than until the browser is online again. */
-  async #rest(milliseconds: number): Promise<void> {
-    const rested = new AbortController()
-    const signal = AbortSignal.any([rested.signal, this.#stopped])
-    await Promise.race([pause(milliseconds, signal), nextEvent(globalThis, 'online', signal)]).catch(() => {})
-    rested.abort()
+  async #ping(connection: Connection, signal: AbortSignal): Promise<void> {
+    await this.#node.services.ping.ping(connection.remotePeer, { signal })
   }
 
   #set(state: RelayInfo['state']): void {

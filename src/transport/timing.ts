@@ -23,14 +23,18 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
  * The pause before attempt `failures + 1`: doubling from `first` to `longest`, of which the upper half is random, so
  * that tabs which failed together don't try again together.
  */
-export function backoff(failures: number, [first, longest]: readonly [number, number]): number {
+export function backoff(
+  failures: number,
+  [first, longest]: readonly [number, number],
+  random: () => number = Math.random,
+): number {
   const full = Math.min(longest, first * 2 ** failures)
-  return full / 2 + (full / 2) * Math.random()
+  return full / 2 + (full / 2) * random()
 }
 
 /** `interval` give or take a quarter. */
-export function jittered(interval: number): number {
-  return interval * (0.75 + 0.5 * Math.random())
+export function jittered(interval: number, random: () => number = Math.random): number {
+  return interval * (0.75 + 0.5 * random())
 }
 
 /** Resolves with the next `type` event of `target`; rejects with the signal's reason when it aborts first. */

@@ -26,6 +26,8 @@ export type BrainRequest =
       /** Speaks `SignRequest` and `SignerEvent`. */
       readonly signer: MessagePort
     }
+  /** The tab has time: load what may be needed when the page's server is gone. */
+  | { readonly type: 'load-rest' }
   | { readonly type: 'rpc'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
 
 /** Brain to Window. */

@@ -21,7 +21,7 @@ import { systemClock, systemRandom } from './system-ports.ts'
 import { ThreadedCheckPool } from './threaded-check-pool.ts'
 import { RemoteTransport } from './transport-link.ts'
 import { startWorkerCheckThread } from './worker-check-threads.ts'
-import { fetchMinerThread, startWorkerMinerThread } from './worker-miner-threads.ts'
+import { startWorkerMinerThread } from './worker-miner-threads.ts'
 
 /** What a tab that has claimed its profile holds. */
 interface Profile {
@@ -61,6 +61,9 @@ async function handle(request: BrainRequest): Promise<void> {
       window.post({ type: 'ready' })
       // The page has its answer: what fails from here on is a fault of a node that runs.
       await node.start().catch((error: unknown) => tellFault(messageOf(error)))
+      return
+    case 'load-rest':
+      await Promise.allSettled([import('../node/wallet-part.ts'), import('../wallet/psbt.ts')])
       return
     case 'rpc':
       window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
@@ -114,13 +117,6 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     miners: new ThreadedMinerPool(startWorkerMinerThread, cores, systemClock),
   })
   opened.subscribe(tell)
-  // The network outlives the page's server: among others, a tab gets ready to need it no more. The signer brings what PSBTs need.
-  const stop = opened.subscribe((event) => {
-    if (event.name !== 'network' || event.detail.directPeers === 0) return
-    stop()
-    import('../node/wallet-part.ts').catch(() => {})
-    fetchMinerThread()
-  })
   return opened
 }
 

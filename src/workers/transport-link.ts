@@ -7,15 +7,18 @@ import type {
   NetworkStatus,
   PeerId,
   PeerInfo,
+  RememberedPeer,
+  Standing,
   Topic,
   Transport,
   TransportHandler,
+  TransportOffence,
 } from '../protocol/transport.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
 export type TransportCommand =
-  | { readonly type: 'start' }
+  | { readonly type: 'start'; readonly remembered: readonly RememberedPeer[] }
   | { readonly type: 'stop' }
   | { readonly type: 'send'; readonly to: PeerId; readonly frame: Uint8Array }
   | { readonly type: 'publish'; readonly topic: Topic; readonly payload: Uint8Array }
@@ -25,6 +28,8 @@ export type TransportCommand =
       readonly reason: string
       readonly banSeconds: number
     }
+  | { readonly type: 'allow'; readonly peer: PeerId }
+  | { readonly type: 'valued'; readonly peer: PeerId; readonly standing: Standing }
   /** The frame of this number was handled. */
   | { readonly type: 'frame-done'; readonly id: number }
   | { readonly type: 'verdict'; readonly id: number; readonly verdict: GossipVerdict }
@@ -45,6 +50,8 @@ export type TransportEvent =
       readonly from: PeerId
     }
   | { readonly type: 'latency'; readonly id: PeerId; readonly milliseconds: number }
+  | { readonly type: 'misbehaved'; readonly from: PeerId; readonly offence: TransportOffence }
+  | { readonly type: 'woke' }
   | { readonly type: 'status'; readonly status: NetworkStatus }
 
 /** The brain's half. */
@@ -61,9 +68,9 @@ export class RemoteTransport implements Transport {
     channel.listen((event) => this.receive(event))
   }
 
-  start(handler: TransportHandler): Promise<void> {
+  start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     this.handler = handler
-    this.channel.post({ type: 'start' })
+    this.channel.post({ type: 'start', remembered })
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject }
     })
@@ -91,6 +98,14 @@ export class RemoteTransport implements Transport {
     this.channel.post({ type: 'disconnect', peer, reason, banSeconds })
   }
 
+  allow(peer: PeerId): void {
+    this.channel.post({ type: 'allow', peer })
+  }
+
+  valued(peer: PeerId, standing: Standing): void {
+    this.channel.post({ type: 'valued', peer, standing })
+  }
+
   private receive(event: TransportEvent): void {
     const { handler } = this
     switch (event.type) {
@@ -111,6 +126,12 @@ export class RemoteTransport implements Transport {
         break
       case 'latency':
         handler?.latency(event.id, event.milliseconds)
+        break
+      case 'misbehaved':
+        handler?.misbehaved(event.from, event.offence)
+        break
+      case 'woke':
+        handler?.woke?.()
         break
       case 'status':
         handler?.status(event.status)
@@ -148,6 +169,8 @@ export function serveTransport(
     peerConnected: (peer) => channel.post({ type: 'peer-connected', peer }),
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
+    misbehaved: (from, offence) => channel.post({ type: 'misbehaved', from, offence }),
+    woke: () => channel.post({ type: 'woke' }),
     status: (status) => channel.post({ type: 'status', status }),
     frame: (from, frame) =>
       frames.ask((id) => {
@@ -163,7 +186,7 @@ export function serveTransport(
   channel.listen((command) => {
     switch (command.type) {
       case 'start':
-        transport.start(handler).then(
+        transport.start(handler, command.remembered).then(
           () => channel.post({ type: 'started' }),
           (error: unknown) => channel.post({ type: 'start-failed', reason: String(error) }),
         )
@@ -179,6 +202,12 @@ export function serveTransport(
         break
       case 'disconnect':
         transport.disconnect(command.peer, command.reason, command.banSeconds)
+        break
+      case 'allow':
+        transport.allow(command.peer)
+        break
+      case 'valued':
+        transport.valued(command.peer, command.standing)
         break
       case 'frame-done':
         frames.answer(command.id, undefined)

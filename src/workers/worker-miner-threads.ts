@@ -18,11 +18,3 @@ export const startWorkerMinerThread: StartMinerThread = (hardware, told) => {
     close: () => worker.terminate(),
   }
 }
-
-/** Has what a mining thread is made of in the browser's cache, for when the page's server is gone: starts one, and ends it once it has its kernel. */
-export function fetchMinerThread(): void {
-  const thread = startWorkerMinerThread('processor', {
-    event: () => thread.close(),
-    failed: () => thread.close(),
-  })
-}

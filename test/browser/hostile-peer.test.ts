@@ -5,14 +5,9 @@
 
 import type { Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
 import { assert } from 'chai'
-import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
-import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
-import { topicName } from '../../src/transport/gossip.ts'
-import { privateKeyFromSeed } from '../../src/transport/identity.ts'
-import { createTabNode, type TabNode } from '../../src/transport/libp2p-node.ts'
-import { withDefaults } from '../../src/transport/options.ts'
+import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { Hostile, stopHostiles, succeeds } from './support/hostile.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 const FRAME = 0
@@ -23,7 +18,7 @@ const PING = '/ipfs/ping/1.0.0'
 describe('a hostile peer', () => {
   let relay: string
   let tab: Tab
-  let hostile: TabNode
+  let hostile: Hostile
   let stream: Stream
 
   before(async () => {
@@ -33,22 +28,21 @@ describe('a hostile peer', () => {
   /** Connects the hostile node to a tab up to the open stream, on which nothing is said yet. */
   beforeEach(async () => {
     const networkId = randomNetworkId()
-    const identitySeed = crypto.getRandomValues(new Uint8Array(32))
-    tab = await new Tab({ networkId, relays: [relay], pingInterval: 500, pingTimeout: 1000 }).start()
+    tab = await new Tab({
+      networkId,
+      relays: [relay],
+      pingInterval: 500,
+      pingTimeout: 1000,
+      frameTimeout: 1000,
+    }).start()
     await tab.untilReserved()
-    const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
-    const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
-    hostile = await createTabNode(options, privateKeyFromSeed(identitySeed), open, new ConnectionBudget())
-    await hostile.start()
-    for (const topic of ['block', 'tx'] as const)
-      hostile.services.pubsub.subscribe(topicName(networkId, topic))
-    const connection = await hostile.dial(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${tab.id}`))
-    stream = await connection.newStream(`/opentab/${networkId}/1.0.0`)
+    hostile = await Hostile.start(networkId, relay)
+    stream = await hostile.openPeerStream(await hostile.dial(tab.id))
   })
 
   afterEach(async () => {
+    await stopHostiles()
     await stopTabs()
-    await hostile.stop()
   })
 
   after(() => stopRelay(relay))
@@ -65,9 +59,18 @@ describe('a hostile peer', () => {
   }
 
   async function untilSentAway(): Promise<void> {
-    const id = hostile.peerId.toString()
+    const { id } = hostile
     await tab.until('it is sent away', ({ history }) => history.at(-1) === `disconnected ${id}`)
     assert.equal(tab.peers.size, 0)
+  }
+
+  /** The brain is told why, and the peer doesn't come back at once. */
+  async function assertOffence(code: string, penalty = 100): Promise<void> {
+    assert.deepEqual(
+      tab.offences.map(({ from, offence }) => [from, offence.code, offence.penalty]),
+      [[hostile.id, code, penalty]],
+    )
+    assert.isFalse(await succeeds(hostile.dial(tab.id)))
   }
 
   it('is a peer like any other while it keeps to the rules', async () => {
@@ -82,39 +85,67 @@ describe('a hostile peer', () => {
     stream.send(varint(MAX_FRAME_BYTES + 2))
     await untilSentAway()
     assert.equal(tab.frames.length, 0)
+    await assertOffence('frame-too-long')
   })
 
   it('is sent away for a message of an unknown kind', async () => {
     await becomePeer()
     say(9)
     await untilSentAway()
+    await assertOffence('bad-message')
   })
 
   it('is sent away for an empty message', async () => {
     await becomePeer()
     stream.send(Uint8Array.of(0))
     await untilSentAway()
+    await assertOffence('bad-message')
   })
 
   it('is sent away for crediting what was never sent', async () => {
     await becomePeer()
-    say(CREDIT, 0, 0, 0, 1)
+    say(CREDIT, 0, 100, 0, 0)
     await untilSentAway()
+    await assertOffence('bad-credit')
+  })
+
+  it('is sent away for credit in crumbs, which costs more to read than it is worth', async () => {
+    await becomePeer()
+    say(CREDIT, 0, 0, 0, 0)
+    await untilSentAway()
+    await assertOffence('bad-credit')
+  })
+
+  it('is sent away for being ready again and again', async () => {
+    await becomePeer()
+    say(READY)
+    await untilSentAway()
+    await assertOffence('bad-message')
+  })
+
+  it('is sent away when it begins a frame and lets it drip', async () => {
+    await becomePeer()
+    stream.send(varint(1000))
+    stream.send(Uint8Array.of(FRAME, 1, 2, 3))
+    await untilSentAway()
+    await assertOffence('slow-frame', 50)
   })
 
   it('is sent away when it ends its stream', async () => {
     await becomePeer()
     await stream.close()
     await untilSentAway()
+    assert.deepEqual(tab.offences, [])
   })
 
   it('is sent away when it is silent: its pings are missed, though its connection stands', async () => {
     await becomePeer()
     await tab.until('it answered a ping', ({ latencies }) => latencies.size === 1)
     // As after its process was killed, nothing says that it is gone.
-    await hostile.unhandle(PING)
-    await hostile.handle(PING, () => {})
+    await hostile.node.unhandle(PING)
+    await hostile.node.handle(PING, () => {})
     await untilSentAway()
+    assert.deepEqual(tab.offences, [])
   })
 
   it('never becomes a peer when it sends frames before it is ready', async () => {
@@ -123,6 +154,7 @@ describe('a hostile peer', () => {
     await closed
     assert.deepEqual(tab.history, [])
     assert.equal(tab.frames.length, 0)
+    await assertOffence('frame-before-ready')
   })
 
   it('that credits nothing is sent one window of frames, and more only for credit', async () => {
@@ -134,13 +166,13 @@ describe('a hostile peer', () => {
       while (received < bytes) await eitherEvent(stream, 'message', 'close')
     }
     await becomePeer()
-    const id = hostile.peerId.toString() as PeerId
+    const { id } = hostile
     for (let i = 0; i < 4; i++) tab.transport.send(id, new Uint8Array(MAX_FRAME_BYTES))
     const ready = 2
     const frame = varint(MAX_FRAME_BYTES + 1).length + 1 + MAX_FRAME_BYTES
     await untilReceived(ready + 2 * frame)
     // What follows would be under way already: a ping that is sent now is answered behind its beginning.
-    await hostile.services.ping.ping(peerIdFromString(tab.id))
+    await hostile.node.services.ping.ping(peerIdFromString(tab.id))
     assert.equal(received, ready + 2 * frame)
     const credit = new Uint8Array(4)
     new DataView(credit.buffer).setUint32(0, MAX_FRAME_BYTES)
@@ -168,6 +200,7 @@ describe('a hostile peer', () => {
     await untilSentAway()
     // What the handler holds; as much again and some more waits unread.
     assert.isTrue(tab.frames.length <= 10, `the tab took in ${tab.frames.length} frames`)
+    await assertOffence('over-credit')
   })
 })
 

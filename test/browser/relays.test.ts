@@ -76,6 +76,98 @@ describe('relays', () => {
     await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
   })
 
+  it('may change while a tab runs: one that comes back under another key introduces a newcomer', async () => {
+    const old = await relay(15)
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [old] }).start()
+    await a.untilReserved()
+    await stopRelay(old)
+    const changed = await relay(16, portOf(old))
+    assert.notEqual(changed, old)
+    await a.until('the relay is missed', ({ lastStatus }) => lastStatus?.relays[0]?.state === 'unreachable')
+    a.transport.setRelays([changed], [])
+    await a.untilReserved()
+    assert.deepEqual(
+      a.lastStatus!.relays.map(({ address }) => address),
+      [changed],
+    )
+    const b = await new Tab({ networkId, relays: [changed] }).start()
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+  })
+
+  it('may be more while a tab runs: those in use stay, and one that is taken away is left', async () => {
+    const [first, second] = [await relay(17), await relay(18)]
+    const networkId = randomNetworkId()
+    const a = await new Tab({ networkId, relays: [first] }).start()
+    await a.untilReserved()
+    const states: string[] = []
+    const status = a.status.bind(a)
+    a.status = (told) => {
+      states.push(told.relays[0]?.state ?? 'none')
+      status(told)
+    }
+    a.transport.setRelays([first, second], [])
+    await a.until(
+      'both have a slot',
+      ({ lastStatus }) => lastStatus?.relays.filter(({ state }) => state === 'reserved').length === 2,
+    )
+    assert.isTrue(
+      states.every((state) => state === 'reserved'),
+      'the first was disturbed',
+    )
+    a.transport.setRelays([second], [])
+    const b = await new Tab({ networkId, relays: [second] }).start()
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+    assert.deepEqual(
+      a.lastStatus!.relays.map(({ address }) => address),
+      [second],
+    )
+  })
+
+  it('stay as they are where a new list makes no sense', async () => {
+    const address = await relay(19)
+    const a = await new Tab({ networkId: randomNetworkId(), relays: [address] }).start()
+    await a.untilReserved()
+    assert.throws(() => a.transport.setRelays([address, '/ip4/127.0.0.1/tcp/1/ws'], []), TypeError)
+    assert.deepEqual(a.lastStatus!.relays, [{ address, state: 'reserved' }])
+  })
+
+  it('come with ICE servers, of which the latest are used', async () => {
+    const address = await relay(20)
+    const networkId = randomNetworkId()
+    const { createDataChannel } = RTCPeerConnection.prototype
+    const used = new Set<string>()
+    RTCPeerConnection.prototype.createDataChannel = function (this: RTCPeerConnection, ...args) {
+      for (const { urls } of this.getConfiguration().iceServers ?? []) used.add(String(urls))
+      return createDataChannel.apply(this, args)
+    }
+    try {
+      const a = await new Tab({ networkId, relays: [address] }).start()
+      a.transport.setRelays([address], [{ urls: 'stun:127.0.0.1:9' }])
+      const b = await new Tab({ networkId, relays: [address] }).start()
+      b.transport.setRelays([address], [{ urls: 'stun:127.0.0.1:9' }])
+      await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+      assert.deepEqual([...used], ['stun:127.0.0.1:9'])
+    } finally {
+      RTCPeerConnection.prototype.createDataChannel = createDataChannel
+    }
+  })
+
+  it('are dialled again at once when the tab wakes, however long it would have waited', async () => {
+    const address = await relay(21)
+    const networkId = randomNetworkId()
+    const patient = { networkId, relays: [address], relayBackoff: [600_000, 600_000] as const }
+    const [a, b] = [await new Tab(patient).start(), await new Tab(patient).start()]
+    await Promise.all([a.untilConnectedTo(b), b.untilConnectedTo(a)])
+    await stopRelay(address)
+    await a.until('the relay is missed', ({ lastStatus }) => lastStatus?.relays[0]?.state !== 'reserved')
+    assert.equal(await relay(21, portOf(address)), address)
+    a.transport.wake()
+    await a.untilReserved()
+    assert.equal(a.wakings, 1, 'the brain is told')
+    assert.deepEqual(a.history, [`connected ${b.id}`], 'a peer that answers is kept')
+  })
+
   it('are several: one that is down from the start is told and does not matter', async () => {
     const [down, up] = [await relay(8), await relay(9)]
     await stopRelay(down)

@@ -95,6 +95,25 @@ describe('the database of a profile', () => {
     assert.deepEqual(await new IdbPeerStore(await reopen()).loadBans(), [ban])
   })
 
+  it('keeps the peers last saved, beside the bans', async () => {
+    const peers = new IdbPeerStore(await reopen())
+    assert.deepEqual(await peers.loadKnownPeers(), [])
+    const known = {
+      id: 'peer' as never,
+      introducers: ['relay' as never],
+      addressGroup: undefined,
+      lastSeen: 5,
+      stay: 60,
+      blocks: 1,
+      chosen: true,
+    }
+    const bans = await peers.loadBans()
+    await peers.saveKnownPeers([known])
+    const reopened = new IdbPeerStore(await reopen())
+    assert.deepEqual(await reopened.loadKnownPeers(), [known])
+    assert.deepEqual(await reopened.loadBans(), bans)
+  })
+
   it('draws an identity once', async () => {
     const database = await reopen()
     const [one, two] = await Promise.all([loadIdentity(database, random), loadIdentity(database, random)])

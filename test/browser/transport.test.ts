@@ -3,7 +3,7 @@
  */
 
 import { assert } from 'chai'
-import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
 import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { MAX_QUEUED_BYTES } from '../../src/transport/peer-stream.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
@@ -109,6 +109,20 @@ describe('transport', () => {
       tabs.map(({ id }) => id),
     )
     assert.equal(hub.history[6], `disconnected ${met[4]}`)
+  })
+
+  it('never exchanges a peer that was lately the first to tell a block', async () => {
+    const networkId = randomNetworkId()
+    const tabs = Array.from({ length: 7 }, () => new Tab({ networkId, relays: [relay], targetPeers: 0 }))
+    await Promise.all(tabs.map((tab) => tab.start()))
+    await Promise.all(tabs.map((tab) => tab.untilReserved()))
+    const hub = new Tab({ networkId, relays: [relay], targetPeers: 6, mixInterval: [2000, 2000] })
+    await hub.start()
+    await hub.until('it has six', ({ history }) => history.length === 6)
+    const met = hub.history.map((line) => line.replace('connected ', '')) as PeerId[]
+    hub.transport.valued(met[5]!, 'met')
+    await hub.until('it has exchanged one', ({ history }) => history.length >= 8)
+    assert.equal(hub.history[7], `disconnected ${met[4]}`)
   })
 
   it('measures the round trip', async () => {

@@ -89,4 +89,26 @@ describe('RpcController', () => {
     await until('it asked again', () => waiting.length === 2)
     assert.equal(opentab.listenerCount, shown)
   })
+
+  it('asks again in time where an answer changes with time alone', async () => {
+    class Patient extends LitElement {
+      static override properties = { node: { attribute: false } }
+      declare node: LiveNode
+      readonly answer = new RpcController<string>(this, {
+        every: 20,
+        load: (node) => node.rpc<string>('ask', 'time'),
+      })
+    }
+    customElements.define('test-patient', Patient)
+    const patient = new Patient()
+    patient.node = host.node
+    document.body.append(patient)
+    const asked = () => waiting.filter(({ about }) => about === 'time')
+    for (let turn = 1; turn <= 3; turn++) {
+      await until('it asked', () => asked().length === turn)
+      asked().at(-1)!.answer(`answer ${turn}`)
+      await until('the answer', () => patient.answer.value === `answer ${turn}`)
+    }
+    patient.remove()
+  })
 })

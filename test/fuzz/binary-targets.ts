@@ -104,6 +104,8 @@ const messages: readonly Message[] = [
   { type: 'inv', wtxids: [bytes32(10)] },
   { type: 'gettx', id: 8, wtxids: [bytes32(11)] },
   { type: 'tx', id: 9, transactions: [payment, stripped] },
+  { type: 'gettime', id: 10 },
+  { type: 'time', id: 11, time: 1_800_000_000_000 },
 ]
 
 const golombKey = new Uint8Array(16).fill(3)

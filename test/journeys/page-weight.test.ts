@@ -1,6 +1,6 @@
 /**
- * Promise: a tab joins with little to fetch, what several of its threads use is fetched once, and one that is among others has what a
- * wallet needs; one that isn't says so where the server is gone, until it is back.
+ * Promise: a tab joins with little to fetch, and what several of its threads use is fetched once; once it has joined it fetches the rest, and
+ * then needs the server no more; where the server goes before that, it says so until the server is back.
  */
 
 import assert from 'node:assert/strict'
@@ -8,10 +8,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { DIST } from '../../relay/build.ts'
-import { loadPage } from '../../relay/page.ts'
+import { loadPage, type PageHandler } from '../../relay/page.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import type { Balances } from '../../web/rpc-results.ts'
+import type { Balances, MiningInfo } from '../../web/rpc-results.ts'
 import { kilobytes, weighPage } from '../support/page-weight.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
@@ -20,6 +20,19 @@ const PAYOUT = encodeAddress(new Uint8Array(32).fill(2), REGTEST.addressPrefix)
 
 /** How long the tabs may take to fetch what they will need, milliseconds: far more than they do. */
 const PATIENCE = 90_000
+
+/** Views of the page, one of each kind, and their headings. */
+const VIEWS: readonly (readonly [path: string, heading: string | RegExp])[] = [
+  ['/explorer', 'Explorer'],
+  ['/explorer/mempool', 'Explorer'],
+  ['/block/0', /Block/],
+  ['/miner', 'Miner'],
+  ['/network', 'Network'],
+  ['/wallet', 'You have no wallet yet'],
+  ['/wallet/create', 'Choose a passphrase'],
+  ['/wallet/restore', 'Restore a wallet'],
+  ['/', 'Overview'],
+]
 
 /** kB; to be lowered with the page, not to be raised without a word in the change log. */
 const JOINING = 250
@@ -45,58 +58,60 @@ test(
 )
 
 test(
-  'tabs that have met make wallets, mine and pay when the server is gone, with page and relay',
+  'a tab that has joined opens every view, mines and makes a wallet when the server is gone, and pays another that it met',
   journey(async (world) => {
-    const page = await loadPage(DIST)
-    const parts = ['signer.worker', 'wallet-part', 'psbt', 'other-views', 'miner.worker', 'mining-simd']
-    const awaited = parts.flatMap((part) => [part, part])
-    let fetched = (): void => {}
-    const allFetched = new Promise<void>((resolve, reject) => {
-      fetched = resolve
-      AbortSignal.timeout(PATIENCE).onabort = () => reject(new Error(`Not fetched: ${awaited.join(', ')}`))
-    })
-    const server = await world.serve({
-      page: () => (request, response) => {
-        response.on('finish', () => {
-          const at = awaited.findIndex((part) => request.url!.startsWith(`/assets/${part}-`))
-          if (at >= 0) awaited.splice(at, 1)
-          if (awaited.length === 0) fetched()
-        })
-        page(request, response)
-      },
-    })
-    const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
+    const rest = new Set(await assets())
+    const { page, all } = await servesOnce(rest)
+    const server = await world.serve({ page })
+    const [ada] = (await world.openAll(['Ada'])) as [Tab]
+    await all
+    const ben = await world.open('Ben')
     await ada.untilPeers(1)
-    await allFetched
     await server.stop()
 
-    await Promise.all([ada.createWallet(), ben.createWallet()])
+    for (const [path, heading] of VIEWS) {
+      await ada.page.evaluate((to) => {
+        history.pushState(null, '', to + location.search)
+        dispatchEvent(new PopStateEvent('popstate'))
+      }, path)
+      await ada.page.getByRole('heading', { level: 1, name: heading }).waitFor()
+    }
+    assert.equal(await ada.page.getByText('could not be loaded').count(), 0)
+    await ada.createWallet()
+    await ada.rpc('setgenerate', true, 1)
+    await ada.until('it mines', 'getmininginfo', [], ({ kernels }: MiningInfo) => kernels.length > 0)
+    await ada.rpc('setgenerate', false)
     await ada.generate(101)
     await untilAgreed([ada, ben])
-    await ada.pay(await ben.rpc('getnewaddress'), 1)
-    await ben.until(
-      'it sees the payment',
-      'getbalances',
-      [],
-      ({ mine }: Balances) => mine.untrusted_pending === 1,
-    )
-    await ben.page.getByRole('link', { name: 'Wallet' }).first().click()
-    await ben.page.getByRole('link', { name: 'Receive' }).first().waitFor()
+    await ada.pay(PAYOUT, 1)
+    await ben.until('it has the payment', 'getrawmempool', [], (txids: string[]) => txids.length === 1)
+    // What fails to load is told there.
+    const missed = ada.consoleErrors.filter((error) => error.includes('/assets/'))
+    assert.deepEqual(missed, [])
   }),
 )
 
 test(
-  'a tab that has met nobody says so when what its wallet needs can’t be fetched, works on, and makes one when the server is back',
+  'a tab whose server goes before it fetched the rest says so when that is needed, works on, and makes a wallet when the server is back',
   journey(async (world) => {
-    const server = await world.serve()
+    const page = await loadPage(DIST)
+    const server = await world.serve({
+      page: () => (request, response) => {
+        if (request.url === '/files.json' || /wallet-part|psbt|signer|other-views/.test(request.url!))
+          response.destroy()
+        else page(request, response)
+      },
+    })
     const [ada] = (await world.openAll(['Ada'])) as [Tab]
-    await server.stop()
     const sentence = /server of this page can’t be reached.* Nothing is lost/
     await assert.rejects(ada.rpc('getbalances'), sentence)
     await assert.rejects(ada.createWallet(), sentence)
+    await ada.page.getByRole('link', { name: 'Explorer' }).first().click()
+    await ada.page.getByText('This view could not be loaded').waitFor()
     await ada.generate(1, PAYOUT)
     assert.equal(await ada.rpc('getblockcount'), 1)
 
+    await server.stop()
     await world.serve({ port: server.port })
     await ada.createWallet()
     await ada.generate(1)
@@ -105,11 +120,35 @@ test(
 )
 
 test('no module is built twice', async () => {
-  const assets = join(DIST, 'assets')
-  const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js'))
-  const texts = await Promise.all(scripts.map((name) => readFile(join(assets, name), 'utf8')))
+  const scripts = (await assets()).filter((name) => name.endsWith('.js'))
+  const texts = await Promise.all(scripts.map((name) => readFile(join(DIST, name), 'utf8')))
   for (const [what, mark] of Object.entries(SHARED)) {
     const holders = scripts.filter((_, i) => texts[i]!.includes(mark))
     assert.equal(holders.length, 1, `${what} is in ${holders.join(', ') || 'none'}`)
   }
 })
+
+/** The files of the page whose names change with their content, such as `assets/index-CxjCWTHz.js`. */
+async function assets(): Promise<readonly string[]> {
+  return (await readdir(join(DIST, 'assets'))).map((name) => `assets/${name}`)
+}
+
+/** A page's handler, and a promise that it has answered with each of these files. */
+async function servesOnce(
+  files: ReadonlySet<string>,
+): Promise<{ readonly page: () => PageHandler; readonly all: Promise<void> }> {
+  const handler = await loadPage(DIST)
+  const awaited = new Set(files)
+  let answered = (): void => {}
+  const all = new Promise<void>((resolve, reject) => {
+    answered = resolve
+    AbortSignal.timeout(PATIENCE).onabort = () => reject(new Error(`Not fetched: ${[...awaited].join(', ')}`))
+  })
+  const page = (): PageHandler => (request, response) => {
+    response.on('finish', () => {
+      if (awaited.delete(request.url!.slice(1)) && awaited.size === 0) answered()
+    })
+    handler(request, response)
+  }
+  return { page, all }
+}

@@ -27,6 +27,7 @@ const OUTCOMES: Readonly<Record<AttackName, 'banned' | 'borne'>> = {
   'low work': 'borne',
   // A clock may be wrong.
   'from the future': 'borne',
+  'wrong time': 'borne',
   withholding: 'borne',
   forgery: 'banned',
   spam: 'banned',

@@ -5,6 +5,7 @@
 import { Chain } from '../../src/chain/chain.ts'
 import { Mempool } from '../../src/mempool/mempool.ts'
 import type { Block } from '../../src/primitives/block.ts'
+import type { Clock } from '../../src/primitives/ports.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { PeerManager } from '../../src/protocol/peer-manager.ts'
 import type { BanRecord } from '../../src/protocol/peer-store.ts'
@@ -55,10 +56,14 @@ export class TestNetwork {
   }
 
   /** A node whose chain ends at `tip`. It joins by `join`. */
-  async node(name: string, tip: TestBlock, peerStore = new WatchedPeerStore()): Promise<TestNode> {
+  async node(
+    name: string,
+    tip: TestBlock,
+    peerStore = new WatchedPeerStore(),
+    clock: Clock = this.time,
+  ): Promise<TestNode> {
     const { params } = this.blocks
     const checks = new InlineCheckPool()
-    const clock = this.time
     const chain = await Chain.open({ params, clock, checks, store: new MemoryChainStore() })
     const mempool = new Mempool({ chain, checks, clock })
     const transport = this.network.endpoint(name as PeerId)
@@ -193,6 +198,8 @@ export class Puppet implements TransportHandler {
   readonly gossiped: { topic: Topic; payload: Uint8Array }[] = []
   /** Called on every message; to answer, use `send`. */
   onMessage: (message: Message, from: PeerId) => void = () => {}
+  /** What it answers who asks for the time, milliseconds since 1970; no answer by default. */
+  clock: (() => number) | undefined
   connections = 0
   private readonly transport: VirtualTransport
   readonly greeting: HelloMessage
@@ -257,6 +264,8 @@ export class Puppet implements TransportHandler {
     const message = decodeMessage(frame)
     if (!message.ok || !message.value) throw new Error('a node sent what does not decode')
     this.received.push(message.value)
+    if (message.value.type === 'gettime' && this.clock)
+      this.send(from, { type: 'time', id: message.value.id, time: this.clock() })
     this.onMessage(message.value, from)
   }
 
@@ -266,6 +275,8 @@ export class Puppet implements TransportHandler {
   }
 
   latency(): void {}
+
+  misbehaved(): void {}
   status(): void {}
 }
 

@@ -3,7 +3,7 @@
  */
 
 import type { TestRunnerPlugin } from '@web/test-runner'
-import { type Relay, startRelay } from '../../relay/relay.ts'
+import { type Server, startServer } from '../../relay/server.ts'
 
 /** What `start-relay` is told. */
 export interface StartRelay {
@@ -15,7 +15,7 @@ export interface StartRelay {
 
 /** The commands `start-relay` (answers the relay's multiaddr) and `stop-relay` (told that multiaddr). */
 export function relayCommands(): TestRunnerPlugin {
-  const relays = new Map<string, Relay>()
+  const relays = new Map<string, Server>()
   const stop = async (address: string): Promise<void> => {
     const relay = relays.get(address)
     relays.delete(address)
@@ -29,12 +29,14 @@ export function relayCommands(): TestRunnerPlugin {
     async executeCommand({ command, payload }) {
       if (command === 'start-relay') {
         const { seed, port } = payload as StartRelay
-        const relay = await startRelay({
+        const relay = await startServer({
+          host: '127.0.0.1',
+          port,
           keySeed: new Uint8Array(32).fill(seed),
-          listen: `/ip4/127.0.0.1/tcp/${port}/ws`,
         })
-        relays.set(relay.multiaddr, relay)
-        return relay.multiaddr
+        const address = `/ip4/127.0.0.1/tcp/${relay.port}/ws/p2p/${relay.relayPeerId}`
+        relays.set(address, relay)
+        return address
       }
       if (command === 'stop-relay') {
         await stop(payload as string)

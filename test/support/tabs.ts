@@ -61,8 +61,10 @@ interface Watch {
 interface PageGlobals {
   readonly opentab: Opentab
   watch: Watch
-  /** Connections made, kept by an init script: the browser's own account of what the tab is connected to. */
-  readonly connections: readonly RTCPeerConnection[]
+  /** Connections made and not closed yet, kept by an init script: the browser's own account of what the tab is connected to. */
+  readonly connections: ReadonlySet<RTCPeerConnection>
+  /** How many were made, closed ones included. */
+  readonly connectionsOpened: number
 }
 
 /** How a tab is opened. */
@@ -228,10 +230,15 @@ export class Tab {
   directConnections(): Promise<number> {
     return this.page.evaluate(
       () =>
-        (globalThis as unknown as PageGlobals).connections.filter(
+        [...(globalThis as unknown as PageGlobals).connections].filter(
           ({ connectionState }) => connectionState === 'connected',
         ).length,
     )
+  }
+
+  /** WebRTC connections that the page has made since it was loaded, closed ones included. */
+  connectionsOpened(): Promise<number> {
+    return this.page.evaluate(() => (globalThis as unknown as PageGlobals).connectionsOpened)
   }
 
   /** As the browser's button does. */
@@ -296,8 +303,8 @@ export class World {
   }
 
   /** A context has storage of its own, as another person's browser has. */
-  newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    return this.browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
+  newContext(options: BrowserContextOptions = {}, browser = this.browser): Promise<BrowserContext> {
+    return browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
   }
 
   /** Opens the page and waits for nothing: the node may refuse to start. */
@@ -306,14 +313,19 @@ export class World {
     const context = options.context ?? (await this.newContext())
     const page = await context.newPage()
     await page.addInitScript(() => {
-      const connections: RTCPeerConnection[] = []
+      const connections = new Set<RTCPeerConnection>()
       const Native = RTCPeerConnection
       Object.assign(globalThis, {
         connections,
+        connectionsOpened: 0,
         RTCPeerConnection: new Proxy(Native, {
           construct(target, args) {
             const connection = new target(...args)
-            connections.push(connection)
+            // What is closed is let go, so that watching doesn't cost the tab memory.
+            for (const earlier of connections)
+              if (earlier.connectionState === 'closed') connections.delete(earlier)
+            connections.add(connection)
+            ;(globalThis as unknown as { connectionsOpened: number }).connectionsOpened++
             return connection
           },
         }),

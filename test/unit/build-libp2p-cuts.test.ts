@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type Plugin, parseAst } from 'vite'
-import { libp2pWithoutLog, libp2pWithoutUnusedParts } from '../../build/libp2p-cuts.ts'
+import { libp2pWithoutLog, libp2pWithoutUnusedParts, protonsWithoutStreams } from '../../build/libp2p-cuts.ts'
 
 /** What a plugin finds as `this`. */
 const BUILD = {
@@ -12,8 +12,8 @@ const BUILD = {
   },
 }
 
-function cut(code: string): string {
-  const { handler } = libp2pWithoutLog().transform as unknown as {
+function cut(code: string, plugin = libp2pWithoutLog()): string {
+  const { handler } = plugin.transform as unknown as {
     handler(this: typeof BUILD, code: string): { readonly code: string }
   }
   return handler.call(BUILD, code).code
@@ -49,7 +49,26 @@ test('whatever does or may do more stays', () => {
     assert.equal(cut(code), code)
 })
 
+test('of a codec only what reads it field by field is cut, in codecs within codecs as well', () => {
+  const cutStreams = (code: string): string => cut(code, protonsWithoutStreams())
+  assert.equal(cutStreams('c = message(a, () => 1, function* (r) { yield r })'), 'c = message(a, () => 1)')
+  assert.equal(
+    cutStreams(
+      'message(() => message(a, b, function* () {}), d, function* () {}); message(e, f, function* () {})',
+    ),
+    'message(() => message(a, b), d); message(e, f)',
+  )
+  for (const code of [
+    'message(a, b)',
+    'message(a, b, c)',
+    'message(a, b, function () {})',
+    'other(a, b, function* () {})',
+  ])
+    assert.equal(cutStreams(code), code)
+})
+
 test('a build without anything to cut fails with a sentence', () => {
   assert.throws(() => end(libp2pWithoutLog()), /logs in another way/)
+  assert.throws(() => end(protonsWithoutStreams()), /field by field in another way/)
   assert.throws(() => end(libp2pWithoutUnusedParts()), /not part of it: .*connection-monitor/)
 })

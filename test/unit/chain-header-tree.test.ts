@@ -142,3 +142,78 @@ test('damaged pages are told as such', () => {
       (error) => error instanceof StorageError && error.kind === 'corrupt',
     )
 })
+
+test('forgotten headers are gone, their places are used again, and what is held answers as before, now and after reopening', () => {
+  const integer = seededIntegers(7)
+  const { tree, naive } = grow(600, 8)
+  const held = new Map(naive.map(({ header }, index) => [header.hash, { header, index }]))
+  let bodies = 0
+  for (let round = 0; round < 12; round++) {
+    const marks = [...held.values()]
+      .filter(() => integer(40) === 0)
+      .map(({ index }) => ({ index, bodyOrder: ++bodies }))
+    tree.apply(marks)
+    const failed = [...held.values()][integer(held.size)].index
+    if (failed > 0 && round % 3 === 0) tree.markInvalid(failed)
+    const keep = [...held.values()].filter(() => integer(80) === 0).map(({ index }) => index)
+    const expected = new Set<HeaderIndex>([0])
+    for (const end of [
+      ...keep,
+      ...[...held.values()].map(({ index }) => index).filter((i) => tree.hasBody(i)),
+    ])
+      for (let at = end; at !== NO_HEADER; at = tree.parent(at)) expected.add(at)
+    const size = tree.end
+    tree.forget(keep)
+    assert.equal(tree.size, expected.size)
+    for (const [hash, { index }] of held) {
+      assert.equal(tree.has(index), expected.has(index))
+      assert.equal(tree.find(hash as never), expected.has(index) ? index : NO_HEADER)
+      if (!expected.has(index)) held.delete(hash)
+    }
+    assert.equal(tree.bodiless, [...expected].filter((index) => !tree.hasBody(index)).length)
+    const parents = [...held.values()]
+    for (let i = 0; i < 300; i++) {
+      const parent = parents[Math.max(0, parents.length - 1 - integer(30))]
+      const header = BlockHeader.of({
+        ...parent.header,
+        previousHash: parent.header.hashBytes,
+        nonce: round * 1000 + i,
+      })
+      if (held.has(header.hash)) continue
+      const index = tree.add(header, parent.index, tree.difficulty(parent.index))
+      held.set(header.hash, { header, index })
+      parents.push({ header, index })
+    }
+    assert.ok(tree.end <= Math.max(size, tree.size), 'free places are used before new ones')
+  }
+  const pages = tree.takeChangedPages([]).sort((a, b) => a.page - b.page)
+  for (const each of [tree, HeaderTree.restore(pages.map(({ bytes }) => bytes))]) {
+    assert.equal(each.size, held.size)
+    const order = [...each.parentsFirst()]
+    assert.equal(order.length, held.size)
+    const place = new Map(order.map((index, at) => [index, at]))
+    for (const { header, index } of held.values()) {
+      assert.equal(each.findBytes(header.hashBytes), index)
+      assert.deepEqual(each.header(index).bytes, header.bytes)
+      assert.equal(each.hasBody(index), tree.hasBody(index))
+      const parent = each.parent(index)
+      if (parent === NO_HEADER) continue
+      assert.equal(each.height(index), each.height(parent) + 1)
+      assert.equal(each.chainWork(index), each.chainWork(parent) + blockWork(targetOf(header.bits)))
+      assert.ok((place.get(parent) as number) < (place.get(index) as number))
+      assert.equal(each.isInvalid(index), tree.isInvalid(index))
+      if (each.isInvalid(parent)) assert.ok(each.isInvalid(index))
+      const low = integer(each.height(index) + 1)
+      let at = index
+      while (each.height(at) > low) at = each.parent(at)
+      assert.equal(each.ancestor(index, low), at)
+    }
+    assert.deepEqual(
+      each.leaves(),
+      [...held.values()]
+        .map(({ index }) => index)
+        .filter((index) => ![...held.values()].some((other) => each.parent(other.index) === index))
+        .sort((a, b) => a - b),
+    )
+  }
+})

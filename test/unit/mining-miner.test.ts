@@ -173,36 +173,22 @@ describe('miner', () => {
     miner.stop()
   })
 
-  test('it rests while the chain catches up with its headers', async () => {
-    const { node, pool, miner } = await openMiner()
+  test('it rests while blocks on the tip would be in vain, and while others would refuse them', async () => {
+    let isFarBehind = false
+    let obstacle: string | undefined
+    const { pool, miner } = await openMiner({ isFarBehind: () => isFarBehind, obstacle: () => obstacle })
     miner.start(payee)
-    const ahead = node.builder.branch(node.builder.mineEmpty(node.tip, 8))
-    const headers = ahead.map(({ block }) => block.header)
-    assert.ok(node.chain.acceptHeaders(headers.slice(0, 7)).ok)
     assert.equal(miner.state.status, 'mining')
-    assert.ok(node.chain.acceptHeaders(headers).ok)
-    assert.equal(miner.state.status, 'waiting')
-    assert.equal(pool.job, undefined)
-    for (const block of ahead.slice(1)) await node.offer(block)
-    assert.equal(miner.state.status, 'mining')
-    assert.equal(miner.state.template?.height, 10)
-    miner.stop()
-  })
-
-  test('headers whose bodies nobody gives do not stop it for long', async () => {
-    const { node, pool, miner } = await openMiner()
-    miner.start(payee)
-    const withheld = node.builder.branch(node.builder.mineEmpty(node.tip, 20))
-    assert.ok(node.chain.acceptHeaders(withheld.map(({ block }) => block.header)).ok)
-    assert.equal(miner.state.status, 'waiting')
-    await node.time.run(63_000)
-    assert.equal(miner.state.status, 'mining')
-    assert.equal(miner.state.template?.height, 2)
-    // A block of its own leaves the way to those headers.
-    pool.find(0)
-    await node.settled()
-    assert.equal(miner.state.status, 'mining')
-    assert.equal(miner.state.template?.height, 3)
+    isFarBehind = true
+    miner.follow()
+    assert.deepEqual([miner.state.status, miner.state.pause, pool.job], ['waiting', undefined, undefined])
+    isFarBehind = false
+    obstacle = 'The clock is wrong.'
+    miner.follow()
+    assert.deepEqual([miner.state.status, miner.state.pause, pool.job], ['waiting', obstacle, undefined])
+    obstacle = undefined
+    miner.follow()
+    assert.deepEqual([miner.state.status, miner.state.pause], ['mining', undefined])
     miner.stop()
   })
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { BlockHeader } from '../../src/primitives/block.ts'
 import { invalid, mutated, notNow, retry } from '../../src/primitives/result.ts'
+import { CatchUp } from '../../src/protocol/catch-up.ts'
 import { HeaderSync } from '../../src/protocol/header-sync.ts'
-import type { Peer } from '../../src/protocol/peer.ts'
+import { Peer } from '../../src/protocol/peer.ts'
 import { PeerSet } from '../../src/protocol/peer-set.ts'
 import { MAX_BANS } from '../../src/protocol/peer-store.ts'
 import { TokenBucket } from '../../src/protocol/token-bucket.ts'
@@ -61,7 +63,7 @@ test('both sides greet each other', () =>
 
 for (const [what, hello, reason] of [
   ['another network', { networkId: new Uint8Array(32).fill(7) }, /another network/],
-  ['another version', { version: 2 }, /speaks version 2.*reload/],
+  ['another version', { version: 1 }, /speaks version 1.*reload/],
 ] as const)
   test(`a peer of ${what} is left with a sentence, and without a ban`, () =>
     withNetwork(async (network) => {
@@ -225,6 +227,45 @@ test('at most 256 bans are remembered, those that last longest', async () => {
   assert.equal(store.saved[0].id, `peer${MAX_BANS + 9}`)
 })
 
+test('offences that the transport tells of add up, are logged, and ban', async () => {
+  const store = new WatchedPeerStore()
+  const log: string[] = []
+  const set = new PeerSet({ ...stubs(), log: (line) => log.push(line), store })
+  const id = 'peer' as PeerId
+  const peer = set.connect({ id, direction: 'inbound', address: '' }) as Peer
+  const offence = { code: 'stream-reset', detail: 'Streams that fail.', penalty: 50 }
+  set.offended(id, offence)
+  assert.equal(set.has(peer), true)
+  assert.deepEqual(log, ['Peer peer: Streams that fail. (stream-reset, score 50)'])
+  set.offended(id, offence)
+  assert.equal(set.has(peer), false)
+  assert.deepEqual(
+    store.saved.map((ban) => [ban.id, ban.reason]),
+    [[id, 'Streams that fail. (stream-reset)']],
+  )
+})
+
+test('who is not connected is banned for a grave offence alone, and the transport is told', async () => {
+  const store = new WatchedPeerStore()
+  const { transport, ...rest } = stubs()
+  const banned: [PeerId, number][] = []
+  transport.disconnect = (id, _reason, seconds) => banned.push([id, seconds])
+  const set = new PeerSet({ ...rest, transport, store })
+  const id = 'stranger' as PeerId
+  set.offended(id, { code: 'signalling-flood', detail: 'Asks and gives up.', penalty: 20 })
+  assert.equal(store.saved.length, 0)
+  set.offended(id, { code: 'signalling-flood', detail: 'Asks and gives up.', penalty: 100 })
+  assert.equal(store.saved[0].id, id)
+  assert.deepEqual(banned, [[id, 3600]])
+  // So too after the tab was closed and opened anew: refused before it costs a connection.
+  const next = new PeerSet({ ...rest, transport, store })
+  await next.loadBans()
+  assert.deepEqual(banned, [
+    [id, 3600],
+    [id, 3600],
+  ])
+})
+
 test('a token bucket gives its capacity at once and then its rate', () => {
   let now = 0
   const clock = { now: () => now, after: () => () => {} }
@@ -248,8 +289,10 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
       chain: node.chain,
       peers,
       clock: network.time,
+      catchUp: catchUp(node, peers, network),
       learnt: () => {},
       announced: () => {},
+      crowded: (keep) => node.chain.forgetHeaders([keep]),
     })
     const join = (name: string): Peer => {
       const peer = peers.connect({ id: name as PeerId, direction: 'inbound', address: '' }) as Peer
@@ -287,8 +330,15 @@ test('work that is claimed and not done pays for no headers', () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
     const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
-    const options = { chain: node.chain, peers, clock: network.time, learnt: () => {}, announced: () => {} }
-    const sync = new HeaderSync(options)
+    const sync = new HeaderSync({
+      chain: node.chain,
+      peers,
+      clock: network.time,
+      catchUp: catchUp(node, peers, network),
+      learnt: () => {},
+      announced: () => {},
+      crowded: (keep) => node.chain.forgetHeaders([keep]),
+    })
     const peer = peers.connect({ id: 'peer' as PeerId, direction: 'inbound', address: '' }) as Peer
     peer.hello = network.puppet('hello').greeting as HelloMessage
     sync.add(peer)
@@ -305,6 +355,10 @@ test('work that is claimed and not done pays for no headers', () =>
     assert.equal(!result.ok && result.code, 'high-hash')
     assert.equal(node.chain.headers.size, before)
   }))
+
+function catchUp({ chain }: TestNode, peers: PeerSet, { time }: TestNetwork): CatchUp {
+  return new CatchUp({ chain, peers, clock: time, asking: () => false })
+}
 
 let salt = 0
 
@@ -340,7 +394,108 @@ function stubs() {
     send: () => {},
     publish: () => {},
     disconnect: () => {},
+    allow: () => {},
+    valued: () => {},
   }
   const clock = { now: () => 1000, after: () => () => {} }
   return { transport, clock, log: () => {}, gone: () => {} }
 }
+
+/** What a peer says that has all the blocks of the nodes here: nobody needs to ask it whether it follows. */
+const AT_TIP = { height: 40, tipHash: tip.block.header.hashBytes }
+
+test('a tab that was away asks every peer for headers, and blames none for answers that it slept through', () =>
+  withNetwork(async (network) => {
+    let slept = 0
+    const clock = {
+      now: () => network.time.now() + slept,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppets = ['first', 'second', 'third'].map((name) => network.puppet(name, AT_TIP))
+    for (const puppet of puppets) puppet.serve([])
+    await node.join()
+    for (const puppet of puppets) await puppet.join()
+    await network.pass(1)
+    // One of them owes an answer when the tab falls asleep.
+    puppets[0]!.onMessage = () => {}
+    const news = chain.mineEmpty(tip, 2).block.header
+    puppets[0]!.send(node.id, { type: 'headers', id: 0, headers: [news] })
+    await network.until(() => puppets[0]!.got('getheaders') > 0, 'a question', 5)
+    const asked = puppets.map((puppet) => puppet.got('getheaders'))
+    slept = 60_000
+    await network.pass(2)
+    assert.deepEqual(
+      puppets.slice(1).map((puppet, i) => puppet.got('getheaders') - asked[i + 1]!),
+      [1, 1],
+    )
+    const lost = (): readonly PeerId[] => node.lost.map(({ id }) => id)
+    assert.deepEqual(lost(), [])
+    // From then on it has as long as ever.
+    await network.until(() => lost().length > 0, 'the silent peer is lost', 12)
+    assert.deepEqual(lost(), [puppets[0]!.id])
+  }))
+
+test('a busy tab, whose look at its peers comes some seconds late, was not away', () =>
+  withNetwork(async (network) => {
+    let late = 0
+    const clock = {
+      now: () => network.time.now() + late,
+      after: (milliseconds: number, run: () => void) => network.time.after(milliseconds, run),
+    }
+    const node = await network.node('node', tip, new WatchedPeerStore(), clock)
+    const puppet = network.puppet('puppet', AT_TIP)
+    puppet.serve([])
+    await node.join()
+    await puppet.join()
+    await network.pass(1)
+    const asked = puppet.got('getheaders')
+    late = 7000
+    await network.pass(3)
+    assert.equal(puppet.got('getheaders'), asked)
+  }))
+test('offences of exactly the score of a ban lead to one, whatever time passes while they are judged', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 60 }),
+      fc.constantFrom([100], [50, 50], [20, 20, 20, 20, 20], [5, 95]),
+      (delays, offences) => {
+        // Time goes on whenever anyone looks at it.
+        let now = 1_000
+        let looks = 0
+        const clock = {
+          now: () => {
+            now += delays[looks++ % delays.length]
+            return now
+          },
+          after: () => () => {},
+        }
+        const store = new WatchedPeerStore()
+        const set = new PeerSet({ ...stubs(), clock, store })
+        const peer = set.connect({ id: 'rude' as PeerId, direction: 'inbound', address: '' }) as Peer
+        for (const points of offences)
+          set.punish(peer, invalid('test', 'Test.'), { marksHeader: false, gossip: 'reject', points })
+        assert.equal(set.has(peer), false)
+        assert.equal(store.saved[0].id, 'rude')
+      },
+    ),
+  )
+})
+
+test('a point is forgiven a minute, and nothing is saved up for later', () => {
+  let now = 0
+  const clock = { now: () => now, after: () => () => {} }
+  const peer = new Peer({ id: 'peer' as PeerId, direction: 'inbound', address: '' }, 1, clock)
+  now = 3_600_000
+  assert.equal(peer.addPoints(10), 10)
+  now += 59_999
+  assert.equal(peer.score, 10)
+  now += 1
+  assert.equal(peer.score, 9)
+  now += 30_000
+  assert.equal(peer.addPoints(5), 14)
+  now += 30_000
+  assert.equal(peer.score, 13, 'half a minute before the offence and half a minute after')
+  now += 3_600_000
+  assert.equal(peer.score, 0)
+})

@@ -40,6 +40,7 @@ async function withNetwork(
 async function nodeAndPuppet(network: TestNetwork): Promise<[TestNode, Puppet]> {
   const node = await network.node('node', tip)
   const puppet = network.puppet('puppet')
+  puppet.serve([])
   await node.join()
   await puppet.join()
   await network.pass(2)
@@ -270,6 +271,7 @@ test('a child that comes before its parent is taken, and told on, when the paren
   withNetwork(async (network) => {
     const [node, puppet] = await nodeAndPuppet(network)
     const other = network.puppet('other')
+    other.serve([])
     await other.join()
     await network.pass(2)
     network.network.disconnect(puppet.id, other.id, 1_000_000)

@@ -43,7 +43,8 @@ test('a new node syncs 300 blocks from a peer and says so', () =>
     const [peer] = late.manager.peers()
     assert.equal(peer.startingHeight, 300)
     assert.equal(peer.headerHeight, 300)
-    assert.equal(peer.blocksInFlight, 0)
+    assert.deepEqual(peer.inFlight, [])
+    assert.equal(peer.commonHeight, 300)
     assert.equal(peer.score, 0)
     assert.equal(full.sentCount('block'), 300, 'every body once')
   }))
@@ -134,17 +135,16 @@ test('a reorganisation deeper than the download window completes', { timeout: 12
 
 test('a fork longer than a batch of headers is followed though its first batch has less work than our chain', () =>
   withNetwork(async (network) => {
-    const node = await network.node('node', chain.genesis)
     const ours = chain.mineEmpty(chain.genesis, 2100, { extraNonce: Uint8Array.of(6) })
     const theirs = chain.mineEmpty(chain.genesis, 2200, { extraNonce: Uint8Array.of(7) })
-    node.chain.acceptHeaders(blocksTo(ours).map(({ header }) => header))
+    const node = await network.node('node', ours)
     const sender = network.puppet('sender', helloAt(theirs))
     sender.serve(blocksTo(theirs), { bodies: false })
     await sender.join()
     await node.join()
-    const best = () => node.chain.headers.hash(node.chain.bestHeader)
-    assert.equal(best(), ours.block.hash)
-    await network.until(() => best() === theirs.block.hash, 'the longer fork', 10)
+    const behind = () => node.manager.syncState().headers
+    assert.equal(behind(), 2100)
+    await network.until(() => behind() === 2200, 'the longer fork', 10)
     assert.ok(sender.got('getheaders') <= 4)
   }))
 

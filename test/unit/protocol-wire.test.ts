@@ -92,6 +92,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     id: u32,
     transactions: fc.array(transaction, { maxLength: 5 }),
   }),
+  fc.record({ type: fc.constant('gettime' as const), id: u32 }),
+  fc.record({ type: fc.constant('time' as const), id: u32, time: fc.maxSafeNat() }),
 )
 
 test('every message decodes to what was encoded, and has one encoding', () => {

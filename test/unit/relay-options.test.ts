@@ -33,15 +33,16 @@ function complaint(...argv: string[]): string {
 
 describe('options of npm start', () => {
   test('without any, the page is on loopback at 8080', () => {
-    const { port, host, lan, build, relayOnly, dev, help, certificate } = options()
+    const { port, host, lan, build, relayOnly, behindProxy, dev, help, certificate } = options()
     assert.deepEqual(
-      { port, host, lan, build, relayOnly, dev, help, certificate },
+      { port, host, lan, build, relayOnly, behindProxy, dev, help, certificate },
       {
         port: 8080,
         host: undefined,
         lan: false,
         build: true,
         relayOnly: false,
+        behindProxy: false,
         dev: false,
         help: false,
         certificate: undefined,
@@ -64,14 +65,14 @@ describe('options of npm start', () => {
         '--relay-key',
         'r',
       ],
-      ...['--relay', RELAY, '--relay-only', '--no-build'],
+      ...['--relay', RELAY, '--relay-only', '--no-build', '--behind-proxy'],
     )
     assert.equal(all.port, 9000)
     assert.equal(all.host, '192.0.2.1')
     assert.deepEqual(all.certificate, { cert: 'c.pem', key: 'k.pem' })
     assert.equal(all.relayKey, 'r')
     assert.deepEqual(all.otherRelays, [RELAY])
-    assert.ok(all.lan && all.relayOnly && !all.build)
+    assert.ok(all.lan && all.relayOnly && all.behindProxy && !all.build)
   })
 
   test('an unknown option is named', () => {

@@ -1,7 +1,13 @@
 /** Promise: whatever the brain makes of gossip, the Window has a verdict. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId, Transport, TransportHandler } from '../../src/protocol/transport.ts'
+import type {
+  PeerId,
+  RememberedPeer,
+  Standing,
+  Transport,
+  TransportHandler,
+} from '../../src/protocol/transport.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
 import { unhandledRejection } from '../support/unhandled-rejection.ts'
@@ -12,6 +18,7 @@ const idle: TransportHandler = {
   frame: async () => {},
   gossip: async () => 'accept',
   latency: () => {},
+  misbehaved: () => {},
   status: () => {},
 }
 
@@ -28,6 +35,8 @@ async function windowSide(handler: TransportHandler): Promise<TransportHandler &
     send: () => {},
     publish: () => {},
     disconnect: () => {},
+    allow: () => {},
+    valued: () => {},
   }
   serveTransport(transport, new Channel(port1))
   await new RemoteTransport(transport.self, new Channel(port2)).start(handler)
@@ -46,4 +55,31 @@ test('gossip on which the handler fails is ignored, and the failure reported', a
   const reported = unhandledRejection()
   assert.equal(await window.gossip(message), 'ignore')
   assert.match(String(await reported), /a bug/)
+})
+
+test('peers that the brain remembers and values are told to the Window', async () => {
+  const { port1, port2 } = new MessageChannel()
+  const friend: RememberedPeer = { id: 'friend' as PeerId, standing: 'anchor', introducers: [] }
+  let started: readonly RememberedPeer[] | undefined
+  const valued = new Promise<[PeerId, Standing]>((resolve) => {
+    const transport: Transport = {
+      self: 'window' as PeerId,
+      start: async (_handler, remembered) => {
+        started = remembered
+      },
+      stop: async () => {},
+      send: () => {},
+      publish: () => {},
+      disconnect: () => {},
+      allow: () => {},
+      valued: (...told) => resolve(told),
+    }
+    serveTransport(transport, new Channel(port1))
+  })
+  const remote = new RemoteTransport('window' as PeerId, new Channel(port2))
+  await remote.start(idle, [friend])
+  assert.deepEqual(started, [friend])
+  remote.valued(friend.id, 'proven')
+  assert.deepEqual(await valued, ['friend', 'proven'])
+  port1.close()
 })

@@ -11,7 +11,7 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, durationText, fromCoins, hashesPerBlock, hashRateText, plural } from '../format.ts'
 import { paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { startMining, stopMining } from '../mining.ts'
+import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -25,7 +25,6 @@ interface Progress {
   readonly maturing: number
   readonly hasCoins: boolean
   readonly hasPaid: boolean
-  readonly difficulty: number
 }
 
 const NONE: Progress = {
@@ -34,7 +33,6 @@ const NONE: Progress = {
   maturing: 0,
   hasCoins: false,
   hasPaid: false,
-  difficulty: 0,
 }
 
 interface Step {
@@ -115,8 +113,7 @@ export class Guide extends LitElement {
     events: ['wallet', 'tip'],
     key: () => this.node.signer.state === 'none',
     load: async (node) => {
-      const { difficulty } = await node.rpc<MiningInfo>('getmininginfo')
-      if (node.signer.state === 'none') return { ...NONE, difficulty }
+      if (node.signer.state === 'none') return NONE
       const [{ mine }, entries] = await Promise.all([
         node.rpc<Balances>('getbalances'),
         node.rpc<WalletTransaction[]>('listtransactions', '*', 200),
@@ -128,9 +125,13 @@ export class Guide extends LitElement {
         maturing: Math.max(0, ...payments.filter((p) => p.immature).map((p) => p.confirmations)),
         hasCoins: payments.some((p) => !p.abandoned),
         hasPaid: payments.some((p) => p.kind === 'sent' || p.kind === 'moved'),
-        difficulty,
       }
     },
+  })
+  readonly #info: RpcController<MiningInfo> = new RpcController(this, {
+    events: ['tip'],
+    every: EASING,
+    load: (node) => node.rpc<MiningInfo>('getmininginfo'),
   })
 
   constructor() {
@@ -148,7 +149,7 @@ export class Guide extends LitElement {
     if (!progress) return []
     return [
       { title: 'Create your wallet', done: this.node.signer.state !== 'none', body: () => this.#create() },
-      { title: 'Mine your first coin', done: progress.hasCoins, body: () => this.#mine(progress) },
+      { title: 'Mine your first coin', done: progress.hasCoins, body: () => this.#mine() },
       { title: 'Pay another tab', done: progress.hasPaid, body: () => this.#pay(progress) },
     ]
   }
@@ -187,7 +188,7 @@ export class Guide extends LitElement {
       </div>`
   }
 
-  #mine(progress: Progress) {
+  #mine() {
     const { mining, identity, tip } = this.node
     const reward = amountWithUnit(subsidy((tip?.height ?? 0) + 1, identity.params))
     if (!mining.active)
@@ -198,10 +199,11 @@ export class Guide extends LitElement {
           ${icons.pickaxe}${this.#task.running ? 'Starting…' : 'Start mining'}
         </button>
         ${this.#problem(mining.problem)}`
-    const seconds = hashesPerBlock(progress.difficulty) / mining.hashRate
+    const info = this.#info.value
+    const seconds = info && hashesPerBlock(info.next.difficulty) / mining.hashRate
     return html`<p class="muted" role="status">
         ${
-          mining.hashRate > 0
+          seconds !== undefined && mining.hashRate > 0
             ? html`Searching at ${hashRateText(mining.hashRate)}. At this speed you find a block about every
             ${durationText(Math.max(1, seconds))}: it is a lottery, so sooner or later than that.`
             : 'Starting the search…'

@@ -63,6 +63,7 @@ export const icons = {
   ),
   moon: icon(svg`<path d="M16.3 11.9A6.8 6.8 0 0 1 8.1 3.7a6.8 6.8 0 1 0 8.2 8.2Z"/>`),
   system: icon(svg`<rect x="3" y="4" width="14" height="9.6" rx="1.8"/><path d="M7 16.8h6"/>`),
+  ban: icon(svg`<circle cx="10" cy="10" r="6.6"/><path d="m5.4 14.6 9.2-9.2"/>`, 18),
   close: icon(svg`<path d="m5.5 5.5 9 9M14.5 5.5l-9 9"/>`, 18),
 } as const
 

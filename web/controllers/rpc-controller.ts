@@ -14,6 +14,8 @@ export interface RpcOptions<T> {
   load(node: LiveNode): Promise<T>
   /** Events after which the answer may be another. */
   readonly events?: readonly NodeEventName[]
+  /** Milliseconds after which it is asked anew in any case, for what changes with time alone. */
+  readonly every?: number
   /** What the answer is about, such as a txid: when it changes, the old answer is dropped and asked anew. */
   readonly key?: () => unknown
 }
@@ -31,6 +33,7 @@ export class RpcController<T> implements ReactiveController {
   #running = false
   #again = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  #regular: ReturnType<typeof setTimeout> | undefined
 
   constructor(host: ReactiveControllerHost & { readonly node: LiveNode }, options: RpcOptions<T>) {
     this.#host = host
@@ -60,6 +63,7 @@ export class RpcController<T> implements ReactiveController {
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
     clearTimeout(this.#timer)
+    clearTimeout(this.#regular)
     this.#timer = undefined
     this.#again = false
     this.#generation++
@@ -81,6 +85,7 @@ export class RpcController<T> implements ReactiveController {
     this.#running = true
     this.#again = false
     clearTimeout(this.#timer)
+    clearTimeout(this.#regular)
     this.#timer = undefined
     try {
       const value = await this.#options.load(this.#host.node)
@@ -93,6 +98,8 @@ export class RpcController<T> implements ReactiveController {
     }
     this.#running = false
     if (this.#again) this.#timer = setTimeout(() => void this.#load(), REST)
+    else if (this.#options.every !== undefined)
+      this.#regular = setTimeout(() => this.reload(), this.#options.every)
     this.#host.requestUpdate()
   }
 }

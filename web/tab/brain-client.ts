@@ -45,6 +45,11 @@ export class BrainClient {
     await this.step({ type: 'join', ...request }, [request.transport, request.signer])
   }
 
+  /** Has the brain load the parts of its program that it hasn't needed yet. */
+  loadRest(): void {
+    this.channel.post({ type: 'load-rest' })
+  }
+
   /** Ends the worker, and with it its hold of the profile. */
   terminate(): void {
     this.worker.terminate()

@@ -7,17 +7,19 @@ import { encodeParams } from '../../src/consensus/params.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
+import { watchForWaking } from '../../src/transport/waking.ts'
 import { coinType } from '../../src/wallet/coin-type.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { serveTransport } from '../../src/workers/transport-link.ts'
 import { readAddress } from './address-parameters.ts'
 import { BrainClient } from './brain-client.ts'
-import { loadNetworkFile } from './network-file.ts'
+import { loadNetworkFile, NetworkFileFollower } from './network-file.ts'
 import type { Opentab } from './opentab.ts'
 import { SignerClient } from './signer-client.ts'
 import { keepStorage } from './storage-permission.ts'
 import { TabError } from './tab-error.ts'
 import { walletMethods } from './wallet-methods.ts'
+import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
 
 export type StartStep = 'profile' | 'keys' | 'chain'
 
@@ -52,7 +54,7 @@ async function startNode(
   progress('profile')
   const brain = new BrainClient()
   threads.push(brain)
-  const networkFile = loadNetworkFile()
+  const firstFile = loadNetworkFile()
   const { profile, database, identitySeed, hasKeys } = await brain.open({
     params: encodeParams(params),
     named,
@@ -75,15 +77,27 @@ async function startNode(
   if (hasKeys) await signer.start()
 
   progress('chain')
-  const transport = createLibp2pTransport({ networkId: id, identitySeed, ...(await networkFile) })
+  const transport = createLibp2pTransport({ networkId: id, identitySeed, relays: [], iceServers: [] })
+  const networkFile = new NetworkFileFollower({
+    load: loadNetworkFile,
+    changed: ({ relays, iceServers }) => transport.setRelays(relays, iceServers),
+    after(milliseconds, run) {
+      const timer = setTimeout(run, milliseconds)
+      return () => clearTimeout(timer)
+    },
+    random: Math.random,
+  })
+  brain.on('network', ({ relays }) => networkFile.relaysAre(relays))
+  networkFile.take(await firstFile)
   const transportPorts = new MessageChannel()
   serveTransport(transport, new Channel(transportPorts.port1))
   await brain.join({ self: transport.self, transport: transportPorts.port2, signer: signerPorts.port2 })
 
-  // The network outlives the page's server: among others, a tab gets ready to need it no more.
-  brain.on('network', ({ directPeers }) => {
-    if (directPeers > 0) signer.start().catch(() => {})
-  })
+  watchForWaking(() => {
+    transport.wake()
+    void networkFile.read()
+  }, new AbortController().signal)
+  void getReady(brain, signer)
   const own = walletMethods(brain, signer)
   keepStorage(brain)
   return {
@@ -112,4 +126,15 @@ async function startNode(
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }
+}
+
+/** Gets ready to need the page's server no more. Where a file goes from the browser's cache, what was loaded stays. */
+async function getReady(brain: BrainClient, signer: SignerClient): Promise<void> {
+  await whenIdle(brain)
+  await untilDone(async () => {
+    await fetchFiles()
+    await import('../views/other-views.ts')
+    await signer.start()
+  })
+  brain.loadRest()
 }

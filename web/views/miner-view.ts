@@ -3,7 +3,9 @@ import { css, html, LitElement, nothing } from 'lit'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { figure } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
+import { miningBadge } from '../components/mining-badge.ts'
 import '../components/spark-line.ts'
+import '../components/warnings.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -19,6 +21,7 @@ import {
 import type { LiveNode } from '../live-node.ts'
 import {
   coreCount,
+  EASING,
   hasGraphicsCard,
   type MiningSettings,
   miningSettings,
@@ -94,6 +97,7 @@ export class MinerView extends LitElement {
   readonly #demand = new TaskController(this)
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
     events: ['tip'],
+    every: EASING,
     load: (node) => node.rpc<MiningInfo>('getmininginfo'),
   })
 
@@ -126,6 +130,7 @@ export class MinerView extends LitElement {
     const hasWallet = this.node.signer.state !== 'none'
     return html`<div class="head"><h1 tabindex="-1">Miner</h1></div>
       <div class="stack">
+        <ot-warnings .node=${this.node} chain></ot-warnings>
         ${hasWallet ? nothing : this.#needsWallet()}
         <div class="main">${this.#work(hasWallet)}${this.#settings()}</div>
         ${this.#chances()} ${this.node.identity.testControls ? this.#onDemand(hasWallet) : nothing}
@@ -142,12 +147,12 @@ export class MinerView extends LitElement {
   }
 
   #work(hasWallet: boolean) {
-    const { active, hashRate, kernels, blocksFound, problem } = this.node.mining
+    const { active, hashRate, kernels, blocksFound, problem, pause } = this.node.mining
     const shown = this.#task.problem ?? problem
     return html`<section class="card" aria-labelledby="rate">
       <div class="spread">
         <h2 id="rate">Hash rate</h2>
-        ${active ? html`<span class="badge good">Mining</span>` : html`<span class="badge">Off</span>`}
+        ${miningBadge(this.node.mining)}
       </div>
       <p class="rate" data-testid="hash-rate">${figure(hashRateText(active ? hashRate : 0))}</p>
       <ot-spark-line
@@ -175,6 +180,7 @@ export class MinerView extends LitElement {
         }
         <span class="muted" data-testid="blocks-found">${plural(blocksFound, 'block')} found</span>
       </div>
+      ${pause ? html`<p class="error" role="alert">${pause}</p>` : nothing}
       ${shown ? html`<p class="error" role="alert">${shown}</p>` : nothing}
     </section>`
   }
@@ -247,14 +253,14 @@ export class MinerView extends LitElement {
   #chances() {
     const info = this.#info.value
     const { params } = this.node.identity
-    const height = (this.node.tip?.height ?? 0) + 1
     const { active, hashRate } = this.node.mining
-    const hashes = info ? hashesPerBlock(info.difficulty) : undefined
+    const hashes = info ? hashesPerBlock(info.next.difficulty) : undefined
+    const height = info?.next.height ?? (this.node.tip?.height ?? 0) + 1
     return html`<section class="card" aria-labelledby="chances">
       <h2 id="chances">What comes of it</h2>
       <dl class="facts">
         <div>
-          <dt>A block takes</dt>
+          <dt>The next block takes</dt>
           <dd>${hashes === undefined ? '…' : figure(siText(hashes, 'H'))} <span class="muted">on average</span></dd>
         </div>
         <div>
@@ -268,7 +274,7 @@ export class MinerView extends LitElement {
           </dd>
         </div>
         <div>
-          <dt>A block pays</dt>
+          <dt>It pays</dt>
           <dd>
             ${figure(amountWithUnit(subsidy(height, params)))}
             <span class="muted">and fees, spendable after ${plural(params.coinbaseMaturity, 'block')}</span>
@@ -280,7 +286,7 @@ export class MinerView extends LitElement {
             ${info ? figure(hashRateText(info.networkhashps)) : '…'}
             ${
               params.retarget
-                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}</span>`
+                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}, and eases while none comes</span>`
                 : nothing
             }
           </dd>

@@ -1,4 +1,7 @@
-/** `<ot-network .node>`: the tabs this one talks to, the relays that introduce them, and the log. Thread: Window. */
+/**
+ * `<ot-network .node>`: the tabs this one talks to and those it keeps out, the relays that introduce them, what is wrong if anything is,
+ * and the log. Thread: Window.
+ */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { RelayInfo } from '../../src/protocol/transport.ts'
@@ -6,12 +9,15 @@ import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
 import { icons } from '../components/icons.ts'
+import '../components/warnings.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { bytesText, plural, timeOfDay } from '../format.ts'
+import { TaskController } from '../controllers/task-controller.ts'
+import { bytesText, durationText, plural, shortened, timeOfDay } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
+import { notify } from '../requests.ts'
 import { newTabUrl } from '../router.ts'
-import type { PeerResult } from '../rpc-results.ts'
+import type { BanResult, NetworkInfo, PeerResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 /** What a relay's state means to people. */
@@ -22,6 +28,15 @@ const RELAY_STATES: Readonly<Record<RelayInfo['state'], { text: string; look: st
   unreachable: { text: 'Not reachable: tabs that have met stay connected', look: 'bad' },
 }
 
+/** Seconds for which a person keeps a peer out: a day. */
+const BAN_TIME = 86_400
+
+/** Points from which on a peer's are shown: less is what an honest one may get, too. */
+const NOTEWORTHY_SCORE = 5
+
+/** Seconds by which clocks may differ before it is worth a word. */
+const NOTEWORTHY_OFFSET = 3
+
 export class NetworkView extends LitElement {
   static override properties = { node: { attribute: false } }
   static override styles = [
@@ -30,16 +45,46 @@ export class NetworkView extends LitElement {
       section h2 {
         margin-bottom: 8px;
       }
-      .relays li {
+      .rows li {
         display: flex;
         flex-wrap: wrap;
+        align-items: center;
         justify-content: space-between;
         gap: 6px 16px;
         padding: 10px 0;
         border-top: 1px solid var(--line);
       }
-      .relays li:first-child {
+      .rows li:first-child {
         border-top: 0;
+      }
+      .rows li > div {
+        min-width: 0;
+      }
+      .rows .badge {
+        white-space: normal;
+      }
+      /* The button is higher than the text beside it. */
+      td:has(button) {
+        padding-top: 4px;
+        padding-bottom: 4px;
+      }
+      .about {
+        display: block;
+        color: var(--muted);
+        font-size: 13px;
+      }
+      .about.score {
+        color: var(--warning);
+      }
+      .used {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 4px 12px;
+      }
+      .used progress {
+        width: 120px;
+        height: 8px;
       }
       .log {
         max-height: 340px;
@@ -59,6 +104,11 @@ export class NetworkView extends LitElement {
         margin: 0;
         color: var(--danger);
       }
+      @media (min-width: 641px) {
+        .narrow-only {
+          display: none;
+        }
+      }
       @media (max-width: 640px) {
         .log li {
           grid-template-columns: auto minmax(0, 1fr);
@@ -76,30 +126,45 @@ export class NetworkView extends LitElement {
     load: (node) => node.rpc<PeerResult[]>('getpeerinfo'),
   })
 
+  readonly #bans: RpcController<BanResult[]> = new RpcController(this, {
+    // A ban ends a connection, or is told in the log.
+    events: ['peer', 'log'],
+    load: (node) => node.rpc<BanResult[]>('listbanned'),
+  })
+  readonly #info: RpcController<NetworkInfo> = new RpcController(this, {
+    events: ['network', 'clock'],
+    load: (node) => node.rpc<NetworkInfo>('getnetworkinfo'),
+  })
+  readonly #task = new TaskController(this)
+
   constructor() {
     super()
     new NodeController(this, ['network', 'log'])
   }
 
-  override render() {
-    return html`<div class="head"><h1 tabindex="-1">Network</h1></div>
-      <div class="stack">${this.#fault()}${this.#peerTable()}${this.#relays()}${this.#self()}${this.#log()}</div>`
+  async #ban(id: string): Promise<void> {
+    const done = await this.#task.run(async () => {
+      await this.node.rpc('setban', id, 'add', BAN_TIME)
+      return true
+    })
+    if (done) notify(this, `${shortened(id)} is kept out for ${durationText(BAN_TIME)}.`)
+    this.#bans.reload()
   }
 
-  #fault() {
-    const { relayedOnlyPeers, directPeers } = this.node.network
-    if (relayedOnlyPeers === 0) return nothing
-    return html`<div class=${`notice ${directPeers === 0 ? 'bad' : 'warn'}`} role="alert">
-      ${icons.warning}
-      <div>
-        <strong>Only relayed: no direct path to ${plural(relayedOnlyPeers, 'tab')}.</strong>
-        ${
-          directPeers === 0
-            ? 'This tab is cut off: a firewall or the Wi-Fi keeps devices apart. Join another network, or allow UDP between devices.'
-            : 'Blocks and payments still reach this tab by the others.'
-        }
-      </div>
-    </div>`
+  /** Of one peer, or of all. */
+  async #lift(id?: string): Promise<void> {
+    await this.#task.run(() =>
+      id === undefined ? this.node.rpc('clearbanned') : this.node.rpc('setban', id, 'remove'),
+    )
+    this.#bans.reload()
+  }
+
+  override render() {
+    return html`<div class="head"><h1 tabindex="-1">Network</h1></div>
+      <div class="stack">
+        <ot-warnings .node=${this.node}></ot-warnings>
+        ${this.#peerTable()}${this.#banned()}${this.#relays()}${this.#self()}${this.#log()}
+      </div>`
   }
 
   #peerTable() {
@@ -121,7 +186,8 @@ export class NetworkView extends LitElement {
                   <th scope="col" class="end">Latency</th>
                   <th scope="col" class="end wide-only">Received</th>
                   <th scope="col" class="end wide-only">Sent</th>
-                  <th scope="col" class="end">Since</th>
+                  <th scope="col" class="end wide-only">Connected</th>
+                  <th scope="col" class="end"><span class="visually-hidden">Keep out</span></th>
                 </tr>
               </thead>
               <tbody>
@@ -139,14 +205,77 @@ export class NetworkView extends LitElement {
 
   #peer(peer: PeerResult) {
     const unknown = html`<span class="muted">–</span>`
+    const { peerid: id, inbound, pingtime, bytesrecv, bytessent, conntime, banscore = 0 } = peer
+    const direction = inbound ? 'They called us' : 'We called them'
     return html`<tr>
-      <td><ot-hash .value=${String(peer.peerid ?? peer.id)} what="peer id"></ot-hash></td>
-      <td class="wide-only">${peer.inbound ? 'They called us' : 'We called them'}</td>
-      <td class="end">${peer.pingtime === undefined ? unknown : figure(`${Math.max(1, Math.round(peer.pingtime * 1000))} ms`)}</td>
-      <td class="end wide-only">${peer.bytesrecv === undefined ? unknown : figure(bytesText(peer.bytesrecv))}</td>
-      <td class="end wide-only">${peer.bytessent === undefined ? unknown : figure(bytesText(peer.bytessent))}</td>
-      <td class="end muted"><ot-age .time=${peer.conntime}></ot-age></td>
+      <td>
+        <ot-hash .value=${id} what="peer id"></ot-hash>
+        <span class="about narrow-only">${direction} <ot-age .time=${conntime}></ot-age></span>
+        ${
+          banscore >= NOTEWORTHY_SCORE
+            ? html`<span class="about score">Broke rules: ${Math.round(banscore)} of 100 points to a ban</span>`
+            : nothing
+        }
+      </td>
+      <td class="wide-only">${direction}</td>
+      <td class="end">${pingtime === undefined ? unknown : figure(`${Math.max(1, Math.round(pingtime * 1000))} ms`)}</td>
+      <td class="end wide-only">${bytesrecv === undefined ? unknown : figure(bytesText(bytesrecv))}</td>
+      <td class="end wide-only">${bytessent === undefined ? unknown : figure(bytesText(bytessent))}</td>
+      <td class="end muted wide-only"><ot-age .time=${conntime}></ot-age></td>
+      <td class="end">
+        <button
+          class="icon"
+          title=${`Keep out for ${durationText(BAN_TIME)}`}
+          aria-label=${`Keep ${shortened(id)} out for ${durationText(BAN_TIME)}`}
+          ?disabled=${this.#task.running}
+          @click=${() => this.#ban(id)}
+        >
+          ${icons.ban}
+        </button>
+      </td>
     </tr>`
+  }
+
+  #banned() {
+    const bans = this.#bans.value ?? []
+    return html`<section class="card" aria-labelledby="bans">
+      <div class="spread">
+        <h2 id="bans">Kept out</h2>
+        ${
+          bans.length > 1
+            ? html`<button class="small" ?disabled=${this.#task.running} @click=${() => this.#lift()}>
+              Let all in again
+            </button>`
+            : nothing
+        }
+      </div>
+      ${
+        bans.length === 0
+          ? html`<p class="hint">Nobody. A tab that breaks the rules comes here by itself, for a while.</p>`
+          : html`<ul class="rows">
+            ${repeat(
+              bans,
+              ({ address }) => address,
+              ({ address, banned_until, ban_reason }) =>
+                html`<li>
+                  <div>
+                    <ot-hash .value=${address} what="peer id"></ot-hash>
+                    <span class="about wrap">${ban_reason} For another ${durationText(banned_until - Date.now() / 1000)}.</span>
+                  </div>
+                  <button
+                    class="small"
+                    aria-label=${`Let ${shortened(address)} in again`}
+                    ?disabled=${this.#task.running}
+                    @click=${() => this.#lift(address)}
+                  >
+                    Let in again
+                  </button>
+                </li>`,
+            )}
+          </ul>`
+      }
+      ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
+    </section>`
   }
 
   #relays() {
@@ -157,7 +286,7 @@ export class NetworkView extends LitElement {
       ${
         relays.length === 0
           ? html`<p class="empty">No relay is known: new tabs find this one through the tabs it has met.</p>`
-          : html`<ul class="relays">
+          : html`<ul class="rows">
             ${relays.map(
               ({ address, state }) =>
                 html`<li>
@@ -172,12 +301,35 @@ export class NetworkView extends LitElement {
 
   #self() {
     const { peerId, profile, networkName, networkId } = this.node.identity
+    const { connectionsUsed } = this.node.network
+    const offset = this.#info.value?.timeoffset ?? 0
     return html`<section class="card" aria-labelledby="self">
       <h2 id="self">This tab</h2>
       <dl class="facts">
         <div>
           <dt>Peer id</dt>
           <dd><ot-hash .value=${peerId} what="peer id"></ot-hash></dd>
+        </div>
+        ${
+          connectionsUsed === undefined
+            ? nothing
+            : html`<div>
+              <dt>Connections</dt>
+              <dd class="used">
+                <progress max="100" value=${Math.round(connectionsUsed * 100)} aria-label="Connections used"></progress>
+                <span>${Math.round(connectionsUsed * 100)} % of what the browser grants a tab <span class="muted">until it is closed</span></span>
+              </dd>
+            </div>`
+        }
+        <div>
+          <dt>Clock</dt>
+          <dd>
+            ${
+              Math.abs(offset) < NOTEWORTHY_OFFSET
+                ? 'No other tab disagrees'
+                : `${durationText(Math.abs(offset))} ${offset > 0 ? 'behind' : 'ahead of'} the other tabs`
+            }
+          </dd>
         </div>
         <div>
           <dt>Profile</dt>

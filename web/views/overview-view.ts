@@ -6,6 +6,8 @@ import '../components/block-strip.ts'
 import '../components/guide.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
+import '../components/warnings.ts'
+import { miningBadge } from '../components/mining-badge.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -22,7 +24,7 @@ import {
 } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { startMining, stopMining } from '../mining.ts'
+import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -169,6 +171,7 @@ export class OverviewView extends LitElement {
   readonly #task = new TaskController(this)
   readonly #figures: RpcController<Figures> = new RpcController(this, {
     events: ['tip', 'transaction'],
+    every: EASING,
     load: async (node) => {
       const [mining, mempool] = await Promise.all([
         node.rpc<MiningInfo>('getmininginfo'),
@@ -198,6 +201,7 @@ export class OverviewView extends LitElement {
   override render() {
     const hasWallet = this.node.signer.state !== 'none'
     return html`<h1 class="visually-hidden" tabindex="-1">Overview</h1>
+      <ot-warnings .node=${this.node}></ot-warnings>
       ${this.#sync()}
       <div class="top">
         <ot-guide .node=${this.node}></ot-guide>
@@ -250,11 +254,13 @@ export class OverviewView extends LitElement {
   }
 
   #miner(hasWallet: boolean) {
-    const { active, hashRate, blocksFound, problem } = this.node.mining
+    const { active, hashRate, blocksFound, problem, pause } = this.node.mining
+    // By the warnings above.
+    const isTold = this.node.network.alarms?.some(({ sentence }) => pause?.includes(sentence))
     return html`<section class="card" aria-labelledby="miner">
       <div class="spread">
         <h2 id="miner">Your miner</h2>
-        ${active ? html`<span class="badge good">Mining</span>` : html`<span class="badge">Off</span>`}
+        ${miningBadge(this.node.mining)}
       </div>
       <p class="rate">${figure(hashRateText(hashRate))}</p>
       <p class="muted small">
@@ -266,6 +272,7 @@ export class OverviewView extends LitElement {
               : 'Needs a wallet to mine to.'
         }
       </p>
+      ${pause && !isTold ? html`<p class="error" role="alert">${pause}</p>` : nothing}
       ${
         problem || this.#task.problem
           ? html`<p class="error" role="alert">${this.#task.problem ?? problem}</p>`

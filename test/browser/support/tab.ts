@@ -8,11 +8,12 @@ import type {
   NetworkStatus,
   PeerId,
   PeerInfo,
+  RememberedPeer,
   Topic,
-  Transport,
   TransportHandler,
+  TransportOffence,
 } from '../../../src/protocol/transport.ts'
-import { createLibp2pTransport } from '../../../src/transport/libp2p-transport.ts'
+import { createLibp2pTransport, type Libp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
 
 /** How long a test waits for a condition before it fails, milliseconds: far more than any of them takes. */
@@ -51,7 +52,7 @@ export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => voi
 
 /** A tab under test. */
 export class Tab implements TransportHandler {
-  readonly transport: Transport
+  readonly transport: Libp2pTransport
   readonly networkId: string
   readonly peers = new Map<PeerId, PeerInfo>()
   /** All that was delivered about peers, in order. */
@@ -59,7 +60,10 @@ export class Tab implements TransportHandler {
   readonly frames: { from: PeerId; frame: Uint8Array }[] = []
   readonly gossiped: { topic: Topic; payload: Uint8Array; from: PeerId }[] = []
   readonly latencies = new Map<PeerId, number>()
+  readonly offences: { from: PeerId; offence: TransportOffence }[] = []
   lastStatus: NetworkStatus | undefined
+  /** How often it was told that it woke. */
+  wakings = 0
   /** What the tab answers to gossip. */
   verdict: (payload: Uint8Array) => GossipVerdict | Promise<GossipVerdict> = () => 'accept'
   /** What the tab does with a frame before it counts as handled. */
@@ -76,10 +80,10 @@ export class Tab implements TransportHandler {
     return this.transport.self
   }
 
-  /** Starts the tab; `using` ends it with the test. */
-  async start(): Promise<this> {
+  /** Starts the tab, remembering peers of an earlier life; `stopTabs` ends it with the test. */
+  async start(remembered: readonly RememberedPeer[] = []): Promise<this> {
     running.add(this)
-    await this.transport.start(this)
+    await this.transport.start(this, remembered)
     return this
   }
 
@@ -146,6 +150,16 @@ export class Tab implements TransportHandler {
 
   latency(id: PeerId, milliseconds: number): void {
     this.latencies.set(id, milliseconds)
+    this.#notify()
+  }
+
+  misbehaved(from: PeerId, offence: TransportOffence): void {
+    this.offences.push({ from, offence })
+    this.#notify()
+  }
+
+  woke(): void {
+    this.wakings++
     this.#notify()
   }
 

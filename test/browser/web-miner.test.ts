@@ -1,0 +1,57 @@
+/** The miner's page speaks of the next block as of now, and says why it rests. */
+import { assert } from 'chai'
+import type { MiningEvent } from '../../src/node/events.ts'
+import { LiveNode } from '../../web/live-node.ts'
+import { MinerView } from '../../web/views/miner-view.ts'
+import { deepOne, ScriptedOpentab, until } from './support/scripted-opentab.ts'
+
+const MINING: MiningEvent = {
+  active: true,
+  threads: 2,
+  throttle: 1,
+  graphicsCard: false,
+  graphicsCardProblem: undefined,
+  kernels: [],
+  hashRate: 2 ** 32 / 3600,
+  blocksFound: 0,
+  problem: undefined,
+  pause: undefined,
+}
+
+describe('the miner', () => {
+  let opentab: ScriptedOpentab
+  let view: MinerView
+  /** Of the next block; a block takes 2^32 hashes times this. */
+  let difficulty: number
+
+  const shows = (text: string): boolean => view.shadowRoot!.textContent!.replace(/\s+/g, ' ').includes(text)
+
+  beforeEach(() => {
+    difficulty = 4
+    opentab = new ScriptedOpentab({
+      getmininginfo: () => ({ next: { height: 8, difficulty }, networkhashps: 1000, kernels: [] }),
+    })
+    view = new MinerView()
+    view.node = new LiveNode(opentab)
+    document.body.append(view)
+    opentab.emit('mining', MINING)
+  })
+
+  afterEach(() => view.remove())
+
+  it('sees the next block get easier while none comes', async () => {
+    await until('the chances', () => shows('about every 4 h'))
+    difficulty = 1
+    await until('they are better', () => shows('about every 1 h'))
+  })
+
+  it('is paused where others would refuse its blocks, with what to do', async () => {
+    const pause = 'Mining rests: others would refuse its blocks. Set the clock of this computer right.'
+    opentab.emit('mining', { ...MINING, hashRate: 0, pause })
+    await until('the reason', () => shows(pause))
+    assert.equal(deepOne(view, '.badge').textContent, 'Paused')
+    opentab.emit('mining', MINING)
+    await until('it mines again', () => deepOne(view, '.badge').textContent === 'Mining')
+    assert.isFalse(shows('Mining rests'))
+  })
+})

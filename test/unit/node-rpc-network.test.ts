@@ -1,0 +1,99 @@
+/** Promise: peers, bans and warnings are told and ruled over RPC in Bitcoin Core's shapes, and a ban outlives the tab. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NodeRig, STRANGER } from '../support/node-rig.ts'
+
+/** Names that pass for peer ids. */
+const ALICE = `12D3KooW${'A'.repeat(44)}`
+const BOB = `12D3KooW${'B'.repeat(44)}`
+
+test('peers are told with what Bitcoin Core tells of them, and what only tabs have', async () => {
+  const rig = new NodeRig()
+  const alice = await rig.add(ALICE)
+  await alice.generate(3, STRANGER)
+  const bob = await rig.add(BOB)
+  await rig.until(() => bob.tip === alice.tip)
+  await rig.time.run(1_000)
+  const [peer] = await bob.rpc('getpeerinfo')
+  assert.equal(peer.peerid, ALICE)
+  assert.deepEqual(
+    [peer.id, peer.services, peer.servicesnames, peer.synced_headers, peer.synced_blocks, peer.inflight],
+    [1, '0000000000000001', ['NETWORK'], 3, 3, []],
+  )
+  assert.deepEqual([peer.permissions, peer.timeoffset, peer.minfeefilter], [[], 0, 0.00001])
+  assert.equal(peer.connection_type, peer.inbound ? 'inbound' : 'outbound-full-relay')
+  const info = await bob.rpc('getnetworkinfo')
+  assert.deepEqual(
+    [
+      info.version,
+      info.subversion,
+      info.localservices,
+      info.localservicesnames,
+      info.timeoffset,
+      info.warnings,
+    ],
+    [200, '/opentab:0.2.0/', '0000000000000001', ['NETWORK'], 0, []],
+  )
+  assert.equal(info.networks[0].reachable, true)
+  const totals = await bob.rpc('getnettotals')
+  assert.deepEqual([totals.totalbytesrecv, totals.totalbytessent], [peer.bytesrecv, peer.bytessent])
+  await bob.rpc('disconnectnode', '', peer.id)
+  assert.deepEqual(await bob.rpc('getpeerinfo'), [])
+  const after = await bob.rpc('getnettotals')
+  assert.equal(after.totalbytesrecv, totals.totalbytesrecv, 'who left still counts')
+  assert.equal((await bob.failure('disconnectnode', ALICE)).code, -29)
+  assert.equal((await bob.failure('disconnectnode')).code, -32602)
+  assert.equal((await bob.failure('disconnectnode', ALICE, 1)).code, -32602)
+  await rig.until(() => bob.core.peers.peers().length === 1)
+  assert.equal((await bob.rpc('getpeerinfo'))[0].id, 2, 'a new connection has a new id')
+})
+
+test('setban keeps a peer out, for this life and the next, until it ends or is taken back', async () => {
+  const rig = new NodeRig()
+  const alice = await rig.add(ALICE)
+  const bob = await rig.add(BOB)
+  await rig.until(() => bob.core.peers.peers().length === 1)
+  const now = Math.floor(rig.time.now() / 1000)
+  assert.equal(await bob.rpc('setban', ALICE, 'add', 7200), null)
+  assert.deepEqual(await bob.rpc('getpeerinfo'), [])
+  const [ban] = await bob.rpc('listbanned')
+  assert.deepEqual(
+    [ban.address, ban.ban_duration, ban.banned_until - ban.ban_created, ban.ban_reason],
+    [ALICE, 7200, 7200, 'It was banned by setban.'],
+  )
+  assert.ok(ban.ban_created - now <= 1 && ban.time_remaining <= 7200)
+  assert.equal((await bob.failure('setban', ALICE, 'add')).code, -23)
+
+  await bob.restart()
+  await rig.time.run(60_000)
+  assert.equal((await bob.rpc('listbanned'))[0].address, ALICE)
+  assert.deepEqual(await bob.rpc('getpeerinfo'), [])
+  assert.equal(await bob.rpc('setban', ALICE, 'remove'), null)
+  assert.deepEqual(await bob.rpc('listbanned'), [])
+  await rig.until(() => bob.core.peers.peers().length === 1)
+  assert.equal((await bob.failure('setban', ALICE, 'remove')).code, -30)
+
+  const end = Math.floor(rig.time.now() / 1000) + 100
+  await bob.rpc('setban', ALICE, 'add', end, true)
+  assert.equal((await bob.rpc('listbanned'))[0].banned_until, end)
+  assert.equal(await bob.rpc('clearbanned'), null)
+  await bob.restart()
+  assert.deepEqual(await bob.rpc('listbanned'), [])
+  await rig.until(() => bob.core.peers.peers().length === 1)
+  await bob.rpc('setban', ALICE, 'add')
+  assert.equal((await bob.rpc('listbanned'))[0].ban_duration, 3600)
+  await rig.time.run(3_700_000)
+  assert.deepEqual(await bob.rpc('listbanned'), [])
+  assert.equal(alice.core.peers.peers().length, 1)
+})
+
+test('a wrong argument of setban is told as such', async () => {
+  const node = await new NodeRig().add(ALICE)
+  const refused = await node.failure('setban', '192.168.0.6', 'add')
+  assert.equal(refused.code, -30)
+  assert.match(refused.message, /peerid.*not by address or subnet/)
+  assert.equal((await node.failure('setban', 7, 'add')).code, -3)
+  assert.equal((await node.failure('setban', BOB, 'forgive')).code, -8)
+  assert.equal((await node.failure('setban', BOB, 'add', 1, true)).code, -8)
+  assert.match(await node.rpc('help', 'setban'), /By peer id: another identity/)
+})
