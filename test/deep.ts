@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests whose worth grows with their number, at the numbers of a night. `npm run test:deep -- differential`
  * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_SIGNATURES, OPENTAB_INPUTS,
- * OPENTAB_MUTANTS, OPENTAB_SEEDS and OPENTAB_SOAK_MINUTES change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
+ * OPENTAB_MUTANTS, OPENTAB_SEEDS, OPENTAB_SOAK_MINUTES, OPENTAB_DAYS and OPENTAB_CHAINS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
  */
 import { randomInt } from 'node:crypto'
 import { MINUTE, PROJECT, runProgram, runTestFiles, testFiles } from './support/test-runs.ts'
@@ -24,6 +24,7 @@ const PARTS: readonly Part[] = [
   { name: 'fuzz', run: fuzz },
   { name: 'mutation', run: mutation },
   { name: 'simulation', run: simulation },
+  { name: 'difficulty', run: difficulty },
   { name: 'hostile', run: hostile },
   { name: 'soak', run: soak },
 ]
@@ -35,6 +36,8 @@ const {
   OPENTAB_INPUTS = '10000000',
   OPENTAB_MUTANTS = '200',
   OPENTAB_SEEDS = '400',
+  OPENTAB_DAYS = '10000',
+  OPENTAB_CHAINS = '1000000',
 } = process.env
 
 async function main(asked: readonly string[]): Promise<number> {
@@ -97,6 +100,17 @@ async function simulation(): Promise<Outcome> {
   const files = (await testFiles('simulation')).filter((file) => /seeds-/.test(file))
   const run = await runTestFiles(files, 2, 120 * MINUTE, { ...rest, OPENTAB_SEEDS })
   return { cases: run.passed + run.failed, failures: run.failed }
+}
+
+/** Headers against the bound on difficulty, and years of traffic against that on waits: what they come to, and what broke. */
+async function difficulty(seed: string): Promise<Outcome> {
+  const numbers = ['--days', OPENTAB_DAYS, '--chains', OPENTAB_CHAINS, '--seed', seed]
+  const { succeeded, output } = await runProgram(['test/difficulty/run.ts', 'days', 'search', ...numbers])
+  const cases = sumOf(output, /^\d+ days, (\d+) blocks/gm) + sumOf(output, /^(\d+) chains/gm)
+  return {
+    cases,
+    failures: succeeded ? 0 : Math.max(1, sumOf(output, /, (\d+) (?:waits )?beyond the bound/g)),
+  }
 }
 
 /** The catalogue of attacks, against real tabs. */

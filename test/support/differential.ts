@@ -27,6 +27,7 @@ const SHARES = {
   'compact targets': 60,
   work: 30,
   asert: 40,
+  difficulty: 10,
   'script trees': 6,
   tweaks: 10,
   signatures: 10,
