@@ -34,7 +34,7 @@ function services(bits: bigint): { readonly hex: string; readonly names: readonl
   return { hex: bits.toString(16).padStart(16, '0'), names: bits & SERVICE_FULL_CHAIN ? ['NETWORK'] : [] }
 }
 
-/** The version in the user agent `/opentab:0.2.0/` as Bitcoin Core's number: two digits each, 200. */
+/** The version in the user agent `/opentab:0.3.0/` as Bitcoin Core's number: two digits each, 300. */
 function versionNumber(): number {
   const [major, minor, patch] = (/(\d+)\.(\d+)\.(\d+)/.exec(USER_AGENT) ?? []).slice(1).map(Number)
   return major * 10_000 + minor * 100 + patch

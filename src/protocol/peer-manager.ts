@@ -46,7 +46,7 @@ import {
 } from './wire.ts'
 
 /** What this tab calls itself. */
-export const USER_AGENT = '/opentab:0.2.0/'
+export const USER_AGENT = '/opentab:0.3.0/'
 /** Said where too few peers are there to compare clocks with. */
 const BEHIND_BLOCKS =
   'The newest blocks bear times that this tab’s clock has not reached, so that it can’t take them yet. Set date, time and time zone of this computer right.'

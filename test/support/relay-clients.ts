@@ -59,7 +59,13 @@ export class RelayTab {
       connectionEncrypters: [noise()],
       streamMuxers: [yamux({ enableKeepAlive: false })],
       connectionMonitor: { enabled: false },
-      connectionManager: { reconnectRetries: 0, dialTimeout: PATIENCE, addressDialTimeout: PATIENCE },
+      connectionManager: {
+        reconnectRetries: 0,
+        dialTimeout: PATIENCE,
+        addressDialTimeout: PATIENCE,
+        // As in a tab: all that comes through one relay counts as one host, and the default is 5 a second.
+        inboundConnectionThreshold: 1000,
+      },
       services: { identify: identify() },
     })
     try {

@@ -32,7 +32,7 @@ test('peers are told with what Bitcoin Core tells of them, and what only tabs ha
       info.timeoffset,
       info.warnings,
     ],
-    [200, '/opentab:0.2.0/', '0000000000000001', ['NETWORK'], 0, []],
+    [300, '/opentab:0.3.0/', '0000000000000001', ['NETWORK'], 0, []],
   )
   assert.equal(info.networks[0].reachable, true)
   const totals = await bob.rpc('getnettotals')
