@@ -28,6 +28,14 @@ const SCARCE = 0.8
 const FEW_PEERS = 4
 const FEW_OUTBOUND = 2
 
+/**
+ * Dials of a tab without any peer whose peers haven't answered for so long, milliseconds, hold up no others: names of tabs that are not
+ * there cost nothing to make. After the second time they are given up; so many are under way in all.
+ */
+const SILENT_AFTER = 1500
+const GIVEN_UP_AFTER = 5000
+const MOST_DIALS = 6
+
 /** The step of a WebRTC dial at which the peer has answered: it lives, and the relay reaches it. */
 const PEER_ANSWERED: string = 'webrtc:read-ice-candidates'
 
@@ -60,6 +68,8 @@ export class Dialler {
   readonly #ports: DiallerPorts
   readonly #candidates: Candidates
   readonly #inFlight = new Map<PeerId, AbortController>()
+  /** Of these, the peers that haven't answered for `SILENT_AFTER`. */
+  readonly #silent = new Set<PeerId>()
   /** By which source a peer was picked that is being dialled or that the dial made a peer. */
   readonly #pickedBy = new Map<PeerId, string>()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -254,9 +264,14 @@ export class Dialler {
   /** Whether the dials under way, should they succeed, leave the tab with too few peers to rest. */
   #isUrgent(): boolean {
     return (
-      this.#ports.connections() + this.#inFlight.size < this.#tuning.urgentPeers ||
+      this.#ports.connections() + this.#hopeful < this.#tuning.urgentPeers ||
       this.#isImpatient(performance.now())
     )
+  }
+
+  /** Dials under way that others wait for. */
+  get #hopeful(): number {
+    return this.#inFlight.size - (this.#ports.connections() === 0 ? this.#silent.size : 0)
   }
 
   /** How many more dials to start now. */
@@ -268,7 +283,7 @@ export class Dialler {
     const outbound =
       (isScarce ? Math.min(FEW_OUTBOUND, outboundPeers) : outboundPeers) - this.#chosen().length
     const atATime = this.#isUrgent() ? urgentPeers + (this.#isImpatient(performance.now()) ? 1 : 0) : 1
-    return Math.min(atATime - size, Math.max(inAll, outbound))
+    return Math.min(atATime - this.#hopeful, Math.max(MOST_DIALS - size, 0), Math.max(inAll, outbound))
   }
 
   async #attempt({ candidate, source, prefix }: Dialled): Promise<void> {
@@ -283,6 +298,17 @@ export class Dialler {
     this.#inFlight.set(id, controller)
     let answered = false
     const began = performance.now()
+    const silence = [
+      setTimeout(() => {
+        if (answered) return
+        this.#silent.add(id)
+        this.dial()
+      }, SILENT_AFTER),
+      setTimeout(() => {
+        if (!answered && this.#ports.connections() === 0)
+          controller.abort(new Error('The peer does not answer'))
+      }, GIVEN_UP_AFTER),
+    ]
     try {
       await this.#node.dial(multiaddr(`${prefix}/p2p-circuit/webrtc/p2p/${id}`), {
         // An old relayed connection doesn't count as being connected.
@@ -294,6 +320,7 @@ export class Dialler {
         ]),
         onProgress: ({ type }) => {
           answered ||= type === PEER_ANSWERED
+          if (answered) this.#silent.delete(id)
         },
       })
     } catch {
@@ -304,7 +331,9 @@ export class Dialler {
         this.#count(candidate, answered)
       }
     } finally {
+      for (const timer of silence) clearTimeout(timer)
       this.#inFlight.delete(id)
+      this.#silent.delete(id)
       if (!this.#ports.isConnected(id)) this.#pickedBy.delete(id)
       const now = performance.now()
       this.#restUntil = now + Math.min(MAX_REST, now - began)

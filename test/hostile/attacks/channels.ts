@@ -29,8 +29,10 @@ function torment(
     const did = await act(enemy, tab, arena)
     going = false
     await asking
-    findings.atLeast(what, did, 1)
     const out = await enemy.stayed(tab)
+    // An enemy that is sent away before one stands has done what it could.
+    findings.note(`${what}: ${did}`)
+    if (out === undefined) findings.atLeast(what, did, 1)
     findings.within('slowest answer', slowest, ANSWER)
     judgeExpulsion(findings, 'the enemy', {
       out,
