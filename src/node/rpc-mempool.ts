@@ -8,7 +8,6 @@ import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
-import { bodyOf, headerOf } from './rpc-blockchain.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
   RPC_INVALID_ADDRESS_OR_KEY,
@@ -18,7 +17,7 @@ import {
   RPC_VERIFY_REJECTED,
   RpcError,
 } from './rpc-error.ts'
-import { coins, confirmations, feeRate, transactionJson } from './rpc-json.ts'
+import { coins, confirmations, feeRate } from './rpc-json.ts'
 import {
   amountOrZero,
   blockHash,
@@ -33,6 +32,8 @@ import {
   txid,
   verbosity,
 } from './rpc-method.ts'
+import { bodyOf, headerOf } from './rpc-overview.ts'
+import { transactionJson } from './rpc-transaction-json.ts'
 
 function decode(bytes: Uint8Array): Transaction {
   const decoded = decodeTransaction(bytes)
@@ -134,26 +135,6 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
 }
 
 export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
-  method('getmempoolinfo', 'State of the mempool.', [], ({ mempool }) => {
-    let vbytes = 0
-    let fees = 0
-    for (const entry of mempool.entries()) {
-      vbytes += entry.transaction.vsize
-      fees += entry.fee
-    }
-    return {
-      loaded: true,
-      size: mempool.size,
-      bytes: vbytes,
-      usage: mempool.bytes,
-      total_fee: coins(fees),
-      maxmempool: mempool.maxBytes,
-      mempoolminfee: feeRate(mempool.minFeeRate),
-      minrelaytxfee: feeRate(mempool.relayFeeRate),
-      incrementalrelayfee: feeRate(mempool.relayFeeRate),
-      fullrbf: true,
-    }
-  }),
   method(
     'getrawmempool',
     'The transactions that wait for a block: their ids, or an object with an entry for each.',
