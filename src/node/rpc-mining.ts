@@ -3,6 +3,7 @@ import type { HeaderIndex } from '../chain/header-tree.ts'
 import { nextBits } from '../consensus/difficulty.ts'
 import { targetOf } from '../consensus/pow.ts'
 import { createTemplate } from '../mining/template.ts'
+import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { decodeBlock, type HeaderFields } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -177,7 +178,12 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
     async (node, count, address, maxTries) => {
       requireTestControls(node, 'generatetoaddress')
       node.requireStorage()
-      const generated = await node.miner.generateBlocks(count, scriptOf(node, address), maxTries)
+      const generated = await node.miner.generateBlocks(
+        count,
+        scriptOf(node, address),
+        typescriptKernel,
+        maxTries,
+      )
       if (!generated.ok) {
         // A burst of blocks soon has times ahead of the clock, since each must be later than the median before it.
         const advice = generated.code === 'time-too-new' ? ' Wait, or set a later time with setmocktime.' : ''
