@@ -1,4 +1,4 @@
-/** RPC: headers, coins and branches. What the overview asks of blocks is in `rpc-overview.ts`. */
+/** RPC: filters, coins and branches. Blocks and headers are in `rpc-overview.ts`. */
 import type { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { bytesToHex, reversed } from '../primitives/bytes.ts'
@@ -7,7 +7,7 @@ import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import { coinSetHash } from './coin-set-hash.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
-import { coins, headerJson } from './rpc-json.ts'
+import { coins } from './rpc-json.ts'
 import { blockHash, flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
 import { headerOf } from './rpc-overview.ts'
 import { scriptJson } from './rpc-transaction-json.ts'
@@ -42,17 +42,6 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
 }
 
 export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
-  method(
-    'getblockheader',
-    'A header, as an object or as its 80 bytes in hex.',
-    [blockHash(), optional(flag('verbose', 'an object (default) or hex'), true)],
-    async (node, hash, verbose) => {
-      const index = headerOf(node, hash)
-      if (!verbose) return bytesToHex(node.chain.headers.header(index).bytes)
-      const block = await node.chain.readBlock(index)
-      return headerJson(node, index, block?.transactions.length)
-    },
-  ),
   method(
     'getblockfilter',
     'The filter of a block by BIP158: which scripts it pays or spends from; and its filter header.',

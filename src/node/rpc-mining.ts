@@ -1,4 +1,4 @@
-/** RPC: mining, templates, blocks of our own, and time on networks for tests. */
+/** RPC: starting to mine, templates, blocks of our own, and time on networks for tests. */
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { nextBits } from '../consensus/difficulty.ts'
 import { targetOf } from '../consensus/pow.ts'

@@ -1,5 +1,6 @@
-/** RPC: what the overview asks of a tab that joins: chain, peers, mempool and mining as they stand, and blocks. */
+/** RPC: what a tab is watched by, such as by the overview, from the start: chain, blocks, peers, mempool and mining as they stand. */
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
+import type { MempoolEntry } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
@@ -7,8 +8,8 @@ import { USER_AGENT } from '../protocol/peer-manager.ts'
 import { PROTOCOL_VERSION, SERVICE_FULL_CHAIN } from '../protocol/wire.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { blockJson, coins, feeRate, hex256, nextDifficultyJson } from './rpc-json.ts'
-import { blockHash, integer, method, optional, type RpcMethod, verbosity } from './rpc-method.ts'
+import { blockJson, coins, feeRate, headerJson, hex256, nextDifficultyJson } from './rpc-json.ts'
+import { blockHash, flag, integer, method, optional, type RpcMethod, verbosity } from './rpc-method.ts'
 
 /** Headers over which the network's hash rate is estimated. */
 const HASH_RATE_SPAN = 120
@@ -51,6 +52,32 @@ function services(bits: bigint): { readonly hex: string; readonly names: readonl
 function versionNumber(): number {
   const [major, minor, patch] = (/(\d+)\.(\d+)\.(\d+)/.exec(USER_AGENT) ?? []).slice(1).map(Number)
   return major * 10_000 + minor * 100 + patch
+}
+
+/** `getmempoolentry`. Sizes in virtual bytes, fees in coins. */
+export function entryJson(entry: MempoolEntry): object {
+  const { transaction, parents, children } = entry
+  const idsOf = (entries: ReadonlySet<MempoolEntry>) => [...entries].map((other) => other.transaction.txid)
+  return {
+    vsize: transaction.vsize,
+    weight: transaction.weight,
+    time: entry.time,
+    height: entry.height,
+    descendantcount: entry.descendantCount,
+    descendantsize: Math.ceil(entry.descendantWeight / 4),
+    ancestorcount: entry.ancestorCount,
+    ancestorsize: Math.ceil(entry.ancestorWeight / 4),
+    wtxid: transaction.wtxid,
+    fees: {
+      base: coins(entry.fee),
+      modified: coins(entry.fee),
+      ancestor: coins(entry.ancestorFees),
+      descendant: coins(entry.descendantFees),
+    },
+    depends: idsOf(parents),
+    spentby: idsOf(children),
+    'bip125-replaceable': true,
+  }
 }
 
 /** Hashes a second over the last blocks until now, from their work and times. */
@@ -101,6 +128,17 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
           `The tip is block ${chain.headers.height(chain.tip)}: there is none at height ${height} yet.`,
         )
       return chain.headers.hash(index)
+    },
+  ),
+  method(
+    'getblockheader',
+    'A header, as an object or as its 80 bytes in hex.',
+    [blockHash(), optional(flag('verbose', 'an object (default) or hex'), true)],
+    async (node, hash, verbose) => {
+      const index = headerOf(node, hash)
+      if (!verbose) return bytesToHex(node.chain.headers.header(index).bytes)
+      const block = await node.chain.readBlock(index)
+      return headerJson(node, index, block?.transactions.length)
     },
   ),
   method(
@@ -208,6 +246,17 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
       fullrbf: true,
     }
   }),
+  method(
+    'getrawmempool',
+    'The transactions that wait for a block: their ids, or an object with an entry for each.',
+    [optional(flag('verbose', 'an object of entries'), false)],
+    (node, verbose) => {
+      const entries = [...node.mempool.entries()]
+      return verbose
+        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+        : entries.map((entry) => entry.transaction.txid)
+    },
+  ),
   method(
     'getmininginfo',
     'State of mining. Bits, target and difficulty are those of the next block, now: they ease while no block comes.',
