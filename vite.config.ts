@@ -13,9 +13,11 @@ import { buildKernels } from './kernels/build.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
 
-/** Modules that a tab needs to join: not the wallet's, nor those that only miners share. */
-const SHARED_AT_ONCE =
-  /\/src\/(?!wallet\/|workers\/mining-|workers\/prompt-clock|mining\/miner-thread)|\/node_modules\/(@noble|@scure\/base|idb)\//
+/** What page and threads of a tab that joins begin with: all that these import at once is needed for joining. */
+const JOINING = /\/web\/(index\.html|main\.ts|tab\/start\.ts)|\/src\/workers\/(brain|check)\.worker\.ts/
+
+/** Modules that several of those may share. */
+const SHARED = /\/src\/|\/node_modules\/(@noble|@scure|idb)\//
 
 // The workers load the kernels as files.
 await buildKernels()
@@ -46,6 +48,17 @@ function workersWithPage(): Plugin {
       handler: () => 'export const __vitePreload = (load) => load()',
     },
   }
+}
+
+/** Whether a tab needs a module for joining, rather than for a part of the program that is imported later. */
+function joiningNeeds(id: string, importersOf: (id: string) => readonly string[]): boolean {
+  const seen = new Set([id])
+  // A set takes in what is added while it is walked.
+  for (const module of seen) {
+    if (JOINING.test(module)) return true
+    for (const importer of importersOf(module)) seen.add(importer)
+  }
+  return false
 }
 
 /** Names in index.html what the node in the page is made of, so that it is on its way before the page's entry asks for it. */
@@ -101,7 +114,16 @@ export default defineConfig({
       output: {
         // One file of what the window and the threads of a new tab share, rather than one for each set of sharers: less to ask for, and they
         // compress better together.
-        codeSplitting: { groups: [{ name: 'shared', minShareCount: 2, test: SHARED_AT_ONCE }] },
+        codeSplitting: {
+          groups: [
+            {
+              name: (id, graph) =>
+                joiningNeeds(id, (module) => graph.getModuleInfo(module)?.importers ?? []) ? 'shared' : null,
+              minShareCount: 2,
+              test: SHARED,
+            },
+          ],
+        },
       },
     },
   },

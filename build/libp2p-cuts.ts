@@ -117,6 +117,15 @@ function childrenOf(node: Node): Node[] {
 /** The whole of a module: every function or class that it exports throws. */
 const UNUSED = Symbol()
 
+const NO_MAPPINGS = `
+  has() { return false }
+  add() {}
+  remove() { return false }
+  getAll() { return [] }
+  confirm() { return false }
+  unconfirm() { return false }
+`
+
 /** Modules of libp2p that no tab uses, by the end of their path, and what takes their place. */
 const PARTS: Readonly<Record<string, string | typeof UNUSED>> = {
   // Identities are Ed25519, those of tabs and of relays. One of another kind is refused like a broken one.
@@ -141,6 +150,9 @@ const PARTS: Readonly<Record<string, string | typeof UNUSED>> = {
   // It asks strangers for names over HTTPS, which the Content-Security-Policy forbids. The names of relays are the browser's to resolve.
   '/libp2p/dist/src/connection-manager/resolvers/dnsaddr.js':
     'export const dnsaddrResolver = { canResolve: () => false }',
+  // Addresses that a router forwards or a name points to: a browser listens on none.
+  '/libp2p/dist/src/address-manager/ip-mappings.js': `export class IPMappings {${NO_MAPPINGS}}`,
+  '/libp2p/dist/src/address-manager/dns-mappings.js': `export class DNSMappings {${NO_MAPPINGS}}`,
   // Whether an IP address is a private one: tabs have none to announce.
   '/netmask/dist/netmask.js': 'export class Netmask { contains() { return false } }',
   '/@chainsafe/netmask/dist/src/index.js':

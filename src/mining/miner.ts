@@ -16,7 +16,6 @@ import { HashRate } from './hash-rate.ts'
 import { type MiningKernel, NONCES } from './kernel.ts'
 import { type MinerPool, type MinerSettings, threadCount } from './miner-pool.ts'
 import { type BlockTemplate, createTemplate, type TemplateVariant } from './template.ts'
-import { typescriptKernel } from './typescript-kernel.ts'
 
 export interface MinerOptions {
   readonly chain: Chain
@@ -25,8 +24,6 @@ export interface MinerOptions {
   readonly pool: MinerPool
   readonly clock: Clock
   readonly random: Random
-  /** For blocks on demand; the pool brings its own. */
-  readonly kernel?: MiningKernel
   /** Takes a block that was found. By default the chain's `acceptBlock`; for whoever has more to do with it. */
   readonly submit?: (block: Block) => Promise<Result<HeaderIndex>>
   /** Whether so many blocks are on their way here that one on the tip would be in vain. By default never. */
@@ -91,7 +88,6 @@ export class Miner {
   private readonly mempool: Mempool
   private readonly pool: MinerPool
   private readonly clock: Clock
-  private readonly kernel: MiningKernel
   private readonly submitBlock: (block: Block) => Promise<Result<HeaderIndex>>
   private readonly isFarBehind: () => boolean
   private readonly obstacle: () => string | undefined
@@ -122,7 +118,6 @@ export class Miner {
     this.mempool = options.mempool
     this.pool = options.pool
     this.clock = options.clock
-    this.kernel = options.kernel ?? typescriptKernel
     this.submitBlock = options.submit ?? ((block) => options.chain.acceptBlock(block))
     this.isFarBehind = options.isFarBehind ?? (() => false)
     this.obstacle = options.obstacle ?? (() => undefined)
@@ -226,6 +221,7 @@ export class Miner {
   async generateBlocks(
     count: number,
     scriptPubKey: Uint8Array,
+    kernel: MiningKernel,
     maxTries = 1_000_000,
   ): Promise<Result<BlockHash[]>> {
     const hashes: BlockHash[] = []
@@ -233,7 +229,7 @@ export class Miner {
     while (hashes.length < count && tries > 0) {
       await this.mempool.settled()
       const template = this.makeTemplate(scriptPubKey)
-      const solved = await this.solve(template, Math.min(tries, NONCES))
+      const solved = await this.solve(template, kernel, Math.min(tries, NONCES))
       tries -= solved.tries
       if (!solved.block) continue
       const accepted = await this.submit(solved.block)
@@ -247,13 +243,17 @@ export class Miner {
     return accept(hashes)
   }
 
-  private async solve(template: BlockTemplate, maxTries: number): Promise<{ tries: number; block?: Block }> {
+  private async solve(
+    template: BlockTemplate,
+    kernel: MiningKernel,
+    maxTries: number,
+  ): Promise<{ tries: number; block?: Block }> {
     const variant = template.variant(this.nextExtraNonce())
     const target = targetBytes(variant.header.bits)
     for (let nonce = 0; nonce < maxTries; nonce += DEMAND_BATCH) {
       if (nonce > 0) await new Promise<void>((resolve) => this.clock.after(0, resolve))
       const count = Math.min(DEMAND_BATCH, maxTries - nonce)
-      const found = this.kernel.scan(variant.header.bytes, target, nonce, count)
+      const found = kernel.scan(variant.header.bytes, target, nonce, count)
       if (found >= 0) return { tries: found + 1, block: template.assemble(variant, found) }
     }
     return { tries: maxTries }

@@ -26,6 +26,7 @@ import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
+import type { LoadRpc } from './rpc-part.ts'
 import type { LoadWallet } from './wallet-part.ts'
 
 export interface NodePorts {
@@ -39,6 +40,7 @@ export interface NodePorts {
   readonly miners: MinerPool
   readonly signer: Signer
   readonly loadPsbt: LoadPsbt
+  readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
 }
 
@@ -55,6 +57,7 @@ export class NodeCore {
   readonly peers: PeerManager
   readonly signer: Signer
   readonly loadPsbt: LoadPsbt
+  readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
   /** This tab's own peer id. */
   readonly self: PeerId
@@ -138,6 +141,7 @@ export class NodeCore {
     this.peers = peers
     this.signer = ports.signer
     this.loadPsbt = ports.loadPsbt
+    this.loadRpc = ports.loadRpc
     this.loadWallet = ports.loadWallet
     this.walletStore = ports.walletStore
     this.walletIsStored = walletIsStored

@@ -1,27 +1,16 @@
-/** RPC: blocks, headers and coins. */
+/** RPC: filters, coins and branches. Blocks and headers are in `rpc-overview.ts`. */
 import type { Chain } from '../chain/chain.ts'
-import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
-import type { Block } from '../primitives/block.ts'
+import type { HeaderIndex } from '../chain/header-tree.ts'
 import { bytesToHex, reversed } from '../primitives/bytes.ts'
-import type { BlockHash } from '../primitives/hashes.ts'
 import { outpointOf } from '../primitives/transaction.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import { coinSetHash } from './coin-set-hash.ts'
 import type { NodeCore } from './node-core.ts'
-import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { blockJson, coins, headerJson, hex256, nextDifficultyJson, scriptJson } from './rpc-json.ts'
-import {
-  blockHash,
-  flag,
-  integer,
-  method,
-  optional,
-  type RpcMethod,
-  text,
-  txid,
-  verbosity,
-} from './rpc-method.ts'
-import { warningsOf } from './rpc-network.ts'
+import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
+import { coins } from './rpc-json.ts'
+import { blockHash, flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
+import { headerOf } from './rpc-overview.ts'
+import { scriptJson } from './rpc-transaction-json.ts'
 
 /** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */
 const BOGO_SIZE = 32 + 4 + 4 + 8 + 2 + 34
@@ -42,25 +31,6 @@ function snapshotJson(chain: Chain) {
   }
 }
 
-/** The header of this hash; an `RpcError` when there is none. */
-export function headerOf(node: NodeCore, hash: BlockHash): HeaderIndex {
-  const index = node.chain.headers.find(hash)
-  if (index === NO_HEADER)
-    throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, `No block with the hash ${hash} is known here.`)
-  return index
-}
-
-/** The body of a block; an `RpcError` when it isn't held. */
-export async function bodyOf(node: NodeCore, index: HeaderIndex): Promise<Block> {
-  const block = await node.chain.readBlock(index)
-  if (block === undefined)
-    throw new RpcError(
-      RPC_MISC_ERROR,
-      'Only the header of this block is known: its body has not been downloaded yet.',
-    )
-  return block
-}
-
 /** `getchaintips`: Bitcoin Core's words for what is known of the branch that ends in a header. */
 function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
   const { headers } = chain
@@ -72,69 +42,6 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
 }
 
 export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
-  method(
-    'getblockchaininfo',
-    'State of the chain. Bits, target and difficulty are those of the next block, now.',
-    [],
-    (node) => {
-      const { chain, params } = node
-      const { headers, tip } = chain
-      const { headers: bestHeight, synced } = node.peers.syncState()
-      return {
-        chain: params.name,
-        blocks: headers.height(tip),
-        headers: bestHeight,
-        bestblockhash: headers.hash(tip),
-        ...nextDifficultyJson(node),
-        time: headers.time(tip),
-        mediantime: headers.medianTimePast(tip),
-        verificationprogress: bestHeight === 0 ? 1 : headers.height(tip) / bestHeight,
-        initialblockdownload: !synced,
-        chainwork: hex256(headers.chainWork(tip)),
-        pruned: false,
-        warnings: warningsOf(node),
-      }
-    },
-  ),
-  method('getbestblockhash', 'Hash of the tip.', [], ({ chain }) => chain.headers.hash(chain.tip)),
-  method('getblockcount', 'Height of the tip.', [], ({ chain }) => chain.headers.height(chain.tip)),
-  method(
-    'getblockhash',
-    'Hash of the block at a height of the active chain.',
-    [integer('height', 'height, genesis is 0', 0, 0xffffffff)],
-    ({ chain }, height) => {
-      const index = chain.activeAt(height)
-      if (index === NO_HEADER)
-        throw new RpcError(
-          RPC_INVALID_PARAMETER,
-          `The tip is block ${chain.headers.height(chain.tip)}: there is none at height ${height} yet.`,
-        )
-      return chain.headers.hash(index)
-    },
-  ),
-  method(
-    'getblockheader',
-    'A header, as an object or as its 80 bytes in hex.',
-    [blockHash(), optional(flag('verbose', 'an object (default) or hex'), true)],
-    async (node, hash, verbose) => {
-      const index = headerOf(node, hash)
-      if (!verbose) return bytesToHex(node.chain.headers.header(index).bytes)
-      const block = await node.chain.readBlock(index)
-      return headerJson(node, index, block?.transactions.length)
-    },
-  ),
-  method(
-    'getblock',
-    'A block: hex (0), with the ids of its transactions (1), or with its transactions, the coins they spend and their fees (2, 3).',
-    [blockHash(), optional(verbosity('verbosity', '0, 1 (default), 2 or 3', 3), 1)],
-    async (node, hash, level) => {
-      const index = headerOf(node, hash)
-      const block = await bodyOf(node, index)
-      if (level === 0) return bytesToHex(block.bytes)
-      if (level === 1) return blockJson(node, index, block, 'ids')
-      return blockJson(node, index, block, { spent: await node.chain.readSpentCoins(index) })
-    },
-  ),
   method(
     'getblockfilter',
     'The filter of a block by BIP158: which scripts it pays or spends from; and its filter header.',

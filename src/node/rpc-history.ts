@@ -4,8 +4,9 @@ import { outpointKey } from '../primitives/transaction.ts'
 import type { HistoryEntry, HistoryOutput } from '../wallet/views.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RpcError } from './rpc-error.ts'
-import { coins, transactionJson } from './rpc-json.ts'
+import { coins } from './rpc-json.ts'
 import { flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
+import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet } from './rpc-wallet-error.ts'
 
 /** An output of a transaction, seen from one side of it. */

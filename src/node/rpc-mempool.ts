@@ -1,4 +1,4 @@
-/** RPC: the mempool and raw transactions. */
+/** RPC: transactions of the mempool and raw ones. The mempool as a whole is in `rpc-overview.ts`. */
 import { findTransaction } from '../chain/chain-search.ts'
 import type { Coin } from '../consensus/coins.ts'
 import type { MempoolEntry } from '../mempool/mempool.ts'
@@ -8,7 +8,6 @@ import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
-import { bodyOf, headerOf } from './rpc-blockchain.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
   RPC_INVALID_ADDRESS_OR_KEY,
@@ -18,11 +17,10 @@ import {
   RPC_VERIFY_REJECTED,
   RpcError,
 } from './rpc-error.ts'
-import { coins, confirmations, feeRate, transactionJson } from './rpc-json.ts'
+import { coins, confirmations, feeRate } from './rpc-json.ts'
 import {
   amountOrZero,
   blockHash,
-  flag,
   hexBytes,
   integer,
   list,
@@ -33,6 +31,8 @@ import {
   txid,
   verbosity,
 } from './rpc-method.ts'
+import { bodyOf, entryJson, headerOf } from './rpc-overview.ts'
+import { transactionJson } from './rpc-transaction-json.ts'
 
 function decode(bytes: Uint8Array): Transaction {
   const decoded = decodeTransaction(bytes)
@@ -46,32 +46,6 @@ function entryOf(node: NodeCore, id: Txid): MempoolEntry {
   if (entry === undefined)
     throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, `The transaction ${id} is not in the mempool.`)
   return entry
-}
-
-/** `getmempoolentry`. Sizes in virtual bytes, fees in coins. */
-function entryJson(entry: MempoolEntry): object {
-  const { transaction, parents, children } = entry
-  const idsOf = (entries: ReadonlySet<MempoolEntry>) => [...entries].map((other) => other.transaction.txid)
-  return {
-    vsize: transaction.vsize,
-    weight: transaction.weight,
-    time: entry.time,
-    height: entry.height,
-    descendantcount: entry.descendantCount,
-    descendantsize: Math.ceil(entry.descendantWeight / 4),
-    ancestorcount: entry.ancestorCount,
-    ancestorsize: Math.ceil(entry.ancestorWeight / 4),
-    wtxid: transaction.wtxid,
-    fees: {
-      base: coins(entry.fee),
-      modified: coins(entry.fee),
-      ancestor: coins(entry.ancestorFees),
-      descendant: coins(entry.descendantFees),
-    },
-    depends: idsOf(parents),
-    spentby: idsOf(children),
-    'bip125-replaceable': true,
-  }
 }
 
 /** The coins that a transaction of the mempool spends: of the chain, or outputs of its unconfirmed parents. */
@@ -134,37 +108,6 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
 }
 
 export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
-  method('getmempoolinfo', 'State of the mempool.', [], ({ mempool }) => {
-    let vbytes = 0
-    let fees = 0
-    for (const entry of mempool.entries()) {
-      vbytes += entry.transaction.vsize
-      fees += entry.fee
-    }
-    return {
-      loaded: true,
-      size: mempool.size,
-      bytes: vbytes,
-      usage: mempool.bytes,
-      total_fee: coins(fees),
-      maxmempool: mempool.maxBytes,
-      mempoolminfee: feeRate(mempool.minFeeRate),
-      minrelaytxfee: feeRate(mempool.relayFeeRate),
-      incrementalrelayfee: feeRate(mempool.relayFeeRate),
-      fullrbf: true,
-    }
-  }),
-  method(
-    'getrawmempool',
-    'The transactions that wait for a block: their ids, or an object with an entry for each.',
-    [optional(flag('verbose', 'an object of entries'), false)],
-    (node, verbose) => {
-      const entries = [...node.mempool.entries()]
-      return verbose
-        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
-        : entries.map((entry) => entry.transaction.txid)
-    },
-  ),
   method('getmempoolentry', 'A transaction of the mempool.', [txid()], (node, id) =>
     entryJson(entryOf(node, id)),
   ),

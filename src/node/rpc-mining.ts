@@ -1,8 +1,9 @@
-/** RPC: mining, templates, blocks of our own, and time on networks for tests. */
+/** RPC: starting to mine, templates, blocks of our own, and time on networks for tests. */
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { nextBits } from '../consensus/difficulty.ts'
 import { targetOf } from '../consensus/pow.ts'
 import { createTemplate } from '../mining/template.ts'
+import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { decodeBlock, type HeaderFields } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -15,7 +16,7 @@ import {
   RPC_MISC_ERROR,
   RpcError,
 } from './rpc-error.ts'
-import { hex32, hex256, nextDifficultyJson } from './rpc-json.ts'
+import { hex32, hex256 } from './rpc-json.ts'
 import {
   flag,
   hexBytes,
@@ -28,15 +29,12 @@ import {
   type RpcMethod,
   text,
 } from './rpc-method.ts'
-import { warningsOf } from './rpc-network.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
 /** Seconds after its own time up to which a template tells that its time may be changed. */
 const MAX_TIME_AHEAD = 3600
-/** Headers over which the network's hash rate is estimated. */
-const HASH_RATE_SPAN = 120
 
 /** The scriptPubKey of an address of this network. */
 export function scriptOf(node: NodeCore, address: string): Uint8Array {
@@ -56,15 +54,6 @@ function requireTestControls(node: NodeCore, name: string): void {
       RPC_METHOD_NOT_FOUND,
       `${name} works on networks for tests only, such as ?network=regtest.`,
     )
-}
-
-/** Hashes a second over the last blocks until now, from their work and times. */
-function networkHashRate({ chain, clock }: NodeCore): number {
-  const { headers, tip } = chain
-  const height = headers.height(tip)
-  const from = headers.ancestor(tip, Math.max(0, height - HASH_RATE_SPAN))
-  const seconds = Math.max(headers.time(tip), Math.floor(clock.forBlocks.now() / 1000)) - headers.time(from)
-  return seconds > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / seconds : 0
 }
 
 /** The times that leave a template's bits as they are (BIP23), seconds since 1970. */
@@ -102,41 +91,6 @@ const TEMPLATE_REQUEST = {
 const NO_REQUEST = { payoutaddress: undefined }
 
 export const miningMethods: readonly RpcMethod<NodeCore>[] = [
-  method(
-    'getmininginfo',
-    'State of mining. Bits, target and difficulty are those of the next block, now: they ease while no block comes.',
-    [],
-    (node) => {
-      const { chain, mempool, miner, params } = node
-      const { headers, tip } = chain
-      const { state } = miner
-      const next = nextDifficultyJson(node)
-      return {
-        blocks: headers.height(tip),
-        ...next,
-        networkhashps: networkHashRate(node),
-        pooledtx: mempool.size,
-        next: { height: headers.height(tip) + 1, ...next },
-        chain: params.name,
-        ...(state.template === undefined
-          ? {}
-          : { currentblockweight: state.template.weight, currentblocktx: state.template.transactions }),
-        generate: state.status !== 'stopped',
-        threads: state.threads,
-        maxthreads: state.maxThreads,
-        throttle: state.throttle,
-        graphicscard: state.graphicsCard,
-        ...(state.graphicsCardProblem === undefined
-          ? {}
-          : { graphicscardproblem: state.graphicsCardProblem }),
-        kernels: state.kernels,
-        hashespersec: state.hashRate,
-        blocksfound: state.blocksFound,
-        ...(state.lastError === undefined ? {} : { problem: state.lastError }),
-        warnings: warningsOf(node),
-      }
-    },
-  ),
   method(
     'setgenerate',
     'Starts or stops mining to this wallet.',
@@ -224,7 +178,12 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
     async (node, count, address, maxTries) => {
       requireTestControls(node, 'generatetoaddress')
       node.requireStorage()
-      const generated = await node.miner.generateBlocks(count, scriptOf(node, address), maxTries)
+      const generated = await node.miner.generateBlocks(
+        count,
+        scriptOf(node, address),
+        typescriptKernel,
+        maxTries,
+      )
       if (!generated.ok) {
         // A burst of blocks soon has times ahead of the clock, since each must be later than the median before it.
         const advice = generated.code === 'time-too-new' ? ' Wait, or set a later time with setmocktime.' : ''

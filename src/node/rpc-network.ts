@@ -1,8 +1,6 @@
-/** RPC: peers, bans and relays. */
-import { USER_AGENT } from '../protocol/peer-manager.ts'
+/** RPC: traffic and bans. The peers themselves are in `rpc-overview.ts`. */
 import type { PeerId } from '../protocol/transport.ts'
 import { BAN_SECONDS } from '../protocol/verdict.ts'
-import { PROTOCOL_VERSION, SERVICE_FULL_CHAIN } from '../protocol/wire.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_CLIENT_INVALID_IP_OR_SUBNET,
@@ -12,33 +10,13 @@ import {
   RPC_INVALID_PARAMS,
   RpcError,
 } from './rpc-error.ts'
-import { feeRate } from './rpc-json.ts'
 import { flag, integer, method, optional, parameter, type RpcMethod, text, wrongType } from './rpc-method.ts'
+import { seconds } from './rpc-overview.ts'
 
 /** Longest ban, seconds: ten years. */
 const MAX_BAN_SECONDS = 315_360_000
 /** A libp2p peer id in base58btc: an Ed25519 key has 52 characters, older kinds 46. */
 const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]{46,60}$/
-
-/** What people should know of, as sentences: attacks under way, a wrong clock, a chain that nobody follows. */
-export function warningsOf({ peers }: NodeCore): string[] {
-  return (peers.networkStatus().alarms ?? []).map(({ sentence }) => sentence)
-}
-
-function seconds(milliseconds: number | undefined): number {
-  return milliseconds === undefined ? 0 : Math.floor(milliseconds / 1000)
-}
-
-/** Services as Bitcoin Core writes them: 64 bits in hex, and the names of those that are defined here. */
-function services(bits: bigint): { readonly hex: string; readonly names: readonly string[] } {
-  return { hex: bits.toString(16).padStart(16, '0'), names: bits & SERVICE_FULL_CHAIN ? ['NETWORK'] : [] }
-}
-
-/** The version in the user agent `/opentab:0.3.0/` as Bitcoin Core's number: two digits each, 300. */
-function versionNumber(): number {
-  const [major, minor, patch] = (/(\d+)\.(\d+)\.(\d+)/.exec(USER_AGENT) ?? []).slice(1).map(Number)
-  return major * 10_000 + minor * 100 + patch
-}
 
 /** A peer by its id, in place of Bitcoin Core's addresses: a tab's address says little, its key is what it can't change at once. */
 function peerId(name: string, describe: string) {
@@ -54,71 +32,6 @@ function peerId(name: string, describe: string) {
 }
 
 export const networkMethods: readonly RpcMethod<NodeCore>[] = [
-  method('getpeerinfo', 'The peers that this tab is connected to directly.', [], ({ mempool, peers }) =>
-    peers.peers().map((peer) => {
-      const { hex, names } = services(peer.services)
-      return {
-        id: peer.number,
-        peerid: peer.id,
-        addr: peer.address,
-        network: 'webrtc',
-        services: hex,
-        servicesnames: names,
-        relaytxes: true,
-        inbound: peer.direction === 'inbound',
-        connection_type: peer.direction === 'inbound' ? 'inbound' : 'outbound-full-relay',
-        conntime: seconds(peer.connectedAt),
-        lastsend: seconds(peer.lastSentAt),
-        lastrecv: seconds(peer.lastReceivedAt),
-        last_transaction: seconds(peer.lastTransactionAt),
-        last_block: seconds(peer.lastBlockAt),
-        bytessent: peer.bytesSent,
-        bytesrecv: peer.bytesReceived,
-        timeoffset: Math.round((peer.clockOffset ?? 0) / 1000),
-        ...(peer.latency === undefined ? {} : { pingtime: peer.latency / 1000 }),
-        version: peer.version,
-        subver: peer.userAgent,
-        startingheight: peer.startingHeight,
-        synced_headers: peer.headerHeight ?? -1,
-        synced_blocks: peer.commonHeight ?? -1,
-        inflight: peer.inFlight,
-        permissions: [],
-        minfeefilter: feeRate(mempool.relayFeeRate),
-        banscore: peer.score,
-      }
-    }),
-  ),
-  method('getconnectioncount', 'Number of peers.', [], ({ peers }) => peers.peers().length),
-  method('getnetworkinfo', 'This tab’s place in the network.', [], (node) => {
-    const { mempool, peers, self } = node
-    const connected = peers.peers()
-    const status = peers.networkStatus()
-    const inbound = connected.filter((peer) => peer.direction === 'inbound').length
-    const { hex, names } = services(SERVICE_FULL_CHAIN)
-    return {
-      version: versionNumber(),
-      subversion: USER_AGENT,
-      protocolversion: PROTOCOL_VERSION,
-      localservices: hex,
-      localservicesnames: names,
-      localrelay: true,
-      timeoffset: peers.clockState().offsetSeconds,
-      localid: self,
-      connections: connected.length,
-      connections_in: inbound,
-      connections_out: connected.length - inbound,
-      networkactive: true,
-      networks: [{ name: 'webrtc', limited: false, reachable: true, proxy: '' }],
-      relayfee: feeRate(mempool.relayFeeRate),
-      incrementalfee: feeRate(mempool.relayFeeRate),
-      localaddresses: [],
-      relays: status.relays,
-      relayedonlypeers: status.relayedOnlyPeers,
-      // The share of the connections that the browser grants a tab in its life.
-      ...(status.connectionsUsed === undefined ? {} : { connectionsused: status.connectionsUsed }),
-      warnings: warningsOf(node),
-    }
-  }),
   method(
     'getnettotals',
     'Bytes from and to all peers since this tab was opened. Introductions and gossip are not counted.',

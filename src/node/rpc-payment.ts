@@ -13,7 +13,7 @@ import {
   RPC_VERIFY_REJECTED,
   RpcError,
 } from './rpc-error.ts'
-import { coins, transactionJson } from './rpc-json.ts'
+import { coins } from './rpc-json.ts'
 import {
   amount,
   flag,
@@ -31,6 +31,7 @@ import {
   txid,
   wrongType,
 } from './rpc-method.ts'
+import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks within which a payment should confirm when nobody says otherwise. */

@@ -1,7 +1,6 @@
 /** The RPC interface: finds the method, and turns whatever happens into a response. Thread: the brain. */
 import { StorageError } from '../chain/store.ts'
 import type { NodeCore } from './node-core.ts'
-import { blockchainMethods } from './rpc-blockchain.ts'
 import { controlMethods } from './rpc-control.ts'
 import {
   RPC_DATABASE_ERROR,
@@ -11,11 +10,8 @@ import {
   RpcError,
   type RpcResponse,
 } from './rpc-error.ts'
-import { mempoolMethods } from './rpc-mempool.ts'
 import { method, optional, type RpcMethod, text } from './rpc-method.ts'
-import { miningMethods } from './rpc-mining.ts'
-import { networkMethods } from './rpc-network.ts'
-import { searchMethods } from './rpc-search.ts'
+import { overviewMethods } from './rpc-overview.ts'
 
 const help: RpcMethod<NodeCore> = method(
   'help',
@@ -23,7 +19,7 @@ const help: RpcMethod<NodeCore> = method(
   [optional(text('command', 'a method'), undefined)],
   async (node: NodeCore, name) => {
     if (name === undefined)
-      return [...methods.values(), ...(await node.loadWallet()).methods]
+      return [...methods.values(), ...(await node.loadRpc()).methods, ...(await node.loadWallet()).methods]
         .map(({ usage }) => usage)
         .sort()
         .join('\n')
@@ -35,17 +31,9 @@ const help: RpcMethod<NodeCore> = method(
   },
 )
 
-/** All but those of the wallet, which are fetched with it. */
+/** Those that are there at once. */
 const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map<string, RpcMethod<NodeCore>>(
-  [
-    help,
-    ...blockchainMethods,
-    ...controlMethods,
-    ...mempoolMethods,
-    ...miningMethods,
-    ...networkMethods,
-    ...searchMethods,
-  ].map((declared) => [declared.name, declared]),
+  [help, ...controlMethods, ...overviewMethods].map((declared) => [declared.name, declared]),
 )
 
 /** Methods that answer when the node has stopped. */
@@ -70,10 +58,13 @@ function errorOf(name: string, error: unknown): { readonly code: number; readonl
   return { code: RPC_INTERNAL_ERROR, message: `${name} failed: ${reason}` }
 }
 
-/** The method of this name. Rejects when there is none. */
+/** The method of this name, fetched if need be. Rejects when there is none. */
 async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> {
+  const isIt = (declared: RpcMethod<NodeCore>): boolean => declared.name === name
   const found =
-    methods.get(name) ?? (await node.loadWallet()).methods.find((declared) => declared.name === name)
+    methods.get(name) ??
+    (await node.loadRpc()).methods.find(isIt) ??
+    (await node.loadWallet()).methods.find(isIt)
   if (found) return found
   throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
 }

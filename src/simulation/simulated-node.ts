@@ -6,6 +6,7 @@ import { StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
+import { rpcPart } from '../node/rpc-part.ts'
 import { walletPart } from '../node/wallet-part.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
@@ -144,6 +145,7 @@ export class SimulatedNode {
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
       loadPsbt: async () => Psbt,
+      loadRpc: async () => rpcPart,
       loadWallet: async () => walletPart,
       chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),
       walletStore: delayed(this.walletStore, STORE_LATENCY, { refuse }),

@@ -6,6 +6,7 @@ import type { FaultEvent, LogEvent, NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
 import { callRpc } from '../node/rpc.ts'
 import { RPC_MISC_ERROR, RpcError, type RpcResponse } from '../node/rpc-error.ts'
+import type { RpcPart } from '../node/rpc-part.ts'
 import type { WalletPart } from '../node/wallet-part.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
 import { hasKeys } from '../storage/idb-key-store.ts'
@@ -63,7 +64,11 @@ async function handle(request: BrainRequest): Promise<void> {
       await node.start().catch((error: unknown) => tellFault(messageOf(error)))
       return
     case 'load-rest':
-      await Promise.allSettled([import('../node/wallet-part.ts'), import('../wallet/psbt.ts')])
+      await Promise.allSettled([
+        import('../node/rpc-part.ts'),
+        import('../node/wallet-part.ts'),
+        import('../wallet/psbt.ts'),
+      ])
       return
     case 'rpc':
       window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
@@ -107,6 +112,7 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     transport: new RemoteTransport(request.self, new Channel(request.transport)),
     signer: await RemoteSigner.connect(request.signer),
     loadPsbt: async () => (await later(import('../wallet/psbt.ts'))).Psbt,
+    loadRpc,
     loadWallet,
     chainStore: new IdbChainStore(database),
     walletStore: new IdbWalletStore(database),
@@ -118,6 +124,10 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
   })
   opened.subscribe(tell)
   return opened
+}
+
+async function loadRpc(): Promise<RpcPart> {
+  return (await later(import('../node/rpc-part.ts'))).rpcPart
 }
 
 async function loadWallet(): Promise<WalletPart> {
@@ -132,7 +142,7 @@ async function later<Part>(part: Promise<Part>): Promise<Part> {
     tellLog('node', `A part of the page could not be fetched: ${messageOf(cause)}`, 'warning')
     throw new RpcError(
       RPC_MISC_ERROR,
-      'The server of this page can’t be reached, and what wallets need was not fetched from it yet. Nothing is lost: try again later.',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again later.',
     )
   }
 }

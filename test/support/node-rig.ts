@@ -6,6 +6,7 @@ import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import { NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
+import { type LoadRpc, rpcPart } from '../../src/node/rpc-part.ts'
 import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { PeerId } from '../../src/protocol/transport.ts'
@@ -35,6 +36,7 @@ export interface RigNodeOptions {
   readonly wallet?: boolean
   readonly chainStore?: ChainStore
   readonly walletStore?: WalletStore
+  readonly loadRpc?: LoadRpc
   readonly loadWallet?: LoadWallet
 }
 
@@ -122,6 +124,7 @@ export class RigNode {
         random,
         signer: this.signer,
         loadPsbt: async () => Psbt,
+        loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
         chainStore: this.options.chainStore ?? this.chainStore,
