@@ -61,7 +61,8 @@ export function retarget(
     halfLife,
     limit,
   })
-  return { bits, state: { time, base: encodeCompact(next), ease: Number(inherited(ease, next, params)) } }
+  const left = encodeCompact(next)
+  return { bits, state: { time, base: left, ease: Number(inherited(ease, targetOf(left), params)) } }
 }
 
 /** The bits of a block at `time`, as `retarget` says. */

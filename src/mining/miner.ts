@@ -80,6 +80,8 @@ export interface MinerListener {
 const REFRESH_MS = 3_000
 /** Milliseconds after which a template's time is renewed in any case. */
 const STALE_MS = 30_000
+/** Milliseconds for which a miner waits for the clock to catch up with the chain before it says why. */
+const AHEAD_MS = 60_000
 /** Nonces tried at a time for blocks on demand. */
 const DEMAND_BATCH = 20_000
 
@@ -238,6 +240,8 @@ export class Miner {
       if (this.chain.tip !== accepted.value && !this.chain.headers.isInvalid(accepted.value))
         return retry('inconclusive', `Block ${solved.block.hash} lost to another block of the same height.`)
       hashes.push(solved.block.hash)
+      // Peers, and whoever asks meanwhile, have their turn.
+      await new Promise<void>((resolve) => this.clock.after(0, resolve))
     }
     await this.mempool.settled()
     return accept(hashes)
@@ -278,8 +282,10 @@ export class Miner {
     }
     const early = this.millisecondsTooEarly()
     if (early > 0) {
+      if (early >= AHEAD_MS) this.pause = aheadOfClock(early)
       this.rest('waiting')
-      this.cancelPause = this.clock.after(early, () => this.renewJob())
+      // Timers hold 24 days at most, and clocks can be set.
+      this.cancelPause = this.clock.after(Math.min(early, AHEAD_MS), () => this.renewJob())
       this.tellState()
       return
     }
@@ -413,6 +419,12 @@ export class Miner {
 /** A compact target as 32 bytes, big-endian. */
 function targetBytes(bits: number): Uint8Array {
   return hexToBytes(targetOf(bits).toString(16).padStart(64, '0'))
+}
+
+function aheadOfClock(milliseconds: number): string {
+  const minutes = Math.round(milliseconds / 60_000)
+  const time = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+  return `Mining waits: the last block is stamped later than this clock may be by ${time}. Look whether the date and time of this computer are right.`
 }
 
 function refused({ code, detail }: Rejection): string {

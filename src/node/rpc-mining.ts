@@ -1,6 +1,7 @@
 /** RPC: starting to mine, templates, blocks of our own, and time on networks for tests. */
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { nextBits } from '../consensus/difficulty.ts'
+import { maxFutureSeconds } from '../consensus/headers.ts'
 import { targetOf } from '../consensus/pow.ts'
 import { createTemplate } from '../mining/template.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
@@ -33,8 +34,9 @@ import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
-/** Seconds after its own time up to which a template tells that its time may be changed. */
-const MAX_TIME_AHEAD = 3600
+
+/** Header times end in 2106: a year before that blocks can still be made. */
+const LATEST_MOCK_TIME = 0xffffffff - 31_536_000
 
 /** The scriptPubKey of an address of this network. */
 export function scriptOf(node: NodeCore, address: string): Uint8Array {
@@ -56,9 +58,9 @@ function requireTestControls(node: NodeCore, name: string): void {
     )
 }
 
-/** The times that leave a template's bits as they are (BIP23), seconds since 1970. */
+/** The times that leave a template's bits as they are (BIP23) and that this node takes now, seconds since 1970. */
 function mutableTime(
-  { chain, params }: NodeCore,
+  { chain, clock, params }: NodeCore,
   { time, bits }: HeaderFields,
   parent: HeaderIndex,
 ): { readonly mintime: number; readonly maxtime: number; readonly mutable: readonly string[] } {
@@ -67,7 +69,8 @@ function mutableTime(
   const least = chain.leastTimeOn(parent)
   // Bits change with time in one direction only: both ends are found by halving.
   const mintime = firstWhere(least, time, same)
-  const maxtime = firstWhere(time, time + MAX_TIME_AHEAD + 1, (at) => !same(at)) - 1
+  const latest = Math.floor(clock.forBlocks.now() / 1000) + maxFutureSeconds(params)
+  const maxtime = firstWhere(time, latest + 1, (at) => !same(at)) - 1
   return { mintime, maxtime, mutable: mintime < maxtime ? ['time'] : [] }
 }
 
@@ -196,7 +199,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'setmocktime',
     'Holds the node’s time at an instant; 0 lets it run again. Networks for tests only.',
-    [integer('timestamp', 'seconds since 1970', 0, 0xffffffff)],
+    [integer('timestamp', 'seconds since 1970', 0, LATEST_MOCK_TIME)],
     (node, seconds) => {
       requireTestControls(node, 'setmocktime')
       node.clock.hold(seconds === 0 ? undefined : seconds * 1000)

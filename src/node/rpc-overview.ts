@@ -80,12 +80,20 @@ export function entryJson(entry: MempoolEntry): object {
   }
 }
 
-/** Hashes a second over the last blocks until now, from their work and times. */
-function networkHashRate({ chain, clock }: NodeCore): number {
+/**
+ * Hashes a second over the last blocks until now, from their work and times. The time between genesis and the first block, and most of a
+ * night without blocks, is no time in which anybody searched.
+ */
+function networkHashRate({ chain, clock, params }: NodeCore): number {
   const { headers, tip } = chain
-  const height = headers.height(tip)
-  const from = headers.ancestor(tip, Math.max(0, height - HASH_RATE_SPAN))
-  const elapsed = Math.max(headers.time(tip), Math.floor(clock.forBlocks.now() / 1000)) - headers.time(from)
+  const longest = params.targetSpacing + params.halfLife
+  let elapsed = Math.max(0, Math.floor(clock.forBlocks.now() / 1000) - headers.time(tip))
+  let from = tip
+  for (let count = 0; count < HASH_RATE_SPAN && headers.height(from) > 1; count++) {
+    const parent = headers.parent(from)
+    elapsed += Math.min(headers.time(from) - headers.time(parent), longest)
+    from = parent
+  }
   return elapsed > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / elapsed : 0
 }
 

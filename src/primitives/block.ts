@@ -45,6 +45,8 @@ export class BlockHeader implements HeaderFields {
 
   static of(fields: HeaderFields): BlockHeader {
     const { version, previousHash, merkleRoot, time, bits, nonce } = fields
+    for (const value of [version, time, bits, nonce])
+      if (value >>> 0 !== value) throw new RangeError(`A header has numbers of 32 bits, not ${value}`)
     const writer = new Writer(HEADER_BYTES)
     writer.u32(version).put(previousHash).put(merkleRoot).u32(time).u32(bits).u32(nonce)
     return new BlockHeader(fields, writer.finish())

@@ -72,6 +72,12 @@ test('ease goes on at two spacings a block, grows when blocks come slower, and i
   assert.equal(target(gone, 1), targetOf(gone.base))
 })
 
+test('ease is inherited by whole doublings from the base as it is stored, not as it was before it was rounded', () => {
+  const before: DifficultyState = { time: 1_800_000_000, base: 0x1d0bb344, ease: 800_000 }
+  // A quarter of the limit, to the last bit that compact form holds: two doublings.
+  assert.deepEqual(after(before, 301), { time: before.time + 301, base: 0x1d100000, ease: 2 * 65_536 })
+})
+
 test('ease never moves the base: it follows the intervals alone', () => {
   const intervals = [16 * SPACING, 1, 2 * SPACING, 700, 5]
   assert.notEqual(after(HARD, intervals[0]).ease, 0)

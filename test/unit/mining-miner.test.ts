@@ -317,7 +317,7 @@ describe('miner', () => {
     assert.equal(await node.code(tx), 'ok')
     const { headers } = node.chain
     const before = headers.height(node.chain.tip)
-    const generated = await miner.generateBlocks(30, payee, typescriptKernel)
+    const generated = await node.time.complete(miner.generateBlocks(30, payee, typescriptKernel))
     assert.ok(generated.ok)
     assert.equal(generated.value.length, 30)
     assert.equal(headers.height(node.chain.tip), before + 30)
@@ -328,13 +328,25 @@ describe('miner', () => {
     assert.equal(node.mempool.size, 0)
   })
 
+  test('blocks on demand let others have their turn', async () => {
+    const { node, miner } = await openMiner()
+    let turns = 0
+    const take = (): void => {
+      turns++
+      node.time.after(0, take)
+    }
+    take()
+    await node.time.complete(miner.generateBlocks(20, payee, typescriptKernel))
+    assert.ok(turns >= 20, `${turns} turns in 20 blocks`)
+  })
+
   test('blocks on demand end with the tries, and with what the chain refuses', async () => {
     const never = await openMiner()
     const generating = never.miner.generateBlocks(3, payee, { scan: () => -1 }, 50_000)
     assert.deepEqual(await never.node.time.complete(generating), { ok: true, value: [] })
     // Median time past runs ahead of a clock that stands still.
     const { node, miner } = await openMiner({}, { ...QUICK_PARAMS, testControls: false })
-    const generated = await miner.generateBlocks(1_000, payee, typescriptKernel)
+    const generated = await node.time.complete(miner.generateBlocks(1_000, payee, typescriptKernel))
     assert.ok(!generated.ok)
     assert.equal(generated.code, 'time-too-new')
     assert.ok(node.chain.headers.height(node.chain.tip) > 600)
