@@ -114,7 +114,7 @@ export class Chain {
     if (headers.hash(0) !== genesis.hash)
       throw new StorageError('corrupt', 'The stored chain belongs to another network.')
     const tip = stored.state?.tip ?? 0
-    if (tip >= headers.size) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
+    if (!headers.has(tip)) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
     const coins = new CoinsCache(options.store, stored, options.coinCacheBytes ?? DEFAULT_COIN_CACHE_BYTES)
     const snapshots = new Snapshots(options.params, headers, stored.snapshots)
     const chain = new Chain(options, genesis, headers, coins, snapshots, tip)
@@ -144,6 +144,8 @@ export class Chain {
     this.active = []
     for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
     this.active.reverse()
+    if (this.active[0] !== 0)
+      throw new StorageError('corrupt', 'The stored chain does not begin with genesis.')
     this.archive = new BlockArchive(options.store, headers, (index) => {
       this.candidates.add(index)
       this.wake()

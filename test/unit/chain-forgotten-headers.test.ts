@@ -71,3 +71,44 @@ test('what leads to a body, or is to be kept, is never forgotten', async () => {
   await deliver(chain, branch)
   assert.equal(headers.height(chain.tip), 10)
 })
+
+/** A chain of thirty blocks, the last ten behind fifty places that headers were forgotten from, and one of these places. */
+async function behindFreePlaces(store: MemoryChainStore) {
+  const chain = await openChain({ store })
+  const base = net.mineEmpty(net.genesis, 20)
+  await deliver(chain, net.branch(base))
+  const claimed = net.branch(net.mineEmpty(base, 50, { extraNonce: Uint8Array.of(7) }))
+  assert.ok(chain.acceptHeaders(claimed.map(({ block }) => block.header)).ok)
+  const free = chain.headers.find(claimed[20].block.hash)
+  const tip = net.mineEmpty(base, 30)
+  await deliver(chain, net.branch(tip).slice(20))
+  chain.forgetHeaders([])
+  return { chain, tip, free }
+}
+
+test('a tip that stands behind free places opens again', async () => {
+  const disk = new MemoryChainStore(TEST_SALT)
+  const { chain, tip } = await behindFreePlaces(disk)
+  assert.ok(chain.tip >= chain.headers.size, 'its index is above the number of headers')
+  assert.equal(chain.tip, chain.headers.end - 1, 'it has the highest place')
+  const expected = await stateOf(chain)
+  await chain.close()
+  const reopened = await openChain({ store: disk.clone() })
+  await reopened.settled()
+  assert.equal(await stateOf(reopened), expected)
+  const longer = net.mineEmpty(tip, 15)
+  await deliver(reopened, net.branch(longer).slice(50))
+  assert.equal(reopened.headers.hash(reopened.tip), longer.block.hash)
+})
+
+test('a stored tip in a free place is told as damage', async () => {
+  const disk = new MemoryChainStore(TEST_SALT)
+  const { chain, free } = await behindFreePlaces(disk)
+  assert.ok(!chain.headers.has(free) && free < chain.headers.size)
+  await chain.close()
+  const store = disk.clone()
+  const { state, ...stored } = await store.load()
+  assert.ok(state)
+  store.load = async () => ({ ...stored, state: { ...state, tip: free } })
+  await assert.rejects(openChain({ store }), { message: `The stored tip ${free} has no header.` })
+})
