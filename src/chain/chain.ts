@@ -91,6 +91,8 @@ export class Chain {
   private moving: Promise<void> | undefined
   /** What runs between two moves. */
   private readonly requests: (() => Promise<void>)[] = []
+  /** How many requests wait for each header that they name: its index must mean the same when they are served. */
+  private readonly requested = new Map<HeaderIndex, number>()
   private failure: Error | undefined
   private closing = false
 
@@ -114,7 +116,7 @@ export class Chain {
     if (headers.hash(0) !== genesis.hash)
       throw new StorageError('corrupt', 'The stored chain belongs to another network.')
     const tip = stored.state?.tip ?? 0
-    if (tip >= headers.size) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
+    if (!headers.has(tip)) throw new StorageError('corrupt', `The stored tip ${tip} has no header.`)
     const coins = new CoinsCache(options.store, stored, options.coinCacheBytes ?? DEFAULT_COIN_CACHE_BYTES)
     const snapshots = new Snapshots(options.params, headers, stored.snapshots)
     const chain = new Chain(options, genesis, headers, coins, snapshots, tip)
@@ -144,6 +146,8 @@ export class Chain {
     this.active = []
     for (let index = tip; index !== NO_HEADER; index = headers.parent(index)) this.active.push(index)
     this.active.reverse()
+    if (this.active[0] !== 0)
+      throw new StorageError('corrupt', 'The stored chain does not begin with genesis.')
     this.archive = new BlockArchive(options.store, headers, (index) => {
       this.candidates.add(index)
       this.wake()
@@ -219,11 +223,12 @@ export class Chain {
   }
 
   /**
-   * Forgets the headers whose bodies aren't held and that lead to none that is, but for those that lead to one of `keep`. Their indexes mean
+   * Forgets the headers whose bodies aren't held and that lead to none that is, but for those that lead to one of `keep` or to one that is
+   * marked invalid by `invalidate`, or about to be. Their indexes mean
    * nothing from then on: whoever holds one that `keep` doesn't cover drops it.
    */
   forgetHeaders(keep: readonly HeaderIndex[]): void {
-    this.headers.forget([...keep, this.tip, ...this.archive.beingStored])
+    this.headers.forget([...keep, this.tip, ...this.archive.beingStored, ...this.requested.keys()])
   }
 
   /**
@@ -311,8 +316,8 @@ export class Chain {
   /** Marks a block and its descendants invalid and moves to the best other chain (`invalidateblock`). Throws on genesis. */
   invalidate(index: HeaderIndex): Promise<void> {
     if (index === 0) throw new Error('The genesis block is valid by definition')
-    return this.request(async () => {
-      this.markInvalid(index)
+    return this.requestOn(index, async () => {
+      this.markInvalid(index, true)
       while (this.headers.isInvalid(this.tip)) await this.moveTo(this.bestTarget())
       await this.saveHeaders()
     })
@@ -323,7 +328,7 @@ export class Chain {
    * follow.
    */
   reconsider(index: HeaderIndex): Promise<void> {
-    return this.request(async () => {
+    return this.requestOn(index, async () => {
       this.headers.clearInvalid(index)
       this.candidates.rebuild()
       await this.saveHeaders()
@@ -411,6 +416,19 @@ export class Chain {
       })
       this.wake()
     })
+  }
+
+  /** A request that names a header, which isn't forgotten before it is served. */
+  private async requestOn(index: HeaderIndex, run: () => Promise<void>): Promise<void> {
+    const { requested } = this
+    requested.set(index, (requested.get(index) ?? 0) + 1)
+    try {
+      await this.request(run)
+    } finally {
+      const others = requested.get(index)! - 1
+      if (others > 0) requested.set(index, others)
+      else requested.delete(index)
+    }
   }
 
   /** Where the tip should go: to more work, or anywhere else when it was marked invalid. `NO_HEADER` when it may stay. */
@@ -536,8 +554,8 @@ export class Chain {
     return found?.filterHeader ?? missing(`filter of block ${this.headers.hash(index)}`)
   }
 
-  private markInvalid(index: HeaderIndex): void {
-    this.headers.markInvalid(index)
+  private markInvalid(index: HeaderIndex, byHand = false): void {
+    this.headers.markInvalid(index, byHand)
     this.candidates.rebuild()
   }
 

@@ -43,12 +43,14 @@ const FLAGS = 96
 const BODY = 1
 /** Connected once: its transactions are valid where it stands. */
 const CONNECTED = 2
-/** Proven bad, or marked so by the user. */
+/** Proven bad, or marked so by hand. */
 const FAILED = 4
 /** An ancestor is. Follows from the others, so that the copy on disk may lag. */
 const FAILED_ANCESTOR = 8
 /** No header is in this place any more: the next one may take it. */
 const FREE = 16
+/** Marked bad by hand: kept until that is taken back by hand, too. */
+const FAILED_BY_HAND = 32
 
 /** What a write to the store will make true of a header: told to the tree once it is durable. */
 export interface HeaderMark {
@@ -324,8 +326,10 @@ export class HeaderTree {
   }
 
   /**
-   * Forgets every header without a body that leads to none with one and to none of `keep`. Their indexes mean nothing from then on, and later
-   * headers may get them. For the chain alone.
+   * Forgets every header without a body that leads to none with one, to none of `keep` and to none marked bad by hand. Their indexes mean
+   * nothing from then on, and later headers may get them. A header whose body a peer sent and that was proven bad goes, mark and all: kept, it
+   * would hold the room of all the headers that it leads to, for one proof of work; gone, it costs whoever sends it again a penalty again.
+   * For the chain alone.
    */
   forget(keep: Iterable<HeaderIndex>): void {
     const kept = new Uint8Array(this.count)
@@ -335,7 +339,7 @@ export class HeaderTree {
     }
     keepTo(0)
     for (const index of keep) keepTo(index)
-    for (const index of this.indexes()) if (this.hasBody(index)) keepTo(index)
+    for (const index of this.indexes()) if (this.flags(index, BODY | FAILED_BY_HAND)) keepTo(index)
     for (const index of [...this.indexes()].filter((index) => kept[index] === 0)) {
       const segment = this.segmentOf(index)
       const at = recordAt(index)
@@ -351,9 +355,9 @@ export class HeaderTree {
     for (const index of this.indexes()) this.slots[this.slotOf(this.hashBytes(index))] = index + 1
   }
 
-  /** Marks a header and its descendants invalid. For the chain alone. */
-  markInvalid(index: HeaderIndex): void {
-    this.setFlags(index, FAILED)
+  /** Marks a header and its descendants invalid, proven or by hand. For the chain alone. */
+  markInvalid(index: HeaderIndex, byHand = false): void {
+    this.setFlags(index, byHand ? FAILED | FAILED_BY_HAND : FAILED)
     this.spreadFailure()
   }
 
@@ -361,7 +365,8 @@ export class HeaderTree {
   clearInvalid(index: HeaderIndex): void {
     for (const other of this.indexes()) {
       const [low, high] = this.height(other) < this.height(index) ? [other, index] : [index, other]
-      if (this.ancestor(high, this.height(low)) === low) this.clearFlags(other, FAILED | FAILED_ANCESTOR)
+      if (this.ancestor(high, this.height(low)) === low)
+        this.clearFlags(other, FAILED | FAILED_ANCESTOR | FAILED_BY_HAND)
       else this.clearFlags(other, FAILED_ANCESTOR)
     }
     this.spreadFailure()

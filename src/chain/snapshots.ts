@@ -29,7 +29,7 @@ export class Snapshots {
     this.params = params
     this.headers = headers
     for (const { index, bytes } of stored) {
-      if (index >= headers.end) throw new StorageError('corrupt', `Stored snapshot ${index} has no header.`)
+      if (!headers.has(index)) throw new StorageError('corrupt', `Stored snapshot ${index} has no header.`)
       this.commitments.set(index, unpackSnapshot(bytes, headers.header(index).hashBytes))
     }
   }

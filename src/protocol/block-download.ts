@@ -147,7 +147,8 @@ export class BlockDownload {
   /** Headers were forgotten. */
   forgot(): void {
     const { headers } = this.options.chain
-    for (const index of this.held.keys()) if (!headers.has(index)) this.held.delete(index)
+    for (const map of [this.held, this.vouched])
+      for (const index of map.keys()) if (!headers.has(index)) map.delete(index)
   }
 
   /** Whether a peer owes a block to this request. */
@@ -174,9 +175,13 @@ export class BlockDownload {
     this.schedule()
     const result = await stored
     if (!result.ok) {
-      this.vouched.delete(index)
       peers.punish(peer, result)
-      if (!chain.headers.hasBody(index)) this.hold(index, RETRY_DELAY)
+      // Its header may have been forgotten once it was no longer being stored, and the place be another's.
+      const at = chain.headers.findBytes(block.header.hashBytes)
+      if (at !== NO_HEADER) {
+        this.vouched.delete(at)
+        if (!chain.headers.hasBody(at)) this.hold(at, RETRY_DELAY)
+      }
     }
     this.schedule()
   }

@@ -20,7 +20,10 @@ const MIN_STAY = 10
 /** Seconds of connection, or blocks first told, after which a peer that we chose is proven. */
 const PROVEN_STAY = 1800
 const PROVEN_BLOCKS = 3
-/** Milliseconds in which the worth of a peer that is away halves, and after which it is forgotten. */
+/**
+ * Milliseconds in which the worth of a peer that is away halves, and after which others are dialled first. It is forgotten only when its place
+ * is needed: how long it was away is what this tab's clock says, which may be set wrong today and right tomorrow.
+ */
 const HALF_LIFE = 3 * 86_400_000
 const MAX_ABSENCE = 30 * 86_400_000
 /** Milliseconds between two writes: while nothing but times changes, and after a peer came or went. */
@@ -59,10 +62,12 @@ export class KnownPeers {
   /** Reads the table; answers who is to be dialled, best first: anchors, then the others by worth. */
   async load(): Promise<readonly RememberedPeer[]> {
     const now = this.options.clock.now()
-    for (const peer of (await this.options.store.loadKnownPeers()).slice(0, MAX_KNOWN_PEERS))
-      if (now - peer.lastSeen < MAX_ABSENCE) this.table.set(peer.id, peer)
+    const stored: unknown = await this.options.store.loadKnownPeers()
+    const peers = (Array.isArray(stored) ? stored : []).flatMap((record) => readRecord(record, now) ?? [])
+    for (const peer of peers.slice(0, MAX_KNOWN_PEERS)) this.table.set(peer.id, peer)
     const byWorth = [...this.table.values()].sort((a, b) => worth(b, now) - worth(a, now))
-    const anchors = chooseAnchors(byWorth)
+    const isRecent = ({ lastSeen }: KnownPeer): boolean => now - lastSeen < MAX_ABSENCE
+    const anchors = chooseAnchors(byWorth.some(isRecent) ? byWorth.filter(isRecent) : byWorth)
     const ordered = [...anchors, ...byWorth.filter((peer) => !anchors.includes(peer))]
     const remembered = ordered.map((peer): RememberedPeer => {
       const { id, introducers, addressGroup } = peer
@@ -171,6 +176,36 @@ export class KnownPeers {
       log(`The peers could not be stored: ${error.message}`)
     })
   }
+}
+
+/**
+ * A stored record as far as it can be one, undefined otherwise: what a damaged profile or another version of the page left costs no more than
+ * this peer. Nobody was seen later than `now`.
+ */
+function readRecord(record: unknown, now: number): KnownPeer | undefined {
+  if (typeof record !== 'object' || record === null) return undefined
+  const { id, introducers, addressGroup, lastSeen, stay, blocks, chosen } = record as Record<string, unknown>
+  if (!isText(id) || !Array.isArray(introducers) || !introducers.every(isText)) return undefined
+  if (addressGroup !== undefined && !isText(addressGroup)) return undefined
+  if (!isAmount(lastSeen) || !isAmount(stay) || !isAmount(blocks) || typeof chosen !== 'boolean')
+    return undefined
+  return {
+    id: id as PeerId,
+    introducers: introducers.slice(-MAX_INTRODUCERS) as PeerId[],
+    addressGroup,
+    lastSeen: Math.min(lastSeen, now),
+    stay,
+    blocks,
+    chosen,
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
 /** What a peer did for us, less the longer it is away. Time counts by its root: none can be made up for by waiting alone. */

@@ -492,6 +492,7 @@ export class PeerManager implements TransportHandler {
       .filter((index) => !headers.isInvalid(index) && headers.chainWork(index) > floor)
     chain.forgetHeaders([keep, ...claims, ...this.download.underWay(), ...this.blocks.underWay()])
     for (const peer of peers) if (!headers.has(peer.bestKnown)) peer.bestKnown = NO_HEADER
+    for (const index of this.news.keys()) if (!headers.has(index)) this.news.delete(index)
     this.headerSync.forgot()
     this.download.forgot()
   }

@@ -161,7 +161,7 @@ test('a peer that we chose is proven by a long stay or by blocks that it told fi
   assert.equal(lives.valued.filter(([id]) => id === 'useful').at(-1)![1], 'proven')
 })
 
-test('a peer that is away loses worth, and is forgotten in the end', async () => {
+test('a peer that is away loses worth, and after a month others are dialled first', async () => {
   const lives = new Lives()
   lives.meet('away')
   lives.pass(HOUR)
@@ -170,8 +170,61 @@ test('a peer that is away loses worth, and is forgotten in the end', async () =>
   lives.meet('here')
   lives.pass(20 * MINUTE)
   assert.deepEqual(ids(await lives.reload()), ['here', 'away'])
-  lives.now += 31 * DAY
-  assert.deepEqual(await lives.reload(), [])
+  lives.pass(11 * DAY)
+  assert.deepEqual(ids(await lives.reload(), 'anchor'), ['here'])
+})
+
+test('a clock that is a year ahead for once costs nobody his place', async () => {
+  const lives = new Lives()
+  lives.meet('good')
+  lives.pass(HOUR)
+  lives.part('good')
+  lives.now += 365 * DAY
+  assert.deepEqual(ids(await lives.reload(), 'anchor'), ['good'])
+  lives.meet('new')
+  lives.pass(MINUTE)
+  await lives.reload()
+  lives.now -= 365 * DAY
+  assert.deepEqual(ids(await lives.reload()), ['good', 'new'])
+  lives.meet('good')
+  lives.pass(MINUTE)
+  for (const { lastSeen } of await lives.store.loadKnownPeers()) assert.ok(lastSeen <= lives.now)
+})
+
+test('records that are damaged, or of another version, are left out, and nobody was seen in the future', async () => {
+  const lives = new Lives()
+  const good = {
+    id: 'good' as PeerId,
+    introducers: ['relay' as PeerId],
+    addressGroup: '203.0.0.0/16',
+    lastSeen: lives.now - HOUR,
+    stay: 7200,
+    blocks: 5,
+    chosen: true,
+  }
+  const { introducers, ...older } = { ...good, id: 'older' }
+  const damaged: unknown[] = [
+    null,
+    undefined,
+    'text',
+    7,
+    [],
+    {},
+    older,
+    ...Object.keys(good).flatMap((key) => [null, NaN, -1, {}].map((value) => ({ ...good, [key]: value }))),
+    { ...good, id: '' },
+    { ...good, introducers: [7] },
+    { ...good, stay: Infinity },
+  ]
+  const store = async (records: unknown): Promise<readonly string[]> => {
+    lives.store.loadKnownPeers = async () => records as []
+    return ids(await lives.reload())
+  }
+  assert.deepEqual(await store(damaged), [])
+  assert.deepEqual(await store([...damaged, ...damaged, good]), ['good'])
+  for (const records of [7, null, undefined, {}, 'text']) assert.deepEqual(await store(records), [])
+  const future = { ...good, id: 'future', stay: 60, lastSeen: lives.now + 3650 * DAY }
+  assert.deepEqual(await store([future, good]), ['good', 'future'])
 })
 
 test('time during which the machine slept is nobody’s stay', async () => {
