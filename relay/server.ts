@@ -158,7 +158,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const page = await options.page?.(http)
 
     http.on('upgrade', (request, socket: Socket, head) => {
-      if (isHotReload(request)) socket.setTimeout(0)
+      if (options.development === true && isHotReload(request)) socket.setTimeout(0)
       else if (relay === undefined) refuse(socket, 'The relay is stopped.')
       else door.upgrade(relay, request, socket, head)
     })
@@ -242,7 +242,7 @@ function redirectPlainHttp(https: HttpServer, bounds: HttpOptions): ReturnType<t
   })
 }
 
-/** Vite's own WebSocket, in development. */
+/** Vite's own WebSocket, which Vite answers. Without Vite nobody would, nor ever end it. */
 function isHotReload(request: IncomingMessage): boolean {
   return request.headers['sec-websocket-protocol']?.startsWith('vite-') === true
 }

@@ -3,7 +3,7 @@
  * one line or organisation has. Identities cost nothing; addresses cost something.
  */
 
-import { isIP, isIPv4 } from 'node:net'
+import { bytesOfWords, embeddedIpv4, mappedIpv4, parseIpv4, parseIpv6 } from '../src/transport/ip-address.ts'
 
 /** The origin of a connection. */
 export interface Source {
@@ -16,32 +16,25 @@ export interface Source {
 /** A connection that was gone before it could be asked: such share one origin, so that nothing passes unbounded. */
 const NOWHERE: Source = { address: 'unknown', subnet: 'unknown' }
 
-/** The source of an IP address in text form, as Node gives it. */
+/**
+ * The source of an IP address in text form, as Node gives it. An IPv6 address that stands for an IPv4 one (RFC 6052,
+ * 6to4) has the source of that: all of IPv4 behind one translator would else be one /64.
+ */
 export function sourceOf(text: string | undefined): Source {
-  const bytes = addressBytes(text ?? '')
-  if (bytes === undefined) return NOWHERE
-  if (bytes.length === 4) {
-    return { address: bytes.join('.'), subnet: `${bytes.subarray(0, 3).join('.')}.0/24` }
-  }
-  return { address: ipv6Prefix(bytes, 64), subnet: ipv6Prefix(bytes, 48) }
+  const ipv6 = parseIpv6(text ?? '')
+  const ipv4 = ipv6 === undefined ? parseIpv4(text ?? '') : embeddedIpv4(ipv6)
+  if (ipv4 !== undefined) return { address: ipv4.join('.'), subnet: `${ipv4.slice(0, 3).join('.')}.0/24` }
+  return ipv6 === undefined ? NOWHERE : { address: ipv6Prefix(ipv6, 64), subnet: ipv6Prefix(ipv6, 48) }
 }
 
 /**
  * 4 or 16 bytes in network order; undefined for what is no IP address. An IPv4 address that a dual-stack socket shows
- * as IPv6 becomes IPv4 again.
+ * as IPv6 becomes IPv4 again; one that is translated or tunnelled stays the IPv6 endpoint that it is.
  */
 export function addressBytes(address: string): Uint8Array | undefined {
-  const text = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
-  if (isIP(text) === 0) return undefined
-  if (isIPv4(text)) return Uint8Array.from(text.split('.').map(Number))
-  const [head = '', tail] = text
-    // The last 4 bytes may be written as IPv4 is (RFC 4291 section 2.2).
-    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => `${hex(a * 256 + +b)}:${hex(c * 256 + +d)}`)
-    .split('::')
-  const left = groupsOf(head)
-  const right = groupsOf(tail ?? '')
-  const all = [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right]
-  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]))
+  const ipv6 = parseIpv6(address)
+  const bytes = ipv6 === undefined ? parseIpv4(address) : (mappedIpv4(ipv6) ?? bytesOfWords(ipv6))
+  return bytes && Uint8Array.from(bytes)
 }
 
 /** An IP address as multiaddrs have it: IPv4 never as IPv6, and no zone. Undefined for what is no IP address. */
@@ -58,16 +51,7 @@ export function isLoopback(address: string | undefined): boolean {
   return bytes.length === 4 ? bytes[0] === 127 : bytes.every((byte, i) => byte === (i === 15 ? 1 : 0))
 }
 
-function groupsOf(part: string): number[] {
-  return part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
-}
-
-function hex(value: number): string {
-  return value.toString(16)
-}
-
-function ipv6Prefix(bytes: Uint8Array, bits: 48 | 64): string {
-  const groups: string[] = []
-  for (let i = 0; i < bits / 8; i += 2) groups.push(hex(bytes[i]! * 256 + bytes[i + 1]!))
-  return `${groups.join(':')}::/${bits}`
+function ipv6Prefix(words: readonly number[], bits: 48 | 64): string {
+  const kept = words.slice(0, bits / 16).map((word) => word.toString(16))
+  return `${kept.join(':')}::/${bits}`
 }

@@ -3,6 +3,8 @@
  * a machine or a home, and the group, that is what one hoster or provider hands out. Pure. Thread: any.
  */
 
+import { embeddedIpv4, parseIpv4, parseIpv6 } from './ip-address.ts'
+
 /**
  * The group of an IP address as text, for people and as a key: IPv4 by /16 ("203.0.0.0/16") and IPv6 by /32
  * ("2001:db8::/32"), as Bitcoin Core groups them; "loopback"; in a private network each host is a group of its own, since
@@ -25,7 +27,8 @@ export function addressHost(address: string): string | undefined {
 function grouped(address: string, bytes: number, words: number): string | undefined {
   const ipv4 = parseIpv4(address)
   if (ipv4 !== undefined) return ipv4Group(ipv4, bytes)
-  const ipv6 = parseIpv6(address)
+  // URLs have IPv6 in brackets.
+  const ipv6 = parseIpv6(address.replace(/^\[|\]$/g, ''))
   if (ipv6 === undefined) return undefined
   const inner = embeddedIpv4(ipv6)
   if (inner !== undefined) return ipv4Group(inner, bytes)
@@ -51,42 +54,4 @@ function ipv4Group(address: readonly number[], bytes: number): string {
     (a === 100 && b >= 64 && b < 128)
   if (isPrivate || bytes === 4) return address.join('.')
   return `${address.map((byte, at) => (at < bytes ? byte : 0)).join('.')}/${bytes * 8}`
-}
-
-/** The IPv4 address in an IPv6 one that stands for it: mapped, translated (RFC 6052), or 6to4 (RFC 3056). */
-function embeddedIpv4(words: readonly number[]): number[] | undefined {
-  const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff
-  const isTranslated =
-    words[0] === 0x64 && words[1] === 0xff9b && words.slice(2, 6).every((word) => word === 0)
-  if (isMapped || isTranslated) return bytesOf(words.slice(6))
-  return words[0] === 0x2002 ? bytesOf(words.slice(1, 3)) : undefined
-}
-
-function bytesOf(words: readonly number[]): number[] {
-  return words.flatMap((word) => [word >> 8, word & 0xff])
-}
-
-function parseIpv4(text: string): number[] | undefined {
-  const parts = text.split('.')
-  const isIpv4 = parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)
-  return isIpv4 ? parts.map(Number) : undefined
-}
-
-/** Eight words. Takes the brackets of a URL and the zone of a link-local address. */
-function parseIpv6(text: string): number[] | undefined {
-  const bare = text.replace(/^\[|\]$/g, '').replace(/%.*$/, '')
-  const halves = bare.split('::')
-  if (!bare.includes(':') || halves.length > 2) return undefined
-  const [head, tail] = halves.map((half) => (half === '' ? [] : half.split(':').flatMap(wordsOf)))
-  const missing = 8 - head!.length - (tail?.length ?? 0)
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined
-  const words = [...head!, ...Array<number>(missing).fill(0), ...(tail ?? [])]
-  return words.every((word) => word >= 0) ? words : undefined
-}
-
-/** The words that a part of an IPv6 address between colons stands for; -1 where it stands for none. */
-function wordsOf(part: string): number[] {
-  const ipv4 = parseIpv4(part)
-  if (ipv4 !== undefined) return [ipv4[0]! * 256 + ipv4[1]!, ipv4[2]! * 256 + ipv4[3]!]
-  return [/^[0-9a-f]{1,4}$/i.test(part) ? Number.parseInt(part, 16) : -1]
 }

@@ -180,3 +180,12 @@ export function relayIdOf(address: string): PeerId {
   }
   return last.value as PeerId
 }
+
+/** Whether a relay at this address can be used: it is a multiaddr that ends in a peer id. */
+export function isRelayAddress(address: string): boolean {
+  try {
+    return relayIdOf(address) !== ''
+  } catch {
+    return false
+  }
+}

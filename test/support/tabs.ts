@@ -166,10 +166,12 @@ export class Tab {
 
   /** Resolves when the node has told more events than `seen`, or `over` aborts. */
   async anotherEvent(seen: number, over: AbortSignal): Promise<void> {
+    let end = (): void => {}
     const ended = new Promise<void>((resolve) => {
-      if (over.aborted) resolve()
-      over.addEventListener('abort', () => resolve(), { once: true })
+      end = resolve
     })
+    if (over.aborted) end()
+    over.addEventListener('abort', end)
     const event = this.page.evaluate((after) => {
       const { watch } = globalThis as unknown as PageGlobals
       if (watch.count > after) return
@@ -177,7 +179,12 @@ export class Tab {
     }, seen)
     // Whoever gives up closes the page, which this then complains of.
     event.catch(() => undefined)
-    await Promise.race([event, ended])
+    try {
+      await Promise.race([event, ended])
+    } finally {
+      // `over` outlives many events.
+      over.removeEventListener('abort', end)
+    }
   }
 
   /** Waits until the active chain ends in this block. */

@@ -156,6 +156,49 @@ describe('a relay under attack', { timeout: 240_000 }, () => {
   })
 })
 
+describe('WebSockets that ask for the subprotocol of hot reload, where nothing is developed', {
+  timeout: 60_000,
+}, () => {
+  const ask = (source: string): string =>
+    UPGRADE.replace('\r\n\r\n', `\r\nSec-WebSocket-Protocol: vite-hmr\r\nX-Forwarded-For: ${source}\r\n\r\n`)
+
+  for (const behindProxy of [false, true]) {
+    test(`are handshakes like any others${behindProxy ? ', by the address that a proxy forwards' : ''}`, async () => {
+      const said: string[] = []
+      const server = await startServer({
+        host: '127.0.0.1',
+        port: 0,
+        keySeed: new Uint8Array(32).fill(8),
+        shares: { handshakes: { total: 20, perAddress: 4, perSubnet: 8 } },
+        behindProxy,
+        log: (line) => said.push(line),
+      })
+      const open = async (source: string): Promise<Socket> => {
+        const socket = await openSocket(server.port, ATTACKER, ask(source))
+        await once(socket, 'data')
+        return socket
+      }
+      try {
+        const sockets: Socket[] = []
+        const neighbour = behindProxy ? await open('198.51.100.1') : undefined
+        for (let i = 0; i < 4; i++) sockets.push(await open('203.0.113.7'))
+        const oneCloses = Promise.race(sockets.map((socket) => once(socket, 'close')))
+        const last = await openSocket(server.port, ATTACKER, ask('203.0.113.7'))
+        await oneCloses
+        assert.equal(neighbour?.destroyed ?? false, false)
+        last.destroy()
+      } finally {
+        await server.stop()
+      }
+      const from = behindProxy ? '203.0.113.7' : ATTACKER
+      assert.ok(
+        said.some((line) => line.includes('handshakes') && line.includes(from)),
+        said.join('\n'),
+      )
+    })
+  }
+})
+
 describe('slots', { timeout: 240_000 }, () => {
   test('a hundred identities of each of four machines leave newcomers a slot, and half of the peers they are told', async () => {
     // A tenth of a real relay, since each identity costs this thread two handshakes.

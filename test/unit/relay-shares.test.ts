@@ -7,14 +7,29 @@ import { FairShare, type Shares } from '../../relay/fair-share.ts'
 import { Introductions } from '../../relay/introductions.ts'
 import { RateLimit } from '../../relay/rate-limit.ts'
 import { Refusals } from '../../relay/refusals.ts'
-import { isLoopback, plainAddress, type Source, sourceOf } from '../../relay/source.ts'
+import { addressBytes, isLoopback, plainAddress, type Source, sourceOf } from '../../relay/source.ts'
 
 describe('the source of a connection', () => {
   test('is an IPv4 address in its /24, however it is written', () => {
     const source: Source = { address: '192.0.2.7', subnet: '192.0.2.0/24' }
-    for (const text of ['192.0.2.7', '::ffff:192.0.2.7', '::FFFF:192.0.2.7']) {
+    for (const text of [
+      '192.0.2.7',
+      '::ffff:192.0.2.7',
+      '::FFFF:192.0.2.7',
+      '::ffff:c000:207',
+      '0:0:0:0:0:ffff:c000:0207',
+    ]) {
       assert.deepEqual(sourceOf(text), source)
       assert.equal(plainAddress(text), '192.0.2.7')
+    }
+  })
+
+  test('is the IPv4 address that an IPv6 address stands for, which yet stays another endpoint', () => {
+    const source: Source = { address: '203.0.113.9', subnet: '203.0.113.0/24' }
+    for (const text of ['64:ff9b::203.0.113.9', '64:ff9b::cb00:7109', '2002:cb00:7109:5::1']) {
+      assert.deepEqual(sourceOf(text), source)
+      assert.equal(plainAddress(text), text)
+      assert.equal(addressBytes(text)?.length, 16)
     }
   })
 
@@ -31,14 +46,24 @@ describe('the source of a connection', () => {
   })
 
   test('is one and the same for all that is no address', () => {
-    for (const text of [undefined, '', 'localhost', '1.2.3', '1:2', '300.1.1.1']) {
+    for (const text of [undefined, '', 'localhost', '1.2.3', '1:2', '300.1.1.1', '1.2.3.4::', '[::1]']) {
       assert.deepEqual(sourceOf(text), sourceOf('unknown'))
     }
   })
 
   test('is this machine for its own addresses only', () => {
-    for (const own of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(own))
-    for (const other of ['128.0.0.1', '::2', '::ffff:192.0.2.1', '', undefined]) assert.ok(!isLoopback(other))
+    for (const own of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '::ffff:7f00:1'])
+      assert.ok(isLoopback(own))
+    for (const other of [
+      '128.0.0.1',
+      '::2',
+      '::ffff:192.0.2.1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+      '',
+      undefined,
+    ])
+      assert.ok(!isLoopback(other))
   })
 })
 

@@ -1,8 +1,16 @@
 /** Promise: `network.json` is read again when relays are lost and now and then, and one that makes no sense changes nothing. */
 
 import assert from 'node:assert/strict'
-import test from 'node:test'
-import { type NetworkFile, NetworkFileFollower, parseNetworkFile } from '../../web/tab/network-file.ts'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test, { mock } from 'node:test'
+import {
+  loadNetworkFile,
+  type NetworkFile,
+  NetworkFileFollower,
+  parseNetworkFile,
+} from '../../web/tab/network-file.ts'
 
 const SECOND = 1000
 const MINUTE = 60_000
@@ -14,6 +22,8 @@ class Rig {
   file: NetworkFile | undefined
   reads = 0
   readonly taken: (readonly string[])[] = []
+  iceServers: NetworkFile['iceServers'] = []
+  readonly said: string[] = []
   readonly follower: NetworkFileFollower
   #now = 0
   #timers: { readonly at: number; readonly run: () => void }[] = []
@@ -24,10 +34,12 @@ class Rig {
         this.reads++
         return this.file
       },
-      changed: ({ relays }) => {
-        if (relays.includes('nonsense')) throw new TypeError('no peer id')
+      isRelayAddress: (address) => !address.includes('nonsense'),
+      changed: ({ relays, iceServers }) => {
         this.taken.push(relays)
+        this.iceServers = iceServers
       },
+      log: (line) => this.said.push(line),
       after: (milliseconds, run) => {
         const timer = { at: this.#now + milliseconds, run }
         this.#timers.push(timer)
@@ -88,7 +100,7 @@ test('waking reads it at once', async () => {
   assert.deepEqual(rig.taken.at(-1), ['b'])
 })
 
-test('a file that can’t be read, or that the transport refuses, changes nothing and is tried again', async () => {
+test('a file that can’t be read, or names no relay that can be used, changes nothing and is tried again', async () => {
   const rig = new Rig(fileOf('a'))
   rig.follower.relaysAre([{ state: 'unreachable' }])
   await rig.pass(MINUTE)
@@ -98,6 +110,79 @@ test('a file that can’t be read, or that the transport refuses, changes nothin
   rig.file = fileOf('b')
   await rig.pass(2 * MINUTE)
   assert.deepEqual(rig.taken, [['a'], ['b']])
+})
+
+test('one relay or ICE server that can’t be used is left out and told once, the others are used', async () => {
+  const iceServers = [
+    { urls: 'turn:x:1' },
+    { urls: 'stun:x:1' },
+    { urls: 'stun:[2001:db8::1]:2' },
+    { urls: '' },
+  ]
+  const rig = new Rig({ relays: ['a', 'nonsense', 'b', 'a'], iceServers })
+  assert.deepEqual(rig.taken, [['a', 'b']])
+  assert.deepEqual(rig.iceServers, iceServers.slice(1, 3))
+  rig.file = { relays: ['a', 'nonsense', 'b', 'a'], iceServers }
+  await rig.pass(5 * MINUTE)
+  assert.equal(rig.taken.length, 1)
+  assert.deepEqual(
+    rig.said.map((line) => /"(nonsense|turn:x:1|)"/.exec(line)?.[1]),
+    ['nonsense', 'turn:x:1', ''],
+  )
+})
+
+test('of more relays and ICE servers than a tab uses the first are used', () => {
+  const names = Array.from({ length: 1000 }, (_, i) => `r${i}`)
+  const rig = new Rig({ relays: names, iceServers: names.map((name) => ({ urls: `stun:${name}` })) })
+  assert.deepEqual(rig.taken, [names.slice(0, 8)])
+  assert.equal(rig.iceServers.length, 4)
+  assert.equal(rig.said.length, 2)
+  const wrong = new Rig(fileOf('a', ...names.map((name) => `${name} nonsense`)))
+  assert.ok(wrong.said.length <= 20, 'the log is bounded')
+})
+
+test('a file that is too long, or doesn’t end in time, is none', async () => {
+  const file = JSON.stringify({ relays: ['a'] })
+  const served: Record<string, (write: (text: string) => void, end: () => void) => void> = {
+    '/good': (write, end) => {
+      write(file)
+      end()
+    },
+    '/long': (write, end) => {
+      write(file + ' '.repeat(100_000))
+      end()
+    },
+    '/slow': (write) => {
+      write(file)
+      late.abort()
+    },
+  }
+  const late = new AbortController()
+  const server = createServer((request, response) =>
+    served[request.url!]!(
+      (text) => response.write(text),
+      () => response.end(),
+    ),
+  ).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { fetch } = globalThis
+  let path = '/good'
+  mock.method(globalThis, 'fetch', (_: string, options: RequestInit) =>
+    fetch(`http://127.0.0.1:${port}${path}`, options),
+  )
+  mock.method(AbortSignal, 'timeout', () => late.signal)
+  try {
+    assert.deepEqual(await loadNetworkFile(), fileOf('a'))
+    path = '/long'
+    assert.equal(await loadNetworkFile(), undefined)
+    path = '/slow'
+    assert.equal(await loadNetworkFile(), undefined)
+  } finally {
+    mock.restoreAll()
+    server.close()
+    server.closeAllConnections()
+  }
 })
 
 test('a tab that was opened without the file gets it later', async () => {

@@ -7,6 +7,7 @@ import { encodeParams } from '../../src/consensus/params.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
+import { isRelayAddress } from '../../src/transport/relay-client.ts'
 import { watchForWaking } from '../../src/transport/waking.ts'
 import { coinType } from '../../src/wallet/coin-type.ts'
 import { Channel } from '../../src/workers/channel.ts'
@@ -80,6 +81,8 @@ async function startNode(
   const transport = createLibp2pTransport({ networkId: id, identitySeed, relays: [], iceServers: [] })
   const networkFile = new NetworkFileFollower({
     load: loadNetworkFile,
+    isRelayAddress,
+    log: (line) => console.warn(line),
     changed: ({ relays, iceServers }) => transport.setRelays(relays, iceServers),
     after(milliseconds, run) {
       const timer = setTimeout(run, milliseconds)
