@@ -145,11 +145,12 @@ export class MinerThread {
     const { start, count, nonce } = batch
     const { job, header, target } = work
     const now = clock.now()
-    const elapsed = now - batch.startedAt
+    // Clocks can be set back.
+    const elapsed = Math.max(0, now - batch.startedAt)
     const wins = nonce >= 0 && typescriptKernel.scan(header, target, nonce, 1) === nonce
     this.hashes += wins ? nonce - start + 1 : count
     if (!wins && count === this.batch) this.resizeBatch(elapsed)
-    if (now - this.reportedAt >= REPORT_MS) this.report(now)
+    if (now - this.reportedAt >= REPORT_MS || now < this.reportedAt) this.report(now)
 
     const isCurrent = work === this.work
     if (isCurrent) {

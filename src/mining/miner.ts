@@ -333,9 +333,9 @@ export class Miner {
       this.scheduleRefresh()
       this.follow()
       if (!this.job) return
-      const { since } = this.job
-      if (this.mempoolChanged || this.clock.now() - since >= STALE_MS || this.hasEased(this.job))
-        this.renewJob()
+      const age = this.clock.now() - this.job.since
+      // Where the clock was set back, the template's time is ahead of it, and others may refuse the block.
+      if (this.mempoolChanged || age >= STALE_MS || age < 0 || this.hasEased(this.job)) this.renewJob()
     })
   }
 

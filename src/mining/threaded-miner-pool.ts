@@ -142,8 +142,10 @@ export class ThreadedMinerPool implements MinerPool {
     this.hashes += hashes
     const now = this.clock.now()
     const milliseconds = now - this.reportedAt
-    if (milliseconds < REPORT_MS || !this.job) return
-    this.listener?.hashed(this.hashes, milliseconds)
+    // Where the clock was set back, nobody knows how long these took.
+    const isSetBack = milliseconds < 0
+    if ((milliseconds < REPORT_MS && !isSetBack) || !this.job) return
+    if (!isSetBack) this.listener?.hashed(this.hashes, milliseconds)
     this.hashes = 0
     this.reportedAt = now
   }

@@ -6,9 +6,9 @@
  * liars moves nothing, and where they are divided nothing is concluded. Voters are the peers that this tab chose itself (outbound), where
  * there are `OUTBOUND_VOTERS`; else the inbound ones that came first join them, so that strangers who flock in later have no vote.
  */
-import type { Clock } from '../primitives/ports.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
+import type { SteadyClock } from './steady-clock.ts'
 import { unrequested } from './verdict.ts'
 import type { GetTimeMessage, TimeMessage } from './wire.ts'
 
@@ -41,6 +41,7 @@ const NOTHING: ClockState = { offsetSeconds: 0, peers: 0, sentence: undefined }
 
 interface State {
   request: { readonly id: number; readonly askedAt: number } | undefined
+  /** By the tab's own clock: where that is set, all are asked anew. */
   askAt: number
   /** Milliseconds by which its clock is ahead of ours. */
   offset: number | undefined
@@ -48,7 +49,7 @@ interface State {
 
 export interface ClockComparisonOptions {
   readonly peers: PeerSet
-  readonly clock: Clock
+  readonly clock: SteadyClock
   /** What is concluded changed. */
   readonly changed: (state: ClockState) => void
 }
@@ -84,7 +85,7 @@ export class ClockComparison {
 
   handleGetTime(peer: Peer, message: GetTimeMessage): void {
     const { clock, peers } = this.options
-    peers.send(peer, { type: 'time', id: message.id, time: Math.floor(clock.now()) })
+    peers.send(peer, { type: 'time', id: message.id, time: Math.floor(clock.wall(clock.now())) })
   }
 
   handleTime(peer: Peer, message: TimeMessage): void {
@@ -97,15 +98,16 @@ export class ClockComparison {
       return
     }
     state.request = undefined
-    const roundTrip = clock.now() - request.askedAt
-    // Clocks can be set back, too.
-    if (roundTrip < 0 || roundTrip > MAX_ROUND_TRIP) return
-    state.offset = message.time - (request.askedAt + roundTrip / 2)
+    const now = clock.now()
+    const roundTrip = now - request.askedAt
+    if (roundTrip > MAX_ROUND_TRIP) return
+    state.offset = message.time - (clock.wall(now) - roundTrip / 2)
     this.conclude()
   }
 
   tick(): void {
-    const now = this.options.clock.now()
+    const { clock } = this.options
+    const now = clock.wall(clock.now())
     for (const [peer, state] of this.states)
       if (state.askAt <= now || state.askAt > now + ASK_INTERVAL) this.ask(peer, state)
   }
@@ -113,8 +115,9 @@ export class ClockComparison {
   private ask(peer: Peer, state: State): void {
     const { clock, peers } = this.options
     const id = peers.nextRequestId()
-    state.request = { id, askedAt: clock.now() }
-    state.askAt = clock.now() + ASK_INTERVAL
+    const askedAt = clock.now()
+    state.request = { id, askedAt }
+    state.askAt = clock.wall(askedAt) + ASK_INTERVAL
     peers.send(peer, { type: 'gettime', id })
   }
 

@@ -125,8 +125,9 @@ export class KnownPeers {
   tick(): void {
     for (const live of this.live.values()) this.count(live)
     const since = this.options.clock.now() - this.savedAt
-    if (since >= SAVE_INTERVAL ? this.live.size > 0 || this.changed : since >= SAVE_SOON && this.changed)
-      this.save()
+    // The clock may have been set back.
+    const isDue = since >= SAVE_INTERVAL || since < 0
+    if (isDue ? this.live.size > 0 || this.changed : since >= SAVE_SOON && this.changed) this.save()
   }
 
   private count(live: Live): void {

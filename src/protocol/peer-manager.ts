@@ -21,6 +21,7 @@ import { KnownPeers } from './known-peers.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import type { BanRecord, PeerStore } from './peer-store.ts'
+import { SteadyClock } from './steady-clock.ts'
 import { TransactionRelay } from './transaction-relay.ts'
 import type {
   GossipVerdict,
@@ -105,6 +106,8 @@ export interface PeerManagerOptions {
 
 export class PeerManager implements TransportHandler {
   private readonly options: PeerManagerOptions
+  /** For whatever lasts or is due: the parts have no other time. */
+  private readonly clock: SteadyClock
   private readonly connected: PeerSet
   private readonly catchUp: CatchUp
   private readonly clocks: ClockComparison
@@ -129,7 +132,9 @@ export class PeerManager implements TransportHandler {
 
   constructor(options: PeerManagerOptions) {
     this.options = options
-    const { chain, clock, transport, store } = options
+    const { chain, transport, store } = options
+    const clock = new SteadyClock(options.clock)
+    this.clock = clock
     const log = (line: string): void => this.tell((listener) => listener.log?.(line))
     const peers = new PeerSet({
       transport,
@@ -150,7 +155,7 @@ export class PeerManager implements TransportHandler {
       },
     })
     this.followers = new Followers({ chain, peers, clock, ask: (peer) => this.headerSync.ask(peer) })
-    this.known = new KnownPeers({ store, transport, clock, log })
+    this.known = new KnownPeers({ store, transport, clock: options.clock, log })
     const delivered = (index: HeaderIndex, peer: Peer): void => this.delivered(index, peer)
     this.download = new BlockDownload({ chain, peers, clock, catchUp, delivered })
     this.headerSync = new HeaderSync({
@@ -170,8 +175,8 @@ export class PeerManager implements TransportHandler {
     })
     this.server = new BlockServer({ chain, peers, clock })
     const { headerSync, download } = this
-    this.blocks = new BlockRelay({ ...options, peers, headerSync, download, delivered })
-    this.transactions = new TransactionRelay({ ...options, peers })
+    this.blocks = new BlockRelay({ ...options, clock, peers, headerSync, download, delivered })
+    this.transactions = new TransactionRelay({ ...options, clock, peers })
   }
 
   /** Reads who is banned and who was good, and joins the network. */
@@ -187,7 +192,7 @@ export class PeerManager implements TransportHandler {
       }),
       mempool.subscribe({ added: (entry) => this.transactions.added(entry.transaction) }),
     ]
-    this.tickedAt = this.options.clock.now()
+    this.tickedAt = this.clock.now()
     this.scheduleTick()
     await transport.start(this, await this.known.load())
   }
@@ -453,14 +458,14 @@ export class PeerManager implements TransportHandler {
   }
 
   private scheduleTick(): void {
-    this.cancelTick = this.options.clock.after(TICK, () => {
+    this.cancelTick = this.clock.after(TICK, () => {
       this.tick()
       this.scheduleTick()
     })
   }
 
   private tick(): void {
-    const now = this.options.clock.now()
+    const now = this.clock.now()
     const late = now - this.tickedAt - TICK
     this.tickedAt = now
     if (late > AWAY) {
@@ -542,17 +547,18 @@ export class PeerManager implements TransportHandler {
     const { headers, tip } = this.options.chain
     const { hello, bestKnown } = peer
     const isKnown = bestKnown !== NO_HEADER
+    const wall = (at: number | undefined) => (at === undefined ? undefined : this.clock.wall(at))
     return {
       ...peer.info,
       number: peer.number,
-      connectedAt: peer.connectedAt,
+      connectedAt: this.clock.wall(peer.connectedAt),
       latency: peer.latency,
       bytesReceived: peer.bytesReceived,
       bytesSent: peer.bytesSent,
-      lastReceivedAt: peer.lastReceivedAt,
-      lastSentAt: peer.lastSentAt,
-      lastBlockAt: peer.lastBlockAt,
-      lastTransactionAt: peer.lastTransactionAt,
+      lastReceivedAt: wall(peer.lastReceivedAt),
+      lastSentAt: wall(peer.lastSentAt),
+      lastBlockAt: wall(peer.lastBlockAt),
+      lastTransactionAt: wall(peer.lastTransactionAt),
       version: hello!.version,
       services: hello!.services,
       userAgent: hello!.userAgent,

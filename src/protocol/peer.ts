@@ -46,6 +46,7 @@ export interface PeerSnapshot {
   readonly score: number
 }
 
+/** Its times are those of the clock that it is given, a `SteadyClock`. */
 export class Peer {
   readonly info: PeerInfo
   /** Counts connections since the tab was opened, from 1. */

@@ -163,6 +163,23 @@ describe('miner', () => {
     miner.stop()
   })
 
+  test('a clock that is set back gives a template with its time, which no longer is ahead', async () => {
+    let ahead = 3 * 3_600_000
+    const { node, pool, miner } = await openMiner({
+      clock: {
+        now: () => node.time.now() + ahead,
+        after: (milliseconds, run) => node.time.after(milliseconds, run),
+      },
+    })
+    miner.start(payee)
+    await node.time.run(5_000)
+    ahead = 0
+    await node.time.run(5_000)
+    const header = decodeHeader(pool.job!.headers[0])
+    assert.ok(header.ok && header.value.time * 1_000 <= node.time.now())
+    miner.stop()
+  })
+
   test('the time of a template does not fall far behind', async () => {
     const { node, pool, miner } = await openMiner()
     miner.start(payee)

@@ -137,6 +137,76 @@ test('an answer that a tab got too late, having slept, tells nothing; one that i
     assert.equal(node.scoreOf(puppets[0].id), 20)
   }))
 
+/** A clock that is three hours fast until it is set right. */
+function fastClock(network: TestNetwork) {
+  const { time } = network
+  let ahead = 180 * MINUTE
+  return {
+    now: () => time.now() + ahead,
+    after: (milliseconds: number, run: () => void) => time.after(milliseconds, run),
+    setRight: () => {
+      ahead = 0
+    },
+  }
+}
+
+test('a clock that is set back holds up no timeout: who does not answer for headers is left, and another asked', () =>
+  withNetwork(async (network) => {
+    const clock = fastClock(network)
+    const tip = chain.mineEmpty(chain.genesis, 30)
+    const node = await network.node('node', chain.genesis, undefined, clock)
+    await node.join()
+    const mute = network.puppet('mute', {
+      height: 30,
+      chainWork: 1n << 40n,
+      tipHash: new Uint8Array(32).fill(7),
+    })
+    mute.onMessage = () => {}
+    await mute.join()
+    await network.pass(2)
+    clock.setRight()
+    await network.pass(2)
+    const { hashBytes } = tip.block.header
+    const honest = network.puppet('honest', { height: 30, chainWork: 62n, tipHash: hashBytes })
+    honest.serve(chain.branch(tip).map(({ block }) => block))
+    await honest.join()
+    await network.until(() => node.height === 30, 'sync', 30)
+    assert.deepEqual(node.lost, [{ id: mute.id, reason: 'It did not answer for headers.' }])
+    const [peer] = node.manager.peers()
+    const age = network.time.now() - peer.connectedAt
+    assert.ok(age >= 0 && age < MINUTE, `people are told the time by the clock as it is set now, not ${age}`)
+  }))
+
+test('a block whose gossip is lost while the clock is set back is fetched', () =>
+  withNetwork(async (network) => {
+    const clock = fastClock(network)
+    const tip = chain.mineEmpty(chain.genesis, 3)
+    const node = await network.node('node', tip, undefined, clock)
+    await node.join()
+    const { hashBytes } = tip.block.header
+    const puppet = network.puppet('puppet', { height: 3, chainWork: 8n, tipHash: hashBytes })
+    const next = chain.mineEmpty(tip, 1)
+    puppet.serve(chain.branch(next).map(({ block }) => block))
+    await puppet.join()
+    await network.pass(5)
+    puppet.send(node.id, { type: 'headers', id: 0, headers: [next.block.header] })
+    await network.time.run(500)
+    clock.setRight()
+    await network.until(() => node.height === 4, 'the block', 10)
+  }))
+
+test('a clock that is set right is found right at once', () =>
+  withNetwork(async (network) => {
+    const clock = fastClock(network)
+    const node = await network.node('node', chain.genesis, undefined, clock)
+    await node.join()
+    await join(network, [0, 0, 0])
+    assert.equal(node.manager.clockState().offsetSeconds, -180 * 60)
+    clock.setRight()
+    await network.pass(3)
+    assert.deepEqual(node.manager.clockState(), { offsetSeconds: 0, peers: 3, sentence: undefined })
+  }))
+
 test('with too few peers to compare clocks, blocks from the future tell of a slow clock', () =>
   withNetwork(async (network) => {
     const now = Math.floor(network.time.now() / 1000)
