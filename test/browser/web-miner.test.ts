@@ -23,13 +23,16 @@ describe('the miner', () => {
   let view: MinerView
   /** Of the next block; a block takes 2^32 hashes times this. */
   let difficulty: number
+  /** Of its target, in doublings. */
+  let ease: number
 
   const shows = (text: string): boolean => view.shadowRoot!.textContent!.replace(/\s+/g, ' ').includes(text)
 
   beforeEach(() => {
     difficulty = 4
+    ease = 0
     opentab = new ScriptedOpentab({
-      getmininginfo: () => ({ next: { height: 8, difficulty }, networkhashps: 1000, kernels: [] }),
+      getmininginfo: () => ({ next: { height: 8, difficulty, ease }, networkhashps: 1000, kernels: [] }),
     })
     view = new MinerView()
     view.node = new LiveNode(opentab)
@@ -40,9 +43,14 @@ describe('the miner', () => {
   afterEach(() => view.remove())
 
   it('sees the next block get easier while none comes', async () => {
+    const time = Date.now() / 1000 - 540
+    opentab.emit('tip', { hash: '0' as never, height: 7, time, disconnected: 0, connected: 1 })
     await until('the chances', () => shows('about every 4 h'))
+    assert.isFalse(shows('eased'))
     difficulty = 1
+    ease = 2
     await until('they are better', () => shows('about every 1 h'))
+    assert.isTrue(shows('on average: eased 4-fold, since no block came for 9 min'))
   })
 
   it('is paused where others would refuse its blocks, with what to do', async () => {
