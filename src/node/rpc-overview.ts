@@ -288,6 +288,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
         hashespersec: state.hashRate,
         blocksfound: state.blocksFound,
         ...(state.lastError === undefined ? {} : { problem: state.lastError }),
+        ...(state.pause === undefined ? {} : { pause: state.pause }),
         warnings: warningsOf(node),
       }
     },

@@ -161,7 +161,7 @@ export class MinerView extends LitElement {
         label="Hash rate over the last two minutes"
       ></ot-spark-line>
       ${
-        active && kernels.length > 0
+        active && !pause && kernels.length > 0
           ? html`<p class="hint" data-testid="kernels">Searching with ${kernels.join(' and ')}.</p>`
           : nothing
       }
@@ -254,7 +254,7 @@ export class MinerView extends LitElement {
   #chances() {
     const info = this.#info.value
     const { params } = this.node.identity
-    const { active, hashRate } = this.node.mining
+    const { active, hashRate, pause } = this.node.mining
     const hashes = info ? hashesPerBlock(info.next.difficulty) : undefined
     const { targetSpacing } = params
     const eased = info && easedText(info.next.ease, this.node.sinceTip, targetSpacing)
@@ -272,7 +272,7 @@ export class MinerView extends LitElement {
             ${
               active && hashRate > 0 && hashes !== undefined
                 ? html`about every ${durationText(Math.max(1, hashes / hashRate))} <span class="muted">at your hash rate</span>`
-                : html`<span class="muted">start mining to see</span>`
+                : html`<span class="muted">${pause ? 'none while paused' : active ? 'the search starts…' : 'start mining to see'}</span>`
             }
           </dd>
         </div>

@@ -273,7 +273,11 @@ export class OverviewView extends LitElement {
               : 'Needs a wallet to mine to.'
         }
       </p>
-      ${pause && !isTold ? html`<p class="error" role="alert">${pause}</p>` : nothing}
+      ${
+        pause
+          ? html`<p class="error" role="alert">${isTold ? 'Mining rests: the warning above says why.' : pause}</p>`
+          : nothing
+      }
       ${
         problem || this.#task.problem
           ? html`<p class="error" role="alert">${this.#task.problem ?? problem}</p>`
