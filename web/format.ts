@@ -111,6 +111,16 @@ export function timeOfDay(milliseconds: number): string {
   return new Date(milliseconds).toLocaleTimeString(undefined, { timeStyle: 'medium' })
 }
 
+/** `eased 8-fold, since no block came for 9 min`: by so many doublings of the target, so many seconds after a block; else undefined. */
+export function easedText(ease: number, seconds: number, spacing: number): string | undefined {
+  const fold = 2 ** ease
+  // What rounds to 1 is not worth a word.
+  if (!(fold >= 1.05)) return undefined
+  const why =
+    seconds > 10 * spacing ? `no block came for ${durationText(seconds)}` : 'blocks were slow to come'
+  return `eased ${fold < 10 ? Math.round(fold * 10) / 10 : countText(fold)}-fold, since ${why}`
+}
+
 /** Hashes that a block takes on average at a difficulty as Core states it (1 is a target of 0xffff × 2^208). */
 export function hashesPerBlock(difficulty: number): number {
   return difficulty * (2 ** 48 / 0xffff)

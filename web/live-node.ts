@@ -89,6 +89,11 @@ export class LiveNode {
       }
   }
 
+  /** Seconds since the time of the latest block; 0 before one is known. */
+  get sinceTip(): number {
+    return this.tip ? Math.max(0, Date.now() / 1000 - this.tip.time) : 0
+  }
+
   /** As `opentab.rpc`, with the shape of the result that the caller relies on. */
   rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
     return this.#opentab.rpc(method, ...params) as Promise<T>

@@ -95,7 +95,12 @@ export interface MempoolEntry {
 export interface MiningInfo {
   readonly blocks: number
   /** Of the next block as of now: its difficulty eases while it doesn't come. */
-  readonly next: { readonly height: number; readonly difficulty: number }
+  readonly next: {
+    readonly height: number
+    readonly difficulty: number
+    /** Doublings of the target because blocks didn't come. */
+    readonly ease: number
+  }
   /** Hashes a second, estimated from the latest blocks. */
   readonly networkhashps: number
   readonly pooledtx: number

@@ -439,9 +439,8 @@ function obstacleOf(
   { isHeld }: NodeClock,
 ): string | undefined {
   const allowed = testControls ? MAX_FUTURE_SECONDS_ON_DEMAND : MAX_FUTURE_SECONDS
-  return isHeld || -offsetSeconds < allowed
-    ? undefined
-    : `Mining rests: others would refuse its blocks. ${sentence}`
+  // The sentence names the consequence, too.
+  return isHeld || -offsetSeconds < allowed ? undefined : `Mining rests. ${sentence}`
 }
 
 function consequenceOf(failure: Error): string {

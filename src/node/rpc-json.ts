@@ -40,6 +40,13 @@ export function nextDifficultyJson(node: NodeCore): {
   return { bits: hex32(bits), difficulty: difficulty(bits), target: hex256(targetOf(bits)) }
 }
 
+/** By how many doublings the target of the next block is eased if it is made now: 0 where it isn't. No more than the limit leaves. */
+export function easeOfNext({ chain, clock }: NodeCore): number {
+  const { base } = chain.headers.difficulty(chain.tip)
+  const bits = chain.nextBits(Math.floor(clock.forBlocks.now() / 1000))
+  return Math.log2(Number(targetOf(bits)) / Number(targetOf(base)))
+}
+
 const DIFFICULTY_ONE = targetOf(0x1d00ffff)
 
 /** Confirmations of a header: 1 at the tip, −1 off the active chain. */

@@ -8,7 +8,7 @@ import { USER_AGENT } from '../protocol/peer-manager.ts'
 import { PROTOCOL_VERSION, SERVICE_FULL_CHAIN } from '../protocol/wire.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { blockJson, coins, feeRate, headerJson, hex256, nextDifficultyJson } from './rpc-json.ts'
+import { blockJson, coins, easeOfNext, feeRate, headerJson, hex256, nextDifficultyJson } from './rpc-json.ts'
 import { blockHash, flag, integer, method, optional, type RpcMethod, verbosity } from './rpc-method.ts'
 
 /** Headers over which the network's hash rate is estimated. */
@@ -267,7 +267,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'getmininginfo',
-    'State of mining. Bits, target and difficulty are those of the next block, now: they ease while no block comes.',
+    'State of mining. Bits, target and difficulty are those of the next block, now: they ease while no block comes, by next.ease doublings of the target.',
     [],
     (node) => {
       const { chain, mempool, miner, params } = node
@@ -279,7 +279,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
         ...next,
         networkhashps: networkHashRate(node),
         pooledtx: mempool.size,
-        next: { height: headers.height(tip) + 1, ...next },
+        next: { height: headers.height(tip) + 1, ...next, ease: easeOfNext(node) },
         chain: params.name,
         ...(state.template === undefined
           ? {}
@@ -296,6 +296,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
         hashespersec: state.hashRate,
         blocksfound: state.blocksFound,
         ...(state.lastError === undefined ? {} : { problem: state.lastError }),
+        ...(state.pause === undefined ? {} : { pause: state.pause }),
         warnings: warningsOf(node),
       }
     },

@@ -156,8 +156,8 @@ function sentenceOn(offsetSeconds: number, peers: number): string | undefined {
   if (Math.abs(offsetSeconds) <= TOLERANCE_SECONDS) return undefined
   const [way, consequence] =
     offsetSeconds > 0
-      ? ['behind', 'New blocks are judged by their time meanwhile.']
-      : ['ahead of', 'Blocks that it mines may be refused by others meanwhile.']
+      ? ['behind', 'Blocks are judged by the other tabs’ time meanwhile.']
+      : ['ahead of', 'Others may refuse blocks that this tab mines.']
   return `Your clock is ${duration(Math.abs(offsetSeconds))} ${way} what ${peers} tabs say. ${consequence} Set date, time and time zone of this computer right, best by switching on that it sets them itself.`
 }
 

@@ -8,6 +8,7 @@ import {
   bytesText,
   countText,
   durationText,
+  easedText,
   feeRateText,
   fromCoins,
   hashesPerBlock,
@@ -58,6 +59,12 @@ describe('figures of the page', () => {
     assert.equal(durationText(3 * 86_400), '3 days')
     assert.equal(ageText(-40), 'now')
     assert.equal(ageText(12), '12 s ago')
+  })
+
+  it('say that a target is eased, by how much and why', () => {
+    assert.equal(easedText(3, 540, 30), 'eased 8-fold, since no block came for 9 min')
+    assert.equal(easedText(0.5, 60, 30), 'eased 1.4-fold, since blocks were slow to come')
+    assert.isUndefined(easedText(0, 540, 30))
   })
 
   it('shorten hashes in the middle and leave short texts whole', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { BlockFilter } from '../../src/chain/block-filter.ts'
+import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { decodeBlock } from '../../src/primitives/block.ts'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
@@ -76,6 +77,22 @@ test('getblock at its verbosities, and getblockheader, tell one story', async ()
   assert.equal(commitment.type, 'nulldata')
   assert.equal(commitment.asm, `OP_RETURN ${commitment.hex.slice(4)}`)
   assert.equal(payment.hex, await node.rpc('getrawtransaction', txid))
+})
+
+test('the next block tells by how many doublings its target is eased', async () => {
+  const rig = new NodeRig({ params: { ...REGTEST, retarget: true, targetSpacing: 30, halfLife: 60 } })
+  const node = await rig.add('node')
+  const next = async () => (await node.rpc('getmininginfo')).next
+  for (let i = 0; i < 20; i++) {
+    await rig.time.run(3000)
+    await node.generate(1, STRANGER)
+  }
+  const before = await next()
+  assert.equal(before.ease, 0)
+  await rig.time.run((10 + 1.5 * 3) * 30_000)
+  const { ease, difficulty } = await next()
+  assert.ok(Math.abs(ease - 3) < 0.1, `${ease}`)
+  assert.ok(Math.abs(before.difficulty / difficulty / 2 ** ease - 1) < 0.001)
 })
 
 test('an older block knows the next one, a left block has −1 confirmations', async () => {

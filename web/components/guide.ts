@@ -199,6 +199,8 @@ export class Guide extends LitElement {
           ${icons.pickaxe}${this.#task.running ? 'Starting…' : 'Start mining'}
         </button>
         ${this.#problem(mining.problem)}`
+    const stop = html`<button ?disabled=${this.#task.running} @click=${() => this.#stop()}>Stop</button>`
+    if (mining.pause) return html`<p class="error" role="alert">${mining.pause}</p>${stop}`
     const info = this.#info.value
     const seconds = info && hashesPerBlock(info.next.difficulty) / mining.hashRate
     return html`<p class="muted" role="status">
@@ -210,8 +212,7 @@ export class Guide extends LitElement {
         }
       </p>
       <progress aria-label="Mining"></progress>
-      <button ?disabled=${this.#task.running} @click=${() => this.#stop()}>Stop</button>
-      ${this.#problem(mining.problem)}`
+      ${stop} ${this.#problem(mining.problem)}`
   }
 
   #pay({ trusted, immature, maturing }: Progress) {

@@ -13,6 +13,7 @@ import {
   amountWithUnit,
   countText,
   durationText,
+  easedText,
   hashesPerBlock,
   hashRateText,
   plural,
@@ -160,7 +161,7 @@ export class MinerView extends LitElement {
         label="Hash rate over the last two minutes"
       ></ot-spark-line>
       ${
-        active && kernels.length > 0
+        active && !pause && kernels.length > 0
           ? html`<p class="hint" data-testid="kernels">Searching with ${kernels.join(' and ')}.</p>`
           : nothing
       }
@@ -253,15 +254,17 @@ export class MinerView extends LitElement {
   #chances() {
     const info = this.#info.value
     const { params } = this.node.identity
-    const { active, hashRate } = this.node.mining
+    const { active, hashRate, pause } = this.node.mining
     const hashes = info ? hashesPerBlock(info.next.difficulty) : undefined
+    const { targetSpacing } = params
+    const eased = info && easedText(info.next.ease, this.node.sinceTip, targetSpacing)
     const height = info?.next.height ?? (this.node.tip?.height ?? 0) + 1
     return html`<section class="card" aria-labelledby="chances">
       <h2 id="chances">What comes of it</h2>
       <dl class="facts">
         <div>
           <dt>The next block takes</dt>
-          <dd>${hashes === undefined ? '…' : figure(siText(hashes, 'H'))} <span class="muted">on average</span></dd>
+          <dd>${hashes === undefined ? '…' : figure(siText(hashes, 'H'))} <span class="muted">on average${eased ? `: ${eased}` : nothing}</span></dd>
         </div>
         <div>
           <dt>You find one</dt>
@@ -269,7 +272,7 @@ export class MinerView extends LitElement {
             ${
               active && hashRate > 0 && hashes !== undefined
                 ? html`about every ${durationText(Math.max(1, hashes / hashRate))} <span class="muted">at your hash rate</span>`
-                : html`<span class="muted">start mining to see</span>`
+                : html`<span class="muted">${pause ? 'none while paused' : active ? 'the search starts…' : 'start mining to see'}</span>`
             }
           </dd>
         </div>
@@ -286,7 +289,7 @@ export class MinerView extends LitElement {
             ${info ? figure(hashRateText(info.networkhashps)) : '…'}
             ${
               params.retarget
-                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(params.targetSpacing)}, and eases while none comes</span>`
+                ? html`<span class="muted">· difficulty follows, for a block every ${durationText(targetSpacing)}, and eases while none comes</span>`
                 : nothing
             }
           </dd>

@@ -17,6 +17,7 @@ import {
   bytesText,
   coinUnit,
   countText,
+  easedText,
   fromCoins,
   hashRateText,
   isLong,
@@ -272,7 +273,11 @@ export class OverviewView extends LitElement {
               : 'Needs a wallet to mine to.'
         }
       </p>
-      ${pause && !isTold ? html`<p class="error" role="alert">${pause}</p>` : nothing}
+      ${
+        pause
+          ? html`<p class="error" role="alert">${isTold ? 'Mining rests: the warning above says why.' : pause}</p>`
+          : nothing
+      }
       ${
         problem || this.#task.problem
           ? html`<p class="error" role="alert">${this.#task.problem ?? problem}</p>`
@@ -299,6 +304,8 @@ export class OverviewView extends LitElement {
   #facts() {
     const { tip, network } = this.node
     const figures = this.#figures.value
+    const { targetSpacing } = this.node.identity.params
+    const eased = figures && easedText(figures.mining.next.ease, this.node.sinceTip, targetSpacing)
     return html`<dl class="figures">
       <div>
         <dt>Height</dt>
@@ -321,7 +328,7 @@ export class OverviewView extends LitElement {
       <div>
         <dt>Network speed</dt>
         <dd class="value">${figures ? figure(hashRateText(figures.mining.networkhashps)) : '…'}</dd>
-        <dd class="about">estimated, all miners</dd>
+        <dd class="about">estimated, all miners${eased ? `. The next block is ${eased}` : nothing}</dd>
       </div>
       <div>
         <dt>Waiting for a block</dt>
