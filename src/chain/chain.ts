@@ -8,7 +8,7 @@ import type { Coin } from '../consensus/coins.ts'
 import { spentCoinsIn } from '../consensus/connect-block.ts'
 import { genesisDifficulty, nextBits } from '../consensus/difficulty.ts'
 import { genesisOf } from '../consensus/genesis.ts'
-import { checkHeader, contextualCheckHeader, leastTime } from '../consensus/headers.ts'
+import { checkHeader, contextualCheckHeader, leastTime, maxFutureSeconds } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
@@ -190,6 +190,11 @@ export class Chain {
       difficulty: headers.difficulty(parent),
       medianTimePast: headers.medianTimePast(parent),
     })
+  }
+
+  /** Milliseconds until a header is no longer too new by the clock of this chain; at most 0 where it isn't. */
+  millisecondsTooNew(header: BlockHeader): number {
+    return (header.time - maxFutureSeconds(this.params)) * 1000 - this.clock.now()
   }
 
   /** The target that a block on the tip must have if it is made at `now` (seconds since 1970), in compact form. */

@@ -1,4 +1,5 @@
 /** RPC: traffic and bans. The peers themselves are in `rpc-overview.ts`. */
+import { MAX_MANUAL_BANS } from '../protocol/peer-store.ts'
 import type { PeerId } from '../protocol/transport.ts'
 import { BAN_SECONDS } from '../protocol/verdict.ts'
 import type { NodeCore } from './node-core.ts'
@@ -110,8 +111,11 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
       if (absolute && time <= now)
         throw new RpcError(RPC_INVALID_PARAMETER, `The time ${time} is over: it is ${Math.floor(now)}.`)
       const duration = absolute ? time - now : time || BAN_SECONDS
-      await peers.ban(id, 'It was banned by setban.', Math.min(duration, MAX_BAN_SECONDS))
-      return null
+      if (await peers.ban(id, 'It was banned by setban.', Math.min(duration, MAX_BAN_SECONDS))) return null
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        `No more than ${MAX_MANUAL_BANS} bans by setban are remembered. Nothing was changed: remove one that matters less.`,
+      )
     },
   ),
   method('clearbanned', 'Lets all banned peers in again.', [], async ({ peers }) => {

@@ -107,7 +107,7 @@ export class BlockRelay {
     const compact = decoded.value
     const accepted = headerSync.accept(peer, [compact.header], true)
     if (!accepted.ok) {
-      headerSync.refused(peer, accepted)
+      headerSync.refused(peer, accepted, [compact.header])
       return this.refuse(peer, accepted)
     }
     const index = accepted.value

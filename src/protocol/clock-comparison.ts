@@ -1,5 +1,5 @@
 /**
- * Compares this tab's clock with those of its peers. Each is asked when it comes and every minute; the answer counts where it came at
+ * Compares this tab's clock with those of its peers. Each is asked when it comes and every minute, one question at a time; the answer counts where it came at
  * once, so that a tab that slept between question and answer learns nothing false.
  *
  * What is concluded is the median of a few voters, and only where more than half of them agree within `SPREAD`: a minority of
@@ -24,6 +24,11 @@ const SPREAD = 30_000
 const ASK_INTERVAL = 60_000
 /** Milliseconds after which an answer says nothing any more: it is off by half of that at most. */
 const MAX_ROUND_TRIP = 10_000
+/**
+ * Milliseconds after which a question is given up and another asked: an answer may stand for minutes behind the blocks that a slow
+ * uplink sends.
+ */
+const GIVE_UP = 600_000
 /** Seconds beyond which people are told. */
 const TOLERANCE_SECONDS = 60
 
@@ -41,6 +46,8 @@ const NOTHING: ClockState = { offsetSeconds: 0, peers: 0, sentence: undefined }
 
 interface State {
   request: { readonly id: number; readonly askedAt: number } | undefined
+  /** The question that was given up last: an answer may come yet, and says nothing. */
+  givenUp: number | undefined
   /** By the tab's own clock: where that is set, all are asked anew. */
   askAt: number
   /** Milliseconds by which its clock is ahead of ours. */
@@ -69,7 +76,7 @@ export class ClockComparison {
   }
 
   add(peer: Peer): void {
-    const state: State = { request: undefined, askAt: 0, offset: undefined }
+    const state: State = { request: undefined, givenUp: undefined, askAt: 0, offset: undefined }
     this.states.set(peer, state)
     this.ask(peer, state)
   }
@@ -85,7 +92,7 @@ export class ClockComparison {
 
   handleGetTime(peer: Peer, message: GetTimeMessage): void {
     const { clock, peers } = this.options
-    peers.send(peer, { type: 'time', id: message.id, time: Math.floor(clock.wall(clock.now())) })
+    peers.send(peer, { type: 'time', id: message.id, time: Math.max(0, Math.floor(clock.wall(clock.now()))) })
   }
 
   handleTime(peer: Peer, message: TimeMessage): void {
@@ -93,6 +100,10 @@ export class ClockComparison {
     const state = this.states.get(peer)
     if (!state) return
     const { request } = state
+    if (state.givenUp === message.id) {
+      state.givenUp = undefined
+      return
+    }
     if (request?.id !== message.id) {
       peers.punish(peer, unrequested('the time'))
       return
@@ -107,9 +118,15 @@ export class ClockComparison {
 
   tick(): void {
     const { clock } = this.options
-    const now = clock.wall(clock.now())
-    for (const [peer, state] of this.states)
+    const steady = clock.now()
+    const now = clock.wall(steady)
+    for (const [peer, state] of this.states) {
+      if (state.request) {
+        if (steady - state.request.askedAt < GIVE_UP) continue
+        state.givenUp = state.request.id
+      }
       if (state.askAt <= now || state.askAt > now + ASK_INTERVAL) this.ask(peer, state)
+    }
   }
 
   private ask(peer: Peer, state: State): void {

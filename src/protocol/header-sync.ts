@@ -28,7 +28,7 @@ import { type GetHeadersMessage, type HeadersMessage, MAX_HEADERS } from './wire
 
 /** Milliseconds a peer may take to answer `getheaders`. */
 const ANSWER_TIMEOUT = 10_000
-/** Milliseconds after which headers that were too new, or over the allowance, are asked for again. */
+/** Milliseconds after which headers that were too new, or over the allowance, are asked for again; too new ones as soon as they no longer are. */
 const RETRY_DELAY = 15_000
 /** What is asked for again later. */
 const RETRIED: ReadonlySet<string> = new Set(['time-too-new', 'low-work-headers', 'headers-ahead'])
@@ -168,7 +168,7 @@ export class HeaderSync {
       // An answer follows on our locator; asking again would go on for ever.
       if (!announcement && result.code === 'prev-blk-not-found')
         peers.punish(peer, unrequested('headers that do not follow what we have'))
-      else this.refused(peer, result)
+      else this.refused(peer, result, headers)
       peers.punish(peer, result)
     } else if (!announcement) {
       // A full batch says that there is more, as long as it leads higher.
@@ -230,7 +230,7 @@ export class HeaderSync {
   }
 
   /** What becomes of headers that could not be taken: their parents are asked for, or they themselves later. */
-  refused(peer: Peer, { code }: Rejection): void {
+  refused(peer: Peer, { code }: Rejection, headers: readonly BlockHeader[]): void {
     const state = this.states.get(peer)
     if (!state) return
     if (code === 'prev-blk-not-found') this.ask(peer)
@@ -239,7 +239,24 @@ export class HeaderSync {
       const isFirst = now - this.tooNew.last > 2 * RETRY_DELAY
       this.tooNew = { since: isFirst ? now : this.tooNew.since, last: now }
     }
-    if (RETRIED.has(code)) state.retryAt = this.options.clock.now() + RETRY_DELAY
+    if (!RETRIED.has(code)) return
+    const wait = code === 'time-too-new' ? Math.min(RETRY_DELAY, this.tooEarly(headers)) : RETRY_DELAY
+    state.retryAt = this.options.clock.now() + wait
+    // A block is news to others for seconds: too many for the regular look.
+    if (wait < RETRY_DELAY) this.options.clock.after(wait, () => this.retry())
+  }
+
+  /** Milliseconds until the first header that is too new no longer is; 0 where that is so by now. */
+  private tooEarly(headers: readonly BlockHeader[]): number {
+    const { chain } = this.options
+    const times = headers.map((header) => chain.millisecondsTooNew(header))
+    return times.find((milliseconds) => milliseconds > 0) ?? 0
+  }
+
+  /** Asks again where it is time. */
+  private retry(): void {
+    const now = this.options.clock.now()
+    for (const [peer, state] of [...this.states]) if (state.retryAt <= now && !state.request) this.ask(peer)
   }
 
   /** Headers were forgotten. */

@@ -225,9 +225,12 @@ export class PeerManager implements TransportHandler {
     return this.connected.banned()
   }
 
-  /** Keeps a peer out for so many seconds, connected or not. Resolves when that is stored. `reason` is a sentence for people. */
-  ban(id: PeerId, reason: string, seconds: number): Promise<void> {
-    return this.connected.ban(id, reason, seconds)
+  /**
+   * Keeps a peer out for so many seconds, connected or not, as a person wants it; false where so many are kept out that it would not be
+   * remembered. Resolves when that is stored. `reason` is a sentence for people.
+   */
+  ban(id: PeerId, reason: string, seconds: number): Promise<boolean> {
+    return this.connected.banManually(id, reason, seconds)
   }
 
   /** Ends a ban; false where there is none. Resolves when that is stored. */

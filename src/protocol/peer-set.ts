@@ -2,10 +2,10 @@
  * The connected peers: handshake state, sending, scores and bans. Iterates in order of connection, so that a run depends
  * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
  */
-import type { Clock } from '../primitives/ports.ts'
 import { type Rejection, reject } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
-import { type BanRecord, MAX_BANS, type PeerStore } from './peer-store.ts'
+import { type BanRecord, MAX_BANS, MAX_MANUAL_BANS, type PeerStore } from './peer-store.ts'
+import type { SteadyClock } from './steady-clock.ts'
 import type { PeerId, PeerInfo, Transport, TransportOffence } from './transport.ts'
 import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
 import { encodeMessage, type Message } from './wire.ts'
@@ -16,7 +16,7 @@ export const MAX_PEERS = 64
 export interface PeerSetOptions {
   readonly transport: Transport
   readonly store: PeerStore
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly log: (line: string) => void
   /** Called once for every peer that leaves, whoever ended it. */
   readonly gone: (peer: Peer, reason: string) => void
@@ -25,6 +25,7 @@ export interface PeerSetOptions {
 export class PeerSet {
   private readonly options: PeerSetOptions
   private readonly peers = new Map<PeerId, Peer>()
+  /** Their times are those of the steady clock: a date that is set right prolongs none. */
   private bans = new Map<PeerId, BanRecord>()
   private lastRequestId = 0
   private lastNumber = 0
@@ -37,8 +38,15 @@ export class PeerSet {
 
   async loadBans(): Promise<void> {
     const bans = await this.options.store.loadBans()
-    this.bans = new Map(bans.slice(0, MAX_BANS).map((ban) => [ban.id, ban]))
     const { clock, transport } = this.options
+    const now = clock.now()
+    for (const ban of bans.slice(0, MAX_BANS)) {
+      const duration = ban.until - (ban.created ?? ban.until - BAN_SECONDS * 1000)
+      // Made while the date was wrong, it lasts from now on as long as it was meant to.
+      const late = ban.until - now - duration
+      this.bans.set(ban.id, late > 0 ? { ...ban, created: now, until: now + duration } : ban)
+    }
+    if (bans.some(({ id, until }) => this.bans.get(id)?.until !== until)) await this.storeBans()
     // So that the transport refuses them before they cost a connection.
     for (const { id, until, reason } of this.bans.values())
       if (until > clock.now()) transport.disconnect(id, reason, Math.ceil((until - clock.now()) / 1000))
@@ -159,16 +167,34 @@ export class PeerSet {
     }
   }
 
-  /** The bans that hold, the longest first. */
+  /** The bans that hold, the longest first. Times by the tab's clock as it is set now. */
   banned(): BanRecord[] {
+    const { clock } = this.options
+    return this.inForce().map((ban) => ({
+      ...ban,
+      ...(ban.created !== undefined && { created: clock.wall(ban.created) }),
+      until: clock.wall(ban.until),
+    }))
+  }
+
+  private inForce(): BanRecord[] {
     const now = this.options.clock.now()
     return [...this.bans.values()].filter(({ until }) => until > now).sort((a, b) => b.until - a.until)
   }
 
+  /** Keeps a peer out as a person wants it; false where there are `MAX_MANUAL_BANS` such already. Resolves when that is stored. */
+  async banManually(id: PeerId, reason: string, seconds: number): Promise<boolean> {
+    const others = this.inForce().filter((ban) => ban.manual && ban.id !== id)
+    if (others.length >= MAX_MANUAL_BANS) return false
+    await this.ban(id, reason, seconds, true)
+    return true
+  }
+
   /** Keeps a peer out, connected or not. Resolves when that is stored. `reason` is a sentence for people. */
-  ban(id: PeerId, reason: string, seconds: number): Promise<void> {
+  private ban(id: PeerId, reason: string, seconds: number, manual = false): Promise<void> {
     const now = this.options.clock.now()
-    this.bans.set(id, { id, created: now, until: now + seconds * 1000, reason })
+    const until = now + seconds * 1000
+    this.bans.set(id, { id, created: now, until, reason, ...(manual && { manual }) })
     this.options.transport.disconnect(id, reason, seconds)
     this.leave(id, reason)
     return this.storeBans()
@@ -183,8 +209,11 @@ export class PeerSet {
   }
 
   private storeBans(): Promise<void> {
-    const bans = this.banned().slice(0, MAX_BANS)
-    this.bans = new Map(bans.map((ban) => [ban.id, ban]))
+    const all = this.inForce()
+    const room = MAX_BANS - all.filter(({ manual }) => manual).length
+    const offenders = all.filter(({ manual }) => !manual).slice(0, room)
+    this.bans = new Map([...all.filter(({ manual }) => manual), ...offenders].map((ban) => [ban.id, ban]))
+    const bans = this.banned()
     // A ban that can't be written holds until the tab ends; the chain tells of failing storage.
     return this.options.store.saveBans(bans).catch((error: Error) => {
       this.options.log(`The list of bans could not be stored: ${error.message}`)

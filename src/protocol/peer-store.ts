@@ -9,6 +9,8 @@ export interface BanRecord {
   readonly until: number
   /** A sentence for people. */
   readonly reason: string
+  /** By a person, not for what it did. */
+  readonly manual?: true
 }
 
 /** A peer that was good to have. */
@@ -39,8 +41,10 @@ export interface PeerStore {
   saveKnownPeers(peers: readonly KnownPeer[]): Promise<void>
 }
 
-/** Most bans remembered; the one that ends first gives way. */
+/** Most bans remembered; of those for what peers did the one that ends first gives way. */
 export const MAX_BANS = 256
+/** Most of them by people, who must be told where theirs wouldn't last: room is left for offenders. */
+export const MAX_MANUAL_BANS = 192
 
 /** Most peers remembered, and most introducers of each. */
 export const MAX_KNOWN_PEERS = 64

@@ -87,6 +87,15 @@ test('setban keeps a peer out, for this life and the next, until it ends or is t
   assert.equal(alice.core.peers.peers().length, 1)
 })
 
+test('setban says where a ban would not last', async () => {
+  const node = await new NodeRig().add(ALICE)
+  const idOf = (i: number): string => `${BOB.slice(0, -3)}${String(i + 111).replaceAll('0', 'z')}`
+  for (let i = 0; i < 192; i++) await node.rpc('setban', idOf(i), 'add')
+  assert.match((await node.failure('setban', idOf(192), 'add')).message, /No more than 192 bans.*remove one/)
+  await node.rpc('setban', idOf(0), 'remove')
+  await node.rpc('setban', idOf(192), 'add')
+})
+
 test('a wrong argument of setban is told as such', async () => {
   const node = await new NodeRig().add(ALICE)
   const refused = await node.failure('setban', '192.168.0.6', 'add')

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { conclusionOf } from '../../src/protocol/clock-comparison.ts'
+import type { PeerId } from '../../src/protocol/transport.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { type Puppet, TestNetwork } from '../support/protocol-nodes.ts'
 
@@ -205,6 +206,45 @@ test('a clock that is set right is found right at once', () =>
     clock.setRight()
     await network.pass(3)
     assert.deepEqual(node.manager.clockState(), { offsetSeconds: 0, peers: 3, sentence: undefined })
+  }))
+
+test('a peer whose answers about the time come late is not blamed, and one beyond what is waited for neither', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', chain.genesis)
+    await node.join()
+    for (const [name, seconds] of [
+      ['slow', 70],
+      ['slower', 700],
+    ] as const) {
+      const puppet = network.puppet(name)
+      puppet.serve([])
+      const serve = puppet.onMessage
+      puppet.onMessage = (message, from) => {
+        if (message.type !== 'gettime') serve(message, from)
+        else {
+          const answer = { type: 'time', id: message.id, time: network.time.now() } as const
+          network.time.after(seconds * 1000, () => puppet.send(from, answer))
+        }
+      }
+      await puppet.join()
+    }
+    for (let minute = 0; minute < 25; minute++) {
+      await network.pass(60)
+      assert.deepEqual([node.scoreOf('slow' as PeerId), node.scoreOf('slower' as PeerId)], [0, 0])
+    }
+  }))
+
+test('a tab dated before 1970 is no offender', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', chain.genesis)
+    const early = await network.node('early', chain.genesis, undefined, {
+      now: () => network.time.now() - 1e13,
+      after: (milliseconds, run) => network.time.after(milliseconds, run),
+    })
+    await node.join()
+    await early.join()
+    await network.pass(200)
+    assert.equal(node.scoreOf(early.id), 0)
   }))
 
 test('with too few peers to compare clocks, blocks from the future tell of a slow clock', () =>

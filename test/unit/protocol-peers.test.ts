@@ -7,7 +7,8 @@ import { CatchUp } from '../../src/protocol/catch-up.ts'
 import { HeaderSync } from '../../src/protocol/header-sync.ts'
 import { Peer } from '../../src/protocol/peer.ts'
 import { PeerSet } from '../../src/protocol/peer-set.ts'
-import { MAX_BANS } from '../../src/protocol/peer-store.ts'
+import { MAX_BANS, MAX_MANUAL_BANS } from '../../src/protocol/peer-store.ts'
+import { SteadyClock } from '../../src/protocol/steady-clock.ts'
 import { TokenBucket } from '../../src/protocol/token-bucket.ts'
 import type { PeerId, Transport } from '../../src/protocol/transport.ts'
 import { BAN_SCORE, verdictOn } from '../../src/protocol/verdict.ts'
@@ -227,6 +228,45 @@ test('at most 256 bans are remembered, those that last longest', async () => {
   assert.equal(store.saved[0].id, `peer${MAX_BANS + 9}`)
 })
 
+test('bans by people are refused beyond their bound, and leave room for offenders', async () => {
+  const store = new WatchedPeerStore()
+  const set = new PeerSet({ ...stubs(), store })
+  const year = 365 * 86_400
+  for (let i = 0; i < MAX_MANUAL_BANS; i++)
+    assert.equal(await set.banManually(`long${i}` as PeerId, 'Test.', year), true)
+  assert.equal(await set.banManually('another' as PeerId, 'Test.', 2 * year), false)
+  assert.equal(set.isBanned('another' as PeerId), false)
+  for (let i = 0; i < MAX_BANS; i++)
+    set.offended(`rude${i}` as PeerId, { code: 'flood', detail: 'Floods.', penalty: BAN_SCORE })
+  assert.equal(store.saved.length, MAX_BANS)
+  assert.equal(store.saved.filter(({ manual }) => manual).length, MAX_MANUAL_BANS)
+})
+
+test('a ban made while the date was wrong lasts as long as it was meant to, in this life and the next', async () => {
+  const year = 365 * 86_400_000
+  let now = 2 * year
+  const clock = { now: () => now, after: () => () => {} }
+  const store = new WatchedPeerStore()
+  const set = new PeerSet({ ...stubs(), clock: new SteadyClock(clock), store })
+  const id = 'unlucky' as PeerId
+  await set.banManually(id, 'Test.', 3600)
+  now = year
+  assert.equal(set.banned()[0].until, now + 3_600_000)
+  now += 3_601_000
+  assert.equal(set.isBanned(id), false)
+  // Closed before the date was set right. The next life ends too early, the one after it keeps to what was left.
+  now = year
+  const next = new PeerSet({ ...stubs(), clock: new SteadyClock(clock), store })
+  await next.loadBans()
+  assert.equal(next.banned()[0].until, now + 3_600_000)
+  now += 1_800_000
+  const last = new PeerSet({ ...stubs(), clock: new SteadyClock(clock), store })
+  await last.loadBans()
+  assert.equal(last.isBanned(id), true)
+  now += 1_801_000
+  assert.equal(last.isBanned(id), false)
+})
+
 test('offences that the transport tells of add up, are logged, and ban', async () => {
   const store = new WatchedPeerStore()
   const log: string[] = []
@@ -284,7 +324,11 @@ test('a token bucket gives its capacity at once and then its rate', () => {
 test('a flood of headers with little work is bounded, by peer and in all', { timeout: 120_000 }, () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
-    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
+    const peers = new PeerSet({
+      ...stubs(),
+      clock: new SteadyClock(network.time),
+      store: new WatchedPeerStore(),
+    })
     const sync = new HeaderSync({
       chain: node.chain,
       peers,
@@ -329,7 +373,11 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
 test('work that is claimed and not done pays for no headers', () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
-    const peers = new PeerSet({ ...stubs(), clock: network.time, store: new WatchedPeerStore() })
+    const peers = new PeerSet({
+      ...stubs(),
+      clock: new SteadyClock(network.time),
+      store: new WatchedPeerStore(),
+    })
     const sync = new HeaderSync({
       chain: node.chain,
       peers,
@@ -397,7 +445,7 @@ function stubs() {
     allow: () => {},
     valued: () => {},
   }
-  const clock = { now: () => 1000, after: () => () => {} }
+  const clock = new SteadyClock({ now: () => 1000, after: () => () => {} })
   return { transport, clock, log: () => {}, gone: () => {} }
 }
 
@@ -471,7 +519,7 @@ test('offences of exactly the score of a ban lead to one, whatever time passes w
           after: () => () => {},
         }
         const store = new WatchedPeerStore()
-        const set = new PeerSet({ ...stubs(), clock, store })
+        const set = new PeerSet({ ...stubs(), clock: new SteadyClock(clock), store })
         const peer = set.connect({ id: 'rude' as PeerId, direction: 'inbound', address: '' }) as Peer
         for (const points of offences)
           set.punish(peer, invalid('test', 'Test.'), { marksHeader: false, gossip: 'reject', points })

@@ -216,6 +216,27 @@ test('a gossiped block whose parents are unknown leads to sync with its sender, 
     assert.equal(late.scoreOf(sender.id), 0)
   }))
 
+test('a block that is too new for some tabs is taken by each as soon as it no longer is', () =>
+  withNetwork(async (network) => {
+    const { time } = network
+    const behind = (milliseconds: number) => ({
+      now: () => time.now() - milliseconds,
+      after: (wait: number, run: () => void) => time.after(wait, run),
+    })
+    const right = await network.node('right', chain.genesis)
+    const slow = await network.node('slow', chain.genesis, undefined, behind(1000))
+    const slower = await network.node('slower', chain.genesis, undefined, behind(5000))
+    for (const node of [right, slow, slower]) await node.join()
+    await network.pass(3)
+    const newest = Math.floor(time.now() / 1000) + MAX_FUTURE_SECONDS_ON_DEMAND
+    await right.mine(chain.mineBlock(chain.genesis, [], { time: newest }).block)
+    await network.pass(0.5)
+    assert.deepEqual([right.height, slow.height], [1, 0])
+    await network.until(() => slow.height === 1, 'the block', 1)
+    assert.equal(slower.height, 0)
+    await network.until(() => slower.height === 1, 'the block', 4)
+  }))
+
 test('headers whose time is too new are asked for again later', () =>
   withNetwork(async (network) => {
     const late = await network.node('late', chain.genesis)
