@@ -5,6 +5,7 @@
  */
 
 import './polyfill.ts'
+import { setMaxListeners } from 'node:events'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
@@ -97,9 +98,15 @@ export async function startRelay({
       denyOutboundRelayedConnection: (from, to) => {
         const source = sources.get(from.toString())
         if (source === undefined) return true
-        if (introductions.allow(from.toString(), source, to.toString())) return false
-        refused('introductions', source.address)
-        return true
+        if (!introductions.allow(from.toString(), source, to.toString())) {
+          refused('introductions', source.address)
+          return true
+        }
+        // Each relayed connection listens for the end of the reservation that it leads to, and no longer when it closes
+        // itself: many at a time are no leak, of which Node would warn.
+        const reservation = reservations.get(to)
+        if (reservation !== undefined) setMaxListeners(Infinity, reservation.signal)
+        return false
       },
     },
     services: {

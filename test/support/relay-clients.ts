@@ -100,8 +100,14 @@ export class RelayTab {
 
   /** Opens a relayed connection to another tab through the relay, and closes it. Rejects when the relay refuses. */
   async meet(other: RelayTab): Promise<void> {
-    const through = `${this.connection.remoteAddr}/p2p-circuit/p2p/${other.node.peerId}`
-    await (await this.node.dial(multiaddr(through))).close()
+    await (await this.dial(other)).close()
+  }
+
+  /** Opens a relayed connection to another tab through the relay, which ends it in time. Rejects when the relay refuses. */
+  async dial(other: RelayTab): Promise<Connection> {
+    return await this.node.dial(
+      multiaddr(`${this.connection.remoteAddr}/p2p-circuit/p2p/${other.node.peerId}`),
+    )
   }
 
   /** Opens streams and resets them at once, as frames of yamux, without libp2p's slow and careful ways. */

@@ -147,6 +147,19 @@ describe('a relay under attack', { timeout: 240_000 }, () => {
     await (await join('127.0.2.1')).meet(victim)
   })
 
+  test('a dozen that are introduced to one tab at a time are not taken for a leak', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warned)
+    try {
+      const host = await join(ELSEWHERE)
+      for (let i = 0; i < 12; i++) await (await join(ATTACKER)).dial(host)
+      assert.deepEqual(warnings, [])
+    } finally {
+      process.off('warning', warned)
+    }
+  })
+
   test('a class of 60 behind one router gets in, and finds itself', async () => {
     // Ten at a time, since all 60 tabs' sums are done by this one thread.
     for (let i = 0; i < 60; i += 10) await Promise.all(Array.from({ length: 10 }, () => join('127.0.9.1')))
