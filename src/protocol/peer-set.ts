@@ -151,9 +151,9 @@ export class PeerSet {
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */
   drop(peer: Peer, reason: string, banSeconds = 0): void {
     if (!this.has(peer)) return
-    this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
     if (banSeconds > 0) void this.ban(peer.id, reason, banSeconds)
     else {
+      this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
       this.options.transport.disconnect(peer.id, reason, 0)
       this.leave(peer.id, reason)
     }
@@ -169,6 +169,9 @@ export class PeerSet {
   ban(id: PeerId, reason: string, seconds: number): Promise<void> {
     const now = this.options.clock.now()
     this.bans.set(id, { id, created: now, until: now + seconds * 1000, reason })
+    this.options.log(
+      `Peer ${id} is kept out until ${new Date(now + seconds * 1000).toISOString()}: ${reason}`,
+    )
     this.options.transport.disconnect(id, reason, seconds)
     this.leave(id, reason)
     return this.storeBans()
@@ -177,6 +180,7 @@ export class PeerSet {
   /** Ends a ban; false where there is none. Resolves when that is stored. */
   async allow(id: PeerId): Promise<boolean> {
     if (!this.bans.delete(id)) return false
+    this.options.log(`Peer ${id} is let in again.`)
     this.options.transport.allow(id)
     await this.storeBans()
     return true
