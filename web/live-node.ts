@@ -40,6 +40,8 @@ export class LiveNode {
   hashRates: readonly number[] = []
   sync: SyncEvent = { headers: 0, blocks: 0, synced: true }
   network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
+  /** Since when none of the relays is connected, milliseconds since 1970; undefined while one is, or none is known. */
+  relaysGoneAt: number | undefined
   /** Oldest first. */
   log: readonly LogEvent[] = []
   faults: readonly FaultEvent[] = []
@@ -59,9 +61,7 @@ export class LiveNode {
     opentab.on('sync', (sync) => {
       this.sync = sync
     })
-    opentab.on('network', (network) => {
-      this.network = network
-    })
+    opentab.on('network', (network) => this.#takeIn(network))
     opentab.on('log', (line) => {
       this.log = [...this.log, line].slice(-LOG_LINES)
     })
@@ -79,14 +79,22 @@ export class LiveNode {
     ])
     this.tip ??= { hash: chain.bestblockhash, height: chain.blocks, time: chain.time }
     if (this.network.relays.length === 0)
-      this.network = {
+      this.#takeIn({
         relays: (network.relays ?? []) as NetworkStatus['relays'],
         directPeers: peers.length,
         relayedOnlyPeers: network.relayedonlypeers ?? 0,
         ...(network.connectionsused === undefined ? {} : { connectionsUsed: network.connectionsused }),
         // Since when, the next event tells.
         alarms: (network.warnings ?? []).map((sentence, i) => ({ code: `${i}`, sentence, since: 0 })),
-      }
+      })
+  }
+
+  #takeIn(network: NetworkStatus): void {
+    const { relays } = network
+    const isGone =
+      relays.length > 0 && relays.every(({ state }) => state === 'unreachable' || state === 'connecting')
+    this.network = network
+    this.relaysGoneAt = isGone ? (this.relaysGoneAt ?? Date.now()) : undefined
   }
 
   /** Seconds since the time of the latest block; 0 before one is known. */

@@ -118,6 +118,14 @@ export interface PeerResult {
   readonly peerid: string
   readonly addr: string
   readonly inbound: boolean
+  /** `anchor`: one of the best of those remembered. */
+  readonly connection_type?: string
+  /** Peer id of the relay or tab that introduced it. */
+  readonly introducer?: string
+  /** Which addresses count as one with its own. */
+  readonly address_group?: string
+  /** Seconds by which its clock is ahead of this tab's. */
+  readonly timeoffset?: number
   /** Seconds. */
   readonly pingtime?: number
   readonly synced_headers?: number

@@ -14,6 +14,8 @@ import {
 import { flag, integer, method, optional, parameter, type RpcMethod, text, wrongType } from './rpc-method.ts'
 import { seconds } from './rpc-overview.ts'
 
+/** A ban whose length isn't given, seconds: a day, as in Bitcoin Core. */
+const DEFAULT_BAN_SECONDS = 86_400
 /** Longest ban, seconds: ten years. */
 const MAX_BAN_SECONDS = 315_360_000
 /** A libp2p peer id in base58btc: an Ed25519 key has 52 characters, older kinds 46. */
@@ -89,10 +91,10 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
     [
       peerId('subnet', 'peerid of getpeerinfo, in place of an address or subnet'),
       text('command', 'add or remove'),
-      optional(integer('bantime', 'seconds, 0 for an hour; or the time of its end', 0, 0xffffffffff), 0),
+      optional(integer('bantime', 'seconds, 0 for a day; or the time of its end', 0, 0xffffffffff), 0),
       optional(flag('absolute', 'bantime is a time, seconds since 1970'), false),
     ],
-    async ({ peers }, id, command, time, absolute) => {
+    async ({ peers, self }, id, command, time, absolute) => {
       if (command === 'remove') {
         if (await peers.allow(id)) return null
         throw new RpcError(RPC_CLIENT_INVALID_IP_OR_SUBNET, `${id} is not banned: listbanned tells who is.`)
@@ -102,6 +104,11 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
           RPC_INVALID_PARAMETER,
           `command must be add or remove, not '${command.slice(0, 40)}'.`,
         )
+      if (id === self)
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'This is the peer id of this tab itself, which can’t be kept out: getpeerinfo tells those of others.',
+        )
       if (peers.bans().some((ban) => ban.id === id))
         throw new RpcError(
           RPC_CLIENT_NODE_ALREADY_ADDED,
@@ -110,8 +117,8 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
       const now = peers.now() / 1000
       if (absolute && time <= now)
         throw new RpcError(RPC_INVALID_PARAMETER, `The time ${time} is over: it is ${Math.floor(now)}.`)
-      const duration = absolute ? time - now : time || BAN_SECONDS
-      if (await peers.ban(id, 'It was banned by setban.', Math.min(duration, MAX_BAN_SECONDS))) return null
+      const duration = absolute ? time - now : time || DEFAULT_BAN_SECONDS
+      if (await peers.ban(id, 'Kept out by you.', Math.min(duration, MAX_BAN_SECONDS))) return null
       throw new RpcError(
         RPC_INVALID_PARAMETER,
         `No more than ${MAX_MANUAL_BANS} bans by setban are remembered. Nothing was changed: remove one that matters less.`,

@@ -181,7 +181,10 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
         servicesnames: names,
         relaytxes: true,
         inbound: peer.direction === 'inbound',
-        connection_type: peer.direction === 'inbound' ? 'inbound' : 'outbound-full-relay',
+        connection_type:
+          peer.connectionType ?? (peer.direction === 'inbound' ? 'inbound' : 'outbound-full-relay'),
+        ...(peer.introducer === undefined ? {} : { introducer: peer.introducer }),
+        ...(peer.addressGroup === undefined ? {} : { address_group: peer.addressGroup }),
         conntime: seconds(peer.connectedAt),
         lastsend: seconds(peer.lastSentAt),
         lastrecv: seconds(peer.lastReceivedAt),

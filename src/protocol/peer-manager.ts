@@ -29,6 +29,7 @@ import type {
   NetworkStatus,
   PeerId,
   PeerInfo,
+  RelayInfo,
   Topic,
   Transport,
   TransportHandler,
@@ -55,6 +56,8 @@ const BEHIND_BLOCKS =
 const TICK = 1000
 /** How much later than it should a look must come for this tab to have been away, milliseconds: a busy one is a second or two late. */
 const AWAY = 8000
+/** Milliseconds within which signs of one waking come. */
+const WAKING = 60_000
 /** Milliseconds a peer may take to say hello. */
 const HELLO_TIMEOUT = 20_000
 /** Seconds for which a peer of another network or version is left alone. */
@@ -126,6 +129,9 @@ export class PeerManager implements TransportHandler {
   private tickedAt = 0
   /** As the transport last told. */
   private network: NetworkStatus = { relays: [], directPeers: 0, relayedOnlyPeers: 0 }
+  /** Whether each relay was last reached or lost, as the log tells. */
+  private readonly relaysReached = new Map<string, boolean>()
+  private wokeAt = Number.NEGATIVE_INFINITY
   private lastSync: SyncState | undefined
   /** What this part itself has to warn of. */
   private ownAlarms: readonly NetworkAlarm[] = []
@@ -325,13 +331,34 @@ export class PeerManager implements TransportHandler {
 
   status(status: NetworkStatus): void {
     this.network = status
+    for (const { address, state } of status.relays) this.tellRelay(address, state)
     this.tellNetwork()
   }
 
   /** Peers answer for what they do, not for how long this tab slept. */
   woke(): void {
+    const now = this.options.clock.now()
+    // Told once, though several things tell of it.
+    if (!(Math.abs(now - this.wokeAt) < WAKING)) {
+      this.tell((listener) =>
+        listener.log?.('This tab was away and is back: it asks its peers for what it missed.'),
+      )
+      this.wokeAt = now
+    }
     this.headerSync.woke()
     this.download.woke()
+  }
+
+  /** Logs that a relay was reached or lost, not each try. */
+  private tellRelay(address: string, state: RelayInfo['state']): void {
+    const wasReached = this.relaysReached.get(address)
+    const isReached = state === 'reserved' ? true : state === 'unreachable' ? false : wasReached
+    if (isReached === undefined || isReached === wasReached) return
+    this.relaysReached.set(address, isReached)
+    const line = isReached
+      ? `The relay ${address} is reached: it introduces this tab to others.`
+      : `The relay ${address} can’t be reached: tabs that have met stay connected.`
+    this.tell((listener) => listener.log?.(line))
   }
 
   private async handle(peer: Peer, message: Message | undefined): Promise<void> {

@@ -159,9 +159,9 @@ export class PeerSet {
   /** Ends a connection, and bans the peer where `banSeconds` isn't 0. `reason` is a sentence for people. */
   drop(peer: Peer, reason: string, banSeconds = 0): void {
     if (!this.has(peer)) return
-    this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
     if (banSeconds > 0) void this.ban(peer.id, reason, banSeconds)
     else {
+      this.options.log(`Peer ${peer.id} disconnected: ${reason}`)
       this.options.transport.disconnect(peer.id, reason, 0)
       this.leave(peer.id, reason)
     }
@@ -195,6 +195,9 @@ export class PeerSet {
     const now = this.options.clock.now()
     const until = now + seconds * 1000
     this.bans.set(id, { id, created: now, until, reason, ...(manual && { manual }) })
+    this.options.log(
+      `Peer ${id} is kept out until ${new Date(this.options.clock.wall(until)).toISOString()}: ${reason}`,
+    )
     this.options.transport.disconnect(id, reason, seconds)
     this.leave(id, reason)
     return this.storeBans()
@@ -203,6 +206,7 @@ export class PeerSet {
   /** Ends a ban; false where there is none. Resolves when that is stored. */
   async allow(id: PeerId): Promise<boolean> {
     if (!this.bans.delete(id)) return false
+    this.options.log(`Peer ${id} is let in again.`)
     this.options.transport.allow(id)
     await this.storeBans()
     return true

@@ -74,6 +74,16 @@ describe('the miner', () => {
     assert.isTrue(shows('on average: eased 4-fold, since no block came for 9 min'))
   })
 
+  it('shows the settings that the miner works with, whoever set them', async () => {
+    await view.updateComplete
+    opentab.emit('mining', { ...MINING, threads: 1, throttle: 0.35 })
+    await until('its share', () => deepOne(view, 'output[for=throttle]').textContent === '35 %')
+    assert.match(deepOne(view, 'output[for=threads]').textContent!, /^1 of/)
+    assert.equal((deepOne(view, '#throttle') as HTMLInputElement).value, '35')
+    opentab.emit('mining', { ...MINING, active: false, throttle: 0.35 })
+    await until('those chosen', () => deepOne(view, 'output[for=throttle]').textContent === '100 %')
+  })
+
   it('is paused where others would refuse its blocks, with what to do', async () => {
     const pause =
       'Mining rests. Others may refuse blocks that this tab mines. Set the clock of this computer right.'

@@ -59,6 +59,25 @@ describe('warnings', () => {
     assert.deepEqual(await show({ ...alone, directPeers: 1 }), [])
   })
 
+  it('say calmly that new tabs can’t join, once no relay was reachable for a while', async () => {
+    const relays = (state: 'unreachable' | 'connecting' | 'reserved'): NetworkStatus => ({
+      ...FINE,
+      relays: [{ address: RELAY, state }],
+    })
+    const hint = (): string => deepAll(warnings, '[role=status]').map(textOf).join()
+    assert.isEmpty(await show(relays('unreachable')))
+    assert.equal(hint(), '')
+    warnings.node.relaysGoneAt! -= 60_000
+    assert.isEmpty(await show(relays('connecting')), 'it is no alarm')
+    assert.include(hint(), 'No relay is reachable: tabs that have met stay connected, new ones can’t join.')
+    await show({ ...relays('unreachable'), directPeers: 0 })
+    assert.equal(hint(), '', 'a tab that is alone is told so instead')
+    await show(relays('reserved'))
+    assert.equal(hint(), '')
+    await show(relays('unreachable'))
+    assert.equal(hint(), '', 'the wait begins anew')
+  })
+
   it('tell every attack under way and since when; beside the miner, only what makes mining vain', async () => {
     const all = await show({ ...FINE, alarms: ALARMS })
     assert.lengthOf(all, 2)
@@ -89,6 +108,10 @@ describe('the network page', () => {
     peerid: '12D3KooWMallory',
     addr: '',
     inbound: true,
+    connection_type: 'anchor',
+    introducer: '12D3KooWTheTabThatIntroducedIt',
+    address_group: '203.0.0.0/16',
+    timeoffset: -300,
     pingtime: 0.012,
     bytesrecv: 2_000_000,
     bytessent: 1000,
@@ -110,7 +133,7 @@ describe('the network page', () => {
       setban: (address: string, command: string, time?: number) => {
         if (command === 'add') {
           const banned_until = Date.now() / 1000 + time!
-          bans = [...bans, { address, banned_until, ban_reason: 'It was banned by setban.' }]
+          bans = [...bans, { address, banned_until, ban_reason: 'Kept out by you.' }]
           peers = peers.filter(({ peerid }) => peerid !== address)
         } else bans = bans.filter((ban) => ban.address !== address)
         return null
@@ -134,6 +157,11 @@ describe('the network page', () => {
   it('shows who called, how far and how well behaved they are, and how much of the connections is used', async () => {
     const row = textOf(deepOne(view, 'tbody tr'))
     for (const part of ['They called us', '12 ms', ' MB', '40 of 100 points']) assert.include(row, part)
+    for (const part of [
+      'Remembered as one of the best · Addresses: 203.0.0.0/16 · Introduced by 12D3KooW…ucedIt',
+      'Its clock is 5 min behind this tab’s',
+    ])
+      assert.include(row, part)
     await until('the clock', () => shows('45 s ahead of the other tabs'))
     assert.isTrue(shows('4 % of what the browser grants'))
     assert.isTrue(shows('Nobody. A tab that breaks the rules comes here'))
@@ -141,10 +169,7 @@ describe('the network page', () => {
 
   it('keeps a peer out for a day, says why it is out, and lets it in again', async () => {
     deepOne(view, 'button[aria-label^="Keep"]').click()
-    await until(
-      'the ban',
-      () => shows('It was banned by setban. For another 24 h') || shows('For another 1 day'),
-    )
+    await until('the ban', () => shows('Kept out by you. For another 24 h') || shows('For another 1 day'))
     assert.deepInclude(opentab.calls, { method: 'setban', params: [PEER.peerid, 'add', 86_400] })
     deepOne(view, 'button', 'Let in again').click()
     await until('it is lifted', () => shows('Nobody. A tab that breaks'))

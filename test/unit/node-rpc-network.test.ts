@@ -59,7 +59,7 @@ test('setban keeps a peer out, for this life and the next, until it ends or is t
   const [ban] = await bob.rpc('listbanned')
   assert.deepEqual(
     [ban.address, ban.ban_duration, ban.banned_until - ban.ban_created, ban.ban_reason],
-    [ALICE, 7200, 7200, 'It was banned by setban.'],
+    [ALICE, 7200, 7200, 'Kept out by you.'],
   )
   assert.ok(ban.ban_created - now <= 1 && ban.time_remaining <= 7200)
   assert.equal((await bob.failure('setban', ALICE, 'add')).code, -23)
@@ -81,8 +81,8 @@ test('setban keeps a peer out, for this life and the next, until it ends or is t
   assert.deepEqual(await bob.rpc('listbanned'), [])
   await rig.until(() => bob.core.peers.peers().length === 1)
   await bob.rpc('setban', ALICE, 'add')
-  assert.equal((await bob.rpc('listbanned'))[0].ban_duration, 3600)
-  await rig.time.run(3_700_000)
+  assert.equal((await bob.rpc('listbanned'))[0].ban_duration, 86_400)
+  await rig.time.run(86_500_000)
   assert.deepEqual(await bob.rpc('listbanned'), [])
   assert.equal(alice.core.peers.peers().length, 1)
 })
@@ -96,6 +96,37 @@ test('setban says where a ban would not last', async () => {
   await node.rpc('setban', idOf(192), 'add')
 })
 
+test('the log tells who is kept out and let in, which relays are reached and lost, and that the tab was away', async () => {
+  const rig = new NodeRig()
+  const node = await rig.add(ALICE)
+  const lines = () => node.told('log').map(({ message }) => message)
+  node.events.length = 0
+  await node.rpc('setban', BOB, 'add')
+  await node.rpc('setban', BOB, 'remove')
+  const { peers } = node.core
+  const address = '/dns4/relay.example/tcp/443/wss'
+  for (const state of [
+    'connecting',
+    'reserved',
+    'connecting',
+    'reserved',
+    'unreachable',
+    'connecting',
+  ] as const)
+    peers.status({ relays: [{ address, state }], directPeers: 0, relayedOnlyPeers: 0 })
+  peers.woke()
+  peers.woke()
+  const told = [
+    /BBB is kept out until \d{4}-.*: Kept out by you\./,
+    /BBB is let in again\./,
+    /relay\.example.* is reached/,
+    /relay\.example.* can’t be reached/,
+    /was away and is back/,
+  ]
+  assert.equal(lines().length, told.length, lines().join('\n'))
+  for (const [at, line] of lines().entries()) assert.match(line, told[at])
+})
+
 test('a wrong argument of setban is told as such', async () => {
   const node = await new NodeRig().add(ALICE)
   const refused = await node.failure('setban', '192.168.0.6', 'add')
@@ -104,5 +135,8 @@ test('a wrong argument of setban is told as such', async () => {
   assert.equal((await node.failure('setban', 7, 'add')).code, -3)
   assert.equal((await node.failure('setban', BOB, 'forgive')).code, -8)
   assert.equal((await node.failure('setban', BOB, 'add', 1, true)).code, -8)
+  const own = await node.failure('setban', ALICE, 'add')
+  assert.equal(own.code, -8)
+  assert.match(own.message, /this tab itself/)
   assert.match(await node.rpc('help', 'setban'), /By peer id: another identity/)
 })

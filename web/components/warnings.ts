@@ -18,6 +18,9 @@ const OF_CHAIN: readonly string[] = ['clock', 'unfollowed']
 /** The share of the browser's connections from which on a tab should be opened anew. */
 const NEARLY_USED_UP = 0.9
 
+/** Milliseconds without a relay that are worth a word: most come back sooner. */
+const RELAYS_GONE = 30_000
+
 /** Whether no other tab is connected and nobody is there who could introduce one. */
 export function isAlone({ directPeers, relayedOnlyPeers, relays }: NetworkStatus): boolean {
   return directPeers + relayedOnlyPeers === 0 && relays.every(({ state }) => state === 'unreachable')
@@ -47,7 +50,8 @@ export class Warnings extends LitElement {
   constructor() {
     super()
     this.chain = false
-    new NodeController(this, ['network', 'mining'])
+    // Peers tell of their latency now and then: time passes without other events.
+    new NodeController(this, ['network', 'mining', 'peer'])
   }
 
   override render() {
@@ -68,6 +72,12 @@ export class Warnings extends LitElement {
           then not last. It goes on trying by itself. Look whether this device is online and the server of this page runs, and leave this
           tab open: opening it anew needs that server.`,
       )
+    const { relaysGoneAt = Number.POSITIVE_INFINITY } = this.node
+    if (directPeers > 0 && !this.chain && Date.now() - relaysGoneAt > RELAYS_GONE)
+      yield html`<div class="notice" role="status">${icons.info}<div>
+        No relay is reachable: tabs that have met stay connected, new ones can’t join. This tab goes on trying; opening it anew may
+        need the server of this page.
+      </div></div>`
     if (relayedOnlyPeers > 0 && !this.chain)
       yield notice(
         directPeers === 0 ? 'bad' : 'warn',

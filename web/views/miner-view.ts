@@ -112,6 +112,11 @@ export class MinerView extends LitElement {
     new NodeController(this, ['mining', 'wallet', 'tip'])
   }
 
+  /** Those that the miner works with, which a program may have set; else those chosen last. */
+  get #shown(): MiningSettings {
+    return this.node.mining.active ? this.node.mining : this.settings
+  }
+
   /** Keeps a setting; a running miner takes it over at once. */
   async #choose(settings: MiningSettings): Promise<void> {
     this.settings = settings
@@ -187,8 +192,9 @@ export class MinerView extends LitElement {
   }
 
   #settings() {
-    const { threads, throttle } = this.settings
-    const choose = (changed: Partial<MiningSettings>) => this.#choose({ ...this.settings, ...changed })
+    const { threads, throttle, graphicsCard } = this.#shown
+    const choose = (changed: Partial<MiningSettings>) =>
+      this.#choose({ threads, throttle, graphicsCard, ...changed })
     const cores = coreCount()
     const percent = Math.round(throttle * 100)
     return html`<section class="card settings" aria-labelledby="settings">
@@ -229,7 +235,7 @@ export class MinerView extends LitElement {
 
   /** Offered where there is one, or where it was chosen. */
   #graphicsCard(choose: (changed: Partial<MiningSettings>) => void) {
-    const { graphicsCard } = this.settings
+    const { graphicsCard } = this.#shown
     const { active, graphicsCardProblem } = this.node.mining
     const problem = active ? graphicsCardProblem : undefined
     if (!this.offersCard && !graphicsCard && !problem) return nothing

@@ -36,6 +36,8 @@ const NOTEWORTHY_SCORE = 5
 
 /** Seconds by which clocks may differ before it is worth a word. */
 const NOTEWORTHY_OFFSET = 3
+/** The same of a single peer, which may be the one that is wrong. */
+const NOTEWORTHY_PEER_OFFSET = 60
 
 export class NetworkView extends LitElement {
   static override properties = { node: { attribute: false } }
@@ -205,12 +207,32 @@ export class NetworkView extends LitElement {
 
   #peer(peer: PeerResult) {
     const unknown = html`<span class="muted">–</span>`
-    const { peerid: id, inbound, pingtime, bytesrecv, bytessent, conntime, banscore = 0 } = peer
+    const {
+      peerid: id,
+      inbound,
+      pingtime,
+      bytesrecv,
+      bytessent,
+      conntime,
+      banscore = 0,
+      timeoffset = 0,
+    } = peer
+    const details = [
+      peer.connection_type === 'anchor' && 'Remembered as one of the best',
+      peer.address_group && `Addresses: ${peer.address_group}`,
+      peer.introducer && `Introduced by ${shortened(peer.introducer)}`,
+    ].filter(Boolean)
     const direction = inbound ? 'They called us' : 'We called them'
     return html`<tr>
       <td>
         <ot-hash .value=${id} what="peer id"></ot-hash>
         <span class="about narrow-only">${direction} <ot-age .time=${conntime}></ot-age></span>
+        ${details.length > 0 ? html`<span class="about">${details.join(' · ')}</span>` : nothing}
+        ${
+          Math.abs(timeoffset) > NOTEWORTHY_PEER_OFFSET
+            ? html`<span class="about score">Its clock is ${durationText(Math.abs(timeoffset))} ${timeoffset > 0 ? 'ahead of' : 'behind'} this tab’s</span>`
+            : nothing
+        }
         ${
           banscore >= NOTEWORTHY_SCORE
             ? html`<span class="about score">Broke rules: ${Math.round(banscore)} of 100 points to a ban</span>`
