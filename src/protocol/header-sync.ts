@@ -6,8 +6,8 @@
  * all the chain has. Any others are charged, one token each, to an allowance of the peer and one of the tab; beyond it
  * they are dropped without blame. A fork with more work that is longer than the allowance is followed as tokens come back.
  *
- * Without bodies there are at most `MAX_LEAD` headers above the last body of a branch, so that headers of a long chain come as its bodies do,
- * and `MAX_BODILESS` in all. Beyond that those are forgotten which lead nowhere, or which no connected peer has.
+ * At most `MAX_LEAD` headers of a branch lead to more work than the tip, so that headers of a long chain come as its bodies do, and there are
+ * `MAX_BODILESS` without bodies in all. Beyond that those are forgotten which lead nowhere, or which no connected peer has.
  *
  * Long stretches are fetched a batch at a time, from the peers in turn, so that one slow peer costs one turn.
  */
@@ -40,7 +40,7 @@ export const MAX_ANNOUNCED_HEADERS = 8
 const LOW_WORK_PER_PEER = [20_000, 20_000 / 86_400] as const
 /** Low-work headers from all peers together: at most 50,000 records, some 12 MB, a day. */
 const LOW_WORK_IN_ALL = [50_000, 50_000 / 86_400] as const
-/** Headers without bodies that one branch may be ahead of what is held: five weeks of the public network. */
+/** Headers that one branch may be ahead of the tip, by their work: five weeks of the public network. */
 export const MAX_LEAD = 100_000
 /** Headers without bodies in all, some 60 MB with their records; a few more where each is next to a body. */
 export const MAX_BODILESS = 250_000
@@ -309,14 +309,10 @@ export class HeaderSync {
     }
     if (count <= MAX_ANNOUNCED_HEADERS && (headers.hasBody(parent) || parent === chain.tip)) return true
     if (headers.bodiless + count > MAX_BODILESS) return false
-    const floor = headers.chainWork(chain.tip)
-    let lead = count
-    let at = parent
-    while (lead <= MAX_LEAD && !headers.hasBody(at) && headers.chainWork(at) > floor) {
-      lead++
-      at = headers.parent(at)
-    }
-    return lead <= MAX_LEAD
+    // Where the lead may begin at the lowest. Bodies above it are not looked for, which would be a walk of the whole lead for every header
+    // that is refused: a branch whose bodies come has the tip after them.
+    const lowest = headers.height(parent) + count - MAX_LEAD
+    return lowest <= 0 || headers.chainWork(headers.ancestor(parent, lowest)) <= headers.chainWork(chain.tip)
   }
 
   private learn(peer: Peer, index: HeaderIndex): void {

@@ -188,6 +188,10 @@ test(
         assert.ok(taken <= MAX_LEAD, `${taken} headers of one flooder`)
         if (i < 2) assert.ok(taken > MAX_LEAD / 2, `${taken} headers of one flooder`)
         assert.ok(headers.bodiless <= MAX_BODILESS + 1000, `${headers.bodiless} are held`)
+        if (i === 0) {
+          const looks = await looksAtRefused(network, flooder, node)
+          assert.ok(looks < MAX_LEAD / 2, `${looks} headers were looked at to refuse 80`)
+        }
         await flooder.leave()
         await network.pass(1)
       }
@@ -200,6 +204,25 @@ test(
       assert.equal(node.scoreOf(honest.id), 0)
     }),
 )
+
+/** How many headers a node looks at when ten announcements follow a branch that has its greatest lead. */
+async function looksAtRefused(network: TestNetwork, puppet: Puppet, node: TestNode): Promise<number> {
+  const { headers } = node.chain
+  const end = headers.leaves().reduce((a, b) => (headers.height(b) > headers.height(a) ? b : a))
+  const news = headersAbove(headers.header(end), 8, 77)
+  const { added } = headers
+  const parent = headers.parent.bind(headers)
+  let looks = 0
+  headers.parent = (index) => {
+    looks++
+    return parent(index)
+  }
+  for (let i = 0; i < 10; i++) puppet.send(node.id, { type: 'headers', id: 0, headers: news })
+  await network.pass(0.2)
+  headers.parent = parent
+  assert.equal(headers.added, added, 'they are refused')
+  return looks
+}
 
 /** `count` headers with the least work above `parent`. */
 function headersAbove(parent: BlockHeader, count: number, salt: number): BlockHeader[] {
