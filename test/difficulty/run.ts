@@ -12,15 +12,46 @@ import { staleRate, storm } from './storms.ts'
 
 const PARTS = ['table', 'days', 'search', 'plots'] as const
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    days: { type: 'string', default: '10000' },
-    chains: { type: 'string', default: '1000000' },
-    seed: { type: 'string', default: '1' },
-    rows: { type: 'string', default: '' },
-  },
-})
+const HELP = `npm run difficulty [-- parts and options]
+
+Simulates miners under the network's rule of difficulty and others: what docs/difficulty.md reports. All parts unless some are named.
+
+  table       every rule by every measure; each row is printed when it is there
+  days        days of traffic against the bound on waits
+  search      chains of headers against the bound on difficulty
+  plots       draws those of docs/images
+
+  --days N    days of traffic; 10000 if not given
+  --chains N  chains of headers; 1000000 if not given
+  --seed N    what is drawn; 1 if not given
+  --rows TEXT rows of the table that have it in their names
+  --help      show this text
+
+At these numbers each part takes minutes, the table longest: "days search --days 100 --chains 5000" takes seconds. Ends with 1 where a promise of the rule is broken.
+`
+
+function readArguments() {
+  try {
+    return parse()
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`)
+    process.exit(2)
+  }
+}
+
+const parse = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      days: { type: 'string', default: '10000' },
+      chains: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: '1' },
+      rows: { type: 'string', default: '' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+
+const { values, positionals } = readArguments()
 const seed = Number(values.seed)
 let broken = 0
 
@@ -187,10 +218,15 @@ const RUN: Record<(typeof PARTS)[number], () => void | Promise<void>> = {
   plots: drawPlots,
 }
 const unknown = positionals.find((name) => !(PARTS as readonly string[]).includes(name))
-if (unknown !== undefined) {
+if (values.help) process.stdout.write(HELP)
+else if (unknown !== undefined) {
   process.stderr.write(`There is no part "${unknown}". The parts are ${PARTS.join(', ')}.\n`)
   process.exitCode = 2
 } else {
-  for (const part of PARTS) if (positionals.length === 0 || positionals.includes(part)) await RUN[part]()
+  for (const part of PARTS)
+    if (positionals.length === 0 || positionals.includes(part)) {
+      process.stderr.write(`${part}…\n`)
+      await RUN[part]()
+    }
   if (broken > 0) process.exitCode = 1
 }
