@@ -61,6 +61,9 @@ export interface Relay {
   stop(): Promise<void>
 }
 
+/** How long libp2p may take to end, milliseconds. */
+const STOP_TIMEOUT = 5000
+
 /** A connected tab. */
 interface Tab {
   readonly connection: Connection
@@ -171,7 +174,13 @@ export async function startRelay({
     admits: (source) => slots.admits(source),
     enter: (websocket, from) => node.services.entrance.enter(websocket, from),
     stop: async () => {
-      await node.stop()
+      // Under attack, handshakes and streams that are under way can keep libp2p from ending.
+      let timer: NodeJS.Timeout | undefined
+      const patience = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_TIMEOUT)
+      })
+      await Promise.race([node.stop(), patience])
+      clearTimeout(timer)
     },
   }
 }
