@@ -78,6 +78,9 @@ export class NetworkView extends LitElement {
       .about.score {
         color: var(--warning);
       }
+      td .about.wrap {
+        white-space: normal;
+      }
       .used {
         display: flex;
         flex-wrap: wrap;
@@ -227,15 +230,15 @@ export class NetworkView extends LitElement {
       <td>
         <ot-hash .value=${id} what="peer id"></ot-hash>
         <span class="about narrow-only">${direction} <ot-age .time=${conntime}></ot-age></span>
-        ${details.length > 0 ? html`<span class="about">${details.join(' · ')}</span>` : nothing}
+        ${details.length > 0 ? html`<span class="about wrap">${details.join(' · ')}</span>` : nothing}
         ${
           Math.abs(timeoffset) > NOTEWORTHY_PEER_OFFSET
-            ? html`<span class="about score">Its clock is ${durationText(Math.abs(timeoffset))} ${timeoffset > 0 ? 'ahead of' : 'behind'} this tab’s</span>`
+            ? html`<span class="about score wrap">Its clock is ${durationText(Math.abs(timeoffset))} ${timeoffset > 0 ? 'ahead of' : 'behind'} this tab’s</span>`
             : nothing
         }
         ${
           banscore >= NOTEWORTHY_SCORE
-            ? html`<span class="about score">Broke rules: ${Math.round(banscore)} of 100 points to a ban</span>`
+            ? html`<span class="about score wrap">Broke rules: ${Math.round(banscore)} of 100 points to a ban</span>`
             : nothing
         }
       </td>
