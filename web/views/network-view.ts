@@ -342,7 +342,7 @@ export class NetworkView extends LitElement {
               <dt>Connections</dt>
               <dd class="used">
                 <progress max="100" value=${Math.round(connectionsUsed * 100)} aria-label="Connections used"></progress>
-                <span>${Math.round(connectionsUsed * 100)} % of what the browser grants a tab <span class="muted">until it is closed</span></span>
+                <span>${Math.round(connectionsUsed * 100)} % of what the browser grants a tab <span class="muted">at a time</span></span>
               </dd>
             </div>`
         }
