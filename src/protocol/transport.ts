@@ -61,8 +61,8 @@ export interface NetworkStatus {
   /** Peers that could be reached through a relay only: no direct path was found. */
   readonly relayedOnlyPeers: number
   /**
-   * The share of the WebRTC connections that the browser grants this tab in its life that is used up, 0 to 1. Near 1 the
-   * tab should be closed and opened anew: soon it meets nobody. Absent where nothing limits them.
+   * The share of the WebRTC connections that the browser grants this tab at a time that is used up, 0 to 1: it falls as closed ones are
+   * freed. Near 1 the tab soon meets nobody. Absent where nothing limits them.
    */
   readonly connectionsUsed?: number
   /** Attacks under way, for people, in the order in which they began; absent or empty while there is none. */
