@@ -2,14 +2,14 @@
 import type { Clock } from '../primitives/ports.ts'
 
 export class TokenBucket {
-  private readonly clock: Clock
+  private readonly clock: Pick<Clock, 'now'>
   private readonly capacity: number
   private readonly perSecond: number
   private tokens: number
   private countedAt: number
 
   /** Full at first. `capacity` may be taken at once, `perSecond` come back. */
-  constructor(clock: Clock, capacity: number, perSecond: number) {
+  constructor(clock: Pick<Clock, 'now'>, capacity: number, perSecond: number) {
     this.clock = clock
     this.capacity = capacity
     this.perSecond = perSecond

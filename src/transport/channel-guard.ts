@@ -5,20 +5,20 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
+import { TokenBucket } from '../protocol/token-bucket.ts'
 import type { TransportOffence } from '../protocol/transport.ts'
-import { Allowance } from './allowance.ts'
 
 /**
- * Channels that the other side may open: at once, and the pause that earns one more, milliseconds. An honest tab opens some five when it
+ * Channels that the other side may open: at once, and how many more a second. An honest tab opens some five when it
  * connects, then one for each ping, question and introduction: less than one in five seconds, measured over an hour.
  */
-const CHANNELS = [64, 2000] as const
+const CHANNELS = [64, 1 / 2] as const
 
 /** The same for one that is watched more closely. */
-const FEW_CHANNELS = [24, 4000] as const
+const FEW_CHANNELS = [24, 1 / 4] as const
 
 /** Channels that come to nothing: they end before they have named a protocol that we speak. */
-const FAILED = [16, 30_000] as const
+const FAILED = [16, 1 / 30] as const
 
 /** Channels at a time: in all, and that haven't named their protocol. */
 const MAX_CHANNELS = 40
@@ -34,9 +34,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024
 const FLAG_FIELD = 0x08
 const DATA_FIELD = 0x12
 
-/** Messages below `SMALL bytes on one channel: at once, and the pause that earns one more, milliseconds. */
+/** Messages below `SMALL_BYTES` on one channel: at once, and how many more a second. */
 const SMALL_BYTES = 1024
-const SMALL_MESSAGES = [20_000, 2] as const
+const SMALL_MESSAGES = [20_000, 500] as const
 
 /** Who is at the other side. */
 export interface GuardedConnection {
@@ -55,8 +55,8 @@ interface ChannelStream extends Stream {
 /** The guard of one connection. */
 export class ChannelGuard {
   readonly #peerConnection: WeakRef<RTCPeerConnection>
-  #channels = new Allowance(...CHANNELS)
-  readonly #failed = new Allowance(...FAILED)
+  #channels = new TokenBucket(performance, ...CHANNELS)
+  readonly #failed = new TokenBucket(performance, ...FAILED)
   #owner: GuardedConnection | undefined
   #offence: TransportOffence | undefined
 
@@ -76,7 +76,7 @@ export class ChannelGuard {
 
   /** The other side gets fewer channels from now on. */
   watchClosely(): void {
-    this.#channels = new Allowance(...FEW_CHANNELS)
+    this.#channels = new TokenBucket(performance, ...FEW_CHANNELS)
   }
 
   /** A channel was opened, by either side: its messages are looked at before libp2p takes them. */
@@ -96,7 +96,7 @@ export class ChannelGuard {
     if (this.#offence !== undefined) return false
     const inbound = this.#streams().filter(({ direction }) => direction === 'inbound')
     const isFlood =
-      !this.#channels.take() ||
+      !this.#channels.take(1) ||
       inbound.length >= MAX_CHANNELS ||
       inbound.filter(({ protocol }) => !protocol).length >= MAX_UNNAMED
     if (isFlood) {
@@ -114,7 +114,7 @@ export class ChannelGuard {
         (watch.stream === undefined ? watch.saidSomething : watch.stream.protocol)
       )
         return
-      if (!this.#failed.take())
+      if (!this.#failed.take(1))
         this.#end(offence('stream-failures', 'Its streams came to nothing, again and again.'))
     })
     return true
@@ -130,7 +130,7 @@ export class ChannelGuard {
     if (watch.unnamedBytes > MAX_UNNAMED_BYTES)
       return offence('bad-channel', 'It sent much on a stream without saying what for.')
     const isSmall = data.byteLength < SMALL_BYTES
-    if (isSmall && !(protocol && this.#owner?.countsItself(protocol)) && !watch.small.take())
+    if (isSmall && !(protocol && this.#owner?.countsItself(protocol)) && !watch.small.take(1))
       return offence('message-flood', 'It sent small messages without end.')
     return undefined
   }
@@ -154,7 +154,7 @@ export class ChannelGuard {
 /** What is noted of one channel. */
 class Watch {
   readonly framing = new Framing()
-  readonly small = new Allowance(...SMALL_MESSAGES)
+  readonly small = new TokenBucket(performance, ...SMALL_MESSAGES)
   /** libp2p's stream over it, once found. */
   stream: Stream | undefined
   saidSomething = false

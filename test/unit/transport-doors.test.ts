@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
+import { TokenBucket } from '../../src/protocol/token-bucket.ts'
 import type { PeerId, TransportOffence } from '../../src/protocol/transport.ts'
 import { Alarms } from '../../src/transport/alarms.ts'
-import { Allowance } from '../../src/transport/allowance.ts'
 import { Bans } from '../../src/transport/bans.ts'
 import { Framing } from '../../src/transport/channel-guard.ts'
 import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
@@ -80,20 +80,21 @@ test('the messages of a channel are followed however they are cut', () => {
     assert.equal(new Framing().take(bytes), false, what)
 })
 
-test('an allowance gives its burst at once, and then one each pause', () => {
+test('a token bucket gives its burst at once, and then one each pause', () => {
   let now = 0
-  const allowance = new Allowance(3, 100, () => now)
+  const bucket = new TokenBucket({ now: () => now }, 3, 10)
   assert.deepEqual(
-    [1, 2, 3, 4].map(() => allowance.take()),
+    [1, 2, 3, 4].map(() => bucket.take(1)),
     [true, true, true, false],
   )
   now = 99
-  assert.equal(allowance.take(), false)
+  assert.equal(bucket.take(1), false)
   now = 100
-  assert.equal(allowance.take(), true)
-  assert.equal(allowance.take(), false)
+  assert.equal(bucket.take(1), true)
+  assert.equal(bucket.take(1), false)
   now = 100_000
-  assert.equal(allowance.left, 3)
+  assert.equal(bucket.take(4), false)
+  assert.equal(bucket.take(3), true)
 })
 
 test('strangers never spend what our own dials need, nor the other way round', () => {
