@@ -11,6 +11,7 @@ import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { Candidates, type Dialled, type Source } from '../../src/transport/candidates.ts'
 import { chooseEvicted, chooseExchanged, type Occupant } from '../../src/transport/eviction.ts'
 import { DEFAULT_TUNING } from '../../src/transport/options.ts'
+import { silentTransport } from './silent-transport.ts'
 
 const { maxPeers, outboundPeers, patience, targetPeers, urgentPeers } = DEFAULT_TUNING
 /** One step of the world, milliseconds. */
@@ -78,16 +79,9 @@ export class EclipseWorld {
   async open(): Promise<Tab> {
     const known = new KnownPeers({
       store: this.store,
-      transport: {
-        self: 'self' as PeerId,
-        start: async () => {},
-        stop: async () => {},
-        send: () => {},
-        publish: () => {},
-        disconnect: () => {},
-        allow: () => {},
+      transport: silentTransport({
         valued: (id, standing) => this.tab?.candidates.rise(id, standing),
-      },
+      }),
       clock: { now: () => this.now, after: () => () => {} },
       log: () => {},
     })

@@ -36,6 +36,21 @@ export class WatchedPeerStore extends MemoryPeerStore {
   }
 }
 
+/** Runs tests each on a network of its own over `blocks`, which is closed behind them. */
+export function networksOf(blocks: TestChain) {
+  return async (
+    run: (network: TestNetwork) => Promise<void>,
+    options?: ConstructorParameters<typeof TestNetwork>[1],
+  ): Promise<void> => {
+    const network = new TestNetwork(blocks, options)
+    try {
+      await run(network)
+    } finally {
+      await network.close()
+    }
+  }
+}
+
 export class TestNetwork {
   readonly blocks: TestChain
   readonly time: VirtualTime

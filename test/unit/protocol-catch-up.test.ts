@@ -6,7 +6,7 @@ import { BlockHeader } from '../../src/primitives/block.ts'
 import { MAX_BODILESS, MAX_LEAD } from '../../src/protocol/header-sync.ts'
 import { MAX_HEADERS } from '../../src/protocol/wire.ts'
 import { TestChain, TestWallet } from '../support/chain-builder.ts'
-import { type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
+import { networksOf, type Puppet, type TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
 
 /** Its first coinbases can be spent. */
 const chain = new TestChain({ ...REGTEST, coinbaseMaturity: 2 })
@@ -19,14 +19,7 @@ function payment(height: number) {
   return chain.miner.pay([coin], payee.scriptPubKey, 1_000_000, 10_000)
 }
 
-async function withNetwork(run: (network: TestNetwork) => Promise<void>): Promise<void> {
-  const network = new TestNetwork(chain)
-  try {
-    await run(network)
-  } finally {
-    await network.close()
-  }
-}
+const withNetwork = networksOf(chain)
 
 /** A puppet that is asked for bodies and never sends one. */
 async function withholder(network: TestNetwork, name = 'withholder'): Promise<Puppet> {

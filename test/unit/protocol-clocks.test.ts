@@ -5,22 +5,12 @@ import fc from 'fast-check'
 import { conclusionOf } from '../../src/protocol/clock-comparison.ts'
 import type { PeerId } from '../../src/protocol/transport.ts'
 import { TestChain } from '../support/chain-builder.ts'
-import { type Puppet, TestNetwork } from '../support/protocol-nodes.ts'
+import { networksOf, type Puppet, type TestNetwork } from '../support/protocol-nodes.ts'
 
 const chain = new TestChain()
 const MINUTE = 60_000
 
-async function withNetwork(
-  run: (network: TestNetwork) => Promise<void>,
-  options?: ConstructorParameters<typeof TestNetwork>[1],
-): Promise<void> {
-  const network = new TestNetwork(chain, options)
-  try {
-    await run(network)
-  } finally {
-    await network.close()
-  }
-}
+const withNetwork = networksOf(chain)
 
 /** Peers whose clocks are off by these milliseconds, in order of connection. */
 async function join(network: TestNetwork, errors: readonly number[], name = 'peer'): Promise<Puppet[]> {

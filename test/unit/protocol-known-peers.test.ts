@@ -15,6 +15,7 @@ import type {
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { TestNetwork } from '../support/protocol-nodes.ts'
+import { silentTransport } from '../support/silent-transport.ts'
 
 const MINUTE = 60_000
 const HOUR = 3_600_000
@@ -30,16 +31,7 @@ class Lives {
   private create(): KnownPeers {
     return new KnownPeers({
       store: this.store,
-      transport: {
-        self: 'self' as PeerId,
-        start: async () => {},
-        stop: async () => {},
-        send: () => {},
-        publish: () => {},
-        disconnect: () => {},
-        allow: () => {},
-        valued: (id, standing) => this.valued.push([id, standing]),
-      },
+      transport: silentTransport({ valued: (id, standing) => this.valued.push([id, standing]) }),
       clock: { now: () => this.now, after: () => () => {} },
       log: () => {},
     })

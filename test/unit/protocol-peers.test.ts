@@ -10,23 +10,23 @@ import { PeerSet } from '../../src/protocol/peer-set.ts'
 import { MAX_BANS, MAX_MANUAL_BANS } from '../../src/protocol/peer-store.ts'
 import { SteadyClock } from '../../src/protocol/steady-clock.ts'
 import { TokenBucket } from '../../src/protocol/token-bucket.ts'
-import type { PeerId, Transport } from '../../src/protocol/transport.ts'
+import type { PeerId } from '../../src/protocol/transport.ts'
 import { BAN_SCORE, verdictOn } from '../../src/protocol/verdict.ts'
 import type { HelloMessage, Message } from '../../src/protocol/wire.ts'
 import { TestChain } from '../support/chain-builder.ts'
-import { type Puppet, TestNetwork, type TestNode, WatchedPeerStore } from '../support/protocol-nodes.ts'
+import {
+  networksOf,
+  type Puppet,
+  type TestNetwork,
+  type TestNode,
+  WatchedPeerStore,
+} from '../support/protocol-nodes.ts'
+import { silentTransport } from '../support/silent-transport.ts'
 
 const chain = new TestChain()
 const tip = chain.mineEmpty(chain.genesis, 40)
 
-async function withNetwork(run: (network: TestNetwork) => Promise<void>): Promise<void> {
-  const network = new TestNetwork(chain)
-  try {
-    await run(network)
-  } finally {
-    await network.close()
-  }
-}
+const withNetwork = networksOf(chain)
 
 async function meet(network: TestNetwork, hello?: Partial<HelloMessage>): Promise<[TestNode, Puppet]> {
   const node = await network.node('node', tip)
@@ -324,20 +324,7 @@ test('a token bucket gives its capacity at once and then its rate', () => {
 test('a flood of headers with little work is bounded, by peer and in all', { timeout: 120_000 }, () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
-    const peers = new PeerSet({
-      ...stubs(),
-      clock: new SteadyClock(network.time),
-      store: new WatchedPeerStore(),
-    })
-    const sync = new HeaderSync({
-      chain: node.chain,
-      peers,
-      clock: network.time,
-      catchUp: catchUp(node, peers, network),
-      learnt: () => {},
-      announced: () => {},
-      crowded: (keep) => node.chain.forgetHeaders([keep]),
-    })
+    const { peers, sync } = headerSyncOf(node, network)
     const join = (name: string): Peer => {
       const peer = peers.connect({ id: name as PeerId, direction: 'inbound', address: '' }) as Peer
       peer.hello = network.puppet(`${name}-hello`).greeting as HelloMessage
@@ -373,20 +360,7 @@ test('a flood of headers with little work is bounded, by peer and in all', { tim
 test('work that is claimed and not done pays for no headers', () =>
   withNetwork(async (network) => {
     const node = await network.node('node', tip)
-    const peers = new PeerSet({
-      ...stubs(),
-      clock: new SteadyClock(network.time),
-      store: new WatchedPeerStore(),
-    })
-    const sync = new HeaderSync({
-      chain: node.chain,
-      peers,
-      clock: network.time,
-      catchUp: catchUp(node, peers, network),
-      learnt: () => {},
-      announced: () => {},
-      crowded: (keep) => node.chain.forgetHeaders([keep]),
-    })
+    const { peers, sync } = headerSyncOf(node, network)
     const peer = peers.connect({ id: 'peer' as PeerId, direction: 'inbound', address: '' }) as Peer
     peer.hello = network.puppet('hello').greeting as HelloMessage
     sync.add(peer)
@@ -434,17 +408,27 @@ function sideBranch(length: number): BlockHeader[] {
   return branch
 }
 
+/** The part that takes headers, on the chain of a node, with peers of its own. */
+function headerSyncOf(node: TestNode, network: TestNetwork): { peers: PeerSet; sync: HeaderSync } {
+  const peers = new PeerSet({
+    ...stubs(),
+    clock: new SteadyClock(network.time),
+    store: new WatchedPeerStore(),
+  })
+  const sync = new HeaderSync({
+    chain: node.chain,
+    peers,
+    clock: network.time,
+    catchUp: catchUp(node, peers, network),
+    learnt: () => {},
+    announced: () => {},
+    crowded: (keep) => node.chain.forgetHeaders([keep]),
+  })
+  return { peers, sync }
+}
+
 function stubs() {
-  const transport: Transport = {
-    self: 'self' as PeerId,
-    start: async () => {},
-    stop: async () => {},
-    send: () => {},
-    publish: () => {},
-    disconnect: () => {},
-    allow: () => {},
-    valued: () => {},
-  }
+  const transport = silentTransport()
   const clock = new SteadyClock({ now: () => 1000, after: () => () => {} })
   return { transport, clock, log: () => {}, gone: () => {} }
 }

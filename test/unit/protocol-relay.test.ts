@@ -6,7 +6,7 @@ import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { decodeTransaction, Transaction } from '../../src/primitives/transaction.ts'
 import { type CompactBlock, compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
 import { TestChain, type TestCoin, TestWallet } from '../support/chain-builder.ts'
-import { type Puppet, TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
+import { networksOf, type Puppet, type TestNetwork, type TestNode } from '../support/protocol-nodes.ts'
 
 const NONCE = new Uint8Array(8)
 
@@ -24,17 +24,7 @@ function payment(height: number, fee = 10_000) {
   return chain.miner.pay([coinAt(height)], payee.scriptPubKey, 1_000_000, fee)
 }
 
-async function withNetwork(
-  run: (network: TestNetwork) => Promise<void>,
-  options?: ConstructorParameters<typeof TestNetwork>[1],
-): Promise<void> {
-  const network = new TestNetwork(chain, options)
-  try {
-    await run(network)
-  } finally {
-    await network.close()
-  }
-}
+const withNetwork = networksOf(chain)
 
 /** A node at the tip and a puppet that said hello to it. */
 async function nodeAndPuppet(network: TestNetwork): Promise<[TestNode, Puppet]> {

@@ -4,23 +4,13 @@ import { MAX_FUTURE_SECONDS_ON_DEMAND } from '../../src/consensus/headers.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import { compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
 import { TestChain } from '../support/chain-builder.ts'
-import { TestNetwork, WatchedPeerStore } from '../support/protocol-nodes.ts'
+import { networksOf, WatchedPeerStore } from '../support/protocol-nodes.ts'
 
 /** One long branch that all tests share, for its blocks take time to mine. */
 const chain = new TestChain()
 const tip300 = chain.mineEmpty(chain.genesis, 300)
 
-async function withNetwork(
-  run: (network: TestNetwork) => Promise<void>,
-  options?: ConstructorParameters<typeof TestNetwork>[1],
-): Promise<void> {
-  const network = new TestNetwork(chain, options)
-  try {
-    await run(network)
-  } finally {
-    await network.close()
-  }
-}
+const withNetwork = networksOf(chain)
 
 function blocksTo(tip: typeof tip300): Block[] {
   return chain.branch(tip).map(({ block }) => block)

@@ -1,15 +1,10 @@
 /** Promise: whatever the brain makes of gossip, the Window has a verdict. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type {
-  PeerId,
-  RememberedPeer,
-  Standing,
-  Transport,
-  TransportHandler,
-} from '../../src/protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/protocol/transport.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
+import { silentTransport } from '../support/silent-transport.ts'
 import { unhandledRejection } from '../support/unhandled-rejection.ts'
 
 const idle: TransportHandler = {
@@ -26,18 +21,11 @@ const idle: TransportHandler = {
 async function windowSide(handler: TransportHandler): Promise<TransportHandler & Disposable> {
   const { port1, port2 } = new MessageChannel()
   let served: TransportHandler = idle
-  const transport: Transport = {
-    self: 'window' as PeerId,
+  const transport = silentTransport({
     start: async (handler) => {
       served = handler
     },
-    stop: async () => {},
-    send: () => {},
-    publish: () => {},
-    disconnect: () => {},
-    allow: () => {},
-    valued: () => {},
-  }
+  })
   serveTransport(transport, new Channel(port1))
   await new RemoteTransport(transport.self, new Channel(port2)).start(handler)
   return { ...served, [Symbol.dispose]: () => port1.close() }
@@ -62,18 +50,12 @@ test('peers that the brain remembers and values are told to the Window', async (
   const friend: RememberedPeer = { id: 'friend' as PeerId, standing: 'anchor', introducers: [] }
   let started: readonly RememberedPeer[] | undefined
   const valued = new Promise<[PeerId, Standing]>((resolve) => {
-    const transport: Transport = {
-      self: 'window' as PeerId,
+    const transport = silentTransport({
       start: async (_handler, remembered) => {
         started = remembered
       },
-      stop: async () => {},
-      send: () => {},
-      publish: () => {},
-      disconnect: () => {},
-      allow: () => {},
       valued: (...told) => resolve(told),
-    }
+    })
     serveTransport(transport, new Channel(port1))
   })
   const remote = new RemoteTransport('window' as PeerId, new Channel(port2))
