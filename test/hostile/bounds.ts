@@ -24,14 +24,14 @@ export const EXPULSION = 15_000
 /** How long an offender that was sent away must be kept out, at least. */
 export const EXILE = 10_000
 
-/** How long after waking a tab may go on with peers of which it doesn't know whether they live. */
-export const PROBE = 2000
-
 /** From waking to the network's tip. */
 export const WAKING = 5000
 
 /** How long a relay that came back under another key may be without use by the tabs, whose pages aren't loaded anew. */
 export const RELAY_CHANGE = 60_000
+
+/** How long the page's server may take to stop under attack. */
+export const SERVER_STOP = 10_000
 
 /** WebRTC connections that all strangers together may make a tab spend in a minute: Chrome grants some 500 in its life. */
 export const CONNECTIONS_A_MINUTE = 30

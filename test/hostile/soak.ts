@@ -9,7 +9,7 @@ import { CHROMIUM_PERMISSIONS } from '../support/chromium.ts'
 import { Arena, orNever, pause } from './arena.ts'
 import { Findings, seconds } from './attack.ts'
 import { again } from './attacks/common.ts'
-import { AGREEMENT, JOIN, MEMORY, NEVER, PAYMENT } from './bounds.ts'
+import { AGREEMENT, JOIN, MEMORY, NEVER, PAYMENT, SERVER_STOP } from './bounds.ts'
 import { ATTACKS } from './catalogue.ts'
 import { signalFamily } from './processes.ts'
 
@@ -73,7 +73,7 @@ async function fight(arena: Arena, findings: Findings): Promise<void> {
     ['paying', again(over, PAYING, () => pay(arena, tally))] as const,
     ['mining', again(over, MINING, () => arena.mine())] as const,
     ['joining', again(over, JOINING, () => welcome(arena, tally))] as const,
-    ['the relay’s changes', changeRelay(arena, over)] as const,
+    ['the relay’s changes', changeRelay(arena, over, findings)] as const,
     ['the sleeper', sleeper(arena, over)] as const,
     ['telling', again(over, MINUTE, tell)] as const,
   ].map(([name, work]) =>
@@ -118,7 +118,7 @@ async function welcome(arena: Arena, { joined }: Tally): Promise<void> {
 }
 
 /** The relay goes and comes back, first as itself, then under another key. */
-async function changeRelay(arena: Arena, over: AbortSignal): Promise<void> {
+async function changeRelay(arena: Arena, over: AbortSignal, findings: Findings): Promise<void> {
   await pause(RELAY)
   if (over.aborted) return
   await arena.server.stopRelay()
@@ -127,7 +127,9 @@ async function changeRelay(arena: Arena, over: AbortSignal): Promise<void> {
   await pause(RELAY)
   if (over.aborted) return
   const { port } = arena.server
-  await arena.server.stop()
+  const began = performance.now()
+  await orNever(arena.server.stop(), NEVER)
+  findings.within('the server stops', performance.now() - began, SERVER_STOP)
   arena.server = await arena.world.serve({ port, keySeed: randomBytes(32), page: () => arena.page })
 }
 
