@@ -163,6 +163,28 @@ describe('miner', () => {
     miner.stop()
   })
 
+  test('a tip far ahead of the clock is waited for a minute at a time, and told', async () => {
+    const waits: number[] = []
+    const { node, pool, miner } = await openMiner({
+      clock: {
+        // Timers hold 24.8 days at most, and call at once when asked for more.
+        now: () => node.time.now() - 40 * 86_400_000,
+        after: (milliseconds, run) => {
+          waits.push(milliseconds)
+          return node.time.after(milliseconds, run)
+        },
+      },
+    })
+    miner.start(payee)
+    assert.deepEqual([miner.state.status, pool.job], ['waiting', undefined])
+    assert.match(
+      miner.state.pause ?? '',
+      /^Mining waits: the last block is stamped later .* by \d+ h\. Look whether/,
+    )
+    assert.ok(Math.max(...waits) <= 60_000, `${waits}`)
+    miner.stop()
+  })
+
   test('a clock that is set back gives a template with its time, which no longer is ahead', async () => {
     let ahead = 3 * 3_600_000
     const { node, pool, miner } = await openMiner({

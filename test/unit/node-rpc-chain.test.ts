@@ -95,6 +95,41 @@ test('the next block tells by how many doublings its target is eased', async () 
   assert.ok(Math.abs(before.difficulty / difficulty / 2 ** ease - 1) < 0.001)
 })
 
+test('the network’s speed is that of its blocks, not of the time before the first one or of a night', async () => {
+  const rig = new NodeRig({ params: { ...REGTEST, retarget: true, targetSpacing: 30, halfLife: 60 } })
+  const node = await rig.add('node')
+  const speed = async () => (await node.rpc('getmininginfo')).networkhashps
+  const generate = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      await rig.time.run(30_000)
+      await node.generate(1, STRANGER)
+    }
+  }
+  // The genesis block is days old, and tells nothing of how fast anybody is.
+  await generate(1)
+  assert.equal(await speed(), 0)
+  await generate(20)
+  const { difficulty } = await node.rpc('getmininginfo')
+  const expected = (difficulty * 2 ** 48) / 0xffff / 30
+  assert.ok(Math.abs((await speed()) / expected - 1) < 0.1, `${await speed()}, not ${expected}`)
+  await rig.time.run(8 * 3_600_000)
+  await generate(20)
+  assert.ok((await speed()) > expected / 2, `${await speed()} after a night, ${expected} before`)
+})
+
+test('a template’s times are those that leave its bits and that its node takes', async () => {
+  const rig = new NodeRig({
+    params: { ...REGTEST, retarget: true, targetSpacing: 30, halfLife: 600, testControls: false },
+  })
+  const node = await rig.add('node')
+  const template = async () => node.rpc('getblocktemplate', { payoutaddress: STRANGER })
+  const now = () => Math.floor(rig.time.now() / 1000)
+  // At the limit nothing eases: two minutes ahead is what is taken.
+  const first = await template()
+  assert.deepEqual([first.maxtime, first.mutable], [now() + 120, ['time']])
+  assert.equal(first.mintime, rig.params.genesisTime + 1)
+})
+
 test('an older block knows the next one, a left block has −1 confirmations', async () => {
   const { node, block } = await paidNode()
   const parent = await node.rpc('getblock', await node.rpc('getblockhash', 6))

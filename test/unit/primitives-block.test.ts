@@ -37,6 +37,12 @@ test('decoding is the inverse of encoding', () => {
   )
 })
 
+test('a header has numbers of 32 bits, or is none', () => {
+  const fields = { version: 1, previousHash: new Uint8Array(32), merkleRoot: new Uint8Array(32) }
+  for (const time of [2 ** 32, -1, 0.5, Number.NaN])
+    assert.throws(() => BlockHeader.of({ ...fields, time, bits: 0x207fffff, nonce: 0 }), RangeError)
+})
+
 test('only canonical bytes decode, and nothing throws', () => {
   fc.assert(
     fc.property(anyBlock, fc.array(fc.nat()), fc.uint8Array(), (block, edits, noise) => {
