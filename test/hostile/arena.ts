@@ -19,7 +19,7 @@ import type { Server } from '../../relay/server.ts'
 import type { PeerResult, WalletTransactionDetail } from '../../web/rpc-results.ts'
 import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from '../support/chromium.ts'
 import { type OpenOptions, type Tab, World } from '../support/tabs.ts'
-import { NEVER } from './bounds.ts'
+import { JOIN, NEVER } from './bounds.ts'
 import type { Intruder, Manners } from './intruder.ts'
 import type { Deeds, Order, Report } from './outsider.ts'
 import { browsers, family, tabMemory } from './processes.ts'
@@ -268,10 +268,14 @@ export class Arena {
       this.complaints.push(`${name} didn’t get the page`)
       return undefined
     }
+    const steps = [`the page after ${Math.round(performance.now() - began)} ms`]
+    const reached = (what: string): void =>
+      void steps.push(`${what} after ${Math.round(performance.now() - began)} ms`)
     try {
       const joined = await orNever(
         (async () => {
           await tab.ready()
+          reached('a node')
           await tab.until(
             'it has an honest peer',
             'getpeerinfo',
@@ -279,6 +283,7 @@ export class Arena {
             (peers: readonly PeerResult[]) => peers.some(({ peerid }) => this.ids.includes(peerid)),
             left(),
           )
+          reached('an honest peer')
           await tab.until('it has caught up', 'getblockcount', [], (at: number) => at >= height, left())
           if ((await tab.rpc('getblockhash', height)) !== hash) return undefined
           return performance.now() - began
@@ -286,6 +291,7 @@ export class Arena {
         patience,
       )
       if (joined === undefined) this.complaints.push(await this.#complaint(tab, height))
+      else if (joined > JOIN) this.complaints.push(`${name} had ${steps.join(', ')}`)
       return joined
     } finally {
       await tab.page.close().catch(() => undefined)
