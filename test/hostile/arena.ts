@@ -22,7 +22,7 @@ import { type OpenOptions, type Tab, World } from '../support/tabs.ts'
 import { JOIN, NEVER } from './bounds.ts'
 import type { Intruder, Manners } from './intruder.ts'
 import type { Deeds, Order, Report } from './outsider.ts'
-import { browsers, family, tabMemory } from './processes.ts'
+import { browsers, prioritize, tabMemory } from './processes.ts'
 
 /** How an arena is set up. */
 export interface Setting {
@@ -120,7 +120,7 @@ export class Arena {
   readonly #browsers: OwnBrowser[]
   readonly #outsider: ChildProcess
   #orders = 0
-  #enemyPage: Promise<{ readonly browser: Browser; readonly server: HttpServer }> | undefined
+  #enemyPage: Promise<OwnBrowser & { readonly server: HttpServer }> | undefined
   #newcomers = 0
   /** Ports by which enemies come from an address. */
   readonly #disguises = new Map<string, Promise<number>>()
@@ -216,10 +216,11 @@ export class Arena {
   async enemies(count: number, address = ENEMY): Promise<Enemy[]> {
     const relay = await this.relayFrom(address)
     this.#enemyPage ??= this.#openEnemyPage()
-    const { browser, server } = await this.#enemyPage
+    const { browser, pid, server } = await this.#enemyPage
     const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
     const page = await context.newPage()
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
+    await prioritize(pid, ENEMY_PRIORITY)
     const all: Enemy[] = []
     let left = count
     const gone = async (): Promise<void> => {
@@ -419,10 +420,10 @@ export class Arena {
     await this.payment()
   }
 
-  async #openEnemyPage(): Promise<{ browser: Browser; server: HttpServer }> {
+  async #openEnemyPage(): Promise<OwnBrowser & { readonly server: HttpServer }> {
     const { browser, pid } = await launch()
     this.#browsers.push({ browser, pid })
-    await giveWay(pid)
+    await prioritize(pid, ENEMY_PRIORITY)
     const script = await intruderScript()
     const server = createServer((request, response) => {
       const isScript = request.url === '/intruder.js'
@@ -433,7 +434,7 @@ export class Arena {
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return { browser, server }
+    return { browser, pid, server }
   }
 }
 
@@ -488,10 +489,6 @@ export function pause(milliseconds: number): Promise<void> {
 
 /** Enemies bring machines of their own; here they must not take the processor from the tabs. */
 const ENEMY_PRIORITY = Math.min(19, getPriority() + 3)
-
-async function giveWay(pid: number): Promise<void> {
-  for (const member of await family(pid)) setPriority(member, ENEMY_PRIORITY)
-}
 
 let launching: Promise<unknown> = Promise.resolve()
 

@@ -1,6 +1,7 @@
 /** The processes of a browser, as Linux tells of them: their memory, and stopping them as closing a laptop's lid does. */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { setPriority } from 'node:os'
 
 interface Process {
   readonly pid: number
@@ -86,6 +87,19 @@ export async function signalFamily(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): 
       process.kill(member, signal)
     } catch {
       // It has ended meanwhile.
+    }
+  }
+}
+
+/** Gives every thread of a process and its descendants this priority, -20 to 19: Linux knows none of whole processes. */
+export async function prioritize(pid: number, priority: number): Promise<void> {
+  for (const member of await family(pid)) {
+    for (const thread of await readdir(`/proc/${member}/task`).catch(() => [])) {
+      try {
+        setPriority(Number(thread), priority)
+      } catch {
+        // It has ended meanwhile.
+      }
     }
   }
 }

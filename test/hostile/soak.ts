@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { WalletTransactionDetail } from '../../web/rpc-results.ts'
 import { CHROMIUM_PERMISSIONS } from '../support/chromium.ts'
 import { Arena, orNever, pause } from './arena.ts'
@@ -54,6 +55,7 @@ async function main(): Promise<number> {
 async function fight(arena: Arena, findings: Findings): Promise<void> {
   const tally: Tally = { payments: [], refused: [], joined: [] }
   const over = AbortSignal.timeout(Math.ceil(LASTS))
+  setMaxListeners(0, over)
   const watch = await arena.watchMemory()
   const began = performance.now()
   const strikes = ATTACKS.flatMap(({ name, strike }) => (strike ? [{ name, strike }] : []))

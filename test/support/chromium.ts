@@ -33,6 +33,17 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   '--disable-component-update',
   '--disable-sync',
   '--allow-loopback-in-peer-connection',
+  `--disable-features=${[
+    // Each window would bring a process of its own for the address bar, which nobody sees here.
+    'WebUIOmniboxPopup',
+    'WebUIOmniboxAimPopup',
+    // These ask servers elsewhere.
+    'AimEnabled',
+    'NetworkTimeServiceQuerying',
+    'OptimizationHints',
+    'PreconnectToSearch',
+    'Translate',
+  ].join(',')}`,
 ]
 
 /** Flags that give a page WebGPU on any machine: an adapter in software, which computes what a card would. */
