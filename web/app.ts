@@ -14,7 +14,6 @@ import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
 import { type Route, Router, titleOf } from './router.ts'
-import type { WalletTransactionDetail } from './rpc-results.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts'
@@ -346,7 +345,7 @@ export class App extends LitElement {
     for (const txid of txids) {
       if (this.#announced.has(txid)) continue
       this.#announced.add(txid)
-      const payment = await node.rpc<WalletTransactionDetail>('gettransaction', txid).catch(() => undefined)
+      const payment = await node.rpc('gettransaction', txid).catch(() => undefined)
       const isNew =
         payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
       if (payment && isNew) this.#show(`${amountWithUnit(fromCoins(payment.amount))} coming in.`)

@@ -32,7 +32,10 @@ function snapshotJson(chain: Chain) {
 }
 
 /** `getchaintips`: Bitcoin Core's words for what is known of the branch that ends in a header. */
-function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
+function tipStatus(
+  { chain }: NodeCore,
+  tip: HeaderIndex,
+): 'active' | 'invalid' | 'headers-only' | 'valid-headers' | 'valid-fork' {
   const { headers } = chain
   if (chain.isActive(tip)) return 'active'
   if (headers.isInvalid(tip)) return 'invalid'
@@ -41,7 +44,7 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
   return headers.wasConnected(tip) ? 'valid-fork' : 'valid-headers'
 }
 
-export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
+export const blockchainMethods = [
   method(
     'getblockfilter',
     'The filter of a block by BIP158: which scripts it pays or spends from; and its filter header.',
@@ -154,4 +157,4 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
     await node.settled()
     return null
   }),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

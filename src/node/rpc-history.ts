@@ -38,7 +38,7 @@ function receivedAs(entry: HistoryEntry): Side['category'] {
   return entry.mature ? 'generate' : 'immature'
 }
 
-function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object {
+function sideJson(entry: HistoryEntry, { category, output, vout }: Side) {
   const sent = category === 'send'
   return {
     ...(output.address === undefined ? {} : { address: output.address }),
@@ -52,7 +52,7 @@ function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object
 }
 
 /** What every line about a transaction tells of it; `confirmations` is negative below a confirmed conflict. `state` and `inmempool` are ours. */
-function entryJson(entry: HistoryEntry, conflictsOf: Conflicts): object {
+function entryJson(entry: HistoryEntry, conflictsOf: Conflicts) {
   const conflicts = conflictsOf(entry)
   const depth = Math.max(
     entry.state === 'conflicted' ? 1 : 0,
@@ -68,7 +68,7 @@ function entryJson(entry: HistoryEntry, conflictsOf: Conflicts): object {
     wtxid: entry.transaction.wtxid,
     walletconflicts: conflicts.map((other) => other.txid),
     time: entry.time,
-    'bip125-replaceable': entry.state === 'pending' ? 'yes' : 'no',
+    'bip125-replaceable': entry.state === 'pending' ? ('yes' as const) : ('no' as const),
     state: entry.state,
     inmempool: entry.inMempool,
   }
@@ -89,7 +89,7 @@ function conflictsAmong(history: readonly HistoryEntry[]): Conflicts {
   }
 }
 
-export const historyMethods: readonly RpcMethod<NodeCore>[] = [
+export const historyMethods = [
   method(
     'listtransactions',
     'The latest entries of the wallet’s history, newest last: one for each output that was paid or received.',
@@ -142,4 +142,4 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

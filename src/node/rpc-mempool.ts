@@ -87,7 +87,7 @@ function feeExcess(fee: Sats, { vsize }: Transaction, maxFeeRate: Sats): string 
 }
 
 /** One result of `testmempoolaccept`. Transactions of one list are not looked at as a package: a child's parent has to be sent first. */
-async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats): Promise<object> {
+async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats) {
   const { txid: id, wtxid, vsize } = transaction
   const tested = await node.mempool.test(transaction)
   const refused = (reason: string, details: string) => ({
@@ -107,7 +107,7 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
   return { txid: id, wtxid, allowed: true, vsize, fees: { base: coins(fee) } }
 }
 
-export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
+export const mempoolMethods = [
   method('getmempoolentry', 'A transaction of the mempool.', [txid()], (node, id) =>
     entryJson(entryOf(node, id)),
   ),
@@ -187,7 +187,7 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
           `rawtxs must hold 1 to ${MAX_TESTED} transactions, not ${raw.length}.`,
         )
       const transactions = raw.map(decode)
-      const results: object[] = []
+      const results = []
       for (const transaction of transactions) results.push(await testOne(node, transaction, maxFeeRate))
       return results
     },
@@ -198,4 +198,4 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
     [integer('conf_target', 'blocks', 1, 1008), optional(text('estimate_mode', 'not used'), undefined)],
     ({ mempool }, blocks) => ({ feerate: feeRate(mempool.estimateFeeRate(blocks)), blocks }),
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -1,6 +1,7 @@
 /**
- * How RPC methods are declared: a name, typed parameters and a function. Parameters are parsed before the function runs, so
- * that every wrong argument gets a sentence and Bitcoin Core's code, and `help` is written from the same declaration.
+ * How RPC methods are declared: a name, typed parameters and a function, whose answer `rpc-results.ts` describes. Arguments are parsed before
+ * the function runs, so that every wrong one gets a sentence and Bitcoin Core's code; `help` and the types that callers see
+ * (`rpc-client.ts`) come from the same declaration.
  */
 
 import { parseCoins, type Sats } from '../primitives/amount.ts'
@@ -13,66 +14,148 @@ import {
   RPC_TYPE_ERROR,
   RpcError,
 } from './rpc-error.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { Results } from './rpc-results.ts'
+
+declare const GIVEN: unique symbol
 
 /** One parameter: its name, how `help` describes it, and how a value becomes a `T` (throws `RpcError`). */
-export interface Parameter<T> {
-  readonly name: string
+export interface Parameter<T, Given = unknown, Name extends string = string> {
+  readonly name: Name
   readonly describe: string
+  /** What a value is, as errors and `help` say it: `a number`. */
+  readonly type: string
   readonly optional: boolean
+  /** The fields of an object. */
+  readonly fields?: Readonly<Record<string, Parameter<unknown>>>
   /** Called with undefined only when optional. */
   parse(value: unknown): T
+  /** The type of what a caller gives. No value has it. */
+  readonly [GIVEN]?: Given
 }
 
-type Parsed<P extends readonly Parameter<unknown>[]> = {
+export type Parameters = readonly Parameter<unknown>[]
+
+/** The type of what a caller gives for a parameter. */
+export type GivenOf<P> = P extends Parameter<unknown, infer Given> ? Given : never
+
+export type Parsed<P extends Parameters> = {
   [K in keyof P]: P[K] extends Parameter<infer T> ? T : never
 }
 
-export interface RpcMethod<Context> {
-  readonly name: string
+/** A method as `help` explains it, and as its arguments are read. */
+export interface Declaration<Name extends string = string, P extends Parameters = Parameters> {
+  readonly name: Name
   readonly summary: string
   /** `getblock blockhash ( verbosity )` */
   readonly usage: string
-  readonly parameters: readonly Parameter<unknown>[]
+  readonly parameters: P
+}
+
+export interface RpcMethod<Context, Name extends string = string, P extends Parameters = Parameters>
+  extends Declaration<Name, P> {
   call(context: Context, args: readonly unknown[]): Promise<unknown>
 }
 
-/** Declares a method. `run` gets the parsed arguments as a tuple. */
-export function method<Context, const P extends readonly Parameter<unknown>[]>(
-  name: string,
+/** What a method's function answers: as `rpc-results.ts` describes the method's result. */
+type Answer<Name> = Name extends keyof Results ? AnswerOf<Results[Name]> : unknown
+
+/** What runs when a method is called: it gets the parsed arguments. */
+export type Run<Name extends string, P extends Parameters> = (
+  ...args: Parsed<P>
+) => Answer<Name> | Promise<Answer<Name>>
+
+/** Declares a method. `run` gets the parsed arguments as a tuple. What it answers is described in `rpc-results.ts` under the same name. */
+export function method<Context, const Name extends string, const P extends Parameters>(
+  name: Name,
   summary: string,
   parameters: P,
-  run: (context: Context, ...args: Parsed<P>) => unknown,
-): RpcMethod<Context> {
-  const usage = [name, ...parameters.map((p) => (p.optional ? `( ${p.name} )` : p.name))].join(' ')
+  run: (context: Context, ...args: Parsed<P>) => Answer<Name> | Promise<Answer<Name>>,
+): RpcMethod<Context, Name, P> {
+  const declared = declaration(name, summary, parameters)
   return {
-    name,
-    summary,
-    usage,
-    parameters,
-    async call(context, args) {
-      if (args.length > parameters.length)
-        throw new RpcError(
-          RPC_MISC_ERROR,
-          `${name} takes ${parameters.length === 0 ? 'no' : `at most ${parameters.length}`} arguments: ${usage}`,
-        )
-      const parsed = parameters.map((parameter, at) => {
-        const value = args[at] ?? undefined
-        if (value === undefined && !parameter.optional)
-          throw new RpcError(RPC_MISC_ERROR, `${name} needs the argument ${parameter.name}: ${usage}`)
-        return parameter.parse(value)
-      })
-      return run(context, ...(parsed as Parsed<P>))
-    },
+    ...declared,
+    call: (context, args) => handler(declared, (...parsed: Parsed<P>) => run(context, ...parsed))(args),
   }
 }
 
-/** A parameter of some other kind than those below. `parse` throws an `RpcError`. */
-export function parameter<T>(name: string, describe: string, parse: (value: unknown) => T): Parameter<T> {
-  return { name, describe, optional: false, parse }
+/** What is known of a method where it doesn't run. */
+export function declaration<const Name extends string, const P extends Parameters>(
+  name: Name,
+  summary: string,
+  parameters: P,
+): Declaration<Name, P> {
+  const usage = [name, ...parameters.map((p) => (p.optional ? `( ${p.name} )` : p.name))].join(' ')
+  return { name, summary, usage, parameters }
+}
+
+/** Answers calls of a method that is declared apart from the function that runs. */
+export function handler<Name extends string, P extends Parameters>(
+  declared: Declaration<Name, P>,
+  run: Run<Name, P>,
+): (args: readonly unknown[]) => Promise<unknown> {
+  return async (args) => run(...(parseArguments(declared, args) as Parsed<P>))
+}
+
+function parseArguments(declared: Declaration, args: readonly unknown[]): readonly unknown[] {
+  const { name, parameters, usage } = declared
+  const values = byPosition(declared, args)
+  if (values.length > parameters.length)
+    throw new RpcError(
+      RPC_MISC_ERROR,
+      `${name} takes ${parameters.length === 0 ? 'no' : `at most ${parameters.length}`} arguments: ${usage}`,
+    )
+  return parameters.map((parameter, at) => {
+    const value = values[at] ?? undefined
+    if (value === undefined && !parameter.optional)
+      throw new RpcError(RPC_MISC_ERROR, `${name} needs the argument ${parameter.name}: ${usage}`)
+    return parameter.parse(value)
+  })
+}
+
+/**
+ * The arguments in the order of the parameters. One object may name them instead, and the fields of `options` beside them, as in Bitcoin
+ * Core; an object that names no parameter is the first argument itself.
+ */
+function byPosition({ name, parameters, usage }: Declaration, args: readonly unknown[]): readonly unknown[] {
+  const [only] = args
+  if (args.length !== 1 || !isObject(only)) return args
+  const names = Object.keys(only)
+  const choices = parameters.find((parameter) => parameter.name === 'options')
+  const isChoice = (key: string): boolean => Object.hasOwn(choices?.fields ?? {}, key)
+  const isParameter = (key: string): boolean => parameters.some((parameter) => parameter.name === key)
+  if (names.length > 0 && !names.some((key) => isParameter(key) || isChoice(key))) return args
+  const stranger = names.find((key) => !isParameter(key) && !isChoice(key))
+  if (stranger !== undefined)
+    throw new RpcError(RPC_INVALID_PARAMETER, `${name} has no argument '${stranger.slice(0, 40)}': ${usage}`)
+  const chosen = names.filter((key) => !isParameter(key)).map((key) => [key, only[key]])
+  return parameters.map((parameter) =>
+    parameter === choices && chosen.length > 0
+      ? { ...Object(only[parameter.name]), ...Object.fromEntries(chosen) }
+      : only[parameter.name],
+  )
+}
+
+/** Whether a value is an object with names. */
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A parameter of some other kind than those below. `parse` throws an `RpcError`; `type` is for `help`. */
+export function parameter<T, const Name extends string, Given = unknown>(
+  name: Name,
+  describe: string,
+  parse: (value: unknown) => T,
+  type = '',
+): Parameter<T, Given, Name> {
+  return { name, describe, type, optional: false, parse }
 }
 
 /** The same parameter, which may be left out (or null) and is then `fallback`. */
-export function optional<T, F>(inner: Parameter<T>, fallback: F): Parameter<T | F> {
+export function optional<T, Given, Name extends string, F>(
+  inner: Parameter<T, Given, Name>,
+  fallback: F,
+): Parameter<T | F, Given | null | undefined, Name> {
   return {
     ...inner,
     optional: true,
@@ -82,116 +165,218 @@ export function optional<T, F>(inner: Parameter<T>, fallback: F): Parameter<T | 
 
 /** The error of a value that is not `wanted`, such as `a number`. */
 export function wrongType(name: string, wanted: string, value: unknown): RpcError {
-  const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
+  const found =
+    value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'an array'
+        : `${isObject(value) ? 'an' : 'a'} ${typeof value}`
   return new RpcError(RPC_TYPE_ERROR, `${name} must be ${wanted}, not ${found}.`)
 }
 
-export function text(name: string, describe: string): Parameter<string> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'string') throw wrongType(name, 'text', value)
-    return value
-  })
-}
-
-export function flag(name: string, describe: string): Parameter<boolean> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'boolean') throw wrongType(name, 'true or false', value)
-    return value
-  })
-}
-
-/** A whole number from `least` to `most`. */
-export function integer(name: string, describe: string, least: number, most: number): Parameter<number> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'number') throw wrongType(name, 'a number', value)
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `${name} must be a whole number from ${least} to ${most}, not ${value}.`,
-      )
-    return value
-  })
-}
-
-/** Any number from `least` to `most`. */
-export function number(name: string, describe: string, least: number, most: number): Parameter<number> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'number') throw wrongType(name, 'a number', value)
-    if (!(value >= least && value <= most))
-      throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be from ${least} to ${most}, not ${value}.`)
-    return value
-  })
-}
-
-/** Bitcoin Core's verbosity arguments: a number, or a boolean for 0 and 1. */
-export function verbosity(name: string, describe: string, most: number): Parameter<number> {
-  const number = integer(name, describe, 0, most)
-  return parameter(name, describe, (value) =>
-    typeof value === 'boolean' ? Number(value) : number.parse(value),
+export function text<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<string, string, Name> {
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'string') throw wrongType(name, 'text', value)
+      return value
+    },
+    'text',
   )
 }
 
-function hash<T extends BlockHash | Txid>(name: string, describe: string): Parameter<T> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'string') throw wrongType(name, 'a hash of 64 hex digits', value)
-    if (!isHex(value, 32))
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `${name} must be 64 hex digits (for '${value.slice(0, 80)}', which has ${value.length} characters).`,
-      )
-    return value.toLowerCase() as T
-  })
+export function flag<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<boolean, boolean, Name> {
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'boolean') throw wrongType(name, 'true or false', value)
+      return value
+    },
+    'true or false',
+  )
 }
 
-export function blockHash(name = 'blockhash', describe = 'hash of a block'): Parameter<BlockHash> {
-  return hash<BlockHash>(name, describe)
+/** Bitcoin Core's parameter that changes nothing here: of any kind. */
+export function unused<const Name extends string>(name: Name): Parameter<undefined, unknown, Name> {
+  return optional(
+    parameter(name, 'changes nothing', () => undefined, 'anything'),
+    undefined,
+  )
 }
 
-export function txid(name = 'txid', describe = 'id of a transaction'): Parameter<Txid> {
-  return hash<Txid>(name, describe)
+/** A whole number from `least` to `most`. */
+export function integer<const Name extends string>(
+  name: Name,
+  describe: string,
+  least: number,
+  most: number,
+): Parameter<number, number, Name> {
+  const range = `a whole number from ${least} to ${most}`
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+      if (!Number.isInteger(value) || value < least || value > most)
+        throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be ${range}, not ${value}.`)
+      return value
+    },
+    range,
+  )
+}
+
+/** Any number from `least` to `most`; also as a text, as Bitcoin Core takes what isn't whole. */
+export function number<const Name extends string>(
+  name: Name,
+  describe: string,
+  least: number,
+  most: number,
+): Parameter<number, number | string, Name> {
+  return parameter(
+    name,
+    describe,
+    (given) => {
+      const value = typeof given === 'string' && /^\d+(\.\d+)?$/.test(given) ? Number(given) : given
+      if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+      if (!(value >= least && value <= most))
+        throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be from ${least} to ${most}, not ${value}.`)
+      return value
+    },
+    `a number from ${least} to ${most}`,
+  )
+}
+
+/** Bitcoin Core's verbosity arguments: a number, or a boolean for 0 and 1. */
+export function verbosity<const Name extends string, Given extends number | boolean = number | boolean>(
+  name: Name,
+  describe: string,
+  most: number,
+): Parameter<number, Given, Name> {
+  const number = integer(name, describe, 0, most)
+  return parameter(
+    name,
+    describe,
+    (value) => (typeof value === 'boolean' ? Number(value) : number.parse(value)),
+    number.type,
+  )
+}
+
+function hash<T extends BlockHash | Txid, Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<T, string, Name> {
+  const wanted = 'a hash of 64 hex digits'
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'string') throw wrongType(name, wanted, value)
+      if (!isHex(value, 32))
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          `${name} must be 64 hex digits (for '${value.slice(0, 80)}', which has ${value.length} characters).`,
+        )
+      return value.toLowerCase() as T
+    },
+    wanted,
+  )
+}
+
+export function blockHash<const Name extends string = 'blockhash'>(
+  name = 'blockhash' as Name,
+  describe = 'hash of a block',
+): Parameter<BlockHash, string, Name> {
+  return hash(name, describe)
+}
+
+export function txid<const Name extends string = 'txid'>(
+  name = 'txid' as Name,
+  describe = 'id of a transaction',
+): Parameter<Txid, string, Name> {
+  return hash(name, describe)
 }
 
 /** Bytes in hex; another text is refused as what doesn't decode, as Bitcoin Core does. */
-export function hexBytes(name: string, describe: string): Parameter<Uint8Array> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'string') throw wrongType(name, 'hex digits', value)
-    if (!isHex(value))
-      throw new RpcError(RPC_DESERIALIZATION_ERROR, `${name} must be an even number of hex digits.`)
-    return hexToBytes(value)
-  })
+export function hexBytes<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<Uint8Array, string, Name> {
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'string') throw wrongType(name, 'hex digits', value)
+      if (!isHex(value))
+        throw new RpcError(RPC_DESERIALIZATION_ERROR, `${name} must be an even number of hex digits.`)
+      return hexToBytes(value)
+    },
+    'hex digits',
+  )
 }
 
 /** An amount in coins, a number or a text with at most 8 decimals; more than zero. */
-export function amount(name: string, describe: string): Parameter<Sats> {
+export function amount<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<Sats, number | string, Name> {
   return coinsParameter(name, describe, 1)
 }
 
 /** As `amount`, and zero is fine. */
-export function amountOrZero(name: string, describe: string): Parameter<Sats> {
+export function amountOrZero<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<Sats, number | string, Name> {
   return coinsParameter(name, describe, 0)
 }
 
 /** An amount in coins, of at least `least` satoshis. */
-function coinsParameter(name: string, describe: string, least: 0 | 1): Parameter<Sats> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'number' && typeof value !== 'string')
-      throw wrongType(name, 'an amount in coins', value)
-    const parsed = parseCoins(typeof value === 'number' ? decimal(value) : value)
-    if (parsed === undefined || parsed < least)
-      throw new RpcError(
-        RPC_TYPE_ERROR,
-        `${name} must be an amount${least > 0 ? ' above 0' : ''} with at most 8 decimals, not '${value}'.`,
-      )
-    return parsed
-  })
+function coinsParameter<Name extends string>(
+  name: Name,
+  describe: string,
+  least: 0 | 1,
+): Parameter<Sats, number | string, Name> {
+  const wanted = 'an amount in coins'
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (typeof value !== 'number' && typeof value !== 'string') throw wrongType(name, wanted, value)
+      const parsed = parseCoins(typeof value === 'number' ? decimal(value) : value)
+      if (parsed === undefined || parsed < least)
+        throw new RpcError(
+          RPC_TYPE_ERROR,
+          `${name} must be an amount${least > 0 ? ' above 0' : ''} with at most 8 decimals, not '${value}'.`,
+        )
+      return parsed
+    },
+    wanted,
+  )
 }
 
 /** An array of which every element is parsed by `element`. */
-export function list<T>(name: string, describe: string, element: Parameter<T>): Parameter<T[]> {
-  return parameter(name, describe, (value) => {
-    if (!Array.isArray(value)) throw wrongType(name, 'an array', value)
-    return value.map((item) => element.parse(item))
-  })
+export function list<T, Given, const Name extends string>(
+  name: Name,
+  describe: string,
+  element: Parameter<T, Given>,
+): Parameter<T[], readonly Given[], Name> {
+  return parameter(
+    name,
+    describe,
+    (value) => {
+      if (!Array.isArray(value)) throw wrongType(name, 'an array', value)
+      return value.map((item) => element.parse(item))
+    },
+    `an array: of ${element.type}`,
+  )
 }
 
 type Fields = Readonly<Record<string, Parameter<unknown>>>
@@ -199,36 +384,49 @@ type ParsedFields<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Parameter<infer T> ? T : never
 }
 
+/** Names and values of what a caller gives: what may be undefined may be left out. */
+export type GivenFields<F extends Fields> = {
+  readonly [K in keyof F as undefined extends GivenOf<F[K]> ? never : K]: GivenOf<F[K]>
+} & {
+  readonly [K in keyof F as undefined extends GivenOf<F[K]> ? K : never]?: GivenOf<F[K]>
+}
+
 /** A plain object of these fields. A name that is not among them is refused: a slip in it would change what is asked for. */
-export function object<const F extends Fields>(
-  name: string,
+export function object<const F extends Fields, const Name extends string>(
+  name: Name,
   describe: string,
   fields: F,
-): Parameter<ParsedFields<F>> {
-  return parameter(name, describe, (value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw wrongType(name, 'an object', value)
-    const given: Readonly<Record<string, unknown>> = { ...value }
-    const stranger = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
-    if (stranger !== undefined)
-      throw new RpcError(
-        RPC_TYPE_ERROR,
-        `${name} has no field '${stranger}'; its fields are ${Object.keys(fields).join(', ')}.`,
-      )
-    const parsed = Object.entries(fields).map(([key, field]) => {
-      const item = given[key] ?? undefined
-      if (item === undefined && !field.optional)
-        throw new RpcError(RPC_INVALID_PARAMETER, `${name} needs the field ${key}: ${field.describe}.`)
-      return [key, field.parse(item)]
-    })
-    return Object.fromEntries(parsed) as ParsedFields<F>
-  })
+): Parameter<ParsedFields<F>, GivenFields<F>, Name> {
+  return {
+    name,
+    describe,
+    type: 'an object',
+    optional: false,
+    fields,
+    parse(given) {
+      if (!isObject(given)) throw wrongType(name, 'an object', given)
+      const stranger = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
+      if (stranger !== undefined)
+        throw new RpcError(
+          RPC_TYPE_ERROR,
+          `${name} has no field '${stranger.slice(0, 40)}'; its fields are ${Object.keys(fields).join(', ')}.`,
+        )
+      const parsed = Object.entries(fields).map(([key, field]) => {
+        const item = given[key] ?? undefined
+        if (item === undefined && !field.optional)
+          throw new RpcError(RPC_INVALID_PARAMETER, `${name} needs the field ${key}: ${field.describe}.`)
+        return [key, field.parse(item)]
+      })
+      return Object.fromEntries(parsed) as ParsedFields<F>
+    },
+  }
 }
 
 /** An object whose fields are all optional, and which may itself be left out. */
-export function options<const F extends Fields>(fields: F): Parameter<ParsedFields<F>> {
-  const described = Object.entries(fields).map(([key, field]) => `${key} (${field.describe})`)
-  const inner = object('options', described.join(', '), fields)
+export function options<const F extends Fields>(
+  fields: F,
+): Parameter<ParsedFields<F>, GivenFields<F> | null | undefined, 'options'> {
+  const inner = object('options', '', fields)
   return { ...inner, optional: true, parse: (value) => inner.parse(value ?? {}) }
 }
 

@@ -93,7 +93,7 @@ const TEMPLATE_REQUEST = {
 }
 const NO_REQUEST = { payoutaddress: undefined }
 
-export const miningMethods: readonly RpcMethod<NodeCore>[] = [
+export const miningMethods = [
   method(
     'setgenerate',
     'Starts or stops mining to this wallet.',
@@ -206,4 +206,4 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       return null
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -34,7 +34,7 @@ function peerId(name: string, describe: string) {
   })
 }
 
-export const networkMethods: readonly RpcMethod<NodeCore>[] = [
+export const networkMethods = [
   method(
     'getnettotals',
     'Bytes from and to all peers since this tab was opened. Introductions and gossip are not counted.',
@@ -129,4 +129,4 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
     for (const { id } of peers.bans()) await peers.allow(id)
     return null
   }),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

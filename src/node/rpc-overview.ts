@@ -55,7 +55,7 @@ function versionNumber(): number {
 }
 
 /** `getmempoolentry`. Sizes in virtual bytes, fees in coins. */
-export function entryJson(entry: MempoolEntry): object {
+export function entryJson(entry: MempoolEntry) {
   const { transaction, parents, children } = entry
   const idsOf = (entries: ReadonlySet<MempoolEntry>) => [...entries].map((other) => other.transaction.txid)
   return {
@@ -97,7 +97,7 @@ function networkHashRate({ chain, clock, params }: NodeCore): number {
   return elapsed > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / elapsed : 0
 }
 
-export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
+export const overviewMethods = [
   method(
     'getblockchaininfo',
     'State of the chain. Bits, target and difficulty are those of the next block, now.',
@@ -304,4 +304,4 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -3,16 +3,22 @@
  */
 import type { NodeCore } from './node-core.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
+import { helpList, helpOn } from './rpc-help.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
-import type { RpcMethod } from './rpc-method.ts'
+import type { Declaration, RpcMethod } from './rpc-method.ts'
 import { miningMethods } from './rpc-mining.ts'
 import { networkMethods } from './rpc-network.ts'
+import { pageMethods } from './rpc-page-methods.ts'
 import { searchMethods } from './rpc-search.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
 
 export interface RpcPart {
   readonly methods: readonly RpcMethod<NodeCore>[]
   readonly blockTransactionsJson: typeof blockTransactionsJson
+  readonly helpList: typeof helpList
+  readonly helpOn: typeof helpOn
+  /** Those that the page answers by itself. */
+  readonly pageMethods: readonly Declaration[]
 }
 
 /** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
@@ -21,4 +27,7 @@ export type LoadRpc = () => Promise<RpcPart>
 export const rpcPart: RpcPart = {
   methods: [...blockchainMethods, ...mempoolMethods, ...miningMethods, ...networkMethods, ...searchMethods],
   blockTransactionsJson,
+  helpList,
+  helpOn,
+  pageMethods,
 }

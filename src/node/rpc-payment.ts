@@ -153,7 +153,7 @@ async function send(node: NodeCore, wallet: Wallet, plan: PaymentPlan): Promise<
   }
 }
 
-function planJson(plan: PaymentPlan): object {
+function planJson(plan: PaymentPlan) {
   return {
     psbt: base64.encode(plan.psbt),
     fee: coins(plan.fee),
@@ -169,7 +169,7 @@ function planJson(plan: PaymentPlan): object {
   }
 }
 
-export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
+export const paymentMethods = [
   method(
     'sendtoaddress',
     'Pays an address. Answers the id of the transaction.',
@@ -307,7 +307,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       return null
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]
 
 /** The rate, or what replacing the payment takes at least where that is more; satoshis per 1,000 virtual bytes. */
 function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {

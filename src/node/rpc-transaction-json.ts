@@ -11,13 +11,9 @@ import type { NodeCore } from './node-core.ts'
 import { coins } from './rpc-json.ts'
 
 /** The transactions of `getblock` with verbosity 2 or 3. `spent` holds the block's spent coins, in input order, where they are known. */
-export function blockTransactionsJson(
-  node: NodeCore,
-  block: Block,
-  spent: readonly Coin[] | undefined,
-): readonly object[] {
+export function blockTransactionsJson(node: NodeCore, block: Block, spent: readonly Coin[] | undefined) {
   let at = 0
-  const transactionOf = (tx: Transaction): object => {
+  const transactionOf = (tx: Transaction) => {
     if (spent === undefined || tx.isCoinbase) return transactionJson(node, tx)
     const taken = spent.slice(at, at + tx.inputs.length)
     at += tx.inputs.length
@@ -27,11 +23,7 @@ export function blockTransactionsJson(
 }
 
 /** A decoded transaction; with the coins it spends, in input order, also its fee and each input's `prevout`. */
-export function transactionJson(
-  node: NodeCore,
-  tx: Transaction,
-  spent?: readonly (Coin | undefined)[],
-): object {
+export function transactionJson(node: NodeCore, tx: Transaction, spent?: readonly (Coin | undefined)[]) {
   const known = spent?.every((coin) => coin !== undefined) ? (spent as readonly Coin[]) : undefined
   return {
     txid: tx.txid,
@@ -66,7 +58,7 @@ export function transactionJson(
   }
 }
 
-function coinJson(node: NodeCore, coin: Coin): object {
+function coinJson(node: NodeCore, coin: Coin) {
   return {
     generated: coin.coinbase,
     height: coin.height,
@@ -76,14 +68,14 @@ function coinJson(node: NodeCore, coin: Coin): object {
 }
 
 /** `scriptPubKey` of an output: P2TR or a data output, nothing else exists. */
-export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array): object {
+export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array) {
   const script = { asm: asmOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
   return outputKeyOf(scriptPubKey) === undefined
-    ? { ...script, type: 'nulldata' }
+    ? { ...script, type: 'nulldata' as const }
     : {
         ...script,
         address: addressOf(scriptPubKey, node.params.addressPrefix),
-        type: 'witness_v1_taproot',
+        type: 'witness_v1_taproot' as const,
       }
 }
 

@@ -18,7 +18,7 @@ const UNLOCKED_FOR_GOOD = 0xffffffff
 const MANY = 9_999_999
 
 /** Core's `unlocked_until`, seconds since 1970; absent without keys. */
-function unlockedUntil({ signer }: NodeCore): object {
+function unlockedUntil({ signer }: NodeCore): { readonly unlocked_until?: number } {
   const status = signer.status()
   if (status.state === 'none') return {}
   if (status.state === 'locked') return { unlocked_until: 0 }
@@ -36,7 +36,7 @@ function addressFilter(node: NodeCore, addresses: readonly string[]): ReadonlySe
   return distinct
 }
 
-export const walletMethods: readonly RpcMethod<NodeCore>[] = [
+export const walletMethods = [
   method('listwallets', 'The wallet of this profile, when there is one.', [], async (node) =>
     (await node.openWallet())?.account === undefined ? [] : [WALLET_NAME],
   ),
@@ -211,4 +211,4 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

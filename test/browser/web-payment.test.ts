@@ -89,14 +89,15 @@ describe('amounts and fee rates', () => {
 })
 
 describe('the history', () => {
-  const entry = (part: Partial<WalletTransaction>): WalletTransaction => ({
-    txid: 'a',
-    category: 'receive',
-    amount: 1,
-    confirmations: 1,
-    time: 0,
-    ...part,
-  })
+  const entry = (part: Partial<WalletTransaction>) =>
+    ({
+      txid: 'a',
+      category: 'receive',
+      amount: 1,
+      confirmations: 1,
+      time: 0,
+      ...part,
+    }) as WalletTransaction
 
   it('has one line a transaction, newest first, the fee counted once', () => {
     const [newest, oldest] = paymentsOf([

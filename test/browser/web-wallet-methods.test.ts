@@ -48,7 +48,7 @@ describe('methods that make a wallet', () => {
         return accept(MNEMONIC)
       },
     } as unknown as SignerClient
-    return walletMethods(brain, signer).get(method)!.run(args)
+    return walletMethods(brain, signer).get(method)!(args)
   }
 
   /** The code of the error that `args` are refused with. */

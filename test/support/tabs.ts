@@ -18,6 +18,7 @@ import { buildPage, DIST, isStale } from '../../relay/build.ts'
 import { loadPage } from '../../relay/page.ts'
 import { type Server, type ServerOptions, startServer } from '../../relay/server.ts'
 import type { LogEvent, NodeEventName } from '../../src/node/events.ts'
+import type { RpcArguments, RpcCall, RpcMethodName, RpcResult } from '../../src/node/rpc-client.ts'
 import { RpcError } from '../../src/node/rpc-error.ts'
 import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
 import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
@@ -124,34 +125,37 @@ export class Tab {
   }
 
   /** Calls `opentab.rpc` in the page. Rejects with the page's `RpcError`. */
-  async rpc<T = unknown>(method: string, ...params: readonly unknown[]): Promise<T> {
+  readonly rpc: RpcCall = async (method, ...args) => {
     const answer = await this.page.evaluate(
-      async ([name, args]) => {
+      async ([name, given]) => {
+        const { opentab } = globalThis as unknown as {
+          opentab: { rpc(name: string, ...args: unknown[]): Promise<unknown> }
+        }
         try {
-          return { result: await (globalThis as unknown as PageGlobals).opentab.rpc(name, ...args) }
+          return { result: await opentab.rpc(name, ...given) }
         } catch (error) {
           const { code, message } = error as RpcError
           return { error: { code, message } }
         }
       },
-      [method, params] as const,
+      [method as string, args as readonly unknown[]] as const,
     )
     if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
-    return answer.result as T
+    return answer.result as never
   }
 
   /** Asks again after every event of the node until `holds` says yes; resolves with that answer. */
-  async until<T>(
+  async until<Name extends RpcMethodName, const Args extends RpcArguments<Name>>(
     what: string,
-    method: string,
-    args: readonly unknown[],
-    holds: (result: T) => boolean,
+    method: Name,
+    args: Args,
+    holds: (result: RpcResult<Name, Args>) => boolean,
     patience = PATIENCE,
-  ): Promise<T> {
+  ): Promise<RpcResult<Name, Args>> {
     const over = AbortSignal.timeout(patience)
     for (;;) {
       const seen = await this.eventsSeen()
-      const result = await this.rpc<T>(method, ...args)
+      const result = (await this.rpc(method, ...args)) as RpcResult<Name, Args>
       if (holds(result)) return result
       if (over.aborted)
         throw new Error(`${this.name} waited in vain until ${what}; ${method} says ${JSON.stringify(result)}`)
@@ -208,18 +212,18 @@ export class Tab {
       `${count} relays hold a slot for it`,
       'getnetworkinfo',
       [],
-      ({ relays = [] }: NetworkInfo) => relays.filter(({ state }) => state === 'reserved').length === count,
+      ({ relays }) => relays.filter(({ state }) => state === 'reserved').length === count,
     )
   }
 
   /** Creates a wallet and answers its seed words. */
   async createWallet(): Promise<string> {
-    return (await this.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: PASSPHRASE })).mnemonic
+    return (await this.rpc('createwallet', '', { passphrase: PASSPHRASE })).mnemonic!
   }
 
   /** Mines blocks on demand to an address of its own, or the one given; answers their hashes. */
   async generate(count: number, address?: string): Promise<readonly string[]> {
-    return this.rpc('generatetoaddress', count, address ?? (await this.rpc<string>('getnewaddress', 'mined')))
+    return this.rpc('generatetoaddress', count, address ?? (await this.rpc('getnewaddress', 'mined')))
   }
 
   /** Pays and answers the txid. */
@@ -266,13 +270,14 @@ export class Tab {
 
   /** What a failed journey prints. */
   async report(): Promise<string> {
-    const ask = (method: string): Promise<unknown> =>
-      this.rpc(method).catch((error: Error) => `${error.message}`)
+    const ask = (
+      method: 'getchaintips' | 'getnetworkinfo' | 'getmininginfo' | 'getwalletinfo',
+    ): Promise<unknown> => this.rpc(method).catch((error: Error) => `${error.message}`)
     const lines = [`--- ${this.name} at ${this.page.url()}`, ...this.pageErrors, ...this.consoleErrors]
     if (!this.page.isClosed()) {
-      for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'])
+      for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'] as const)
         lines.push(`${method}: ${JSON.stringify(await ask(method)).slice(0, LINE_LENGTH)}`)
-      const peers = await this.rpc<PeerResult[]>('getpeerinfo').catch(() => [])
+      const peers = await this.rpc('getpeerinfo').catch(() => [])
       lines.push(...peers.map(({ id, synced_headers }) => `peer ${id} has headers up to ${synced_headers}`))
       const log = await this.page
         .evaluate(() => (globalThis as unknown as PageGlobals).watch.log)
@@ -403,7 +408,7 @@ export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
   const over = AbortSignal.timeout(PATIENCE)
   for (;;) {
     const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
-    const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
+    const tips = await Promise.all(tabs.map((tab) => tab.rpc('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
     await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))

@@ -113,19 +113,7 @@ async function startNode(
       params,
       peerId: transport.self,
     },
-    async rpc(method, ...args) {
-      if (method === 'help') {
-        const [command] = args
-        const known = typeof command === 'string' ? own.get(command) : undefined
-        if (known) return known.usage
-        const listed = await brain.rpc(method, args)
-        if (command !== undefined) return listed
-        return [...String(listed).split('\n'), ...[...own.values()].map(({ usage }) => usage)]
-          .sort()
-          .join('\n')
-      }
-      return own.get(method)?.run(args) ?? brain.rpc(method, args)
-    },
+    rpc: (method, ...args) => (own.get(method)?.(args) ?? brain.rpc(method, args)) as Promise<never>,
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }

@@ -65,7 +65,7 @@ export class BlockView extends LitElement {
     key: () => this.blockId,
     load: async (node) => {
       const hash = await hashOf(node, this.blockId)
-      return node.rpc<BlockWithTransactions>('getblock', hash, 2)
+      return node.rpc('getblock', hash, 2)
     },
   })
   /** What changes while the chain goes on; a height may come to name another block. */
@@ -73,7 +73,7 @@ export class BlockView extends LitElement {
     events: ['tip'],
     key: () => this.blockId,
     load: async (node) => {
-      const header = await node.rpc<BlockHeaderResult>('getblockheader', await hashOf(node, this.blockId))
+      const header = await node.rpc('getblockheader', await hashOf(node, this.blockId))
       if (this.#block.value && this.#block.value.hash !== header.hash) this.#block.reload()
       return header
     },
@@ -225,6 +225,6 @@ export class BlockView extends LitElement {
 
 /** The hash behind what a path names: a height in digits, or a hash. */
 function hashOf(node: LiveNode, id: string): Promise<string> {
-  return /^\d{1,10}$/.test(id) ? node.rpc<string>('getblockhash', Number(id)) : Promise.resolve(id)
+  return /^\d{1,10}$/.test(id) ? node.rpc('getblockhash', Number(id)) : Promise.resolve(id)
 }
 customElements.define('ot-block', BlockView)

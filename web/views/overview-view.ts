@@ -27,7 +27,7 @@ import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
-import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
+import type { Balances, MempoolInfo, MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 interface Figures {
@@ -174,10 +174,7 @@ export class OverviewView extends LitElement {
     events: ['tip', 'transaction'],
     every: EASING,
     load: async (node) => {
-      const [mining, mempool] = await Promise.all([
-        node.rpc<MiningInfo>('getmininginfo'),
-        node.rpc<MempoolInfo>('getmempoolinfo'),
-      ])
+      const [mining, mempool] = await Promise.all([node.rpc('getmininginfo'), node.rpc('getmempoolinfo')])
       return { mining, mempool }
     },
   })
@@ -187,8 +184,8 @@ export class OverviewView extends LitElement {
     load: async (node) => {
       if (node.signer.state === 'none') return null
       const [{ mine }, entries] = await Promise.all([
-        node.rpc<Balances>('getbalances'),
-        node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
+        node.rpc('getbalances'),
+        node.rpc('listtransactions', '*', 40),
       ])
       return { balances: mine, payments: paymentsOf(entries).slice(0, RECENT) }
     },

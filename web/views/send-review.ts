@@ -58,15 +58,12 @@ export class SendReview extends LitElement {
     if (this.node.signer.state === 'locked' && !(await this.#unlock())) return
     const txid = await this.#task.run(async () => {
       const signed = await this.#sign(psbt)
-      const { hex, complete } = await this.node.rpc<{ hex?: string; complete: boolean }>(
-        'finalizepsbt',
-        signed,
-      )
+      const { hex, complete } = await this.node.rpc('finalizepsbt', signed)
       if (!complete || hex === undefined)
         throw new Error(
           'The wallet could not sign all of this payment. Nothing was sent. Go back and try again.',
         )
-      const sent = await this.node.rpc<string>('sendrawtransaction', hex)
+      const sent = await this.node.rpc('sendrawtransaction', hex)
       // The payment is out: a label that can't be kept is no reason to call it failed.
       if (label !== '') await this.node.rpc('setlabel', address, label).catch(() => undefined)
       return sent
@@ -75,7 +72,7 @@ export class SendReview extends LitElement {
   }
 
   async #sign(psbt: string): Promise<string> {
-    const sign = async () => (await this.node.rpc<{ psbt: string }>('walletprocesspsbt', psbt)).psbt
+    const sign = async () => (await this.node.rpc('walletprocesspsbt', psbt)).psbt
     try {
       return await sign()
     } catch (error) {

@@ -62,7 +62,7 @@ export class WalletBackup extends LitElement {
     const { file } = this.typed
     this.problems = file === '' ? { file: 'Enter the passphrase of this wallet.' } : {}
     if (file === '') return
-    const text = await this.#file.run(() => this.node.rpc<string>('exportbackup', file))
+    const text = await this.#file.run(() => this.node.rpc('exportbackup', file))
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
     const { networkName, profile } = this.node.identity
@@ -78,7 +78,7 @@ export class WalletBackup extends LitElement {
     const { reveal } = this.typed
     this.problems = reveal === '' ? { reveal: 'Enter the passphrase of this wallet.' } : {}
     if (reveal === '') return
-    const words = await this.#reveal.run(() => this.node.rpc<string>('revealmnemonic', reveal))
+    const words = await this.#reveal.run(() => this.node.rpc('revealmnemonic', reveal))
     if (words === undefined) return
     this.typed = { ...this.typed, reveal: '' }
     this.words = words.split(' ')

@@ -89,12 +89,12 @@ export class WalletCreate extends LitElement {
     this.problems = problems
     if (Object.keys(problems).length > 0) return
     const created = await this.#task.run(() =>
-      this.node.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: this.passphrase }),
+      this.node.rpc('createwallet', '', { passphrase: this.passphrase }),
     )
     if (created === undefined) return
     this.passphrase = ''
     this.repeated = ''
-    this.#words = created.mnemonic.split(' ')
+    this.#words = created.mnemonic!.split(' ')
     this.step = 'words'
   }
 

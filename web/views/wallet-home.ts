@@ -86,11 +86,11 @@ export class WalletHome extends LitElement {
   readonly #task = new TaskController(this)
   readonly #balances: RpcController<Balances['mine']> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => (await node.rpc<Balances>('getbalances')).mine,
+    load: async (node) => (await node.rpc('getbalances')).mine,
   })
-  readonly #history: RpcController<WalletTransaction[]> = new RpcController(this, {
+  readonly #history: RpcController<readonly WalletTransaction[]> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: (node) => node.rpc<WalletTransaction[]>('listtransactions', '*', this.shown),
+    load: (node) => node.rpc('listtransactions', '*', this.shown),
   })
 
   constructor() {

@@ -13,7 +13,7 @@ import { type LiveNode, sentence } from '../live-node.ts'
 import { readFeeRate } from '../payment.ts'
 import { notify, requestUnlock } from '../requests.ts'
 import { navigate } from '../router.ts'
-import type { MempoolEntry, WalletTransactionDetail } from '../rpc-results.ts'
+import type { WalletTransactionDetail } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 interface Detail {
@@ -65,10 +65,10 @@ export class WalletPayment extends LitElement {
     events: ['tip', 'wallet', 'transaction'],
     key: () => this.txid,
     load: async (node) => {
-      const transaction = await node.rpc<WalletTransactionDetail>('gettransaction', this.txid)
+      const transaction = await node.rpc('gettransaction', this.txid)
       const entry =
         transaction.confirmations === 0
-          ? await node.rpc<MempoolEntry>('getmempoolentry', this.txid).catch(() => undefined)
+          ? await node.rpc('getmempoolentry', this.txid).catch(() => undefined)
           : undefined
       const entries = transaction.details.map((detail) => ({ ...transaction, ...detail }))
       return {
@@ -94,9 +94,7 @@ export class WalletPayment extends LitElement {
       !(await requestUnlock(this, 'Your passphrase is needed to sign it anew.'))
     )
       return
-    const replaced = await this.#task.run(() =>
-      this.node.rpc<{ txid: string }>('bumpfee', this.txid, { fee_rate: value }),
-    )
+    const replaced = await this.#task.run(() => this.node.rpc('bumpfee', this.txid, { fee_rate: value }))
     if (replaced === undefined) return
     this.bumping = false
     notify(this, 'The payment was sent again with a higher fee.')

@@ -13,7 +13,6 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, fromCoins } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
-import type { AddressValidation, Balances, FundedPsbt } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import './send-done.ts'
 import type { Review } from './send-review.ts'
@@ -80,7 +79,7 @@ export class WalletSend extends LitElement {
   #label = ''
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => fromCoins((await node.rpc<Balances>('getbalances')).mine.trusted),
+    load: async (node) => fromCoins((await node.rpc('getbalances')).mine.trusted),
   })
 
   constructor() {
@@ -121,7 +120,7 @@ export class WalletSend extends LitElement {
   async #checkRecipient(): Promise<string | undefined> {
     const typed = this.recipient
     const { value, problem } = readRecipient(typed)
-    const answer = value && (await this.node.rpc<AddressValidation>('validateaddress', value.address))
+    const answer = value && (await this.node.rpc('validateaddress', value.address))
     // Typed on in the meantime: the answer is about something else.
     if (this.recipient !== typed) return undefined
     const isValid = answer?.isvalid === true
@@ -159,7 +158,7 @@ export class WalletSend extends LitElement {
   }
 
   async #plan(address: string, amount: Sats, rate: number): Promise<Review> {
-    const funded = await this.node.rpc<FundedPsbt>(
+    const funded = await this.node.rpc(
       'walletcreatefundedpsbt',
       [],
       [{ [address]: Number(formatCoins(amount)) }],

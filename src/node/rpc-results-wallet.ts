@@ -1,0 +1,174 @@
+/** What the RPC methods of the wallet answer, for `help` and for the types of their results. */
+import {
+  cases,
+  coins,
+  flag,
+  hex,
+  list,
+  maybe,
+  nothing,
+  number,
+  object,
+  oneOf,
+  text,
+  time,
+} from './rpc-result.ts'
+import { DECODED_TRANSACTION } from './rpc-results-chain.ts'
+
+const BLOCK_SEEN = maybe(
+  object({ hash: hex('hash of a block'), height: number('') }, 'up to where the wallet knows the chain'),
+)
+
+const CATEGORY = oneOf(
+  ['send', 'receive', 'generate', 'immature', 'orphan'],
+  'generate, immature, orphan: mined, not yet spendable, on a lost branch',
+)
+
+/** One output of a transaction, seen from one side of it. */
+const SIDE = {
+  address: maybe(text('absent of data')),
+  category: CATEGORY,
+  amount: coins('negative for a payment'),
+  label: maybe(text('of the address')),
+  vout: number('position among the outputs'),
+  fee: maybe(coins('negative; payments only')),
+  abandoned: maybe(flag('whether it was given up; payments only')),
+}
+
+const ENTRY = {
+  confirmations: number('negative below a confirmed conflict'),
+  generated: maybe(flag('true of what was mined')),
+  trusted: maybe(flag('outside a block: whether it is the wallet’s own and waits')),
+  blockhash: maybe(hex('hash of its block')),
+  blockheight: maybe(number('of its block')),
+  blocktime: maybe(time('of its block')),
+  txid: hex('id of the transaction'),
+  wtxid: hex('hash with witnesses'),
+  walletconflicts: list(hex('a transaction of the wallet that spends a coin of this one')),
+  time: time('of its block, or when it was first seen'),
+  'bip125-replaceable': oneOf(['yes', 'no'], 'whether it can be replaced'),
+  state: oneOf(['pending', 'confirmed', 'orphaned', 'conflicted', 'replaced', 'abandoned'], ''),
+  inmempool: flag('whether it waits in the mempool'),
+}
+
+const CREATED = {
+  name: text('of the wallet'),
+  warnings: maybe(list(text('a sentence'))),
+}
+
+export const walletResults = {
+  abandontransaction: nothing(),
+  bumpfee: object({
+    txid: hex('id of the replacement'),
+    origfee: coins('before'),
+    fee: coins('now'),
+    errors: list(text('none')),
+  }),
+  createwallet: object({
+    ...CREATED,
+    mnemonic: maybe(text('the seed words, where they are new: write them down')),
+  }),
+  exportbackup: text('an encrypted file'),
+  exportlabels: text('for importlabels'),
+  getbalances: object({
+    mine: object({
+      trusted: coins('what can be spent'),
+      untrusted_pending: coins('what others have yet to confirm'),
+      immature: coins('mined, and not spendable yet'),
+    }),
+    lastprocessedblock: BLOCK_SEEN,
+  }),
+  getnewaddress: text('the address'),
+  gettransaction: object({
+    amount: coins('that the wallet gained, without the fee; negative for a payment'),
+    fee: maybe(coins('negative; payments only')),
+    ...ENTRY,
+    details: list(object(SIDE)),
+    hex: hex('its bytes'),
+    decoded: maybe(DECODED_TRANSACTION),
+    lastprocessedblock: BLOCK_SEEN,
+  }),
+  getwalletinfo: object({
+    walletname: text(''),
+    format: text('descriptor'),
+    descriptors: flag('true'),
+    descriptor: maybe(text('of its account (BIP386)')),
+    birthtime: maybe(time('no payment is older')),
+    txcount: number('transactions'),
+    private_keys_enabled: flag('whether its keys are here'),
+    unlocked_until: maybe(time('0 while it is locked; absent without keys')),
+    lastprocessedblock: BLOCK_SEEN,
+    balance: coins('what can be spent'),
+    unconfirmed_balance: coins('what others have yet to confirm'),
+    immature_balance: coins('mined, and not spendable yet'),
+  }),
+  importbackup: object(CREATED),
+  importlabels: nothing(),
+  listtransactions: list(object({ ...SIDE, ...ENTRY })),
+  listunspent: list(
+    object({
+      txid: hex('id of the transaction'),
+      vout: number('position among the outputs'),
+      address: text(''),
+      label: text('empty for none'),
+      scriptPubKey: hex(''),
+      amount: coins(''),
+      confirmations: number(''),
+      spendable: flag('whether a payment may take it now'),
+      solvable: flag('true'),
+      safe: flag('whether it is confirmed, or change of an own payment'),
+    }),
+  ),
+  listwallets: list(text('name of a wallet')),
+  rescanblockchain: object({
+    start_height: number('first block searched'),
+    stop_height: number('last block searched'),
+  }),
+  revealmnemonic: text('the seed words'),
+  sendtoaddress: cases(10, 'false', {
+    false: hex('id of the transaction'),
+    true: object({ txid: hex('id of the transaction'), fee_reason: text('why it pays this fee') }),
+  }),
+  setlabel: nothing(),
+  walletcreatefundedpsbt: object({
+    psbt: text('base64'),
+    fee: coins(''),
+    changepos: number('position of the change; −1 without'),
+    vsize: number('once signed', 'virtual bytes'),
+    outputs: list(
+      object({
+        address: text(''),
+        amount: coins(''),
+        change: flag('whether it comes back to this wallet'),
+      }),
+    ),
+    inputs: list(
+      object({
+        txid: hex('id of the transaction'),
+        vout: number('position among the outputs'),
+        amount: coins(''),
+        address: text(''),
+      }),
+    ),
+  }),
+  walletlock: nothing(),
+  walletpassphrase: nothing(),
+  walletpassphrasechange: nothing(),
+} as const
+
+export const psbtResults = {
+  decodepsbt: object({
+    tx: DECODED_TRANSACTION,
+    fee: maybe(coins('where the PSBT tells all that is spent')),
+  }),
+  finalizepsbt: object({
+    hex: maybe(hex('the transaction, where it is complete')),
+    psbt: maybe(text('base64, where it isn’t')),
+    complete: flag('whether all inputs are signed'),
+  }),
+  walletprocesspsbt: object({
+    psbt: text('base64'),
+    complete: flag('whether all inputs are signed'),
+    hex: maybe(hex('the transaction, where it is complete')),
+  }),
+} as const
