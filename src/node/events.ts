@@ -109,6 +109,31 @@ export interface NodeEvents {
 
 export type NodeEventName = keyof NodeEvents
 
+const NAMES: Readonly<Record<NodeEventName, true>> = {
+  tip: true,
+  transaction: true,
+  peer: true,
+  network: true,
+  clock: true,
+  wallet: true,
+  mining: true,
+  mined: true,
+  sync: true,
+  log: true,
+  fault: true,
+}
+
+/** The names of all events. */
+export const NODE_EVENT_NAMES = Object.keys(NAMES) as readonly NodeEventName[]
+
+/** Throws unless there are events of this name: whoever slips in one would wait for ever. */
+export function requireEventName(name: string): void {
+  if (!Object.hasOwn(NAMES, name))
+    throw new TypeError(
+      `There are no events named '${String(name).slice(0, 40)}', only ${NODE_EVENT_NAMES.join(', ')}.`,
+    )
+}
+
 /** One event with its name. */
 export type NodeEvent = {
   [Name in NodeEventName]: { readonly name: Name; readonly detail: NodeEvents[Name] }

@@ -5,7 +5,7 @@ import type { HistoryEntry, HistoryOutput } from '../wallet/views.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import { flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
+import { flag, integer, method, optional, type RpcMethod, text, txid, unused } from './rpc-method.ts'
 import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet } from './rpc-wallet-error.ts'
 
@@ -97,7 +97,7 @@ export const historyMethods = [
       optional(text('label', 'only what has this label; "*" for all (default)'), '*'),
       optional(integer('count', 'entries', 0, 100_000), 10),
       optional(integer('skip', 'entries left out, counted from the newest', 0, 1_000_000), 0),
-      optional(flag('include_watchonly', 'not used'), undefined),
+      unused('include_watchonly'),
     ],
     async (node, label, count, skip) => {
       const history = (await requireWallet(node)).history()
@@ -119,7 +119,7 @@ export const historyMethods = [
     'A transaction of the wallet.',
     [
       txid(),
-      optional(flag('include_watchonly', 'not used'), undefined),
+      unused('include_watchonly'),
       optional(flag('verbose', 'decode it, too'), false),
     ],
     async (node, id, _watchOnly, verbose) => {

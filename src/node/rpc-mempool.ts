@@ -27,8 +27,8 @@ import {
   method,
   optional,
   type RpcMethod,
-  text,
   txid,
+  unused,
   verbosity,
 } from './rpc-method.ts'
 import { bodyOf, entryJson, headerOf } from './rpc-overview.ts'
@@ -156,13 +156,13 @@ export const mempoolMethods = [
   method(
     'decoderawtransaction',
     'Decodes a transaction.',
-    [hexBytes('hexstring', 'the transaction')],
+    [hexBytes('hexstring', 'the transaction'), unused('iswitness')],
     (node, bytes) => transactionJson(node, decode(bytes)),
   ),
   method(
     'sendrawtransaction',
     'Takes a transaction into the mempool and tells the network. Answers its id.',
-    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE_RATE],
+    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE_RATE, unused('maxburnamount')],
     async (node, bytes, maxFeeRate) => {
       node.requireStorage()
       const transaction = decode(bytes)
@@ -195,7 +195,7 @@ export const mempoolMethods = [
   method(
     'estimatesmartfee',
     'Fee rate, in coins per 1,000 virtual bytes, that should confirm within so many blocks.',
-    [integer('conf_target', 'blocks', 1, 1008), optional(text('estimate_mode', 'not used'), undefined)],
+    [integer('conf_target', 'blocks', 1, 1008), unused('estimate_mode')],
     ({ mempool }, blocks) => ({ feerate: feeRate(mempool.estimateFeeRate(blocks)), blocks }),
   ),
 ] satisfies readonly RpcMethod<NodeCore>[]

@@ -290,17 +290,18 @@ function hash<T extends BlockHash | Txid, Name extends string>(
   )
 }
 
-export function blockHash<const Name extends string = 'blockhash'>(
-  name = 'blockhash' as Name,
-  describe = 'hash of a block',
-): Parameter<BlockHash, string, Name> {
+export function blockHash(): Parameter<BlockHash, string, 'blockhash'>
+export function blockHash<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<BlockHash, string, Name>
+export function blockHash(name = 'blockhash', describe = 'hash of a block'): Parameter<BlockHash, string> {
   return hash(name, describe)
 }
 
-export function txid<const Name extends string = 'txid'>(
-  name = 'txid' as Name,
-  describe = 'id of a transaction',
-): Parameter<Txid, string, Name> {
+export function txid(): Parameter<Txid, string, 'txid'>
+export function txid<const Name extends string>(name: Name, describe: string): Parameter<Txid, string, Name>
+export function txid(name = 'txid', describe = 'id of a transaction'): Parameter<Txid, string> {
   return hash(name, describe)
 }
 

@@ -22,13 +22,13 @@ import {
   flag,
   hexBytes,
   integer,
-  list,
   method,
   number,
   object,
   optional,
   type RpcMethod,
   text,
+  unused,
 } from './rpc-method.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
@@ -87,9 +87,10 @@ function firstWhere(low: number, high: number, meets: (value: number) => boolean
 /** BIP22's and BIP23's fields are taken and change nothing: there is one kind of template. */
 const TEMPLATE_REQUEST = {
   payoutaddress: optional(text('payoutaddress', 'whom the block pays'), undefined),
-  mode: optional(text('mode', 'template'), undefined),
-  rules: optional(list('rules', 'not used', text('rule', 'a rule')), undefined),
-  capabilities: optional(list('capabilities', 'not used', text('capability', 'a capability')), undefined),
+  mode: unused('mode'),
+  rules: unused('rules'),
+  capabilities: unused('capabilities'),
+  longpollid: unused('longpollid'),
 }
 const NO_REQUEST = { payoutaddress: undefined }
 
@@ -160,7 +161,7 @@ export const miningMethods = [
   method(
     'submitblock',
     'Takes a block (BIP22). Null when it joined the chain, "inconclusive" when it was kept on a side branch, else why it was refused.',
-    [hexBytes('hexdata', 'the block'), optional(text('dummy', 'not used'), undefined)],
+    [hexBytes('hexdata', 'the block'), unused('dummy')],
     async (node, bytes) => {
       const block = decodeBlock(bytes)
       if (!block.ok) throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a block. ${block.detail}`)

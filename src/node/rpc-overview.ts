@@ -260,12 +260,17 @@ export const overviewMethods = [
   method(
     'getrawmempool',
     'The transactions that wait for a block: their ids, or an object with an entry for each.',
-    [optional(flag('verbose', 'an object of entries'), false)],
-    (node, verbose) => {
+    [
+      optional(flag('verbose', 'an object of entries'), false),
+      optional(flag('mempool_sequence', 'how often it has changed, too'), false),
+    ],
+    (node, verbose, sequence) => {
+      if (verbose && sequence)
+        throw new RpcError(RPC_INVALID_PARAMETER, 'mempool_sequence comes with ids alone: verbose must be false.')
       const entries = [...node.mempool.entries()]
-      return verbose
-        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
-        : entries.map((entry) => entry.transaction.txid)
+      if (verbose) return Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+      const txids = entries.map((entry) => entry.transaction.txid)
+      return sequence ? { txids, mempool_sequence: node.mempool.sequence } : txids
     },
   ),
   method(

@@ -1,6 +1,5 @@
 /** What the RPC methods of the wallet answer, for `help` and for the types of their results. */
 import {
-  cases,
   coins,
   flag,
   hex,
@@ -125,10 +124,7 @@ export const walletResults = {
     stop_height: number('last block searched'),
   }),
   revealmnemonic: text('the seed words'),
-  sendtoaddress: cases(10, 'false', {
-    false: hex('id of the transaction'),
-    true: object({ txid: hex('id of the transaction'), fee_reason: text('why it pays this fee') }),
-  }),
+  sendtoaddress: hex('id of the transaction'),
   setlabel: nothing(),
   walletcreatefundedpsbt: object({
     psbt: text('base64'),

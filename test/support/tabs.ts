@@ -17,7 +17,7 @@ import {
 import { buildPage, DIST, isStale } from '../../relay/build.ts'
 import { loadPage } from '../../relay/page.ts'
 import { type Server, type ServerOptions, startServer } from '../../relay/server.ts'
-import type { LogEvent, NodeEventName } from '../../src/node/events.ts'
+import { type LogEvent, NODE_EVENT_NAMES } from '../../src/node/events.ts'
 import type { RpcArguments, RpcCall, RpcMethodName, RpcResult } from '../../src/node/rpc-client.ts'
 import { RpcError } from '../../src/node/rpc-error.ts'
 import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
@@ -26,20 +26,6 @@ import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from './chromium.t
 
 /** How long a journey waits for one thing, milliseconds: far more than any takes, only to end one that hangs. */
 const PATIENCE = 90_000
-
-/** Every event of the node: any of them may be what a journey waits for. */
-const EVENTS: readonly NodeEventName[] = [
-  'tip',
-  'transaction',
-  'peer',
-  'network',
-  'wallet',
-  'mining',
-  'mined',
-  'sync',
-  'log',
-  'fault',
-]
 
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
@@ -120,7 +106,8 @@ export class Tab {
         })
       opentab.on('log', (line) => watch.log.push(line))
       Object.assign(globalThis, { watch })
-    }, EVENTS)
+      // Any of them may be what a journey waits for.
+    }, NODE_EVENT_NAMES)
     return this
   }
 

@@ -1,5 +1,5 @@
 /** The Window's line to the brain worker: RPC calls there, events back. */
-import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import { type NodeEvent, type NodeEventName, type NodeEvents, requireEventName } from '../../src/node/events.ts'
 import { RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
 import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
@@ -62,7 +62,9 @@ export class BrainClient {
     return response.result
   }
 
+  /** Throws where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
+    requireEventName(name)
     const listeners = this.listeners.get(name) ?? new Set()
     this.listeners.set(name, listeners.add(listener as Listener))
     const missed = this.early.filter((event) => event.name === name)
