@@ -10,7 +10,7 @@ export type NetworkInfo = RpcResult<'getnetworkinfo'>
 export type BanResult = RpcResult<'listbanned'>[number]
 
 export type BlockHeaderResult = RpcResult<'getblockheader', [hash: string]>
-export type BlockWithTransactions = RpcResult<'getblock', [hash: string, verbosity: 2]>
+export type BlockWithTransactions = RpcResult<'getblock', [hash: string, verbosity: 3]>
 export type TransactionResult = RpcResult<'getrawtransaction', [txid: string, verbosity: 1]>
 export type TransactionInput = TransactionResult['vin'][number]
 export type TransactionOutput = TransactionResult['vout'][number]

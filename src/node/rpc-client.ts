@@ -6,6 +6,7 @@
 import type { help } from './rpc.ts'
 import type { blockchainMethods } from './rpc-blockchain.ts'
 import type { controlMethods } from './rpc-control.ts'
+import type { descriptorMethods } from './rpc-descriptor.ts'
 import type { historyMethods } from './rpc-history.ts'
 import type { mempoolMethods } from './rpc-mempool.ts'
 import type { Declaration, GivenOf, Parameters } from './rpc-method.ts'
@@ -17,12 +18,15 @@ import type { paymentMethods } from './rpc-payment.ts'
 import type { AnswerOf, CasesResult } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
 import type { searchMethods } from './rpc-search.ts'
+import type { statisticsMethods } from './rpc-statistics.ts'
+import type { waitMethods } from './rpc-wait.ts'
 import type { walletMethods } from './rpc-wallet.ts'
 
 type Declared =
   | typeof help
   | (typeof blockchainMethods)[number]
   | (typeof controlMethods)[number]
+  | (typeof descriptorMethods)[number]
   | (typeof historyMethods)[number]
   | (typeof mempoolMethods)[number]
   | (typeof miningMethods)[number]
@@ -31,6 +35,8 @@ type Declared =
   | (typeof pageMethods)[number]
   | (typeof paymentMethods)[number]
   | (typeof searchMethods)[number]
+  | (typeof statisticsMethods)[number]
+  | (typeof waitMethods)[number]
   | (typeof walletMethods)[number]
 
 /** The parameters of each method, by name. */

@@ -117,11 +117,7 @@ export const historyMethods = [
   method(
     'gettransaction',
     'A transaction of the wallet.',
-    [
-      txid(),
-      unused('include_watchonly'),
-      optional(flag('verbose', 'decode it, too'), false),
-    ],
+    [txid(), unused('include_watchonly'), optional(flag('verbose', 'decode it, too'), false)],
     async (node, id, _watchOnly, verbose) => {
       const wallet = await requireWallet(node)
       const entry = wallet.transaction(id)

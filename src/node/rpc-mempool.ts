@@ -5,7 +5,7 @@ import type { MempoolEntry } from '../mempool/mempool.ts'
 import { formatCoins, SATS_PER_COIN, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
+import { decodeTransaction, outpointOf, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
 import {
@@ -21,10 +21,12 @@ import { coins, confirmations, feeRate } from './rpc-json.ts'
 import {
   amountOrZero,
   blockHash,
+  flag,
   hexBytes,
   integer,
   list,
   method,
+  object,
   optional,
   type RpcMethod,
   txid,
@@ -104,10 +106,58 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
   const { fee } = tested.value
   const excess = feeExcess(fee, transaction, maxFeeRate)
   if (excess) return refused('max-fee-exceeded', excess)
-  return { txid: id, wtxid, allowed: true, vsize, fees: { base: coins(fee) } }
+  const fees = {
+    base: coins(fee),
+    'effective-feerate': feeRate((fee * 1000) / vsize),
+    'effective-includes': [wtxid],
+  }
+  return { txid: id, wtxid, allowed: true, vsize, fees }
 }
 
+/** All that a transaction of the mempool spends from, or all that spends from it, in the order in which it is come by. */
+function relativesOf(entry: MempoolEntry, side: 'parents' | 'children'): MempoolEntry[] {
+  const found = new Set<MempoolEntry>(entry[side])
+  // A set takes in what is added while it is walked.
+  for (const relative of found) for (const next of relative[side]) found.add(next)
+  return [...found]
+}
+
+function relativesJson(entries: readonly MempoolEntry[], verbose: boolean) {
+  return verbose
+    ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+    : entries.map(({ transaction }) => transaction.txid)
+}
+
+const VERBOSE = optional(flag('verbose', 'an object of entries, rather than ids'), false)
+
+const OUTPUT = object('output', '{"txid", "vout"}', {
+  txid: txid(),
+  vout: integer('vout', 'position among the outputs', 0, 0xffffffff),
+})
+
 export const mempoolMethods = [
+  method(
+    'getmempoolancestors',
+    'What a transaction of the mempool spends from, in the mempool, and what that spends from.',
+    [txid(), VERBOSE],
+    (node, id, verbose) => relativesJson(relativesOf(entryOf(node, id), 'parents'), verbose),
+  ),
+  method(
+    'getmempooldescendants',
+    'What spends from a transaction of the mempool, and what spends from that.',
+    [txid(), VERBOSE],
+    (node, id, verbose) => relativesJson(relativesOf(entryOf(node, id), 'children'), verbose),
+  ),
+  method(
+    'gettxspendingprevout',
+    'Which transactions of the mempool spend these outputs.',
+    [list('outputs', 'outputs', OUTPUT)],
+    ({ mempool }, outputs) =>
+      outputs.map(({ txid: id, vout }) => {
+        const spender = mempool.spender(outpointOf(id, vout))
+        return { txid: id, vout, ...(spender ? { spendingtxid: spender.transaction.txid } : {}) }
+      }),
+  ),
   method('getmempoolentry', 'A transaction of the mempool.', [txid()], (node, id) =>
     entryJson(entryOf(node, id)),
   ),

@@ -134,14 +134,22 @@ export const miningMethods = [
       })
       const { header, transactions } = template.block
       const [coinbase, ...rest] = transactions
+      const places = new Map(rest.map(({ txid }, at) => [txid, at + 1]))
       return {
         version: header.version,
+        rules: ['segwit', 'taproot'],
+        capabilities: [],
         previousblockhash: header.previous,
+        longpollid: `${header.previous}${node.mempool.sequence}`,
         merkleroot: toDisplay<Txid>(header.merkleRoot),
         transactions: rest.map((tx) => ({
           data: bytesToHex(tx.bytes),
           txid: tx.txid,
           hash: tx.wtxid,
+          depends: [
+            ...new Set(tx.inputs.map(({ prevout }) => places.get(toDisplay<Txid>(prevout.txid)))),
+          ].filter((place) => place !== undefined),
+          fee: node.mempool.get(tx.txid)?.fee ?? 0,
           weight: tx.weight,
         })),
         coinbasetxn: { data: bytesToHex(coinbase.bytes), txid: coinbase.txid, hash: coinbase.wtxid },
@@ -149,6 +157,7 @@ export const miningMethods = [
         target: hex256(targetOf(header.bits)),
         ...mutableTime(node, header, template.parent),
         noncerange: '00000000ffffffff',
+        sizelimit: node.params.weightLimit,
         weightlimit: node.params.weightLimit,
         curtime: header.time,
         bits: hex32(header.bits),

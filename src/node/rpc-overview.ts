@@ -151,7 +151,7 @@ export const overviewMethods = [
   ),
   method(
     'getblock',
-    'A block: hex (0), with the ids of its transactions (1), or with its transactions, the coins they spend and their fees (2, 3).',
+    'A block: hex (0), with the ids of its transactions (1), with its transactions and their fees (2), and with the coins they spend (3).',
     [blockHash(), optional(verbosity('verbosity', '0, 1 (default), 2 or 3', 3), 1)],
     async (node, hash, level) => {
       const index = headerOf(node, hash)
@@ -166,7 +166,7 @@ export const overviewMethods = [
         )
       const { blockTransactionsJson } = await node.loadRpc()
       const spent = await node.chain.readSpentCoins(index)
-      return blockJson(node, index, block, blockTransactionsJson(node, block, spent))
+      return blockJson(node, index, block, blockTransactionsJson(node, block, spent, level))
     },
   ),
   method('getpeerinfo', 'The peers that this tab is connected to directly.', [], ({ mempool, peers }) =>
@@ -266,9 +266,13 @@ export const overviewMethods = [
     ],
     (node, verbose, sequence) => {
       if (verbose && sequence)
-        throw new RpcError(RPC_INVALID_PARAMETER, 'mempool_sequence comes with ids alone: verbose must be false.')
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'mempool_sequence comes with ids alone: verbose must be false.',
+        )
       const entries = [...node.mempool.entries()]
-      if (verbose) return Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+      if (verbose)
+        return Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
       const txids = entries.map((entry) => entry.transaction.txid)
       return sequence ? { txids, mempool_sequence: node.mempool.sequence } : txids
     },

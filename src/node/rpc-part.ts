@@ -3,6 +3,7 @@
  */
 import type { NodeCore } from './node-core.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
+import { descriptorMethods } from './rpc-descriptor.ts'
 import { helpList, helpOn } from './rpc-help.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import type { Declaration, RpcMethod } from './rpc-method.ts'
@@ -10,7 +11,9 @@ import { miningMethods } from './rpc-mining.ts'
 import { networkMethods } from './rpc-network.ts'
 import { pageMethods } from './rpc-page-methods.ts'
 import { searchMethods } from './rpc-search.ts'
+import { statisticsMethods } from './rpc-statistics.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
+import { waitMethods } from './rpc-wait.ts'
 
 export interface RpcPart {
   readonly methods: readonly RpcMethod<NodeCore>[]
@@ -25,7 +28,16 @@ export interface RpcPart {
 export type LoadRpc = () => Promise<RpcPart>
 
 export const rpcPart: RpcPart = {
-  methods: [...blockchainMethods, ...mempoolMethods, ...miningMethods, ...networkMethods, ...searchMethods],
+  methods: [
+    ...blockchainMethods,
+    ...descriptorMethods,
+    ...mempoolMethods,
+    ...miningMethods,
+    ...networkMethods,
+    ...searchMethods,
+    ...statisticsMethods,
+    ...waitMethods,
+  ],
   blockTransactionsJson,
   helpList,
   helpOn,

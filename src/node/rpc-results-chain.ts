@@ -19,6 +19,7 @@ import {
 
 const SCRIPT = object({
   asm: text('the script for people'),
+  desc: text('its descriptor'),
   hex: hex('the script'),
   address: maybe(text('absent where it pays nobody')),
   type: oneOf(['witness_v1_taproot', 'nulldata'], 'an output of BIP341, or data'),
@@ -125,6 +126,8 @@ const MEMPOOL_ENTRY = object({
   'bip125-replaceable': flag('true: every one can be replaced'),
 })
 
+const TIP = object({ hash: hex('hash of the tip'), height: number('of the tip') })
+
 export const blockchainResults = {
   getbestblockhash: hex('hash of the tip'),
   getblock: cases(1, '1', {
@@ -168,6 +171,66 @@ export const blockchainResults = {
       ),
     }),
   ),
+  getblockstats: object(
+    {
+      avgfee: maybe(number('', 'satoshis')),
+      avgfeerate: maybe(number('', 'satoshis per virtual byte')),
+      avgtxsize: maybe(number('', 'bytes')),
+      blockhash: maybe(hex('hash of the block')),
+      feerate_percentiles: maybe(
+        list(
+          number(
+            'that 10, 25, 50, 75 and 90 % of the weight don’t pay more than',
+            'satoshis per virtual byte',
+          ),
+        ),
+      ),
+      height: maybe(number('of the block')),
+      ins: maybe(number('inputs, without the coinbase')),
+      maxfee: maybe(number('', 'satoshis')),
+      maxfeerate: maybe(number('', 'satoshis per virtual byte')),
+      maxtxsize: maybe(number('', 'bytes')),
+      medianfee: maybe(number('', 'satoshis')),
+      mediantime: maybe(time('median time of the block and the ten before it')),
+      mediantxsize: maybe(number('', 'bytes')),
+      minfee: maybe(number('', 'satoshis')),
+      minfeerate: maybe(number('', 'satoshis per virtual byte')),
+      mintxsize: maybe(number('', 'bytes')),
+      outs: maybe(number('outputs')),
+      subsidy: maybe(number('', 'satoshis')),
+      swtotal_size: maybe(number('of transactions with witnesses: all but the coinbase', 'bytes')),
+      swtotal_weight: maybe(number('of these', 'weight units')),
+      swtxs: maybe(number('of these')),
+      time: maybe(time('of the block')),
+      total_out: maybe(number('in outputs, without the coinbase', 'satoshis')),
+      total_size: maybe(number('without the coinbase', 'bytes')),
+      total_weight: maybe(number('without the coinbase', 'weight units')),
+      totalfee: maybe(number('', 'satoshis')),
+      txs: maybe(number('transactions, the coinbase included')),
+      utxo_increase: maybe(number('outputs less inputs')),
+      utxo_size_inc: maybe(number('by which these grow what is unspent', 'bytes')),
+      utxo_increase_actual: maybe(number('the same without outputs that can’t be spent')),
+      utxo_size_inc_actual: maybe(number('the same without outputs that can’t be spent', 'bytes')),
+    },
+    'all figures, or those asked for; averages and the like are without the coinbase',
+  ),
+  getchaintxstats: object({
+    time: time('of the last block counted'),
+    window_final_block_hash: hex('hash of the last block counted'),
+    window_final_block_height: number('its height'),
+    window_block_count: number('blocks counted'),
+    window_tx_count: number('transactions in them'),
+    window_interval: number('between the median times', 'seconds'),
+    txrate: maybe(number('', 'transactions a second')),
+  }),
+  getmempoolancestors: cases(1, 'false', {
+    false: list(hex('id of a transaction')),
+    true: map('id of a transaction', MEMPOOL_ENTRY),
+  }),
+  getmempooldescendants: cases(1, 'false', {
+    false: list(hex('id of a transaction')),
+    true: map('id of a transaction', MEMPOOL_ENTRY),
+  }),
   getmempoolentry: MEMPOOL_ENTRY,
   getmempoolinfo: object({
     loaded: flag('true'),
@@ -220,12 +283,51 @@ export const blockchainResults = {
       nothing('none yet'),
     ),
   }),
+  gettxspendingprevout: list(
+    object({
+      txid: hex('as asked'),
+      vout: number('as asked'),
+      spendingtxid: maybe(hex('id of the transaction of the mempool that spends it')),
+    }),
+  ),
   invalidateblock: nothing(),
   reconsiderblock: nothing(),
+  scantxoutset: either(
+    object({
+      success: flag('true'),
+      txouts: number('coins looked at'),
+      height: number('of the tip'),
+      bestblock: hex('hash of the tip'),
+      unspents: list(
+        object({
+          txid: hex('id of the transaction'),
+          vout: number('position among the outputs'),
+          scriptPubKey: hex('its script'),
+          desc: text('descriptor of the script'),
+          amount: coins(''),
+          coinbase: flag('whether a coinbase made it'),
+          height: number('of its block'),
+          blockhash: hex('hash of its block'),
+          confirmations: number(''),
+        }),
+      ),
+      total_amount: coins('in all'),
+    }),
+    nothing('status and abort'),
+  ),
+  waitforblock: TIP,
+  waitforblockheight: TIP,
+  waitfornewblock: TIP,
 } as const
 
 export const rawTransactionResults = {
   decoderawtransaction: DECODED_TRANSACTION,
+  decodescript: object({
+    asm: text('the script for people'),
+    desc: text('its descriptor'),
+    type: oneOf(['witness_v1_taproot', 'nulldata', 'nonstandard'], ''),
+    address: maybe(text('absent where it pays nobody')),
+  }),
   getrawtransaction: cases(1, '0', {
     0: hex('the bytes of the transaction'),
     1: object({
@@ -246,7 +348,16 @@ export const rawTransactionResults = {
       wtxid: hex('hash with witnesses'),
       allowed: flag('whether the mempool takes it'),
       vsize: maybe(number('where it does', 'virtual bytes')),
-      fees: maybe(object({ base: coins('its fee') }, 'where it does')),
+      fees: maybe(
+        object(
+          {
+            base: coins('its fee'),
+            'effective-feerate': feeRate('that it pays'),
+            'effective-includes': list(hex('wtxid that the rate counts')),
+          },
+          'where it does',
+        ),
+      ),
       'reject-reason': maybe(text('code, where it doesn’t')),
       'reject-details': maybe(text('sentence, where it doesn’t')),
     }),

@@ -34,11 +34,16 @@ export const miningResults = {
     version: number(''),
     previousblockhash: hex('hash of the tip'),
     merkleroot: hex('of these transactions'),
+    rules: list(text('a rule that miners must know')),
+    capabilities: list(text('what this answer can do')),
+    longpollid: text('changes with tip and mempool'),
     transactions: list(
       object({
         data: hex('its bytes'),
         txid: hex('its id'),
         hash: hex('hash with witnesses'),
+        depends: list(number('position of a transaction that it spends from, the first is 1')),
+        fee: number('', 'satoshis'),
         weight: number('', 'weight units'),
       }),
       'without the coinbase',
@@ -54,6 +59,7 @@ export const miningResults = {
     maxtime: time('greatest that leaves the bits as they are, and that others take now'),
     mutable: list(text('time, where that may be changed')),
     noncerange: hex('all nonces'),
+    sizelimit: number('the same: bytes weigh one unit at least', 'bytes'),
     weightlimit: number('', 'weight units'),
     curtime: time('of this template'),
     bits: hex('the target, compact'),
@@ -184,9 +190,17 @@ export const networkResults = {
 } as const
 
 export const utilResults = {
+  deriveaddresses: either(list(text('an address')), list(list(text('an address')), 'one for each branch')),
   estimatesmartfee: object({
     feerate: maybe(feeRate('that should do')),
     blocks: number('as asked'),
+  }),
+  getdescriptorinfo: object({
+    descriptor: text('with its checksum'),
+    checksum: text('8 characters'),
+    isrange: flag('whether it ends in /*'),
+    issolvable: flag('whether it tells how to spend'),
+    hasprivatekeys: flag('false: those are refused'),
   }),
   validateaddress: object({
     isvalid: flag('whether it is an address of this network'),

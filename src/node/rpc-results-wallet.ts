@@ -1,17 +1,5 @@
 /** What the RPC methods of the wallet answer, for `help` and for the types of their results. */
-import {
-  coins,
-  flag,
-  hex,
-  list,
-  maybe,
-  nothing,
-  number,
-  object,
-  oneOf,
-  text,
-  time,
-} from './rpc-result.ts'
+import { coins, flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
 import { DECODED_TRANSACTION } from './rpc-results-chain.ts'
 
 const BLOCK_SEEN = maybe(

@@ -148,7 +148,9 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('disconnectnode', BOB)
   await ask('stop')
 
-  const left = Object.keys(DESCRIBED).filter((name) => !caller.called.has(name) && !PAGE_METHODS.includes(name))
+  const left = Object.keys(DESCRIBED).filter(
+    (name) => !caller.called.has(name) && !PAGE_METHODS.includes(name),
+  )
   assert.deepEqual(left, ['abandontransaction'], 'methods that this test leaves out')
 })
 

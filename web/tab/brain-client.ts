@@ -1,5 +1,10 @@
 /** The Window's line to the brain worker: RPC calls there, events back. */
-import { type NodeEvent, type NodeEventName, type NodeEvents, requireEventName } from '../../src/node/events.ts'
+import {
+  type NodeEvent,
+  type NodeEventName,
+  type NodeEvents,
+  requireEventName,
+} from '../../src/node/events.ts'
 import { RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
 import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'

@@ -65,7 +65,7 @@ export class BlockView extends LitElement {
     key: () => this.blockId,
     load: async (node) => {
       const hash = await hashOf(node, this.blockId)
-      return node.rpc('getblock', hash, 2)
+      return node.rpc('getblock', hash, 3)
     },
   })
   /** What changes while the chain goes on; a height may come to name another block. */
