@@ -320,6 +320,17 @@ export const blockchainResults = {
   waitfornewblock: TIP,
 } as const
 
+const FOUND_TRANSACTION = object({
+  in_active_chain: maybe(flag('whether its block is part of the active chain')),
+  ...TRANSACTION,
+  hex: hex('its bytes'),
+  blockhash: maybe(hex('absent in the mempool')),
+  blockheight: maybe(number('absent in the mempool')),
+  confirmations: maybe(number('absent in the mempool')),
+  time: maybe(time('of its block')),
+  blocktime: maybe(time('of its block')),
+})
+
 export const rawTransactionResults = {
   decoderawtransaction: DECODED_TRANSACTION,
   decodescript: object({
@@ -330,16 +341,8 @@ export const rawTransactionResults = {
   }),
   getrawtransaction: cases(1, '0', {
     0: hex('the bytes of the transaction'),
-    1: object({
-      in_active_chain: maybe(flag('whether its block is part of the active chain')),
-      ...TRANSACTION,
-      hex: hex('its bytes'),
-      blockhash: maybe(hex('absent in the mempool')),
-      blockheight: maybe(number('absent in the mempool')),
-      confirmations: maybe(number('absent in the mempool')),
-      time: maybe(time('of its block')),
-      blocktime: maybe(time('of its block')),
-    }),
+    1: FOUND_TRANSACTION,
+    2: FOUND_TRANSACTION,
   }),
   sendrawtransaction: hex('id of the transaction'),
   testmempoolaccept: list(

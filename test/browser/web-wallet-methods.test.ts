@@ -69,11 +69,13 @@ describe('methods that make a wallet', () => {
     assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
+    assert.deepEqual(await create({ passphrase: 'horse', wordcount: 24 }), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(commands, [
       { type: 'create', passphrase: 'horse', words: 24 },
       { type: 'create', passphrase: 'horse', words: 12 },
       { type: 'create', passphrase: 'horse', words: 12 },
       { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse' },
+      { type: 'create', passphrase: 'horse', words: 24 },
     ])
   })
 
@@ -88,6 +90,14 @@ describe('methods that make a wallet', () => {
       ['', { passphrase: 'horse', wordcount: 18 }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
+    assert.lengthOf(commands, 0)
+  })
+
+  it('refuses options that it does not know by their names', async () => {
+    const error = await create('', { passphrase: 'horse', wordCount: 24 }).catch((reason: Error) => reason)
+    assert.match((error as Error).message, /no field 'wordCount'; its fields are .*wordcount/)
+    assert.equal(await refusal('', { passphrase: 'horse', mnemonic: MNEMONIC }), -3)
+    assert.equal(await refusal({ passphrase: 'horse', wordCount: 24 }), -8)
     assert.lengthOf(commands, 0)
   })
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StorageError } from '../../src/chain/store.ts'
+import { NODE_EVENT_NAMES, requireEventName } from '../../src/node/events.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { TestChain } from '../support/chain-builder.ts'
@@ -258,4 +259,13 @@ test('a node that is closed amid its work is done when told so, and opens at wha
   await node.restart()
   const { chain } = node.core
   assert.ok(chain.isActive(chain.headers.find(hash)), 'what was told is durable')
+})
+
+test('an event that does not exist is refused, with the names of those that do', () => {
+  for (const name of NODE_EVENT_NAMES) requireEventName(name)
+  for (const name of ['nonsense', 'tips', 'constructor'])
+    assert.throws(
+      () => requireEventName(name),
+      new RegExp(`events named '${name}', only tip, transaction, .*fault`),
+    )
 })

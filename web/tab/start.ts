@@ -4,6 +4,7 @@
  */
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
+import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
@@ -19,8 +20,18 @@ import type { Opentab } from './opentab.ts'
 import { SignerClient } from './signer-client.ts'
 import { keepStorage } from './storage-permission.ts'
 import { TabError } from './tab-error.ts'
-import { walletMethods } from './wallet-methods.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
+
+/** The RPC methods that the page answers with the signer: they are fetched with the first call of one, or once the tab has joined. */
+const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>> = {
+  createwallet: true,
+  walletpassphrase: true,
+  walletlock: true,
+  walletpassphrasechange: true,
+  revealmnemonic: true,
+  exportbackup: true,
+  importbackup: true,
+}
 
 export type StartStep = 'profile' | 'keys' | 'chain'
 
@@ -101,7 +112,6 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
-  const own = walletMethods(brain, signer)
   keepStorage(brain)
   return {
     identity: {
@@ -113,7 +123,16 @@ async function startNode(
       params,
       peerId: transport.self,
     },
-    rpc: (method, ...args) => (own.get(method)?.(args) ?? brain.rpc(method, args)) as Promise<never>,
+    rpc: async (method, ...args) => {
+      if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args)) as never
+      const { walletMethods } = await import('./wallet-methods.ts').catch(() => {
+        throw new TabError(
+          'failed',
+          'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again later.',
+        )
+      })
+      return (await walletMethods(brain, signer).get(method)!(args)) as never
+    },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }
@@ -125,6 +144,7 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
   await untilDone(async () => {
     await fetchFiles()
     await import('../views/other-views.ts')
+    await import('./wallet-methods.ts')
     await signer.start()
   })
   brain.loadRest()
