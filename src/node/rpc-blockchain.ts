@@ -18,9 +18,9 @@ import {
   type RpcMethod,
   text,
   txid,
-  unused,
 } from './rpc-method.ts'
 import { headerOf } from './rpc-overview.ts'
+import { unused } from './rpc-parameters.ts'
 import { scriptJson } from './rpc-transaction-json.ts'
 
 /** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */

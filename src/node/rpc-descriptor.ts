@@ -11,11 +11,8 @@ import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import {
-  hexBytes,
   integer,
-  list,
   method,
-  object,
   optional,
   type Parameter,
   parameter,
@@ -23,6 +20,7 @@ import {
   text,
   wrongType,
 } from './rpc-method.ts'
+import { hexBytes, list, object } from './rpc-parameters.ts'
 import { asmOf, descriptorOf } from './rpc-transaction-json.ts'
 import { unwrap } from './rpc-wallet-error.ts'
 

@@ -18,22 +18,9 @@ import {
   RpcError,
 } from './rpc-error.ts'
 import { coins, confirmations, feeRate } from './rpc-json.ts'
-import {
-  amountOrZero,
-  blockHash,
-  flag,
-  hexBytes,
-  integer,
-  list,
-  method,
-  object,
-  optional,
-  type RpcMethod,
-  txid,
-  unused,
-  verbosity,
-} from './rpc-method.ts'
+import { blockHash, flag, integer, method, optional, type RpcMethod, txid, verbosity } from './rpc-method.ts'
 import { bodyOf, entryJson, headerOf } from './rpc-overview.ts'
+import { amountOrZero, hexBytes, list, object, unused } from './rpc-parameters.ts'
 import { transactionJson } from './rpc-transaction-json.ts'
 
 function decode(bytes: Uint8Array): Transaction {

@@ -4,16 +4,9 @@
  * (`rpc-client.ts`) come from the same declaration.
  */
 
-import { parseCoins, type Sats } from '../primitives/amount.ts'
-import { hexToBytes, isHex } from '../primitives/bytes.ts'
+import { isHex } from '../primitives/bytes.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
-import {
-  RPC_DESERIALIZATION_ERROR,
-  RPC_INVALID_PARAMETER,
-  RPC_MISC_ERROR,
-  RPC_TYPE_ERROR,
-  RpcError,
-} from './rpc-error.ts'
+import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RPC_TYPE_ERROR, RpcError } from './rpc-error.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
 
@@ -54,6 +47,7 @@ export interface Declaration<Name extends string = string, P extends Parameters 
 
 export interface RpcMethod<Context, Name extends string = string, P extends Parameters = Parameters>
   extends Declaration<Name, P> {
+  /** Arguments are in the order of the parameters: see `byPosition`. */
   call(context: Context, args: readonly unknown[]): Promise<unknown>
 }
 
@@ -89,7 +83,7 @@ export function declaration<const Name extends string, const P extends Parameter
   return { name, summary, usage, parameters }
 }
 
-/** Answers calls of a method that is declared apart from the function that runs. */
+/** Answers calls of a method that is declared apart from the function that runs. Arguments are in the order of the parameters. */
 export function handler<Name extends string, P extends Parameters>(
   declared: Declaration<Name, P>,
   run: Run<Name, P>,
@@ -99,45 +93,21 @@ export function handler<Name extends string, P extends Parameters>(
 
 function parseArguments(declared: Declaration, args: readonly unknown[]): readonly unknown[] {
   const { name, parameters, usage } = declared
-  const values = byPosition(declared, args)
-  if (values.length > parameters.length)
+  if (args.length > parameters.length)
     throw new RpcError(
       RPC_MISC_ERROR,
       `${name} takes ${parameters.length === 0 ? 'no' : `at most ${parameters.length}`} arguments: ${usage}`,
     )
   return parameters.map((parameter, at) => {
-    const value = values[at] ?? undefined
+    const value = args[at] ?? undefined
     if (value === undefined && !parameter.optional)
       throw new RpcError(RPC_MISC_ERROR, `${name} needs the argument ${parameter.name}: ${usage}`)
     return parameter.parse(value)
   })
 }
 
-/**
- * The arguments in the order of the parameters. One object may name them instead, and the fields of `options` beside them, as in Bitcoin
- * Core; an object that names no parameter is the first argument itself.
- */
-function byPosition({ name, parameters, usage }: Declaration, args: readonly unknown[]): readonly unknown[] {
-  const [only] = args
-  if (args.length !== 1 || !isObject(only)) return args
-  const names = Object.keys(only)
-  const choices = parameters.find((parameter) => parameter.name === 'options')
-  const isChoice = (key: string): boolean => Object.hasOwn(choices?.fields ?? {}, key)
-  const isParameter = (key: string): boolean => parameters.some((parameter) => parameter.name === key)
-  if (names.length > 0 && !names.some((key) => isParameter(key) || isChoice(key))) return args
-  const stranger = names.find((key) => !isParameter(key) && !isChoice(key))
-  if (stranger !== undefined)
-    throw new RpcError(RPC_INVALID_PARAMETER, `${name} has no argument '${stranger.slice(0, 40)}': ${usage}`)
-  const chosen = names.filter((key) => !isParameter(key)).map((key) => [key, only[key]])
-  return parameters.map((parameter) =>
-    parameter === choices && chosen.length > 0
-      ? { ...Object(only[parameter.name]), ...Object.fromEntries(chosen) }
-      : only[parameter.name],
-  )
-}
-
 /** Whether a value is an object with names. */
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
@@ -204,14 +174,6 @@ export function flag<const Name extends string>(
   )
 }
 
-/** Bitcoin Core's parameter that changes nothing here: of any kind. */
-export function unused<const Name extends string>(name: Name): Parameter<undefined, unknown, Name> {
-  return optional(
-    parameter(name, 'changes nothing', () => undefined, 'anything'),
-    undefined,
-  )
-}
-
 /** A whole number from `least` to `most`. */
 export function integer<const Name extends string>(
   name: Name,
@@ -230,27 +192,6 @@ export function integer<const Name extends string>(
       return value
     },
     range,
-  )
-}
-
-/** Any number from `least` to `most`; also as a text, as Bitcoin Core takes what isn't whole. */
-export function number<const Name extends string>(
-  name: Name,
-  describe: string,
-  least: number,
-  most: number,
-): Parameter<number, number | string, Name> {
-  return parameter(
-    name,
-    describe,
-    (given) => {
-      const value = typeof given === 'string' && /^\d+(\.\d+)?$/.test(given) ? Number(given) : given
-      if (typeof value !== 'number') throw wrongType(name, 'a number', value)
-      if (!(value >= least && value <= most))
-        throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be from ${least} to ${most}, not ${value}.`)
-      return value
-    },
-    `a number from ${least} to ${most}`,
   )
 }
 
@@ -303,136 +244,4 @@ export function txid(): Parameter<Txid, string, 'txid'>
 export function txid<const Name extends string>(name: Name, describe: string): Parameter<Txid, string, Name>
 export function txid(name = 'txid', describe = 'id of a transaction'): Parameter<Txid, string> {
   return hash(name, describe)
-}
-
-/** Bytes in hex; another text is refused as what doesn't decode, as Bitcoin Core does. */
-export function hexBytes<const Name extends string>(
-  name: Name,
-  describe: string,
-): Parameter<Uint8Array, string, Name> {
-  return parameter(
-    name,
-    describe,
-    (value) => {
-      if (typeof value !== 'string') throw wrongType(name, 'hex digits', value)
-      if (!isHex(value))
-        throw new RpcError(RPC_DESERIALIZATION_ERROR, `${name} must be an even number of hex digits.`)
-      return hexToBytes(value)
-    },
-    'hex digits',
-  )
-}
-
-/** An amount in coins, a number or a text with at most 8 decimals; more than zero. */
-export function amount<const Name extends string>(
-  name: Name,
-  describe: string,
-): Parameter<Sats, number | string, Name> {
-  return coinsParameter(name, describe, 1)
-}
-
-/** As `amount`, and zero is fine. */
-export function amountOrZero<const Name extends string>(
-  name: Name,
-  describe: string,
-): Parameter<Sats, number | string, Name> {
-  return coinsParameter(name, describe, 0)
-}
-
-/** An amount in coins, of at least `least` satoshis. */
-function coinsParameter<Name extends string>(
-  name: Name,
-  describe: string,
-  least: 0 | 1,
-): Parameter<Sats, number | string, Name> {
-  const wanted = 'an amount in coins'
-  return parameter(
-    name,
-    describe,
-    (value) => {
-      if (typeof value !== 'number' && typeof value !== 'string') throw wrongType(name, wanted, value)
-      const parsed = parseCoins(typeof value === 'number' ? decimal(value) : value)
-      if (parsed === undefined || parsed < least)
-        throw new RpcError(
-          RPC_TYPE_ERROR,
-          `${name} must be an amount${least > 0 ? ' above 0' : ''} with at most 8 decimals, not '${value}'.`,
-        )
-      return parsed
-    },
-    wanted,
-  )
-}
-
-/** An array of which every element is parsed by `element`. */
-export function list<T, Given, const Name extends string>(
-  name: Name,
-  describe: string,
-  element: Parameter<T, Given>,
-): Parameter<T[], readonly Given[], Name> {
-  return parameter(
-    name,
-    describe,
-    (value) => {
-      if (!Array.isArray(value)) throw wrongType(name, 'an array', value)
-      return value.map((item) => element.parse(item))
-    },
-    `an array: of ${element.type}`,
-  )
-}
-
-type Fields = Readonly<Record<string, Parameter<unknown>>>
-type ParsedFields<F extends Fields> = {
-  readonly [K in keyof F]: F[K] extends Parameter<infer T> ? T : never
-}
-
-/** Names and values of what a caller gives: what may be undefined may be left out. */
-export type GivenFields<F extends Fields> = {
-  readonly [K in keyof F as undefined extends GivenOf<F[K]> ? never : K]: GivenOf<F[K]>
-} & {
-  readonly [K in keyof F as undefined extends GivenOf<F[K]> ? K : never]?: GivenOf<F[K]>
-}
-
-/** A plain object of these fields. A name that is not among them is refused: a slip in it would change what is asked for. */
-export function object<const F extends Fields, const Name extends string>(
-  name: Name,
-  describe: string,
-  fields: F,
-): Parameter<ParsedFields<F>, GivenFields<F>, Name> {
-  return {
-    name,
-    describe,
-    type: 'an object',
-    optional: false,
-    fields,
-    parse(given) {
-      if (!isObject(given)) throw wrongType(name, 'an object', given)
-      const stranger = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
-      if (stranger !== undefined)
-        throw new RpcError(
-          RPC_TYPE_ERROR,
-          `${name} has no field '${stranger.slice(0, 40)}'; its fields are ${Object.keys(fields).join(', ')}.`,
-        )
-      const parsed = Object.entries(fields).map(([key, field]) => {
-        const item = given[key] ?? undefined
-        if (item === undefined && !field.optional)
-          throw new RpcError(RPC_INVALID_PARAMETER, `${name} needs the field ${key}: ${field.describe}.`)
-        return [key, field.parse(item)]
-      })
-      return Object.fromEntries(parsed) as ParsedFields<F>
-    },
-  }
-}
-
-/** An object whose fields are all optional, and which may itself be left out. */
-export function options<const F extends Fields>(
-  fields: F,
-): Parameter<ParsedFields<F>, GivenFields<F> | null | undefined, 'options'> {
-  const inner = object('options', '', fields)
-  return { ...inner, optional: true, parse: (value) => inner.parse(value ?? {}) }
-}
-
-/** A number in plain decimal notation: `1e-8` becomes `0.00000001`; more than 8 decimals stay visible. */
-function decimal(value: number): string {
-  const plain = value.toFixed(8)
-  return Number(plain) === value ? plain : String(value)
 }

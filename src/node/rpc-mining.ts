@@ -18,18 +18,8 @@ import {
   RpcError,
 } from './rpc-error.ts'
 import { hex32, hex256 } from './rpc-json.ts'
-import {
-  flag,
-  hexBytes,
-  integer,
-  method,
-  number,
-  object,
-  optional,
-  type RpcMethod,
-  text,
-  unused,
-} from './rpc-method.ts'
+import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { hexBytes, number, object, unused } from './rpc-parameters.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */

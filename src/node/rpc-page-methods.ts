@@ -2,18 +2,8 @@
  * RPC methods that carry a passphrase or seed words, as they are declared: the page answers them with the signer (`web/tab/wallet-methods.ts`), so
  * that the brain never sees either. Here for `help`, and for the types of callers.
  */
-import {
-  declaration,
-  flag,
-  integer,
-  number,
-  object,
-  optional,
-  type Parameter,
-  parameter,
-  text,
-  unused,
-} from './rpc-method.ts'
+import { declaration, flag, integer, optional, type Parameter, parameter, text } from './rpc-method.ts'
+import { number, object, unused } from './rpc-parameters.ts'
 
 const WORD_COUNT = optional(integer('wordcount', 'how many seed words, 12 (default) or 24', 12, 24), 12)
 

@@ -8,6 +8,7 @@ import { helpList, helpOn } from './rpc-help.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import type { Declaration, RpcMethod } from './rpc-method.ts'
 import { miningMethods } from './rpc-mining.ts'
+import { byPosition } from './rpc-names.ts'
 import { networkMethods } from './rpc-network.ts'
 import { pageMethods } from './rpc-page-methods.ts'
 import { searchMethods } from './rpc-search.ts'
@@ -18,6 +19,7 @@ import { waitMethods } from './rpc-wait.ts'
 export interface RpcPart {
   readonly methods: readonly RpcMethod<NodeCore>[]
   readonly blockTransactionsJson: typeof blockTransactionsJson
+  readonly byPosition: typeof byPosition
   readonly helpList: typeof helpList
   readonly helpOn: typeof helpOn
   /** Those that the page answers by itself. */
@@ -39,6 +41,7 @@ export const rpcPart: RpcPart = {
     ...waitMethods,
   ],
   blockTransactionsJson,
+  byPosition,
   helpList,
   helpOn,
   pageMethods,

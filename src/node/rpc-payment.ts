@@ -15,15 +15,10 @@ import {
 } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import {
-  amount,
   flag,
   integer,
-  list,
   method,
-  number,
-  object,
   optional,
-  options,
   type Parameter,
   parameter,
   type RpcMethod,
@@ -31,6 +26,7 @@ import {
   txid,
   wrongType,
 } from './rpc-method.ts'
+import { amount, list, number, object, options } from './rpc-parameters.ts'
 import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 

@@ -11,7 +11,6 @@ import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import {
   blockHash,
   integer,
-  list,
   method,
   optional,
   type Parameter,
@@ -21,6 +20,7 @@ import {
   wrongType,
 } from './rpc-method.ts'
 import { bodyOf, headerOf } from './rpc-overview.ts'
+import { list } from './rpc-parameters.ts'
 
 /** What Bitcoin Core counts for a coin beside its output (`PER_UTXO_OVERHEAD`): outpoint, height and coinbase flag. */
 const COIN_OVERHEAD = 41

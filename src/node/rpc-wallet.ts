@@ -8,7 +8,8 @@ import { decodeAddress } from '../script/address.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import { flag, integer, list, method, optional, options, type RpcMethod, text } from './rpc-method.ts'
+import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { list, options } from './rpc-parameters.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Name of a tab's one wallet. */

@@ -10,7 +10,7 @@ import {
   RpcError,
   type RpcResponse,
 } from './rpc-error.ts'
-import { method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { isObject, method, optional, type RpcMethod, text } from './rpc-method.ts'
 import { overviewMethods } from './rpc-overview.ts'
 
 export const help = method(
@@ -47,7 +47,9 @@ export async function callRpc(node: NodeCore, name: string, args: readonly unkno
     const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
       throw new RpcError(RPC_MISC_ERROR, 'The node has stopped. Reload the page to start it again.')
-    return { result: await found.call(node, args) }
+    const values =
+      args.length === 1 && isObject(args[0]) ? (await node.loadRpc()).byPosition(found, args) : args
+    return { result: await found.call(node, values) }
   } catch (error) {
     return { error: errorOf(name, error) }
   }

@@ -10,6 +10,7 @@ import {
   RpcError,
 } from '../../src/node/rpc-error.ts'
 import { type Declaration, handler, type Parameters, type Run } from '../../src/node/rpc-method.ts'
+import { byPosition } from '../../src/node/rpc-names.ts'
 import {
   createWallet,
   exportBackup,
@@ -132,7 +133,8 @@ function entry<Name extends string, P extends Parameters>(
   declared: Declaration<Name, P>,
   run: Run<Name, P>,
 ): [string, WalletMethod] {
-  return [declared.name, handler(declared, run)]
+  const answer = handler(declared, run)
+  return [declared.name, async (args) => answer(byPosition(declared, args))]
 }
 
 function passphraseOf(value: string | undefined): string {
