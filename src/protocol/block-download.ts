@@ -8,13 +8,13 @@
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { Rejection, Result } from '../primitives/result.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import type { PeerId } from './transport.ts'
 import { unrequested, verdictOnConnected } from './verdict.ts'
 import {
   type BlockMessage,

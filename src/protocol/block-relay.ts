@@ -12,6 +12,8 @@
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import type { Mempool } from '../mempool/mempool.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
+import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from '../network/transport.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -22,8 +24,6 @@ import { compactBlockOf, decodeCompactBlock, encodeCompactBlock, PartialBlock } 
 import { type HeaderSync, MAX_ANNOUNCED_HEADERS } from './header-sync.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from './transport.ts'
 import { unrequested, verdictOn } from './verdict.ts'
 import type { BlockTxnMessage, NotFoundMessage } from './wire.ts'
 

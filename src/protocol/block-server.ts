@@ -5,13 +5,13 @@
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
 import { type Block, HEADER_BYTES } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { invalid } from '../primitives/result.ts'
 import { headersAfter } from './header-sync.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
 import { rateLimited } from './verdict.ts'
 import {
   type GetBlockTxnMessage,

@@ -6,6 +6,18 @@ import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
+import type {
+  GossipVerdict,
+  NetworkAlarm,
+  NetworkStatus,
+  PeerId,
+  PeerInfo,
+  RelayInfo,
+  Topic,
+  Transport,
+  TransportHandler,
+  TransportOffence,
+} from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -23,18 +35,6 @@ import { PeerSet } from './peer-set.ts'
 import type { BanRecord, PeerStore } from './peer-store.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { TransactionRelay } from './transaction-relay.ts'
-import type {
-  GossipVerdict,
-  NetworkAlarm,
-  NetworkStatus,
-  PeerId,
-  PeerInfo,
-  RelayInfo,
-  Topic,
-  Transport,
-  TransportHandler,
-  TransportOffence,
-} from './transport.ts'
 import { rateLimited, unrequested } from './verdict.ts'
 import {
   decodeMessage,

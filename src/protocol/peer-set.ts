@@ -2,11 +2,12 @@
  * The connected peers: handshake state, sending, scores and bans. Iterates in order of connection, so that a run depends
  * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
  */
+
+import type { PeerId, PeerInfo, Transport, TransportOffence } from '../network/transport.ts'
 import { type Rejection, reject } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, MAX_MANUAL_BANS, type PeerStore } from './peer-store.ts'
 import type { SteadyClock } from './steady-clock.ts'
-import type { PeerId, PeerInfo, Transport, TransportOffence } from './transport.ts'
 import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
 import { encodeMessage, type Message } from './wire.ts'
 

@@ -6,14 +6,14 @@
  * `MAX_VALIDATING_BYTES` of those and `MAX_INV` wtxids that it announced.
  */
 import type { Mempool } from '../mempool/mempool.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
+import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from '../network/transport.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { notNow, type Result, retry } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from './transport.ts'
 import { rateLimited, unrequested, verdictOn } from './verdict.ts'
 import {
   type GetTxMessage,

@@ -4,11 +4,12 @@
  *
  * A request carries an id (32 bits, chosen by the asker, not 0) in front of Bitcoin's payload, and its answer repeats it.
  */
+
+import { MAX_FRAME_BYTES } from '../network/transport.ts'
 import { Block, BlockHeader, HEADER_BYTES } from '../primitives/block.ts'
 import { compactSizeLength, DecodeError, decodeWith, Reader, Writer } from '../primitives/codec.ts'
 import { invalid, type Result } from '../primitives/result.ts'
 import { Transaction } from '../primitives/transaction.ts'
-import { MAX_FRAME_BYTES } from './transport.ts'
 
 /** Version of this protocol. Tabs of another version are not talked to. */
 export const PROTOCOL_VERSION = 2

@@ -2,9 +2,10 @@
  * A hostile peer on the virtual network: speaks the protocol well enough to stay connected, and otherwise does what its attacks say.
  * It sees all that an honest node knows.
  */
+
+import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../network/transport.ts'
 import type { NodeCore } from '../node/node-core.ts'
 import type { Block } from '../primitives/block.ts'
-import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../protocol/transport.ts'
 import {
   decodeMessage,
   encodeMessage,

@@ -5,8 +5,8 @@
 
 import { type GossipSub, type GossipsubOpts, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import { createTopicScoreParams } from '@libp2p/gossipsub/score'
-import type { GossipVerdict, PeerId, Topic } from '../protocol/transport.ts'
-import { MAX_GOSSIP_BYTES } from '../protocol/transport.ts'
+import type { GossipVerdict, PeerId, Topic } from '../network/transport.ts'
+import { MAX_GOSSIP_BYTES } from '../network/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import { pause } from './timing.ts'
 

@@ -14,7 +14,7 @@ import type {
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
 import { Alarms } from './alarms.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'

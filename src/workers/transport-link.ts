@@ -13,7 +13,7 @@ import type {
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */

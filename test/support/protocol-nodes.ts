@@ -4,12 +4,12 @@
  */
 import { Chain } from '../../src/chain/chain.ts'
 import { Mempool } from '../../src/mempool/mempool.ts'
+import type { GossipVerdict, PeerId, Topic, TransportHandler } from '../../src/network/transport.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import type { Clock } from '../../src/primitives/ports.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { PeerManager } from '../../src/protocol/peer-manager.ts'
 import type { BanRecord } from '../../src/protocol/peer-store.ts'
-import type { GossipVerdict, PeerId, Topic, TransportHandler } from '../../src/protocol/transport.ts'
 import {
   decodeMessage,
   encodeMessage,

@@ -1,7 +1,7 @@
 /** Promise: whatever the brain makes of gossip, the Window has a verdict. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/network/transport.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
 import { silentTransport } from '../support/silent-transport.ts'

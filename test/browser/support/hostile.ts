@@ -2,7 +2,7 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { PeerId } from '../../../src/protocol/transport.ts'
+import type { PeerId } from '../../../src/network/transport.ts'
 import { ConnectionBudget } from '../../../src/transport/connection-budget.ts'
 import { topicName } from '../../../src/transport/gossip.ts'
 import { privateKeyFromSeed } from '../../../src/transport/identity.ts'

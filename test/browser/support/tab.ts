@@ -12,7 +12,7 @@ import type {
   Topic,
   TransportHandler,
   TransportOffence,
-} from '../../../src/protocol/transport.ts'
+} from '../../../src/network/transport.ts'
 import { createLibp2pTransport, type Libp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
 
