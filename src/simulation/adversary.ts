@@ -7,6 +7,7 @@ import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '.
 import type { NodeCore } from '../node/node-core.ts'
 import type { Block } from '../primitives/block.ts'
 import {
+  COMMON_TOPICS,
   decodeMessage,
   encodeMessage,
   type HelloMessage,
@@ -42,6 +43,7 @@ export interface AdversaryOptions {
 
 export class Adversary implements TransportHandler {
   readonly id: PeerId
+  readonly subscriptions = COMMON_TOPICS
   readonly random: SeededRandom
   readonly network: VirtualNetwork
   /** Made by its attacks, to be served. */

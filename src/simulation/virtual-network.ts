@@ -274,7 +274,7 @@ export class VirtualTransport implements Transport {
   }
 
   private async hear(topic: Topic, payload: Uint8Array, key: string, from: PeerId): Promise<void> {
-    if (this.handler === undefined || !this.see(key)) return
+    if (!this.handler?.subscriptions.some((each) => each.topic === topic) || !this.see(key)) return
     const verdict: GossipVerdict = await this.handler.gossip({ topic, payload: payload.slice(), from })
     if (verdict === 'accept') this.spread(topic, payload, key, from)
   }

@@ -187,6 +187,7 @@ export class Libp2pTransport implements Transport {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(
       this.#options,
+      handler.subscriptions,
       this.#privateKey,
       this.#gate(),
       this.#budget,
@@ -262,7 +263,13 @@ export class Libp2pTransport implements Transport {
           : [],
       )
 
-    const gossip = new Gossip(node, networkId, (message) => handler.gossip(message), stopped)
+    const gossip = new Gossip(
+      node.services.pubsub,
+      networkId,
+      handler.subscriptions,
+      (message) => handler.gossip(message),
+      stopped,
+    )
     const peers: PeerTable = new PeerTable(
       node,
       {

@@ -9,6 +9,7 @@ import type {
   PeerInfo,
   RememberedPeer,
   Standing,
+  Subscription,
   Topic,
   Transport,
   TransportHandler,
@@ -18,7 +19,11 @@ import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
 export type TransportCommand =
-  | { readonly type: 'start'; readonly remembered: readonly RememberedPeer[] }
+  | {
+      readonly type: 'start'
+      readonly subscriptions: readonly Subscription[]
+      readonly remembered: readonly RememberedPeer[]
+    }
   | { readonly type: 'stop' }
   | { readonly type: 'send'; readonly to: PeerId; readonly frame: Uint8Array }
   | { readonly type: 'publish'; readonly topic: Topic; readonly payload: Uint8Array }
@@ -70,7 +75,7 @@ export class RemoteTransport implements Transport {
 
   start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     this.handler = handler
-    this.channel.post({ type: 'start', remembered })
+    this.channel.post({ type: 'start', subscriptions: handler.subscriptions, remembered })
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject }
     })
@@ -165,7 +170,7 @@ export function serveTransport(
 ): void {
   const frames = new PendingAnswers<void>()
   const verdicts = new PendingAnswers<GossipVerdict>()
-  const handler: TransportHandler = {
+  const handler: Omit<TransportHandler, 'subscriptions'> = {
     peerConnected: (peer) => channel.post({ type: 'peer-connected', peer }),
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
@@ -186,7 +191,7 @@ export function serveTransport(
   channel.listen((command) => {
     switch (command.type) {
       case 'start':
-        transport.start(handler, command.remembered).then(
+        transport.start({ ...handler, subscriptions: command.subscriptions }, command.remembered).then(
           () => channel.post({ type: 'started' }),
           (error: unknown) => channel.post({ type: 'start-failed', reason: String(error) }),
         )

@@ -8,6 +8,7 @@ import { silentTransport } from '../support/silent-transport.ts'
 import { unhandledRejection } from '../support/unhandled-rejection.ts'
 
 const idle: TransportHandler = {
+  subscriptions: [{ topic: 'tx', isCommon: true }],
   peerConnected: () => {},
   peerDisconnected: () => {},
   frame: async () => {},
