@@ -8,7 +8,7 @@ import type { Txid } from '../../src/primitives/hashes.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import type { CheckPool } from '../../src/script/input-check.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { type TestBlock, TestChain, type TestCoin, TestWallet } from './chain-builder.ts'
 

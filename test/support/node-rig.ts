@@ -11,11 +11,11 @@ import { type LoadRpc, rpcPart } from '../../src/node/rpc-part.ts'
 import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { TabNetwork } from '../../src/simulation/tab-network.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
-import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
@@ -51,7 +51,7 @@ export type Json = any
 
 export class NodeRig {
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly params: NetworkParams
   readonly random: SeededRandom
   readonly verdicts = new VerdictCache()
@@ -61,9 +61,9 @@ export class NodeRig {
     this.random = new SeededRandom(seed)
     // Far enough from genesis that no block of a test is ahead of its time.
     this.time = new VirtualTime((params.genesisTime + 1_000_000) * 1000, () => setImmediate())
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+    this.network = new TabNetwork(this.time, this.random.fork('network'), {
       latency: [10, 100],
-      gossipLoss: 0,
+      loss: 0,
       degree: 2,
     })
   }
