@@ -21,6 +21,8 @@ class BlockList implements ChainConsumer {
   readonly seen: { readonly hash: BlockHash; readonly passed: boolean }[] = []
   readonly wanted: readonly Uint8Array[] | undefined
   arrivals = 0
+  /** Heights to which it went back. */
+  readonly returns: number[] = []
   readonly failures: string[] = []
 
   constructor(genesis: BlockPlace, wanted?: readonly Uint8Array[]) {
@@ -43,6 +45,7 @@ class BlockList implements ChainConsumer {
   disconnectTo(place: BlockPlace): void {
     assert.ok(place.height < this.tip.height)
     this.seen.length = place.height
+    this.returns.push(place.height)
     this.tip = place
   }
 
@@ -117,6 +120,33 @@ for (let seed = 1; seed <= 6; seed++)
     assert.ok(list.arrivals > 0)
     await chain.close()
   })
+
+test('where the chain has lost its last blocks it goes back no further than to those that are left', async () => {
+  const net = new TestChain(QUICK)
+  const blocks = net.branch(net.mineEmpty(net.genesis, 20))
+  const disk = new MemoryChainStore(TEST_SALT)
+  const first = await openChain({ store: disk })
+  await deliver(first, blocks.slice(0, 15))
+  await first.close()
+  const kept = disk.clone()
+  const second = await openChain({ store: disk.clone() })
+  await deliver(second, blocks.slice(15))
+  const list = new BlockList(genesisPlace(net))
+  const follower = new ChainFollower(second, list, [])
+  follower.advance()
+  await follower.settled()
+  assert.equal(list.tip.height, 20)
+  const locator = locatorOf(second, list.tip)
+  await second.close()
+
+  const third = await openChain({ store: kept })
+  const again = new ChainFollower(third, list, locator)
+  again.advance()
+  await again.settled()
+  check(list, third)
+  assert.deepEqual(list.returns, [15])
+  await third.close()
+})
 
 test('who looks for a script reads the blocks that hold it, and passes others by their filters', async () => {
   const net = new TestChain(QUICK)
