@@ -5,6 +5,7 @@
 import { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { type ChainStore, StorageError } from '../chain/store.ts'
+import type { Coin } from '../consensus/coins.ts'
 import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { Mempool, type MempoolEntry } from '../mempool/mempool.ts'
@@ -26,8 +27,26 @@ import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
-import type { LoadRpc } from './rpc-part.ts'
-import type { LoadWallet } from './wallet-part.ts'
+import type { RpcMethod } from './rpc-method.ts'
+
+/** The RPC methods that nobody needs for joining (`rpc-part.ts`). */
+export interface RpcPart {
+  readonly methods: readonly RpcMethod<NodeCore>[]
+  /** The transactions of `getblock` with verbosity 2 or 3. */
+  blockTransactionsJson(node: NodeCore, block: Block, spent: readonly Coin[] | undefined): readonly object[]
+}
+
+/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
+export type LoadRpc = () => Promise<RpcPart>
+
+/** What only a profile with a wallet needs (`wallet-part.ts`). */
+export interface WalletPart {
+  readonly Wallet: typeof Wallet
+  readonly methods: readonly RpcMethod<NodeCore>[]
+}
+
+/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
+export type LoadWallet = () => Promise<WalletPart>
 
 export interface NodePorts {
   readonly clock: Clock

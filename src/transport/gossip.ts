@@ -7,7 +7,6 @@ import { type GossipSub, type GossipsubOpts, StrictNoSign, TopicValidatorResult 
 import { createTopicScoreParams } from '@libp2p/gossipsub/score'
 import type { GossipVerdict, PeerId, Topic } from '../protocol/transport.ts'
 import { MAX_GOSSIP_BYTES } from '../protocol/transport.ts'
-import type { TabNode } from './libp2p-node.ts'
 import { pause } from './timing.ts'
 
 const TOPICS: readonly Topic[] = ['block', 'tx']
@@ -95,8 +94,8 @@ export class Gossip {
   readonly #stopped: AbortSignal
   readonly #waiting = new Map<PeerId, { messages: number; bytes: number }>()
 
-  constructor(node: TabNode, networkId: string, ask: AskVerdict, stopped: AbortSignal) {
-    this.#pubsub = node.services.pubsub
+  constructor(pubsub: GossipSub, networkId: string, ask: AskVerdict, stopped: AbortSignal) {
+    this.#pubsub = pubsub
     this.#networkId = networkId
     this.#ask = ask
     this.#stopped = stopped

@@ -262,7 +262,7 @@ export class Libp2pTransport implements Transport {
           : [],
       )
 
-    const gossip = new Gossip(node, networkId, (message) => handler.gossip(message), stopped)
+    const gossip = new Gossip(node.services.pubsub, networkId, (message) => handler.gossip(message), stopped)
     const peers: PeerTable = new PeerTable(
       node,
       {
