@@ -28,7 +28,8 @@ export function importFaults(layers: readonly Layer[], sources: readonly Source[
       }
       const imported = posix.join(posix.dirname(path), specifier)
       const target = layerOf(layers, imported)
-      return target && reach.get(layer.folder)?.has(target.folder)
+      const allowed = reach.get(layer.folder)
+      return target && (allowed?.has(target.folder) || allowed?.has(imported))
         ? []
         : [`${path} imports ${imported}, which ${layer.folder} may not.`]
     })
@@ -39,7 +40,7 @@ export function importFaults(layers: readonly Layer[], sources: readonly Source[
 export function tableFaults(layers: readonly Layer[]): string[] {
   return layers.flatMap(({ folder, imports }, at) =>
     imports
-      .filter((name) => !layers.slice(0, at).some((lower) => lower.folder === name))
+      .filter((name) => !layers.slice(0, at).some((lower) => name === lower.folder || isFileOf(name, lower)))
       .map((name) => `${folder} may import ${name}, which is no layer above its line.`),
   )
 }
@@ -66,16 +67,20 @@ export function layerTable(layers: readonly Layer[]): string {
   )
 }
 
-/** Each layer's folder to the folders that it may import: itself, those it names, and what these may. */
+/** Each layer's folder to what it may import: itself, the folders and files it names, and what those folders may. */
 function reachOf(layers: readonly Layer[]): ReadonlyMap<string, ReadonlySet<string>> {
   const reach = new Map<string, ReadonlySet<string>>()
   for (const { folder, imports } of layers)
-    reach.set(folder, new Set([folder, ...imports.flatMap((name) => [...(reach.get(name) ?? [])])]))
+    reach.set(folder, new Set([folder, ...imports.flatMap((name) => [...(reach.get(name) ?? [name])])]))
   return reach
 }
 
 function layerOf(layers: readonly Layer[], path: string): Layer | undefined {
-  return layers.find(({ folder }) => path.startsWith(`${folder}/`))
+  return layers.find((layer) => isFileOf(path, layer))
+}
+
+function isFileOf(path: string, { folder }: Layer): boolean {
+  return path.startsWith(`${folder}/`)
 }
 
 function importsOf(text: string): string[] {

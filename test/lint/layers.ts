@@ -10,7 +10,7 @@ export interface Layer {
   readonly knows: string
   /** Ports that it declares. */
   readonly ports?: readonly string[]
-  /** Folders that it may import, and so what those may import; each stands above this line. */
+  /** Folders that it may import, and so what those may import; or single files of a folder. Each stands above this line. */
   readonly imports: readonly string[]
   /** Packages that it may import, or scopes of packages; `node` are Node's own modules. */
   readonly packages?: readonly string[]
@@ -42,6 +42,11 @@ export const LAYERS: readonly Layer[] = [
     imports: ['src/script'],
   },
   {
+    folder: 'src/policy',
+    knows: 'what a node relays and a wallet builds beyond the rules: fees, dust, sizes; pure',
+    imports: ['src/consensus'],
+  },
+  {
     folder: 'src/chain',
     knows: 'header tree, coins cache, most-work choice, reorganisations, filters, snapshots',
     ports: ['ChainStore'],
@@ -49,8 +54,8 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/mempool',
-    knows: 'transactions that wait: graph, policy, replacement, selection',
-    imports: ['src/chain'],
+    knows: 'transactions that wait: graph, acceptance, replacement, selection',
+    imports: ['src/chain', 'src/policy'],
   },
   {
     folder: 'src/mining',
@@ -62,7 +67,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/wallet',
     knows: 'descriptors, ledger, coin selection, PSBTs; the signer with the keys',
     ports: ['WalletStore', 'KeyStore', 'Signer'],
-    imports: ['src/chain'],
+    imports: ['src/chain', 'src/policy'],
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure'],
   },
   {

@@ -23,6 +23,19 @@ test('a layer may import itself, what its line names, and what that may', () => 
   assert.deepEqual(faults('src/b/deep/x.ts', "import { y } from '../../a/y.ts'\n"), [])
 })
 
+test('of a layer, a line may name single files', () => {
+  const layers: readonly Layer[] = [
+    ...ABC,
+    { folder: 'src/d', knows: '', imports: ['src/a', 'src/c/port.ts'] },
+  ]
+  assert.deepEqual(tableFaults(layers), [])
+  const text =
+    "import { a } from '../a/a.ts'\nimport { p } from '../c/port.ts'\nimport { c } from '../c/c.ts'\n"
+  assert.deepEqual(importFaults(layers, [{ path: 'src/d/x.ts', text }]), [
+    'src/d/x.ts imports src/c/c.ts, which src/d may not.',
+  ])
+})
+
 test('every form of an import that points up is refused', () => {
   const refused = ['src/a/x.ts imports src/b/b.ts, which src/a may not.']
   for (const text of [
