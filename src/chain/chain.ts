@@ -14,7 +14,7 @@ import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import { EMPTY } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
-import type { Clock } from '../primitives/ports.ts'
+import type { Clock, Faults } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
@@ -55,6 +55,7 @@ export interface ChainOptions {
   readonly store: ChainStore
   readonly checks: CheckPool
   readonly clock: Clock
+  readonly faults: Faults
   /** Bytes of coins held in memory, about; the rest is read on demand. */
   readonly coinCacheBytes?: number
   /** Whether a transaction's inputs were verified before (the mempool knows): its checks are skipped. By wtxid, 32 bytes, internal. */
@@ -73,6 +74,7 @@ export class Chain {
   private readonly store: ChainStore
   private readonly pool: CheckPool
   private readonly clock: Clock
+  private readonly faults: Faults
   private readonly alreadyVerified: (transaction: Transaction) => boolean
   private readonly coinsCache: CoinsCache
   private readonly snapshots: Snapshots
@@ -137,6 +139,7 @@ export class Chain {
     this.store = options.store
     this.pool = options.checks
     this.clock = options.clock
+    this.faults = options.faults
     this.alreadyVerified = options.alreadyVerified ?? (() => false)
     this.genesis = genesis
     this.genesisMentions = Mentions.of(genesis, EMPTY, NO_FILTER_HEADER)
@@ -576,8 +579,7 @@ export class Chain {
   private fail(error: unknown): void {
     // Whatever waited for the write that failed fails with it.
     if (error === this.failure) return
-    // What isn't a failure of storage is a bug: told to whoever watches for unhandled rejections, too.
-    if (!(error instanceof StorageError)) Promise.reject(error)
+    if (!(error instanceof StorageError)) this.faults.report(error)
     if (this.failure) return
     const failure = error instanceof Error ? error : new Error(String(error))
     this.failure = failure

@@ -13,7 +13,7 @@ import { Miner } from '../mining/miner.ts'
 import type { MinerPool } from '../mining/miner-pool.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Txid } from '../primitives/hashes.ts'
-import type { Clock, Random } from '../primitives/ports.ts'
+import type { Clock, Faults, Random } from '../primitives/ports.ts'
 import { accept, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
@@ -51,6 +51,7 @@ export type LoadWallet = () => Promise<WalletPart>
 export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
+  readonly faults: Faults
   readonly transport: Transport
   readonly chainStore: ChainStore
   readonly walletStore: WalletStore
@@ -84,6 +85,7 @@ export class NodeCore {
   /** The node's own time: real, or held by `setmocktime` on a network for tests. */
   readonly clock: NodeClock
   private readonly realClock: Clock
+  private readonly faults: Faults
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly unsubscribe: (() => void)[]
@@ -103,13 +105,14 @@ export class NodeCore {
   /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
-    const { random, checks } = ports
+    const { random, checks, faults } = ports
     // The chain goes on where it stopped as soon as it is open.
     let verifier: Mempool | undefined
     const chain = await Chain.open({
       params,
       clock: clock.forBlocks,
       checks,
+      faults: { report: (error) => faults.report(error, CHAIN_FAILED) },
       store: ports.chainStore,
       alreadyVerified: (transaction) => verifier?.wasVerified(transaction) ?? false,
     })
@@ -167,6 +170,7 @@ export class NodeCore {
     this.random = ports.random
     this.self = ports.transport.self
     this.realClock = ports.clock
+    this.faults = ports.faults
     this.startedAt = ports.clock.now()
     this.unsubscribe = this.listenToParts()
   }
@@ -259,10 +263,10 @@ export class NodeCore {
     return Math.floor((this.realClock.now() - this.startedAt) / 1000)
   }
 
-  /** Calls `listener` at every event, and at once where storage or the chain has failed before. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event, and at once where storage has failed before. Returns the function that unsubscribes. */
   subscribe(listener: (event: NodeEvent) => void): () => void {
     this.listeners.add(listener)
-    if (this.failure) listener({ name: 'fault', detail: faultOf(this.failure) })
+    if (this.failure instanceof StorageError) listener({ name: 'fault', detail: faultOf(this.failure) })
     return () => this.listeners.delete(listener)
   }
 
@@ -436,8 +440,7 @@ export class NodeCore {
   /** Work that nobody waits for failed. */
   private partFailed(error: unknown): void {
     if (error instanceof StorageError) this.halt(error)
-    // A bug: left to whoever watches for unhandled rejections.
-    else Promise.reject(error)
+    else this.faults.report(error)
   }
 
   /** Mining and payments stop, and nothing more is written; what was stored stays readable. */
@@ -445,9 +448,10 @@ export class NodeCore {
     if (this.failure) return
     this.failure = error
     this.miner.stop()
-    const fault = faultOf(error)
-    this.log(fault.kind === 'storage' ? 'storage' : 'chain', error.message, 'error')
-    this.emit('fault', fault)
+    // The chain told of its bug itself.
+    if (!(error instanceof StorageError)) return
+    this.log('storage', error.message, 'error')
+    this.emit('fault', faultOf(error))
   }
 }
 
@@ -466,7 +470,6 @@ function consequenceOf(failure: Error): string {
   return failure instanceof StorageError ? STORAGE_FAILED : CHAIN_FAILED
 }
 
-function faultOf(failure: Error): FaultEvent {
-  const kind = failure instanceof StorageError ? 'storage' : 'internal'
-  return { kind, message: `${failure.message} ${consequenceOf(failure)}` }
+function faultOf({ message }: StorageError): FaultEvent {
+  return { kind: 'storage', message: `${message} ${STORAGE_FAILED}` }
 }

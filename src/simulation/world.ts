@@ -82,6 +82,7 @@ export class World {
       ...{ id, params, time, network, verdicts, hashRate, clockError },
       random: this.random.fork(id),
       signer: wallet ? await simulatedSigner(id, params) : undefined,
+      faults: { report: (error) => this.fail(error) },
       onEvent: (event) => {
         this.record(id, event)
         this.onEvent(id, event)
@@ -110,9 +111,11 @@ export class World {
 
   /** Does something that may take virtual time; should it fail, the next `run` or `until` throws. */
   background(work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
-      this.failure ??= error instanceof Error ? error : new Error(String(error))
-    })
+    work.catch((error: unknown) => this.fail(error))
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error))
   }
 
   /** Lets virtual milliseconds pass. */

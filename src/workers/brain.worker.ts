@@ -6,6 +6,7 @@ import type { FaultEvent, LogEvent, NodeEvent } from '../node/events.ts'
 import { NodeCore, type RpcPart, type WalletPart } from '../node/node-core.ts'
 import { callRpc } from '../node/rpc.ts'
 import { RPC_MISC_ERROR, RpcError, type RpcResponse } from '../node/rpc-error.ts'
+import type { Faults } from '../primitives/ports.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
 import { hasKeys } from '../storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
@@ -44,10 +45,13 @@ window.listen((request) => {
   })
 })
 
-// A bug anywhere in the node: the person is told, and what is durable stays so.
-self.addEventListener('unhandledrejection', (event) =>
-  tellFault(String(event.reason?.message ?? event.reason)),
-)
+/** A bug anywhere in the node: the person is told, and what is durable stays so. */
+const faults: Faults = {
+  report: (error, consequence) =>
+    tellFault(consequence === undefined ? messageOf(error) : `${messageOf(error)} ${consequence}`),
+}
+// What no part of it caught.
+self.addEventListener('unhandledrejection', (event) => faults.report(event.reason))
 self.addEventListener('error', (event) => tellFault(event.message))
 
 async function handle(request: BrainRequest): Promise<void> {
@@ -107,7 +111,8 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,
-    transport: new RemoteTransport(request.self, new Channel(request.transport)),
+    faults,
+    transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
     signer: await RemoteSigner.connect(request.signer),
     loadPsbt: async () => (await later(import('../wallet/psbt.ts'))).Psbt,
     loadRpc,

@@ -25,7 +25,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/primitives',
     knows: 'bytes, encodings, hashes, transactions, blocks, results',
-    ports: ['Clock', 'Random'],
+    ports: ['Clock', 'Random', 'Faults'],
     imports: [],
     packages: ['@noble/hashes'],
   },
