@@ -45,10 +45,15 @@ window.listen((request) => {
   })
 })
 
+/** Begins the line of a bug in the browser's console. */
+const FAULT = 'A fault of this program:'
+
 /** A bug anywhere in the node: the person is told, and what is durable stays so. */
 const faults: Faults = {
-  report: (error, consequence) =>
-    tellFault(consequence === undefined ? messageOf(error) : `${messageOf(error)} ${consequence}`),
+  report(error, consequence) {
+    console.error(FAULT, error)
+    tellFault(consequence === undefined ? messageOf(error) : `${messageOf(error)} ${consequence}`)
+  },
 }
 // What no part of it caught.
 self.addEventListener('unhandledrejection', (event) => faults.report(event.reason))

@@ -40,6 +40,9 @@ const EVENTS: readonly NodeEventName[] = [
   'fault',
 ]
 
+/** How the brain begins the line of a bug in the console. */
+const FAULT = 'A fault of this program:'
+
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
 
@@ -84,7 +87,7 @@ export class Tab {
   /** For messages. */
   readonly name: string
   readonly page: Page
-  /** Errors that nothing in the page caught. */
+  /** Errors that nothing in the page caught, and bugs that the brain told of. */
   readonly pageErrors: string[] = []
   /** Errors on the console; the browser reports failed requests there, too. */
   readonly consoleErrors: string[] = []
@@ -96,7 +99,10 @@ export class Tab {
     this.page = page
     page.on('pageerror', (error) => this.pageErrors.push(error.stack ?? error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error') this.consoleErrors.push(message.text())
+      if (message.type() !== 'error') return
+      const text = message.text()
+      this.consoleErrors.push(text)
+      if (text.startsWith(FAULT)) this.pageErrors.push(text)
     })
     page.on('request', (request) => this.requests.push(request.url()))
     page.on('websocket', (socket) => this.requests.push(socket.url()))
