@@ -7,6 +7,7 @@ import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
 import type { Block } from '../primitives/block.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -467,9 +468,7 @@ export class PeerManager implements TransportHandler {
   }
 
   private noteNews(index: HeaderIndex): void {
-    this.news.set(index, undefined)
-    const [oldest] = this.news.keys()
-    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
+    putBounded(this.news, index, undefined, MAX_NEWS)
   }
 
   /** A header without its block is no service, and neither is what is fetched of old. */
