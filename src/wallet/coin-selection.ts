@@ -7,8 +7,8 @@
 import { DUST, feeAt } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { compactSizeLength } from '../primitives/codec.ts'
-import { accept, invalid, notNow, type Rejection, type Result } from '../primitives/result.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
+import { accept, invalid, notNow, type Rejection, type Result } from './result.ts'
 
 /**
  * Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5

@@ -6,8 +6,8 @@
 import { HDKey } from '@scure/bip32'
 import { putBounded } from '../primitives/bounded.ts'
 import { hexToBytes, isHex } from '../primitives/bytes.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import { taprootOutputKey } from '../script/taproot.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
 
 /** First index of hardened children (BIP32). */
 export const HARDENED = 0x8000_0000

@@ -7,7 +7,6 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import type { TxOutput } from '../primitives/transaction.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
 import { outputKeyOf, tweakSecretKey } from '../script/taproot.ts'
@@ -17,6 +16,7 @@ import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
 import { Psbt, type PsbtInput, type PsbtKey } from './psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer, SignerStatus } from './signer.ts'
 
 export interface LocalSignerOptions {

@@ -4,12 +4,12 @@
 
 import { feeRate as feeRateOf, RELAY_FEE_RATE } from '../policy/fees.ts'
 import { formatCoins, sats } from '../primitives/amount.ts'
-import { accept, invalid, notNow, type Result } from '../primitives/result.ts'
 import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
 import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { checkFeeRate, type Payee, type SpendableCoin } from './payment.ts'
+import { accept, invalid, notNow, type Result } from './result.ts'
 import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
 /** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
