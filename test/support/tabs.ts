@@ -407,11 +407,25 @@ export async function textOf(locator: Locator): Promise<string> {
 /** Waits until all tabs are on one tip, and answers its hash. */
 export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
   const over = AbortSignal.timeout(PATIENCE)
+  /** Of each tab, the wait for its next event: it goes on for those that say nothing while others do. */
+  const waits = new Map<Tab, Promise<void>>()
   for (;;) {
-    const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
+    // In an object, or it would be waited for here.
+    const next = await Promise.all(
+      tabs.map(async (tab) => {
+        if (!waits.has(tab)) {
+          const seen = await tab.eventsSeen()
+          waits.set(
+            tab,
+            tab.anotherEvent(seen, over).finally(() => waits.delete(tab)),
+          )
+        }
+        return { wait: waits.get(tab)! }
+      }),
+    )
     const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
-    await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))
+    await Promise.race(next.map(({ wait }) => wait))
   }
 }
