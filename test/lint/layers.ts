@@ -65,10 +65,30 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/wallet',
-    knows: 'descriptors, ledger, coin selection, PSBTs; the signer with the keys',
-    ports: ['WalletStore', 'KeyStore', 'Signer'],
+    knows: 'descriptors, ledger, coin selection, PSBTs; no key: the signer is a port',
+    ports: ['WalletStore', 'Signer'],
     imports: ['src/chain', 'src/policy'],
-    packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure'],
+    packages: ['@scure/bip32', '@scure/btc-signer'],
+  },
+  {
+    folder: 'src/signer',
+    knows: 'keys, their encryption and backups, signing; nothing but threads and stores may import it',
+    ports: ['KeyStore'],
+    imports: [
+      'src/script',
+      'src/wallet/descriptor.ts',
+      'src/wallet/psbt.ts',
+      'src/wallet/result.ts',
+      'src/wallet/signer.ts',
+    ],
+    packages: [
+      '@noble/ciphers',
+      '@noble/curves',
+      '@noble/hashes',
+      '@scure/base',
+      '@scure/bip32',
+      '@scure/bip39',
+    ],
   },
   {
     folder: 'src/protocol',
@@ -85,7 +105,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/storage',
     knows: 'IndexedDB and memory stores, profile lock',
-    imports: ['src/protocol', 'src/wallet'],
+    imports: ['src/protocol', 'src/wallet', 'src/signer'],
     packages: ['idb'],
     globals: 'worker',
   },
