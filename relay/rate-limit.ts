@@ -2,8 +2,9 @@
  * A token bucket per key: how the relay bounds what one peer or one address may ask of it. Memory is bounded too:
  * a full table forgets its oldest entries, which then start afresh. Thread: Node's main.
  */
+
+import { TokenBucket } from '../src/network/token-bucket.ts'
 import { putBounded } from '../src/primitives/bounded.ts'
-import { TokenBucket } from '../src/protocol/token-bucket.ts'
 
 /** The shape of a limit. */
 export interface RateLimitOptions {

@@ -1,7 +1,7 @@
 /**
- * Port: the durable records of one chainstate. Records are large and few: a block's commit is one batch of the same handful of
- * records whether it has 1 transaction or 5,000. A store belongs to one chainstate: a background validation gets a
- * store of its own beside it. Thread: the brain.
+ * Port: the durable records of a chain. Records are large and few: a block's commit is one batch of the same handful of
+ * records whether it has 1 transaction or 5,000. A store belongs to one chainstate, but for header pages and bodies, which all stores of a
+ * profile share: a background validation gets a store of its own beside the first. Thread: the brain.
  */
 
 /**

@@ -3,11 +3,11 @@
  * equal seeds and equal calls give equal runs, event by event.
  */
 import { type NetworkParams, REGTEST } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { callRpc } from '../node/rpc.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { startSha256 } from '../primitives/hashes.ts'
-import type { PeerId } from '../protocol/transport.ts'
 import { checkInvariants } from './invariants.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedNode } from './simulated-node.ts'

@@ -7,8 +7,8 @@
  * probation, and a closer watch. Those who are connected already, those whom we dialled and those whom we know lose nothing.
  */
 
+import type { PeerId } from '../network/transport.ts'
 import { putBounded } from '../primitives/bounded.ts'
-import type { PeerId } from '../protocol/transport.ts'
 
 /** Most peers banned and addresses remembered at a time; both cost little to make, so the oldest makes room. */
 const MAX_BANS = 1000

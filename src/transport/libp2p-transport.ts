@@ -5,7 +5,6 @@
  */
 
 import type { PrivateKey } from '@libp2p/interface'
-import { addBounded } from '../primitives/bounded.ts'
 import type {
   NetworkStatus,
   PeerId,
@@ -15,7 +14,8 @@ import type {
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
+import { addBounded } from '../primitives/bounded.ts'
 import { Alarms } from './alarms.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
@@ -188,6 +188,7 @@ export class Libp2pTransport implements Transport {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(
       this.#options,
+      handler.subscriptions,
       this.#privateKey,
       this.#gate(),
       this.#budget,
@@ -260,7 +261,13 @@ export class Libp2pTransport implements Transport {
           : [],
       )
 
-    const gossip = new Gossip(node.services.pubsub, networkId, (message) => handler.gossip(message), stopped)
+    const gossip = new Gossip(
+      node.services.pubsub,
+      networkId,
+      handler.subscriptions,
+      (message) => handler.gossip(message),
+      stopped,
+    )
     const peers: PeerTable = new PeerTable(
       node,
       {

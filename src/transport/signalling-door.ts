@@ -9,8 +9,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import type { PeerId, TransportOffence } from '../network/transport.ts'
 import { putBounded } from '../primitives/bounded.ts'
-import type { PeerId, TransportOffence } from '../protocol/transport.ts'
 import { isOffer, MAX_OFFER_BYTES } from './webrtc-offer.ts'
 
 /** The protocol's libp2p name. */

@@ -3,7 +3,6 @@
  * beside the real one. Buffers are transferred; every promise of the port becomes a numbered answer.
  */
 
-import type { Faults } from '../primitives/ports.ts'
 import type {
   GossipVerdict,
   NetworkStatus,
@@ -11,16 +10,22 @@ import type {
   PeerInfo,
   RememberedPeer,
   Standing,
+  Subscription,
   Topic,
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
+import type { Faults } from '../primitives/ports.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
 export type TransportCommand =
-  | { readonly type: 'start'; readonly remembered: readonly RememberedPeer[] }
+  | {
+      readonly type: 'start'
+      readonly subscriptions: readonly Subscription[]
+      readonly remembered: readonly RememberedPeer[]
+    }
   | { readonly type: 'stop' }
   | { readonly type: 'send'; readonly to: PeerId; readonly frame: Uint8Array }
   | { readonly type: 'publish'; readonly topic: Topic; readonly payload: Uint8Array }
@@ -74,7 +79,7 @@ export class RemoteTransport implements Transport {
 
   start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     this.handler = handler
-    this.channel.post({ type: 'start', remembered })
+    this.channel.post({ type: 'start', subscriptions: handler.subscriptions, remembered })
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject }
     })
@@ -173,7 +178,7 @@ export function serveTransport(
 ): void {
   const frames = new PendingAnswers<void>()
   const verdicts = new PendingAnswers<GossipVerdict>()
-  const handler: TransportHandler = {
+  const handler: Omit<TransportHandler, 'subscriptions'> = {
     peerConnected: (peer) => channel.post({ type: 'peer-connected', peer }),
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
@@ -194,7 +199,7 @@ export function serveTransport(
   channel.listen((command) => {
     switch (command.type) {
       case 'start':
-        transport.start(handler, command.remembered).then(
+        transport.start({ ...handler, subscriptions: command.subscriptions }, command.remembered).then(
           () => channel.post({ type: 'started' }),
           (error: unknown) => channel.post({ type: 'start-failed', reason: String(error) }),
         )

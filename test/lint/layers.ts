@@ -91,10 +91,16 @@ export const LAYERS: readonly Layer[] = [
     ],
   },
   {
+    folder: 'src/network',
+    knows: 'what a transport is, frames and their bounds, rates',
+    ports: ['Transport'],
+    imports: ['src/primitives'],
+  },
+  {
     folder: 'src/protocol',
-    knows: 'what tabs say to each other; sans I/O',
-    ports: ['Transport', 'PeerStore'],
-    imports: ['src/mempool'],
+    knows: 'what tabs say to each other, in parts; sans I/O',
+    ports: ['PeerStore'],
+    imports: ['src/mempool', 'src/network'],
   },
   {
     folder: 'src/node',
@@ -112,7 +118,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/transport',
     knows: 'libp2p in the Window; its only importer in a tab',
-    imports: ['src/protocol'],
+    imports: ['src/network'],
     packages: [
       'libp2p',
       '@libp2p',

@@ -1,14 +1,15 @@
 /** Promise: whatever the brain makes of gossip, the Window has a verdict. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/network/transport.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
-import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/protocol/transport.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
 import { FAIL_TEST, ToldFaults } from '../support/faults.ts'
 import { silentTransport } from '../support/silent-transport.ts'
 
 const idle: TransportHandler = {
+  subscriptions: [{ topic: 'tx', isCommon: true }],
   peerConnected: () => {},
   peerDisconnected: () => {},
   frame: async () => {},
