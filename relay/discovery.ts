@@ -9,6 +9,7 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
+import { addBounded } from '../src/primitives/bounded.ts'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import type { Source } from './source.ts'
 
@@ -134,10 +135,7 @@ export class PeerDirectory {
   #remember(id: PeerId, network: string): void {
     const peer = id.toString()
     const { networks } = this.#askers.get(peer) ?? { networks: new Set<string>() }
-    networks.delete(network)
-    networks.add(network)
-    const [oldest] = networks
-    if (networks.size > MAX_NETWORKS_PER_PEER && oldest !== undefined) networks.delete(oldest)
+    addBounded(networks, network, MAX_NETWORKS_PER_PEER)
     this.#askers.set(peer, { id, networks })
   }
 }

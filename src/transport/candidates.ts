@@ -7,7 +7,7 @@
  * turn. Where addresses are known, one group of them never gets more than half the places beyond the first few.
  */
 
-import type { PeerId, RememberedPeer, Standing } from '../protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing } from '../network/transport.ts'
 import { backoff, jittered } from './timing.ts'
 
 /** Most peers kept of one introducer; the one named longest ago makes room. */

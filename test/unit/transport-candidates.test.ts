@@ -1,7 +1,7 @@
 /** Promise: no list decides by its length whom a tab dials, and no relay by its word alone whom it can't. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId, RememberedPeer, Standing } from '../../src/protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing } from '../../src/network/transport.ts'
 import {
   Candidates,
   type Chosen,
