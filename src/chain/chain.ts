@@ -10,7 +10,7 @@ import type { NetworkParams } from '../consensus/params.ts'
 import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
-import type { Clock } from '../primitives/ports.ts'
+import type { Clock, Faults } from '../primitives/ports.ts'
 import { accept, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
@@ -38,6 +38,7 @@ export interface ChainOptions {
   readonly store: ChainStore
   readonly checks: CheckPool
   readonly clock: Clock
+  readonly faults: Faults
   /** Bytes of coins held in memory, about; the rest is read on demand. */
   readonly coinCacheBytes?: number
   /** Whether a transaction's inputs were verified before (the mempool knows): its checks are skipped. By wtxid, 32 bytes, internal. */
@@ -49,6 +50,7 @@ const DEFAULT_COIN_CACHE_BYTES = 256 * 1024 * 1024
 export class Chain {
   private readonly store: ChainStore
   private readonly rules: Headers
+  private readonly faults: Faults
   private readonly archive: BlockArchive
   private readonly chainstate: Chainstate
   private readonly listeners = new Set<ChainListener>()
@@ -76,8 +78,9 @@ export class Chain {
   }
 
   private constructor(options: ChainOptions, stored: StoredChain) {
-    const { checks, clock, params, store } = options
+    const { checks, clock, faults, params, store } = options
     this.store = store
+    this.faults = faults
     this.rules = new Headers(params, clock, stored.headerPages)
     this.archive = new BlockArchive(store, this.headers, (index) => {
       this.chainstate.candidates.add(index)
@@ -358,8 +361,7 @@ export class Chain {
   private fail(error: unknown): void {
     // Whatever waited for the write that failed fails with it.
     if (error === this.failure) return
-    // What isn't a failure of storage is a bug: told to whoever watches for unhandled rejections, too.
-    if (!(error instanceof StorageError)) Promise.reject(error)
+    if (!(error instanceof StorageError)) this.faults.report(error)
     if (this.failure) return
     const failure = error instanceof Error ? error : new Error(String(error))
     this.failure = failure

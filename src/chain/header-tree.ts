@@ -8,13 +8,9 @@ import { MEDIAN_TIME_SPAN, medianTime } from '../consensus/headers.ts'
 import { blockWork, decodeCompact, targetOf } from '../consensus/pow.ts'
 import { BlockHeader } from '../primitives/block.ts'
 import { type BlockHash, fromDisplay, toDisplay } from '../primitives/hashes.ts'
-import { type HeaderPage, StorageError } from './store.ts'
+import { type HeaderIndex, type HeaderPage, StorageError } from './store.ts'
 
-/**
- * Place of a header in the tree; genesis is 0. Stable while the tab lives and across reopening, unless the header is forgotten. In order of
- * arrival, parents before children, as long as none was.
- */
-export type HeaderIndex = number
+export type { HeaderIndex } from './store.ts'
 
 /** The index of no header. */
 export const NO_HEADER: HeaderIndex = -1

@@ -10,6 +10,7 @@ import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import type { PeerId } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { Rejection, Result } from '../primitives/result.ts'
 import type { CatchUp } from './catch-up.ts'
@@ -111,9 +112,7 @@ export class BlockDownload implements ProtocolPart {
 
   /** Leaves a block to gossip for `milliseconds`. */
   hold(index: HeaderIndex, milliseconds: number): void {
-    const oldest = this.held.keys().next()
-    if (this.held.size >= MAX_HELD && !oldest.done) this.held.delete(oldest.value)
-    this.held.set(index, this.options.clock.now() + milliseconds)
+    putBounded(this.held, index, this.options.clock.now() + milliseconds, MAX_HELD)
   }
 
   /** Gossip did not bring the block: fetch it whole. */
@@ -324,8 +323,6 @@ export class BlockDownload implements ProtocolPart {
   }
 
   private vouch(index: HeaderIndex, id: PeerId): void {
-    const oldest = this.vouched.keys().next()
-    if (this.vouched.size >= MAX_VOUCHED && !oldest.done) this.vouched.delete(oldest.value)
-    this.vouched.set(index, id)
+    putBounded(this.vouched, index, id, MAX_VOUCHED)
   }
 }

@@ -20,6 +20,7 @@ import type {
   TransportOffence,
 } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -415,9 +416,7 @@ export class PeerManager implements TransportHandler {
   }
 
   private noteNews(index: HeaderIndex): void {
-    this.news.set(index, undefined)
-    const [oldest] = this.news.keys()
-    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
+    putBounded(this.news, index, undefined, MAX_NEWS)
   }
 
   /** A header without its block is no service, and neither is what is fetched of old. */

@@ -8,6 +8,7 @@
 import type { Mempool } from '../mempool/mempool.ts'
 import { TokenBucket } from '../network/token-bucket.ts'
 import { type GossipVerdict, MAX_GOSSIP_BYTES, type Transport } from '../network/transport.ts'
+import { addBounded, putBounded } from '../primitives/bounded.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { notNow, type Result, retry } from '../primitives/result.ts'
@@ -150,13 +151,8 @@ export class TransactionRelay implements ProtocolPart {
   /** Gossips a transaction of this tab that its mempool accepted, and repeats it while it waits there. */
   broadcast(transaction: Transaction): void {
     const [interval] = REPEAT_INTERVAL
-    const oldest = this.own.keys().next()
-    if (this.own.size >= MAX_OWN && !oldest.done) this.own.delete(oldest.value)
-    this.own.set(transaction.txid, {
-      transaction,
-      interval,
-      repeatAt: this.options.clock.now() + interval,
-    })
+    const repeatAt = this.options.clock.now() + interval
+    putBounded(this.own, transaction.txid, { transaction, interval, repeatAt }, MAX_OWN)
     this.publish(transaction)
   }
 
@@ -303,10 +299,10 @@ export class TransactionRelay implements ProtocolPart {
       const result = await mempool.accept(transaction)
       if (!result.ok)
         if (result.kind === 'retry') {
-          insertBounded(this.waiting, wtxid, MAX_WAITING)
+          addBounded(this.waiting, wtxid, MAX_WAITING)
           // Who has the child has its parents.
           this.compareWith(peer)
-        } else insertBounded(this.rejected, wtxid, MAX_REJECTED)
+        } else addBounded(this.rejected, wtxid, MAX_REJECTED)
       return result
     } finally {
       this.validating--
@@ -339,11 +335,4 @@ export class TransactionRelay implements ProtocolPart {
     for (const wtxid of wtxids) this.asked.add(wtxid)
     peers.send(peer, { type: 'gettx', id, wtxids: wtxids.map(fromDisplay) })
   }
-}
-
-/** Adds to a set that holds at most `max`; the oldest gives way. */
-function insertBounded<T>(set: Set<T>, value: T, max: number): void {
-  const oldest = set.values().next()
-  if (set.size >= max && !oldest.done) set.delete(oldest.value)
-  set.add(value)
 }

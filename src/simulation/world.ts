@@ -66,6 +66,7 @@ export class World extends Run {
       ...{ id, params, time, network, verdicts, hashRate, clockError },
       random: this.random.fork(id),
       signer: wallet ? await simulatedSigner(id, params) : undefined,
+      faults: { report: (error) => this.fail(error) },
       onEvent: (event) => {
         this.record(id, event)
         this.onEvent(id, event)

@@ -34,9 +34,12 @@ export class Run {
 
   /** Does something that may take virtual time; should it fail, the next `run` or `until` throws. */
   background(work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
-      this.failure ??= error instanceof Error ? error : new Error(String(error))
-    })
+    work.catch((error: unknown) => this.fail(error))
+  }
+
+  /** Has the next `run` or `until` throw what went wrong where nobody waits for it. */
+  fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error))
   }
 
   /** Lets virtual milliseconds pass. */

@@ -15,6 +15,7 @@ import type {
   TransportHandler,
   TransportOffence,
 } from '../network/transport.ts'
+import { addBounded } from '../primitives/bounded.ts'
 import { Alarms } from './alarms.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
@@ -231,10 +232,7 @@ export class Libp2pTransport implements Transport {
     const connection = peers.connectionTo(peer)
     await pause(FRIEND_AFTER, this.#stopped.signal)
     if (connection === undefined || peers.connectionTo(peer) !== connection) return
-    this.#friends.delete(peer)
-    this.#friends.add(peer)
-    const [oldest] = this.#friends
-    if (this.#friends.size > MAX_FRIENDS) this.#friends.delete(oldest!)
+    addBounded(this.#friends, peer, MAX_FRIENDS)
   }
 
   /** Once there is a peer. Slots on tabs serve when the relays are gone; the first seconds are for finding peers at all. */

@@ -2,6 +2,7 @@
  * The Transport port across threads: `RemoteTransport` is what the brain's worker sees, `serveTransport` stands in the Window
  * beside the real one. Buffers are transferred; every promise of the port becomes a numbered answer.
  */
+
 import type {
   GossipVerdict,
   NetworkStatus,
@@ -15,6 +16,7 @@ import type {
   TransportHandler,
   TransportOffence,
 } from '../network/transport.ts'
+import type { Faults } from '../primitives/ports.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
@@ -63,13 +65,15 @@ export type TransportEvent =
 export class RemoteTransport implements Transport {
   readonly self: PeerId
   private readonly channel: Channel<TransportCommand, TransportEvent>
+  private readonly faults: Faults
   private handler: TransportHandler | undefined
   private started: { resolve(): void; reject(error: Error): void } | undefined
   private stopped: (() => void) | undefined
 
-  constructor(self: PeerId, channel: Channel<TransportCommand, TransportEvent>) {
+  constructor(self: PeerId, channel: Channel<TransportCommand, TransportEvent>, faults: Faults) {
     this.self = self
     this.channel = channel
+    this.faults = faults
     channel.listen((event) => this.receive(event))
   }
 
@@ -143,8 +147,11 @@ export class RemoteTransport implements Transport {
         break
       case 'frame': {
         const done = (): void => this.channel.post({ type: 'frame-done', id: event.id })
-        // A handler that throws is a bug of ours; the worker's error event tells it, and the peer is not stalled for it.
-        void handler?.frame(event.from, event.frame).finally(done)
+        // A handler that throws is a bug of ours, and the peer is not stalled for it.
+        handler
+          ?.frame(event.from, event.frame)
+          .catch((error: unknown) => this.faults.report(error))
+          .finally(done)
         break
       }
       case 'gossip':
@@ -157,9 +164,10 @@ export class RemoteTransport implements Transport {
     let verdict: GossipVerdict = 'ignore'
     try {
       if (this.handler) verdict = await this.handler.gossip(event)
-    } finally {
-      this.channel.post({ type: 'verdict', id: event.id, verdict })
+    } catch (error) {
+      this.faults.report(error)
     }
+    this.channel.post({ type: 'verdict', id: event.id, verdict })
   }
 }
 

@@ -27,6 +27,7 @@ import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import type { TestBlock, TestChain } from './chain-builder.ts'
+import { FAIL_TEST } from './faults.ts'
 
 /** A store whose bans a test can look at. */
 export class WatchedPeerStore extends MemoryPeerStore {
@@ -82,7 +83,13 @@ export class TestNetwork {
   ): Promise<TestNode> {
     const { params } = this.blocks
     const checks = new InlineCheckPool()
-    const chain = await Chain.open({ params, clock, checks, store: new MemoryChainStore() })
+    const chain = await Chain.open({
+      params,
+      clock,
+      checks,
+      faults: FAIL_TEST,
+      store: new MemoryChainStore(),
+    })
     const mempool = new Mempool({ chain, checks, clock })
     const transport = this.network.endpoint(name as PeerId)
     const random = this.random.fork(name)
