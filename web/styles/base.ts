@@ -263,6 +263,12 @@ export const base = css`
     font-family: var(--mono);
     font-size: 0.92em;
   }
+  input.mono {
+    font-family: var(--mono);
+  }
+  input.mono::placeholder {
+    font-family: var(--sans);
+  }
   .unit {
     color: var(--muted);
     font-weight: 400;

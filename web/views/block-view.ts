@@ -14,6 +14,7 @@ import {
   feeRateText,
   fromCoins,
   hashesPerBlock,
+  percentText,
   plural,
   siText,
 } from '../format.ts'
@@ -162,7 +163,7 @@ export class BlockView extends LitElement {
         </div>
         <div>
           <dt>Weight</dt>
-          <dd>${figure(`${countText(block.weight)} WU`)} <span class="muted">(${percent.toFixed(percent < 10 ? 1 : 0)} % full)</span></dd>
+          <dd>${figure(`${countText(block.weight)} WU`)} <span class="muted">(${percentText(percent)} full)</span></dd>
         </div>
         <div>
           <dt>Work</dt>

@@ -7,7 +7,15 @@ import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
 import '../components/search-box.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { amountWithUnit, bytesText, countText, feeRateText, fromCoins, plural } from '../format.ts'
+import {
+  amountWithUnit,
+  bytesText,
+  countText,
+  feeRateText,
+  fromCoins,
+  percentText,
+  plural,
+} from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import type { MempoolEntry } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -142,7 +150,7 @@ export class ExplorerView extends LitElement {
       <td class="muted">${height === 0 ? 'the first block' : html`<ot-age .time=${time}></ot-age>`}</td>
       <td class="end">${countText(transactions)}</td>
       <td class="end wide-only">${figure(bytesText(size))}</td>
-      <td class="end wide-only">${figure(`${percent.toFixed(percent < 10 ? 1 : 0)} %`)}</td>
+      <td class="end wide-only">${figure(percentText(percent))}</td>
       <td class="end wide-only"><ot-hash .value=${hash} path=${`/block/${hash}`} what="block hash"></ot-hash></td>
     </tr>`
   }
