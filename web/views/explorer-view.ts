@@ -5,7 +5,6 @@ import { type BlockSummary, readBlocks } from '../chain-reader.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
-import '../components/search-box.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import {
   amountWithUnit,
@@ -46,9 +45,6 @@ export class ExplorerView extends LitElement {
       nav a[aria-current="page"] {
         background: var(--accent-soft);
         color: var(--accent);
-      }
-      ot-search {
-        width: min(420px, 100%);
       }
       .card {
         padding: 10px 24px 14px;
@@ -96,10 +92,7 @@ export class ExplorerView extends LitElement {
   override render() {
     const waiting = this.#waiting.value
     const current = (page: string) => (this.page === page ? 'page' : nothing)
-    return html`<div class="head">
-        <h1 tabindex="-1">Explorer</h1>
-        <ot-search .node=${this.node}></ot-search>
-      </div>
+    return html`<div class="head"><h1 tabindex="-1">Explorer</h1></div>
       <nav aria-label="Explorer">
         <a href="/explorer" aria-current=${current('blocks')}>Blocks</a>
         <a href="/explorer/mempool" aria-current=${current('mempool')}
