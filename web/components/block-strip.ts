@@ -120,8 +120,8 @@ export class BlockStrip extends LitElement {
         ({ hash }) => hash,
         (block) =>
           html`<li class="block-item">
-            <a class="block" href=${`/block/${block.hash}`} aria-label=${`Block ${block.height}`}>
-              <strong>${countText(block.height)}</strong>
+            <a class="block" href=${`/block/${block.hash}`}>
+              <strong><span class="visually-hidden">Block </span>${countText(block.height)}</strong>
               ${plural(block.transactions, 'transaction')}<br />${block.height === 0 ? 'the first block' : html`<ot-age .time=${block.time}></ot-age>`}
               ${this.#fill(block.weight, weightLimit)}
             </a>

@@ -67,11 +67,12 @@ export const icons = {
   close: icon(svg`<path d="m5.5 5.5 9 9M14.5 5.5l-9 9"/>`, 18),
 } as const
 
-/** The page's mark: a tab that holds a coin. */
+/** The page's mark: a browser's window with an open tab, and another beside it. */
 export const mark: TemplateResult = html`<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
+  <rect width="30" height="26" x="1" y="3" rx="6" fill="currentColor" />
   <path
-    fill="currentColor"
-    d="M.5 26C4 26 5 24.5 5 21.5V13a6.5 6.5 0 0 1 6.5-6.5h9A6.5 6.5 0 0 1 27 13v8.5c0 3 1 4.5 4.5 4.5Z"
+    fill="var(--surface)"
+    d="M4.5 14h1c1.4 0 2-.8 2-2v-2.5a3 3 0 0 1 3-3h5a3 3 0 0 1 3 3V12c0 1.2.6 2 2 2h7v9a2.5 2.5 0 0 1-2.5 2.5H7A2.5 2.5 0 0 1 4.5 23Z"
   />
-  <circle cx="16" cy="16.5" r="4.4" fill="none" stroke="var(--surface)" stroke-width="2.6" />
+  <path stroke="var(--surface)" stroke-width="2.2" stroke-linecap="round" opacity="0.6" d="M22 9.7h4" />
 </svg>`

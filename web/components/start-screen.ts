@@ -80,6 +80,7 @@ export class StartScreen extends LitElement {
 
   #starting() {
     return html`<h1>Opentab</h1>
+      <p>A Bitcoin-style network whose nodes are browser tabs.</p>
       <p class="muted" role="status">${STEPS[this.step] ?? STEPS.page}</p>
       <progress aria-label="Starting"></progress>`
   }
