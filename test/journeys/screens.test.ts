@@ -24,6 +24,8 @@ test(
     await world.serve()
     const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
     await ada.untilPeers(1)
+    // What the tests' compiler calls in a function that is run in the page.
+    await ada.page.evaluate('globalThis.__name = (named) => named')
     await show(ada, {
       first: '/',
       'no-wallet': '/wallet',
