@@ -53,7 +53,6 @@ export const icons = {
   ),
   back: icon(svg`<path d="M12 4.5 6.5 10l5.5 5.5"/>`, 18),
   forward: icon(svg`<path d="M8 4.5 13.5 10 8 15.5"/>`, 18),
-  arrowDown: icon(svg`<path d="M10 4v12M5 11l5 5 5-5"/>`, 18),
   external: icon(
     svg`<path d="M8 4.5H5.5a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1V12M11.5 4.5h4v4M15.5 4.5 9.5 10.5"/>`,
     18,
@@ -64,7 +63,6 @@ export const icons = {
   moon: icon(svg`<path d="M16.3 11.9A6.8 6.8 0 0 1 8.1 3.7a6.8 6.8 0 1 0 8.2 8.2Z"/>`),
   system: icon(svg`<rect x="3" y="4" width="14" height="9.6" rx="1.8"/><path d="M7 16.8h6"/>`),
   ban: icon(svg`<circle cx="10" cy="10" r="6.6"/><path d="m5.4 14.6 9.2-9.2"/>`, 18),
-  close: icon(svg`<path d="m5.5 5.5 9 9M14.5 5.5l-9 9"/>`, 18),
 } as const
 
 /** The page's mark: a browser's window with an open tab, and another beside it. */

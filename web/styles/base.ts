@@ -195,7 +195,7 @@ export const base = css`
   input::placeholder,
   textarea::placeholder {
     color: var(--muted);
-    opacity: 0.75;
+    opacity: 1;
   }
   input:focus-visible,
   textarea:focus-visible,
