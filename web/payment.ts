@@ -36,7 +36,9 @@ export function readNumber(text: string, { decimal }: NumberStyle = OWN_STYLE): 
   const other = decimal === ',' ? '.' : ','
   const typed = text.trim()
   const plain = typed.replace(/(?<=\d)[\s\u2019'](?=\d{3}(?!\d))/g, '')
-  const isGrouped = new RegExp(`^[1-9]\\d{0,2}(\\${other}\\d{3})+(\\${decimal}\\d*)?$`).test(plain)
+  const isGrouped = new RegExp(
+    `^[1-9]\\d{0,2}(\\${other}\\d{2,3})*\\${other}\\d{3}(\\${decimal}\\d*)?$`,
+  ).test(plain)
   // `1,234`: a thousand and some, or one and some.
   const isAmbiguous = isGrouped && /^\d+[.,]\d{3}$/.test(plain)
   if (isGrouped && !isAmbiguous) return { value: plain.replaceAll(other, '').replace(decimal, '.') }
