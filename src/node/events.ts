@@ -1,8 +1,9 @@
 /** What a node tells the page: plain data that crosses threads. The names are those of `opentab.on(name, listener)`. */
+
+import type { NetworkStatus, PeerId } from '../network/transport.ts'
 import type { Sats } from '../primitives/amount.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
-import type { NetworkStatus, PeerId } from '../protocol/transport.ts'
 
 /** The active chain has a new tip; all of it is durable. */
 export interface TipEvent {
@@ -125,14 +126,6 @@ const NAMES: Readonly<Record<NodeEventName, true>> = {
 
 /** The names of all events. */
 export const NODE_EVENT_NAMES = Object.keys(NAMES) as readonly NodeEventName[]
-
-/** Throws unless there are events of this name: whoever slips in one would wait for ever. */
-export function requireEventName(name: string): void {
-  if (!Object.hasOwn(NAMES, name))
-    throw new TypeError(
-      `There are no events named '${String(name).slice(0, 40)}', only ${NODE_EVENT_NAMES.join(', ')}.`,
-    )
-}
 
 /** One event with its name. */
 export type NodeEvent = {

@@ -1,12 +1,11 @@
 /**
  * The RPC methods that nobody needs for joining: a part of the program of its own, fetched for the first call of one of them. Thread: the brain.
  */
-import type { NodeCore } from './node-core.ts'
+import type { RpcPart } from './node-core.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
 import { descriptorMethods } from './rpc-descriptor.ts'
 import { helpList, helpOn } from './rpc-help.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
-import type { Declaration, RpcMethod } from './rpc-method.ts'
 import { miningMethods } from './rpc-mining.ts'
 import { byPosition } from './rpc-names.ts'
 import { networkMethods } from './rpc-network.ts'
@@ -15,19 +14,6 @@ import { searchMethods } from './rpc-search.ts'
 import { statisticsMethods } from './rpc-statistics.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
 import { waitMethods } from './rpc-wait.ts'
-
-export interface RpcPart {
-  readonly methods: readonly RpcMethod<NodeCore>[]
-  readonly blockTransactionsJson: typeof blockTransactionsJson
-  readonly byPosition: typeof byPosition
-  readonly helpList: typeof helpList
-  readonly helpOn: typeof helpOn
-  /** Those that the page answers by itself. */
-  readonly pageMethods: readonly Declaration[]
-}
-
-/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
-export type LoadRpc = () => Promise<RpcPart>
 
 export const rpcPart: RpcPart = {
   methods: [

@@ -1,5 +1,6 @@
 /** RPC: paying, at once or by way of a PSBT (BIP174) that is reviewed and signed in between. */
 import { base64 } from '@scure/base'
+import { feeRate } from '../policy/fees.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { outpointOf, type Transaction } from '../primitives/transaction.ts'
@@ -309,6 +310,6 @@ export const paymentMethods = [
 function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {
   const entry = wallet.transaction(id)
   if (entry?.fee === undefined) return rate
-  const former = (entry.fee * 4000) / entry.transaction.weight
+  const former = feeRate(entry.fee, entry.transaction.weight)
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))
 }

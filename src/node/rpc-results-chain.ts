@@ -91,9 +91,12 @@ const BLOCK = {
   size: number('', 'bytes'),
   weight: number('', 'weight units'),
 }
+/** A transaction of `getblock` with verbosity 2 or 3. */
+export const BLOCK_TRANSACTION = object({ ...TRANSACTION, hex: hex('its bytes') })
+
 const BLOCK_OF_TRANSACTIONS = object({
   ...BLOCK,
-  tx: list(object({ ...TRANSACTION, hex: hex('its bytes') })),
+  tx: list(BLOCK_TRANSACTION),
 })
 
 /** What the next block must meet if it is made now. */

@@ -1,11 +1,11 @@
 /** The Window's line to the brain worker: RPC calls there, events back. */
 import {
+  NODE_EVENT_NAMES,
   type NodeEvent,
   type NodeEventName,
   type NodeEvents,
-  requireEventName,
 } from '../../src/node/events.ts'
-import { RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
+import { RPC_INVALID_PARAMETER, RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
 import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
 import { TabError } from './tab-error.ts'
@@ -67,9 +67,18 @@ export class BrainClient {
     return response.result
   }
 
-  /** Throws where there is no such event. */
+  /** Throws an `RpcError` where there is no such event, or nothing to be called: a script would wait for ever. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
-    requireEventName(name)
+    if (!NODE_EVENT_NAMES.includes(name))
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        `There is no event "${String(name).slice(0, 40)}". There are ${NODE_EVENT_NAMES.join(', ')}.`,
+      )
+    if (typeof listener !== 'function')
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        'The second argument must be a function: it is called at every event.',
+      )
     const listeners = this.listeners.get(name) ?? new Set()
     this.listeners.set(name, listeners.add(listener as Listener))
     const missed = this.early.filter((event) => event.name === name)

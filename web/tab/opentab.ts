@@ -32,7 +32,7 @@ export interface Opentab {
    * `message`). Calls that carry a passphrase or seed words go straight to the signer. `opentab.rpc('help')` lists the methods.
    */
   readonly rpc: RpcCall
-  /** Calls `listener` at every event of this name; throws where there is no such event. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event of this name. Returns the function that unsubscribes. Throws an `RpcError` where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
   /** State of the wallet's keys; follows `wallet` events. */
   signerStatus(): SignerStatus

@@ -103,7 +103,7 @@ export class WalletHome extends LitElement {
     return html`<div class="head">
         <h1 tabindex="-1">Wallet</h1>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup</a>
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
         </div>
       </div>
       <div class="stack">
