@@ -70,7 +70,7 @@ export class Firefox {
       findFirefox()!,
       ['--headless', '--marionette', '--no-remote', '--profile', folder, 'about:blank'],
       {
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'pipe', 'ignore'],
         env: { ...process.env, HOME: folder, MOZ_CRASHREPORTER_DISABLE: '1' },
       },
     )
@@ -159,7 +159,7 @@ export class Firefox {
 async function portOf(child: ChildProcess): Promise<number> {
   const lines: string[] = []
   return new Promise((resolve, reject) => {
-    createInterface(child.stderr!).on('line', (line) => {
+    createInterface(child.stdout!).on('line', (line) => {
       lines.push(line)
       const [, port] = /Listening on port (\d+)/.exec(line) ?? []
       if (port !== undefined) resolve(Number(port))

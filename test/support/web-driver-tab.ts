@@ -26,13 +26,14 @@ export class WebDriverTab extends NodeTab {
   }
 
   override async evaluate<T, A>(run: (argument: A) => T | Promise<T>, argument: A): Promise<T> {
-    // The name that tsx gives to functions in functions is none in the page.
+    // tsx names functions in functions by one that the page lacks, and Firefox runs scripts in a global of their own, before the window's.
     const script = `
       const __name = (named) => named
       const [argument, done] = arguments
-      Promise.resolve(argument).then(${run}).then(
+      const run = ((globalThis) => ${run})(window)
+      Promise.resolve(argument).then(run).then(
         (value) => done({ value }),
-        (error) => done({ error: String(error?.stack ?? error) }),
+        (error) => done({ error: error + ' ' + error?.stack }),
       )`
     const outcome = (await this.window.run(script, [argument])) as Outcome<T>
     if ('error' in outcome) throw new Error(`${this.name}: ${outcome.error}`)
