@@ -1,6 +1,6 @@
 /** How this tab is connected, in a dot and two words, for the header. */
 import { html } from 'lit'
-import type { NetworkStatus } from '../../src/protocol/transport.ts'
+import type { NetworkStatus } from '../../src/network/transport.ts'
 import { plural } from '../format.ts'
 
 /** A link to the Network page. */
