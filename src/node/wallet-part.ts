@@ -7,6 +7,7 @@ import type { NodeCore } from './node-core.ts'
 import { historyMethods } from './rpc-history.ts'
 import type { RpcMethod } from './rpc-method.ts'
 import { paymentMethods } from './rpc-payment.ts'
+import { psbtMethods } from './rpc-psbt.ts'
 import { walletMethods } from './rpc-wallet.ts'
 
 export interface WalletPart {
@@ -19,5 +20,5 @@ export type LoadWallet = () => Promise<WalletPart>
 
 export const walletPart: WalletPart = {
   Wallet,
-  methods: [...historyMethods, ...paymentMethods, ...walletMethods],
+  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods],
 }
