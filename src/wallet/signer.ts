@@ -1,6 +1,6 @@
 /**
  * Port: the only way to a signature. The brain knows the account's public descriptor and hands over whole PSBTs;
- * keys, passphrases and seed words stay behind this port (`local-signer.ts` in the signer worker, a hardware or
+ * keys, passphrases and seed words stay behind this port (`signer/local-signer.ts` in the signer worker, a hardware or
  * cold wallet tomorrow).
  */
 import type { Result } from '../primitives/result.ts'

@@ -3,8 +3,8 @@
  * wallet's state pass; passphrases and seed words travel between Window and signer alone.
  */
 import type { Result } from '../primitives/result.ts'
-import type { BackupNetwork } from '../wallet/backup.ts'
-import type { LocalSigner } from '../wallet/local-signer.ts'
+import type { BackupNetwork } from '../signer/backup.ts'
+import type { LocalSigner } from '../signer/local-signer.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 

@@ -12,7 +12,7 @@ import {
   encodeSegwitAddress,
 } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { readBackup, writeBackup } from '../../src/wallet/backup.ts'
+import { readBackup, writeBackup } from '../../src/signer/backup.ts'
 import { parseDescriptor } from '../../src/wallet/descriptor.ts'
 import { decodeMetadata, encodeMetadata } from '../../src/wallet/metadata.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'

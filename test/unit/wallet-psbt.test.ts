@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { sats } from '../../src/primitives/amount.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
+import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
 import { MAX_PSBT_BYTES, Psbt } from '../../src/wallet/psbt.ts'
 import { codeOf, value, WORDS } from '../support/wallets.ts'
 

@@ -11,13 +11,13 @@ import { accept, invalid, notNow, OK, type Rejection, type Result } from '../pri
 import type { TxOutput } from '../primitives/transaction.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
 import { outputKeyOf, tweakSecretKey } from '../script/taproot.ts'
+import { type DerivedKey, HARDENED } from '../wallet/descriptor.ts'
+import { Psbt, type PsbtInput, type PsbtKey } from '../wallet/psbt.ts'
+import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
-import { type DerivedKey, HARDENED } from './descriptor.ts'
 import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
-import { Psbt, type PsbtInput, type PsbtKey } from './psbt.ts'
-import type { Account, Signer, SignerStatus } from './signer.ts'
 
 export interface LocalSignerOptions {
   readonly network: BackupNetwork

@@ -7,7 +7,7 @@ import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import type { Random } from '../primitives/ports.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
-import { accountDescriptor, type Descriptor, HARDENED } from './descriptor.ts'
+import { accountDescriptor, type Descriptor, HARDENED } from '../wallet/descriptor.ts'
 
 /** Word counts of BIP39. */
 const WORD_COUNTS = [12, 15, 18, 21, 24]
