@@ -40,7 +40,9 @@ const PSBT = parameter('psbt', 'base64, or hex', (value): Uint8Array => {
   if (typeof value !== 'string') throw wrongType('psbt', 'a PSBT in base64', value)
   // Lines wrap where texts are carried by hand.
   const compact = value.replace(/\s+/g, '')
-  return compact.startsWith(MAGIC_IN_HEX) && isHex(compact) ? hexToBytes(compact) : fromBase64(compact)
+  return compact.toLowerCase().startsWith(MAGIC_IN_HEX) && isHex(compact)
+    ? hexToBytes(compact)
+    : fromBase64(compact)
 })
 
 /** The bytes that every PSBT begins with: no base64 of one does. */

@@ -127,7 +127,8 @@ function build(draw: Draw, inputs: readonly DrawnInput[]): bitcoin.Psbt {
       index: draw.below(9),
       sequence: draw.anyU32(),
       witnessUtxo: { script: scriptPubKey, value },
-      ...(hashType === 0 && draw.oneIn(2) ? {} : { sighashType: hashType }),
+      // Bitcoinjs takes no zero.
+      ...(hashType === 0 ? {} : { sighashType: hashType }),
       ...(path === 'key' || draw.oneIn(2) ? { tapInternalKey: internalKey } : {}),
       ...(tree && (path === 'key' || draw.oneIn(2)) ? { tapMerkleRoot: rootOf(tree) } : {}),
       ...(path !== 'key' && tree

@@ -50,6 +50,8 @@ const VERDICTS = ['valid', 'invalid', 'invalid_with_msg', 'fails_signer_checks']
 /** Lists that take a PSBT from one role of BIP174 to the next, in the BIP and in Bitcoin Core. */
 const ROLES = ['role_workflow', 'creator', 'signer', 'combiner', 'finalizer', 'extractor']
 
+const TAKEN_SINCE = 'PSBT with unknown types in the inputs.'
+
 interface BitcoinjsRow {
   readonly description: string
   readonly psbt: string
@@ -65,7 +67,9 @@ const bitcoinjsPsbts: VectorRule = {
       label: description,
       bytes: Uint8Array.from(Buffer.from(psbt, 'base64')),
     })
-    for (const row of valid) checkValid(of(row), report)
+    for (const row of valid)
+      if (row.description === TAKEN_SINCE) report.skip('a type that was unknown then, and is BIP370’s now')
+      else checkValid(of(row), report)
     for (const row of invalid) checkInvalid(of(row), report)
     const signer = await unlockedSigner()
     for (const row of failSignChecks)
