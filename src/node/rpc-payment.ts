@@ -1,5 +1,6 @@
 /** RPC: paying, at once or by way of a PSBT (BIP174) that `rpc-psbt.ts` has reviewed and signed. */
 import { base64 } from '@scure/base'
+import { feeRate } from '../policy/fees.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { outpointOf, type Transaction } from '../primitives/transaction.ts'
 import type { PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
@@ -241,6 +242,6 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
 function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {
   const entry = wallet.transaction(id)
   if (entry?.fee === undefined) return rate
-  const former = (entry.fee * 4000) / entry.transaction.weight
+  const former = feeRate(entry.fee, entry.transaction.weight)
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))
 }

@@ -3,6 +3,7 @@
  * called complete unless its witnesses were run with the coins that it spends.
  */
 import { base64 } from '@scure/base'
+import { REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
 import { bytesToHex, concatBytes, hexToBytes, isHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -144,12 +145,11 @@ function outputOf(name: string, item: unknown, prefix: string): PsbtOutput {
   return { value: AMOUNT.parse(item), scriptPubKey: unwrap(decodeAddress(name, prefix)), key: undefined }
 }
 
-/** Sequences by which a transaction can be replaced (BIP125), and by which its lock time holds. */
-const SEQUENCE_REPLACEABLE = 0xfffffffd
+/** By which the lock time of a transaction holds, and nothing else. */
 const SEQUENCE_LOCKED = 0xfffffffe
 
 function sequenceOf(asked: number | undefined, replaceable: boolean, lockTime: number): number {
-  return asked ?? (replaceable ? SEQUENCE_REPLACEABLE : lockTime > 0 ? SEQUENCE_LOCKED : SEQUENCE_FINAL)
+  return asked ?? (replaceable ? REPLACEABLE_SEQUENCE : lockTime > 0 ? SEQUENCE_LOCKED : SEQUENCE_FINAL)
 }
 
 /** Weight units that a key-path spend adds to its input: a count, a length and a signature of 64 bytes. */

@@ -6,12 +6,12 @@
  */
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import type { TxOutput } from '../primitives/transaction.ts'
 import { SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { DerivedKey } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
 import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'

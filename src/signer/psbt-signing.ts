@@ -6,7 +6,6 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import { ScriptReader } from '../script/opcodes.ts'
 import { nameOfHashType, SIGHASH_DEFAULT, type SighashCache } from '../script/sighash.ts'
 import {
@@ -19,6 +18,7 @@ import {
 } from '../script/taproot.ts'
 import { type Descriptor, HARDENED, type KeyOrigin } from '../wallet/descriptor.ts'
 import type { Psbt, PsbtInput } from '../wallet/psbt.ts'
+import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
 import type { AccountKeys } from './keys.ts'
 
 /** Where a key lies in the account. */

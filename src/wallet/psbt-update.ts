@@ -3,11 +3,11 @@
  * them is held against that. Pure, any thread.
  */
 import { formatCoins } from '../primitives/amount.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
 import type { TxOutput } from '../primitives/transaction.ts'
 import { type AddressBook, CHANGE, GAP_LIMIT, RECEIVING } from './address-book.ts'
 import type { Ledger } from './ledger.ts'
 import { equalOutputs, type Psbt, type PsbtKey } from './psbt.ts'
+import { accept, invalid, type Result } from './result.ts'
 
 /**
  * With the coins that it spends, one an input where they are known. Rejects with `psbt-mismatch` where the PSBT says something else of one:

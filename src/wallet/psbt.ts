@@ -8,7 +8,6 @@ import { RawTx } from '@scure/btc-signer/script.js'
 import { sats } from '../primitives/amount.ts'
 import { EMPTY, equalBytes, reversed } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
 import {
   decodeTransaction,
   type Outpoint,
@@ -37,6 +36,7 @@ import {
   united,
 } from './psbt-maps.ts'
 import { witnessesOf } from './psbt-witness.ts'
+import { accept, invalid, type Result, type WalletCode } from './result.ts'
 import { shuffled } from './shuffle.ts'
 
 /** Bytes of a PSBT that is read: several times the largest payment. */
@@ -462,7 +462,7 @@ function isSigned({ tapKeySig, tapScriptSig }: PsbtInputMap): boolean {
 }
 
 /** Scure throws where its input is wrong: the message becomes part of the sentence. */
-function attempt<T>(code: string, sentence: string, run: () => T): Result<T> {
+function attempt<T>(code: WalletCode, sentence: string, run: () => T): Result<T> {
   try {
     return accept(run())
   } catch (error) {

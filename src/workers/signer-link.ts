@@ -2,9 +2,10 @@
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
  * wallet's state pass; passphrases and seed words travel between Window and signer alone.
  */
-import type { Result } from '../primitives/result.ts'
+
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
+import type { Result } from '../wallet/result.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
