@@ -232,7 +232,8 @@ export class Psbt {
   }
 
   /**
-   * With what is known of its coins and keys (BIP174, Updater), by position; what it has already stays. A final input needs no key.
+   * With what is known of its coins and keys (BIP174, Updater), by position. A coin that it tells stays as it is, see `withKnownCoins`; of
+   * a key, what is known here goes before what it tells. A final input needs no key.
    */
   updated(inputs: readonly PsbtUpdate[], outputs: readonly PsbtUpdate[]): Psbt {
     return this.withMaps(
@@ -325,6 +326,7 @@ export class Psbt {
       )
     if (maps.inputs.some(({ finalScriptSig }) => finalScriptSig?.length))
       return incomplete('it has a scriptSig, which no coin of this network takes')
+    if (this.fee! < 0) return incomplete('it pays more than the coins it spends hold')
     const transaction = this.withWitnesses(maps.inputs.map(({ finalScriptWitness }) => finalScriptWitness))
     const sighashes = new SighashCache(transaction, spentOutputs)
     for (const [i, { isFinal }] of this.inputs.entries()) {
@@ -449,7 +451,7 @@ function withKey<T extends PsbtInputMap | PsbtOutputMap>(table: Table, map: T, k
     tapInternalKey: key.internalKey,
     tapBip32Derivation: [[key.internalKey, { hashes: [], der }]],
   }
-  return united(table, map, added as unknown as T)
+  return united(table, added as unknown as T, map)
 }
 
 /** The hash type that a signature names where it is not the default one; BIP174 has the PSBT name it, too. */

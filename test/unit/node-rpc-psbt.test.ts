@@ -150,6 +150,16 @@ test('coins and keys that a PSBT leaves out are filled in from the wallet', asyn
   assert.ok(updated.inputs.every(({ key }) => key))
 })
 
+test('a key that a PSBT gives another origin, as watching programs do that know none, is signed by all the same', async () => {
+  const text = changed(await filled(), (tx) => {
+    const [[key, { hashes, der }]] = tx.getInput(0).tapBip32Derivation!
+    tx.updateInput(0, { tapBip32Derivation: undefined })
+    tx.updateInput(0, { tapBip32Derivation: [[key, { hashes, der: { ...der, fingerprint: 0 } }]] })
+  })
+  assert.equal(read(text).inputs[0].key?.origin.fingerprint, 0)
+  assert.equal((await node.rpc('walletprocesspsbt', text)).complete, true)
+})
+
 test('bip32derivs false tells no key, and signs all the same', async () => {
   const text = await bare()
   const silent = await node.rpc('walletprocesspsbt', text, true, 'DEFAULT', false, false)
