@@ -152,7 +152,10 @@ export class App extends LitElement {
     try {
       await load(route)
     } catch {
-      this.#show('This view could not be loaded: the server of this page can’t be reached. Try again later.')
+      // In Firefox what failed once fails until a reload.
+      this.#show(
+        'This view could not be loaded: the server of this page can’t be reached. Try again when it is back, and reload the page if that does not help.',
+      )
     }
     // Another was asked for meanwhile.
     if (route !== this.#router.route) return

@@ -15,6 +15,7 @@ import type { networkMethods } from './rpc-network.ts'
 import type { overviewMethods } from './rpc-overview.ts'
 import type { pageMethods } from './rpc-page-methods.ts'
 import type { paymentMethods } from './rpc-payment.ts'
+import type { psbtMethods } from './rpc-psbt.ts'
 import type { AnswerOf, CasesResult } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
 import type { searchMethods } from './rpc-search.ts'
@@ -34,6 +35,7 @@ type Declared =
   | (typeof overviewMethods)[number]
   | (typeof pageMethods)[number]
   | (typeof paymentMethods)[number]
+  | (typeof psbtMethods)[number]
   | (typeof searchMethods)[number]
   | (typeof statisticsMethods)[number]
   | (typeof waitMethods)[number]

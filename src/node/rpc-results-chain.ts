@@ -17,12 +17,16 @@ import {
   time,
 } from './rpc-result.ts'
 
-const SCRIPT = object({
+/** `scriptPubKey`, and other scripts. */
+export const SCRIPT = object({
   asm: text('the script for people'),
   desc: text('its descriptor'),
   hex: hex('the script'),
   address: maybe(text('absent where it pays nobody')),
-  type: oneOf(['witness_v1_taproot', 'nulldata'], 'an output of BIP341, or data'),
+  type: oneOf(
+    ['witness_v1_taproot', 'nulldata', 'nonstandard'],
+    'an output of BIP341, data, or what this network doesn’t have',
+  ),
 })
 
 const INPUT = object({

@@ -139,20 +139,3 @@ export const walletResults = {
   walletpassphrase: nothing(),
   walletpassphrasechange: nothing(),
 } as const
-
-export const psbtResults = {
-  decodepsbt: object({
-    tx: DECODED_TRANSACTION,
-    fee: maybe(coins('where the PSBT tells all that is spent')),
-  }),
-  finalizepsbt: object({
-    hex: maybe(hex('the transaction, where it is complete')),
-    psbt: maybe(text('base64, where it isn’t')),
-    complete: flag('whether all inputs are signed'),
-  }),
-  walletprocesspsbt: object({
-    psbt: text('base64'),
-    complete: flag('whether all inputs are signed'),
-    hex: maybe(hex('the transaction, where it is complete')),
-  }),
-} as const

@@ -7,7 +7,8 @@ import {
   networkResults,
   utilResults,
 } from './rpc-results-network.ts'
-import { psbtResults, walletResults } from './rpc-results-wallet.ts'
+import { psbtResults } from './rpc-results-psbt.ts'
+import { walletResults } from './rpc-results-wallet.ts'
 
 /** The groups, with Bitcoin Core's names where it has the group. */
 export const RESULT_GROUPS = {

@@ -81,11 +81,11 @@ function coinJson(node: NodeCore, coin: Coin) {
   }
 }
 
-/** `scriptPubKey` of an output: P2TR or a data output, nothing else exists. */
+/** `scriptPubKey` of an output: P2TR or a data output; what only PSBTs of other networks have is `nonstandard`. */
 export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array) {
   const script = { asm: asmOf(scriptPubKey), desc: descriptorOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
   return outputKeyOf(scriptPubKey) === undefined
-    ? { ...script, type: 'nulldata' as const }
+    ? { ...script, type: scriptPubKey[0] === OP_RETURN ? ('nulldata' as const) : ('nonstandard' as const) }
     : {
         ...script,
         address: addressOf(scriptPubKey, node.params.addressPrefix),

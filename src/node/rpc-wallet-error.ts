@@ -25,6 +25,7 @@ const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
   'metadata-invalid': RPC_DESERIALIZATION_ERROR,
   'not-abandonable': RPC_INVALID_ADDRESS_OR_KEY,
   'psbt-invalid': RPC_DESERIALIZATION_ERROR,
+  'psbt-sighash': RPC_DESERIALIZATION_ERROR,
   'recipients-missing': RPC_INVALID_PARAMETER,
   'transaction-unknown': RPC_INVALID_ADDRESS_OR_KEY,
   'wallet-locked': RPC_WALLET_UNLOCK_NEEDED,

@@ -6,9 +6,10 @@ import { Wallet } from '../wallet/wallet.ts'
 import type { WalletPart } from './node-core.ts'
 import { historyMethods } from './rpc-history.ts'
 import { paymentMethods } from './rpc-payment.ts'
+import { psbtMethods } from './rpc-psbt.ts'
 import { walletMethods } from './rpc-wallet.ts'
 
 export const walletPart: WalletPart = {
   Wallet,
-  methods: [...historyMethods, ...paymentMethods, ...walletMethods],
+  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods],
 }

@@ -14,6 +14,7 @@ import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
 import type { Psbt, PsbtOutput } from './psbt.ts'
 import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { below, shuffled } from './shuffle.ts'
 import type { WalletCoin } from './views.ts'
 
 export interface Recipient {
@@ -150,20 +151,4 @@ export function planPayment(parts: PlanParts): PaymentPlan {
     psbt: psbt.bytes,
     replaces,
   }
-}
-
-/** A number from 0 up, below `limit` (at most 2^16): uniform but for one part in 2^16. */
-function below(limit: number, random: Random): number {
-  const [high, low] = random.bytes(2)
-  return ((high << 8) | low) % limit
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const mixed = [...items]
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = below(i + 1, random)
-    ;[mixed[i], mixed[j]] = [mixed[j], mixed[i]]
-  }
-  return mixed
 }

@@ -32,6 +32,7 @@ export type WalletCode =
   | 'psbt-changed'
   | 'psbt-incomplete'
   | 'psbt-invalid'
+  | 'psbt-key-too-far'
   | 'psbt-mismatch'
   | 'psbt-not-ours'
   | 'psbt-sighash'

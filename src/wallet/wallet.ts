@@ -27,6 +27,7 @@ import {
   type SpendableCoin,
 } from './payment.ts'
 import type { LoadPsbt, Psbt } from './psbt.ts'
+import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
@@ -361,6 +362,18 @@ export class Wallet {
     } finally {
       for (const key of keys) this.promised.delete(key)
     }
+  }
+
+  /**
+   * Fills in what it knows of a PSBT: its own coins, and its keys to coins and outputs. Rejects with `wallet-missing`, and as
+   * `withKnownCoins` and `withOwnKeys` do.
+   */
+  updatePsbt(psbt: Psbt): Result<Psbt> {
+    if (!this.following) return walletMissing()
+    const { book, ledger } = this.following
+    const coins = psbt.inputs.map(({ prevout }) => ledger.output(prevout)?.output)
+    const known = withKnownCoins(psbt, coins)
+    return known.ok ? withOwnKeys(known.value, book, ledger) : known
   }
 
   /**

@@ -13,6 +13,8 @@ import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 export interface SignRequest {
   readonly id: number
   readonly psbt: Uint8Array
+  /** See `Signer.signPsbt`. */
+  readonly hashType: number | undefined
 }
 
 /** Signer to brain; the state comes first. */
@@ -83,8 +85,8 @@ export class RemoteSigner implements Signer {
     return this.current
   }
 
-  signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt }))
+  signPsbt(psbt: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.answers.ask((id) => this.channel.post({ id, psbt, hashType }))
   }
 
   onChange(listener: (status: SignerStatus) => void): () => void {
@@ -106,8 +108,8 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
   channel.post({ type: 'status', status: signer.status() })
   signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt }) => {
-    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt) })
+  channel.listen(async ({ id, psbt, hashType }) => {
+    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt, hashType) })
   })
 }
 

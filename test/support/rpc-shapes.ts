@@ -1,8 +1,28 @@
 /** Compares real answers of RPC methods with the descriptions that `help` and the types of callers come from. */
-import type { Result } from '../../src/node/rpc-result.ts'
+import type { Fields, Result } from '../../src/node/rpc-result.ts'
+import { RESULT_GROUPS } from '../../src/node/rpc-results.ts'
+
+/** The results of all methods, by name. */
+export const DESCRIBED: Fields = Object.assign({}, ...Object.values(RESULT_GROUPS))
+
+/** How an answer differs from what `help` says of the method. Where arguments are named, any of the answers that they decide on will do. */
+export function differencesOf(method: string, args: readonly unknown[], answer: unknown): string[] {
+  const described = DESCRIBED[method]
+  if (described === undefined) return [`${method} is not described`]
+  const isNamed = args.length === 1 && typeof args[0] === 'object'
+  return differences(isNamed ? described : resultFor(described, args), answer, method)
+}
+
+/** What arguments in order are answered, as far as they decide on it. */
+function resultFor(described: Result, args: readonly unknown[]): Result {
+  if (described.kind !== 'cases') return described
+  const { argument, byDefault, cases } = described
+  const value = args[argument] ?? byDefault
+  return resultFor(cases[String(value)] ?? cases[String(Number(value))]!, args)
+}
 
 /** How a value differs from its description, a line each: fields that are missing or not described, and values of another kind. */
-export function differences(described: Result, value: unknown, path = 'result'): string[] {
+function differences(described: Result, value: unknown, path: string): string[] {
   const wrong = (wanted: string): string[] => [`${path} is ${JSON.stringify(value)}, not ${wanted}`]
   switch (described.kind) {
     case 'text':

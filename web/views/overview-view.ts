@@ -5,7 +5,6 @@ import { figure } from '../components/amount.ts'
 import '../components/block-strip.ts'
 import '../components/guide.ts'
 import { icons } from '../components/icons.ts'
-import '../components/payment-list.ts'
 import '../components/warnings.ts'
 import { miningBadge } from '../components/mining-badge.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -187,7 +186,10 @@ export class OverviewView extends LitElement {
         node.rpc('getbalances'),
         node.rpc('listtransactions', '*', 40),
       ])
-      return { balances: mine, payments: paymentsOf(entries).slice(0, RECENT) }
+      const payments = paymentsOf(entries).slice(0, RECENT)
+      // A tab that is new has none, and joins without it.
+      if (payments.length > 0) await import('../components/payment-list.ts').catch(() => undefined)
+      return { balances: mine, payments }
     },
   })
 
