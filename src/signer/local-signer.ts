@@ -2,27 +2,30 @@
  * The signer that holds the keys: seed words in, signatures out. Runs in the signer worker, where nothing else
  * runs; the brain reaches it through the `Signer` port, the page reaches the rest. Invariants: the seed is on disk
  * only under a passphrase; the account's private key is in memory only while unlocked; no command destroys a stored
- * seed; nothing is logged.
+ * seed; nothing is signed that the page did not agree to; nothing is logged.
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
-import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
-import type { TxOutput } from '../primitives/transaction.ts'
+import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
-import { outputKeyOf, tweakSecretKey } from '../script/taproot.ts'
-import { type DerivedKey, HARDENED } from '../wallet/descriptor.ts'
-import { Psbt, type PsbtInput, type PsbtKey } from '../wallet/psbt.ts'
+import { tweakSecretKey } from '../script/taproot.ts'
+import { parseDescriptor } from '../wallet/descriptor.ts'
+import { Psbt } from '../wallet/psbt.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
+import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
 import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
+import { type PaymentReading, type PaymentReview, readPayment } from './review.ts'
 
 export interface LocalSignerOptions {
   readonly network: BackupNetwork
   /** See `coinType`. */
   readonly coinType: number
+  /** See `NetworkParams`. */
+  readonly addressPrefix: string
   readonly store: KeyStore
   readonly clock: Clock
   readonly random: Random
@@ -40,10 +43,12 @@ export class LocalSigner implements Signer {
   private cancelTimeout: () => void = () => {}
   /** The last command: they run one after another. */
   private last: Promise<unknown> = Promise.resolve()
+  private readonly approvals: Approvals
   private readonly listeners = new Set<(status: SignerStatus) => void>()
 
   private constructor(options: LocalSignerOptions, record: KeyRecord | undefined) {
     this.options = options
+    this.approvals = new Approvals(options.addressPrefix)
     this.record = record
   }
 
@@ -166,46 +171,55 @@ export class LocalSigner implements Signer {
     this.changed()
   }
 
-  async signPsbt(bytes: Uint8Array): Promise<Result<Uint8Array>> {
+  /**
+   * What a PSBT does, for a person or a caller to agree to; a locked wallet tells it as well. Rejects with `wallet-missing` and as
+   * `readPayment` does.
+   */
+  review(psbt: Uint8Array): Result<PaymentReview> {
+    const read = this.read(psbt)
+    return read.ok ? accept(read.value.reading.review) : read
+  }
+
+  /** Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` does. */
+  approve(agreement: Agreement): Result<number> {
+    return this.record ? this.approvals.add(agreement) : walletMissing()
+  }
+
+  /** Takes an approval back, unless it was used. */
+  revoke(approval: number): void {
+    this.approvals.revoke(approval)
+  }
+
+  async signPsbt(bytes: Uint8Array, replaced?: Uint8Array): Promise<Result<Uint8Array>> {
     if (!this.record) return walletMissing()
     // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
     if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
     if (!this.unlocked)
       return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
-    const parsed = Psbt.parse(bytes)
-    return parsed.ok ? this.sign(parsed.value, this.unlocked.keys) : parsed
+    const read = this.read(bytes)
+    if (!read.ok) return read
+    const { psbt, reading } = read.value
+    const approved = this.approvals.use(reading, replaced)
+    if (!approved.ok) return approved
+    this.sign(psbt, reading, this.unlocked.keys)
+    return accept(psbt.bytes)
   }
 
-  /** Signs what is ours of a PSBT, after a look at the whole of it. */
-  private sign(psbt: Psbt, account: AccountKeys): Result<Uint8Array> {
-    const { spentOutputs } = psbt
-    if (!spentOutputs)
-      return invalid(
-        'psbt-invalid',
-        'This PSBT leaves out which coins it spends: its fee could be anything. It was not signed.',
-      )
-    const ours = new Map<number, Position>()
-    for (const [index, input] of psbt.inputs.entries()) {
-      const position = positionOf(account, input.key)
-      if (!position) continue
-      ours.set(index, position)
-      const refusal = checkInput(index, input, account.descriptor.derive(position.branch, position.index))
-      if (refusal) return refusal
-    }
-    if (ours.size === 0)
-      return invalid('psbt-not-ours', 'No coin that this PSBT spends belongs to this wallet.')
-    for (const [index, output] of psbt.outputs.entries()) {
-      const position = positionOf(account, output.key)
-      if (position && !paysTo(output, account.descriptor.derive(position.branch, position.index)))
-        return mismatch(`Output ${index} says that it comes back to this wallet, but it does not.`)
-    }
-    const spent = psbt.inputs.reduce((sum, input) => sum + (input.spent?.value ?? 0), 0)
-    const paid = psbt.outputs.reduce((sum, output) => sum + output.value, 0)
-    if (!Number.isSafeInteger(spent) || paid > spent)
-      return mismatch('It pays more than the coins it spends hold.')
+  private read(bytes: Uint8Array): Result<{ readonly psbt: Psbt; readonly reading: PaymentReading }> {
+    if (!this.record) return walletMissing()
+    const psbt = Psbt.parse(bytes)
+    if (!psbt.ok) return psbt
+    const account = parseDescriptor(this.record.descriptor)
+    // This signer wrote it itself.
+    if (!account.ok) throw new Error(account.detail)
+    const reading = readPayment(psbt.value, account.value, this.options.addressPrefix)
+    return reading.ok ? accept({ psbt: psbt.value, reading: reading.value }) : reading
+  }
 
-    const sighashes = new SighashCache(psbt.unsigned, spentOutputs)
-    for (const [index, { branch, index: child }] of ours) {
+  /** Signs what is ours of a PSBT that was read and approved. */
+  private sign(psbt: Psbt, { unsigned, spent, ownInputs }: PaymentReading, account: AccountKeys): void {
+    const sighashes = new SighashCache(unsigned, packOutputs(spent))
+    for (const [index, { branch, index: child }] of ownInputs) {
       const message = sighashes.sighash(index, SIGHASH_DEFAULT)
       if (!message) throw new Error('SIGHASH_DEFAULT always has a message')
       const parent = account.key.deriveChild(branch)
@@ -216,7 +230,6 @@ export class LocalSigner implements Signer {
       for (const secret of [secretKey, untweaked]) secret.fill(0)
       for (const extended of [key, parent]) extended.wipePrivateData()
     }
-    return accept(psbt.bytes)
   }
 
   /** Seals and stores a seed where there is none yet. */
@@ -280,47 +293,6 @@ export class LocalSigner implements Signer {
     const status = this.status()
     for (const listener of this.listeners) listener(status)
   }
-}
-
-/** Where a key lies in the account. */
-interface Position {
-  readonly branch: number
-  readonly index: number
-}
-
-/**
- * The place that a PSBT gives a key by its origin, where that is in the account. Whether the key is the one there
- * is not yet known.
- */
-function positionOf(account: AccountKeys, named: PsbtKey | undefined): Position | undefined {
-  if (named?.origin.fingerprint !== account.fingerprint) return undefined
-  const { path } = named.origin
-  const depth = account.path.length
-  const [branch, index] = path.slice(depth)
-  const inside = path.length === depth + 2 && account.path.every((step, i) => step === path[i])
-  return inside && branch < account.descriptor.branches && index < HARDENED ? { branch, index } : undefined
-}
-
-function checkInput(index: number, input: PsbtInput, own: DerivedKey): Rejection | undefined {
-  if (input.sighashType !== undefined && input.sighashType !== SIGHASH_DEFAULT)
-    return invalid(
-      'psbt-sighash',
-      `Input ${index} asks for signature hash type ${input.sighashType}: this wallet signs whole transactions only (SIGHASH_DEFAULT).`,
-    )
-  if (!input.key || !equalBytes(input.key.internalKey, own.internalKey))
-    return mismatch(`The key of input ${index} is not the one at its path.`)
-  if (!input.spent || !paysTo(input.spent, own))
-    return mismatch(`Input ${index} spends a coin that its key does not hold.`)
-  return undefined
-}
-
-function paysTo({ scriptPubKey }: TxOutput, own: DerivedKey): boolean {
-  const outputKey = outputKeyOf(scriptPubKey)
-  return outputKey !== undefined && equalBytes(outputKey, own.outputKey)
-}
-
-function mismatch(sentence: string): Rejection {
-  return invalid('psbt-mismatch', `${sentence} It was not signed.`)
 }
 
 function walletExists(): Rejection {

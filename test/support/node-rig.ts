@@ -12,6 +12,7 @@ import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { PeerId } from '../../src/protocol/transport.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { LocalSigner } from '../../src/signer/local-signer.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
@@ -109,6 +110,7 @@ export class RigNode {
     this.signer = await LocalSigner.open({
       network: { id: networkId(params), name: params.name },
       coinType: 1,
+      addressPrefix: params.addressPrefix,
       store: this.keys,
       clock: time,
       random: random.fork('signer'),
@@ -122,7 +124,7 @@ export class RigNode {
       NodeCore.open(params, {
         clock: time,
         random,
-        signer: this.signer,
+        signer: unattended(this.signer),
         loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),

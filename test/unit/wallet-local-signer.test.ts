@@ -15,6 +15,7 @@ import { isKeyRecord, type KeyRecord } from '../../src/signer/key-record.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
 import type { LocalSigner } from '../../src/signer/local-signer.ts'
 import { isBox, openBox, sealBox } from '../../src/signer/passphrase-box.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
 import {
@@ -281,8 +282,9 @@ function payment({ inputs, change, paid = 50_000 }: Payment = {}): Psbt {
   })
 }
 
-async function sign(signer: LocalSigner, psbt: Psbt) {
-  return signer.signPsbt(psbt.bytes)
+/** As whoever prepared it agrees to it. */
+function sign(signer: LocalSigner, psbt: Psbt) {
+  return unattended(signer).signPsbt(psbt.bytes)
 }
 
 test('a signed payment verifies, and is what scure-btc-signer signs', async () => {
