@@ -131,7 +131,7 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
     return { address, value, mine: own !== undefined, change: own?.key.branch === CHANGE, label }
   })
   const paid = ledger.isPayment(entry)
-  const confirmations = block ? confirmationsOf(ledger, entry) : -conflictDepth(ledger, entry)
+  const confirmations = block ? confirmationsOf(ledger, entry) : conflictConfirmations(ledger, entry)
   const rivals = ledger.rivalsOf(transaction)
   const stays = outputs.every(({ mine, address }) => mine || address === undefined)
   return {
@@ -180,10 +180,10 @@ function succession(
   }
 }
 
-/** Confirmations of the transaction that took a coin from it, or from one that it spends; 0 where none did. */
-function conflictDepth(ledger: Ledger, entry: LedgerEntry): number {
+/** Minus the confirmations of the transaction that took a coin from it, or from one that it spends; 0 where none did. */
+function conflictConfirmations(ledger: Ledger, entry: LedgerEntry): number {
   const height = ledger.conflictHeight(entry)
-  return height === undefined ? 0 : ledger.tip.height - height + 1
+  return height === undefined ? 0 : height - ledger.tip.height - 1
 }
 
 /** The next block may spend what was mined `coinbaseMaturity` blocks before it. */
