@@ -15,29 +15,35 @@ describe('sending', () => {
   let opentab: ScriptedOpentab
   let view: WalletSend
   let confirmations: number
+  let payee: string
+  let feeIsHigh: boolean
+  let refusal: string | undefined
 
   beforeEach(async () => {
     confirmations = 0
+    payee = 'tabrt1pbob'
+    feeIsHigh = false
+    refusal = undefined
     opentab = new ScriptedOpentab({
       getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
       getmempoolinfo: () => ({ size: 0, bytes: 0, mempoolminfee: 0.00001 }),
       estimatesmartfee: (blocks: number) => ({ feerate: 0.00001, blocks }),
       validateaddress: (address: string) =>
         address.startsWith('tabrt1p') ? { isvalid: true } : { isvalid: false, error: 'Not of this network.' },
-      // The node takes the fee from the amount: what is reviewed must be what the node planned.
-      walletcreatefundedpsbt: () => ({
-        psbt: 'plan',
+      walletcreatefundedpsbt: () => ({ psbt: 'plan', fee: 0 }),
+      // What is shown is what the keeper of keys read.
+      reviewpsbt: () => ({
+        digest: 'read',
+        payees: [{ address: payee, amount: 2 }],
+        change: [{ address: 'tabrt1pme', amount: 2.999998 }],
         fee: 0.000002,
-        changepos: 1,
+        feeishigh: feeIsHigh,
         vsize: 150,
-        outputs: [
-          { address: 'tabrt1pbob', amount: 2, change: false },
-          { address: 'tabrt1pme', amount: 2.999998, change: true },
-        ],
       }),
-      walletprocesspsbt: () => ({ psbt: 'signed', complete: true }),
-      finalizepsbt: () => ({ hex: '00', complete: true }),
-      sendrawtransaction: () => 'cd'.repeat(32),
+      sendpsbt: () => {
+        if (refusal) throw new Error(refusal)
+        return 'cd'.repeat(32)
+      },
       setlabel: () => null,
       gettransaction: () => ({ txid: 'cd'.repeat(32), amount: -2, confirmations, time: 0, details: [] }),
     })
@@ -75,25 +81,71 @@ describe('sending', () => {
     assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
   })
 
-  it('shows what the node planned, and signs nothing before it is confirmed', async () => {
+  it('shows what the keeper of keys read, and signs nothing before it is confirmed', async () => {
     await review()
     const text = (id: string): string =>
       deepOne(view, `[data-testid=review-${id}]`).textContent!.replace(/\s+/g, ' ').trim()
     assert.include(text('recipient'), 'tabrt1pbob')
     assert.equal(text('amount'), '2 coins')
+    assert.include(text('note'), 'Bob')
     assert.include(text('fee'), '0.000002 coins')
     assert.equal(text('total'), '2.000002 coins')
-    assert.equal(opentab.count('walletprocesspsbt'), 0)
+    assert.include(text('change'), '2.999998 coins')
+    assert.deepEqual(
+      opentab.calls.filter(({ method }) => method === 'reviewpsbt').map(({ params }) => params),
+      [['plan']],
+    )
     press('Back')
     await view.updateComplete
     assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '2')
-    assert.equal(opentab.count('sendrawtransaction'), 0)
+    assert.equal((deepOne(view, '#note') as HTMLInputElement).value, 'Bob')
+    assert.equal(opentab.count('sendpsbt'), 0)
+  })
+
+  it('shows no payment but the one that was asked for', async () => {
+    payee = 'tabrt1peve'
+    type(deepOne(view, '#recipient'), 'tabrt1pbob')
+    type(deepOne(view, '#amount'), '2')
+    await view.updateComplete
+    press('Review payment')
+    await until('it says so', () => shows('another payment than you asked for: 2 coins to tabrt1peve'))
+    assert.lengthOf(deepAll(view, 'ot-send-review'), 0)
+  })
+
+  it('asks again before it gives an unusual fee', async () => {
+    feeIsHigh = true
+    await review()
+    const send = deepOne(view, 'button', 'Send 2 coins') as HTMLButtonElement
+    assert.isTrue(send.disabled, 'it can be sent')
+    deepOne(view, 'input[type=checkbox]').click()
+    await until('it can be sent', () => !send.disabled)
+  })
+
+  it('tells why a stale review is not sent', async () => {
+    refusal = 'What this payment would spend was spent meanwhile.'
+    await review()
+    press('Send 2 coins')
+    await until('it says so', () => shows('was spent meanwhile'))
+    assert.lengthOf(deepAll(view, 'ot-send-done'), 0)
+    assert.equal(opentab.count('walletcreatefundedpsbt'), 1, 'it was planned anew')
+  })
+
+  it('gives the amount and note of a link to its own recipient alone', async () => {
+    await review()
+    press('Back')
+    await view.updateComplete
+    type(deepOne(view, '#recipient'), '')
+    type(deepOne(view, '#recipient'), 'tabrt1peve')
+    await view.updateComplete
+    assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '')
+    assert.equal((deepOne(view, '#note') as HTMLInputElement).value, '')
   })
 
   it('sends, keeps the label, and counts confirmations at every block', async () => {
     await review()
     press('Send 2 coins')
     await until('it is sent', () => shows('2 coins sent'))
+    assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['plan', { digest: 'read' }] })
     assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
     await until('it waits', () => shows('Unconfirmed'))
     confirmations = 2
@@ -117,8 +169,7 @@ describe('sending', () => {
     await until('it asked', () => asked === 1)
     document.body.removeEventListener('ot-unlock', refuse)
     await view.updateComplete
-    assert.equal(opentab.count('walletprocesspsbt'), 0)
-    assert.equal(opentab.count('sendrawtransaction'), 0)
+    assert.equal(opentab.count('sendpsbt'), 0)
   })
 })
 

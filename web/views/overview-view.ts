@@ -23,7 +23,7 @@ import {
   isLong,
   plural,
 } from '../format.ts'
-import { type Payment, paymentsOf } from '../history.ts'
+import { type HistoryRow, paymentsOf, rowsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
@@ -37,7 +37,7 @@ interface Figures {
 
 interface WalletFigures {
   readonly balances: Balances['mine']
-  readonly payments: readonly Payment[]
+  readonly rows: readonly HistoryRow[]
 }
 
 /** Blocks from which on a tab is said to catch up: less is the daily business of following the tip. */
@@ -190,7 +190,7 @@ export class OverviewView extends LitElement {
         node.rpc<Balances>('getbalances'),
         node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
       ])
-      return { balances: mine, payments: paymentsOf(entries).slice(0, RECENT) }
+      return { balances: mine, rows: rowsOf(paymentsOf(entries)).slice(0, RECENT) }
     },
   })
 
@@ -339,14 +339,14 @@ export class OverviewView extends LitElement {
   }
 
   #recent() {
-    const payments = this.#wallet.value?.payments ?? []
-    if (payments.length === 0) return nothing
+    const rows = this.#wallet.value?.rows ?? []
+    if (rows.length === 0) return nothing
     return html`<section aria-labelledby="recent">
       <div class="spread">
         <h2 id="recent">Your latest payments</h2>
         <a href="/wallet">All payments</a>
       </div>
-      <div class="card"><ot-payments .node=${this.node} .payments=${payments}></ot-payments></div>
+      <div class="card"><ot-payments .node=${this.node} .rows=${rows}></ot-payments></div>
     </section>`
   }
 }
