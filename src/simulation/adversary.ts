@@ -15,8 +15,8 @@ import {
   PROTOCOL_VERSION,
   SERVICE_FULL_CHAIN,
 } from '../protocol/wire.ts'
-import type { SeededRandom } from './seeded-random.ts'
-import type { VirtualNetwork, VirtualTransport } from './virtual-network.ts'
+import type { SeededRandom } from '../simulator/seeded-random.ts'
+import type { TabNetwork, VirtualTransport } from './tab-network.ts'
 
 /** One way to be hostile. */
 export interface Attack {
@@ -32,7 +32,7 @@ export interface Attack {
 
 export interface AdversaryOptions {
   readonly id: PeerId
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly random: SeededRandom
   readonly attacks: readonly Attack[]
   /** An honest node; undefined while none runs. */
@@ -45,7 +45,7 @@ export class Adversary implements TransportHandler {
   readonly id: PeerId
   readonly subscriptions = COMMON_TOPICS
   readonly random: SeededRandom
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   /** Made by its attacks, to be served. */
   readonly blocks: Block[] = []
   private readonly transport: VirtualTransport

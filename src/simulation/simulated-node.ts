@@ -12,6 +12,9 @@ import { walletPart } from '../node/wallet-part.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import type { Clock, Faults } from '../primitives/ports.ts'
 import { p2trScript } from '../script/taproot.ts'
+import { type DelayedPort, type DelayedPortOptions, delayedPort } from '../simulator/delayed-port.ts'
+import type { SeededRandom } from '../simulator/seeded-random.ts'
+import type { VirtualTime } from '../simulator/virtual-time.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
@@ -19,18 +22,15 @@ import { Psbt } from '../wallet/psbt.ts'
 import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { Acknowledged } from './acknowledged.ts'
-import { type DelayedPort, type DelayedPortOptions, delayedPort } from './delayed-port.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { TabNetwork } from './tab-network.ts'
 import { type VerdictCache, VirtualCheckPool } from './virtual-check-pool.ts'
 import { VirtualMinerPool } from './virtual-miner-pool.ts'
-import type { VirtualNetwork } from './virtual-network.ts'
-import type { VirtualTime } from './virtual-time.ts'
 
 export interface SimulatedNodeOptions {
   readonly id: PeerId
   readonly params: NetworkParams
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly random: SeededRandom
   readonly verdicts: VerdictCache
   /** Hashes a virtual second while it mines. */

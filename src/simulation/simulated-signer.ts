@@ -7,10 +7,10 @@ import type { NetworkParams } from '../consensus/params.ts'
 import { fromDisplay } from '../primitives/hashes.ts'
 import { LocalSigner } from '../signer/local-signer.ts'
 import { unattended } from '../signer/unattended.ts'
+import { SeededRandom } from '../simulator/seeded-random.ts'
 import { MemoryKeyStore } from '../storage/memory-key-store.ts'
 import { coinType } from '../wallet/coin-type.ts'
 import type { Signer } from '../wallet/signer.ts'
-import { SeededRandom } from './seeded-random.ts'
 
 const PASSPHRASE = 'simulated'
 

@@ -101,6 +101,7 @@ export class Libp2pTransport implements Transport {
       spend: () => this.#budget.spendOnStranger(),
       spendOnFriend: () => this.#budget.spendOnFriend(),
       isFriend: (peer) => this.#isFriend(peer),
+      hasPlaceFor: (peer, relay) => this.#running?.peers.hasPlaceFor(peer, relay as PeerId) ?? false,
       offended: (peer, offence) => this.#offended(peer, offence),
       flooded: (scarce) => this.#alarms.raise(scarce ? 'connections-scarce' : 'signalling-flood'),
     })

@@ -142,7 +142,7 @@ async function loadWallet(): Promise<WalletPart> {
   return (await later(import('../node/wallet-part.ts'))).walletPart
 }
 
-/** A part of this program that is fetched when it is needed. Rejects with a sentence. */
+/** A part of this program that is fetched when it is needed. Rejects with a sentence: in Firefox what failed once fails until a reload. */
 async function later<Part>(part: Promise<Part>): Promise<Part> {
   try {
     return await part
@@ -150,7 +150,7 @@ async function later<Part>(part: Promise<Part>): Promise<Part> {
     tellLog('node', `A part of the page could not be fetched: ${messageOf(cause)}`, 'warning')
     throw new RpcError(
       RPC_MISC_ERROR,
-      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again later.',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again when it is back, and reload the page if that does not help.',
     )
   }
 }

@@ -1,11 +1,12 @@
 /**
- * Promise: every view works in light and dark, on a desktop and on a phone: without errors and without scrolling sideways. With
+ * Promise: every view works in light and dark, on a desktop and on a phone: without errors, without scrolling sideways, and with text that can be read. With
  * OPENTAB_SCREENSHOTS=folder it saves a picture of each.
  */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
+import { hardToRead } from '../support/contrast.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
 const FOLDER = process.env.OPENTAB_SCREENSHOTS
@@ -23,6 +24,8 @@ test(
     await world.serve()
     const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
     await ada.untilPeers(1)
+    // What the tests' compiler calls in a function that is run in the page.
+    await ada.page.evaluate('globalThis.__name = (named) => named')
     await show(ada, {
       first: '/',
       'no-wallet': '/wallet',
@@ -44,6 +47,11 @@ test(
       0.123_456_78,
     )
     await ada.until('both payments wait', 'getrawmempool', [], (txids: string[]) => txids.length === 2)
+    // Cards of blocks are links that say what they show.
+    await ada.page
+      .getByRole('link', { name: /^Block 107 1 transaction .*(ago|now)$/ })
+      .first()
+      .waitFor({ state: 'attached' })
     await show(ada, {
       overview: '/',
       wallet: '/wallet',
@@ -86,6 +94,7 @@ async function show(tab: Tab, views: Readonly<Record<string, string>>): Promise<
           return scrollWidth - clientWidth
         })
         assert.equal(sideways, 0, `${what} scrolls sideways by ${sideways} pixels`)
+        assert.deepEqual(await page.evaluate(hardToRead), [], `${what} is hard to read`)
         if (FOLDER !== undefined)
           await page.screenshot({
             path: join(FOLDER, `${name}-${screen}-${colorScheme}.png`),

@@ -48,7 +48,8 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/chain',
-    knows: 'header tree, coins cache, most-work choice, reorganisations, filters, snapshots',
+    knows:
+      'headers, bodies, chainstate, most-work choice, reorganisations, filters, snapshots; who follows them',
     ports: ['ChainStore'],
     imports: ['src/consensus'],
   },
@@ -98,7 +99,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/protocol',
-    knows: 'what tabs say to each other, in parts; sans I/O',
+    knows: 'what tabs say to each other, as parts that declare their messages; sans I/O',
     ports: ['PeerStore'],
     imports: ['src/mempool', 'src/network'],
   },
@@ -131,9 +132,14 @@ export const LAYERS: readonly Layer[] = [
     globals: 'window',
   },
   {
+    folder: 'src/simulator',
+    knows: 'a kernel for runs of any kind of node: virtual time, seed, links, faults, delayed ports',
+    imports: ['src/primitives'],
+  },
+  {
     folder: 'src/simulation',
-    knows: 'virtual time, seeded network, hostile peers, invariants',
-    imports: ['src/node', 'src/storage'],
+    knows: 'the node’s world on that kernel: tabs, hostile peers, invariants',
+    imports: ['src/node', 'src/storage', 'src/simulator'],
     packages: ['@noble/curves'],
   },
   {

@@ -8,7 +8,8 @@ import { equalBytes } from '../../src/primitives/bytes.ts'
 import { MAX_HEADERS } from '../../src/protocol/wire.ts'
 import { Adversary, type Attack } from '../../src/simulation/adversary.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'
-import { MINUTE, SECOND, type World } from '../../src/simulation/world.ts'
+import type { World } from '../../src/simulation/world.ts'
+import { MINUTE, SECOND } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 const params = { ...REGTEST, coinbaseMaturity: 3 }

@@ -14,11 +14,11 @@ import type { Faults } from '../../src/primitives/ports.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { LocalSigner } from '../../src/signer/local-signer.ts'
 import { unattended } from '../../src/signer/unattended.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { TabNetwork } from '../../src/simulation/tab-network.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
-import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
@@ -56,7 +56,7 @@ export type Json = any
 
 export class NodeRig {
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly params: NetworkParams
   readonly random: SeededRandom
   readonly verdicts = new VerdictCache()
@@ -66,9 +66,9 @@ export class NodeRig {
     this.random = new SeededRandom(seed)
     // Far enough from genesis that no block of a test is ahead of its time.
     this.time = new VirtualTime((params.genesisTime + 1_000_000) * 1000, () => setImmediate())
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+    this.network = new TabNetwork(this.time, this.random.fork('network'), {
       latency: [10, 100],
-      gossipLoss: 0,
+      loss: 0,
       degree: 2,
     })
   }

@@ -21,9 +21,9 @@ import {
   PROTOCOL_VERSION,
 } from '../../src/protocol/wire.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
-import { VirtualNetwork, type VirtualTransport } from '../../src/simulation/virtual-network.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { TabNetwork, type VirtualTransport } from '../../src/simulation/tab-network.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import type { TestBlock, TestChain } from './chain-builder.ts'
@@ -57,7 +57,7 @@ export function networksOf(blocks: TestChain) {
 export class TestNetwork {
   readonly blocks: TestChain
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   private readonly random = new SeededRandom('protocol')
   private readonly running: (() => Promise<void>)[] = []
 
@@ -66,9 +66,9 @@ export class TestNetwork {
     this.blocks = blocks
     const start = (blocks.params.genesisTime + 1_000_000) * 1000
     this.time = new VirtualTime(start, () => new Promise((resolve) => setImmediate(resolve)))
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+    this.network = new TabNetwork(this.time, this.random.fork('network'), {
       latency: [20, 20],
-      gossipLoss,
+      loss: gossipLoss,
       degree,
     })
   }

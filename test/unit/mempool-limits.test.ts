@@ -7,7 +7,7 @@ import { VerifiedSet } from '../../src/mempool/verified-set.ts'
 import { BLOCK_RESERVED_WEIGHT } from '../../src/policy/standard.ts'
 import { sha256, type Txid } from '../../src/primitives/hashes.ts'
 import { Transaction } from '../../src/primitives/transaction.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 import { freshCoin, spending } from '../support/mempool-graphs.ts'
 

@@ -142,7 +142,8 @@ test('two tabs exchange the messages and the gossip of a further part, which kno
     a.pass(1, 2)
     b.pass(3)
     b.spread(4)
-    await network.until(() => b.notes.length === 2 && a.notes.length === 1, 'notes arrived')
+    const arrived = (): number => b.notes.length + a.notes.length + a.rumours.length
+    await network.until(() => arrived() === 4, 'all arrived')
     assert.deepEqual([b.notes, a.notes, a.rumours], [[1, 2], [3], [4]])
     await network.pass(3)
     assert.ok(a.ticks > 0)
@@ -219,6 +220,7 @@ test('what a part can’t read is refused, and nothing is taken before the hello
     await network.pass(2)
     assert.deepEqual(a.notes, [])
     assert.ok(alice.log.some((line) => line.includes('did not say hello first')))
+    await puppet.leave()
     const mute = network.puppet('mute')
     await mute.join()
     await network.until(() => a.met.length === 1, 'they met')

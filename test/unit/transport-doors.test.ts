@@ -212,11 +212,13 @@ class Scene {
   readonly offences: [string, TransportOffence][] = []
   readonly floods: boolean[] = []
   readonly friends = new Set<string>()
+  isFull = false
   readonly door = new SignallingDoor(
     {
       spend: () => this.purse-- > 0,
       spendOnFriend: () => true,
       isFriend: (peer) => this.friends.has(peer),
+      hasPlaceFor: () => !this.isFull,
       offended: (peer, offence) => this.offences.push([peer, offence]),
       flooded: (scarce) => this.floods.push(scarce),
     },
@@ -316,6 +318,19 @@ scene('offers of which nothing comes leave a peer outside, longer each time, wit
   assert.equal(scene.offences.length, 0)
   scene.door.met('a' as PeerId)
   assert.deepEqual([fail(), fail(), fail()], [false, false, false])
+})
+
+scene('who would find no place is told so before a connection is made, and is not to blame', (scene) => {
+  scene.isFull = true
+  const connection = new FakeConnection('a')
+  scene.door.relayedIn(connection as unknown as Connection)
+  for (let i = 0; i < 8; i++) assert.equal(scene.come('a').aborted, true)
+  assert.equal(scene.ask(connection).aborted, true)
+  assert.equal(connection.status, 'aborted')
+  assert.deepEqual([scene.made, scene.purse, scene.offences, scene.floods], [[], 1000, [], []])
+  scene.isFull = false
+  scene.come('a').say(signal(0, SDP))
+  assert.deepEqual(scene.made, ['a'])
 })
 
 scene('stream after stream over one relayed connection ends it', (scene) => {

@@ -39,7 +39,6 @@ export class Warnings extends LitElement {
         display: none;
       }
       .since {
-        opacity: 0.8;
         white-space: nowrap;
       }
     `,

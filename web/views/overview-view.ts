@@ -25,7 +25,7 @@ import {
 } from '../format.ts'
 import { type HistoryRow, paymentsOf, rowsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { EASING, startMining, stopMining } from '../mining.ts'
+import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -306,6 +306,7 @@ export class OverviewView extends LitElement {
     const figures = this.#figures.value
     const { targetSpacing } = this.node.identity.params
     const eased = figures && easedText(figures.mining.next.ease, this.node.sinceTip, targetSpacing)
+    const speed = figures && networkSpeed(this.node, figures.mining)
     return html`<dl class="figures">
       <div>
         <dt>Height</dt>
@@ -327,8 +328,8 @@ export class OverviewView extends LitElement {
       </div>
       <div>
         <dt>Network speed</dt>
-        <dd class="value">${figures ? figure(hashRateText(figures.mining.networkhashps)) : '…'}</dd>
-        <dd class="about">estimated, all miners${eased ? `. The next block is ${eased}` : nothing}</dd>
+        <dd class="value">${speed ? figure(speed.text) : '…'}</dd>
+        <dd class="about">${speed?.about}${eased ? `. The next block is ${eased}` : nothing}</dd>
       </div>
       <div>
         <dt>Waiting for a block</dt>

@@ -3,6 +3,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
+import '../components/storage-notice.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -150,7 +151,7 @@ export class WalletHome extends LitElement {
     return html`<div class="head">
         <h1 tabindex="-1">Wallet</h1>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup</a>
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
         </div>
       </div>
       <div class="stack">
@@ -165,6 +166,7 @@ export class WalletHome extends LitElement {
               </div>
             </div>`
         }
+        <ot-storage-notice .node=${this.node} ?holds-coins=${this.#holdsCoins}></ot-storage-notice>
         ${this.#hero()}
         <section class="card" aria-labelledby="history">
           <div class="spread">
@@ -174,6 +176,10 @@ export class WalletHome extends LitElement {
           ${this.#payments()}
         </section>
       </div>`
+  }
+
+  get #holdsCoins(): boolean {
+    return Object.values(this.#balances.value ?? {}).some((amount) => amount > 0)
   }
 
   #lock() {

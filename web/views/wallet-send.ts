@@ -5,15 +5,16 @@
 import { css, html, LitElement, nothing } from 'lit'
 import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
+import type { PaymentLink } from '../../src/wallet/uri.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins } from '../format.ts'
+import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
-import { decimalText, type PaymentLink, readAmount, readRecipient } from '../payment.ts'
+import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
 import type { AddressValidation, Balances, FundedPsbt, PsbtReview } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -104,19 +105,18 @@ export class WalletSend extends LitElement {
     this.#link = undefined
   }
 
-  /** A link fills in amount and note; the field keeps the address. */
+  /** A link fills in amount and note; what came with one goes with it. */
   #typeRecipient(text: string): void {
     this.recipient = text
     this.suggestion = undefined
     this.problems = { ...this.problems, recipient: undefined }
-    const link = readRecipient(text).value
-    if (link?.address === this.#link?.address) return
+    const { value } = readRecipient(text)
+    if (value?.address === this.#link?.address && value?.address === text.trim()) return
     this.#forgetLink()
-    if (!link || link.address === text.trim()) return
-    this.recipient = link.address
-    this.#link = link
-    if (link.label !== undefined) this.note = link.label
-    if (link.amount !== undefined) this.#typeAmount(decimalText(link.amount))
+    this.#link = value?.address === text.trim() ? undefined : value
+    const { label, amount } = this.#link ?? {}
+    if (label !== undefined) this.note = label
+    if (amount !== undefined) this.#typeAmount(decimalText(amount))
   }
 
   /** What a link asked for is about its own recipient: another one gets neither its amount nor its note. */
@@ -253,6 +253,7 @@ export class WalletSend extends LitElement {
       <label for="recipient">Pay to</label>
       <input
         id="recipient"
+        class="mono"
         .value=${this.recipient}
         placeholder=${`Address (${this.node.identity.addressPrefix}1p…) or payment link`}
         autocomplete="off"
@@ -262,11 +263,22 @@ export class WalletSend extends LitElement {
         aria-describedby="recipient-about"
         @input=${(event: Event) => this.#typeRecipient((event.target as HTMLInputElement).value)}
         @change=${() => {
+          // Of a link the address stays, to be compared.
+          this.recipient = this.#link?.address ?? this.recipient
           if (this.recipient.trim() !== '') void this.#checkRecipient()
         }}
       />
-      <div id="recipient-about" aria-live="polite">${problem ? html`<p class="error">${problem}</p>` : nothing}</div>
+      <div id="recipient-about" aria-live="polite">
+        ${problem ? html`<p class="error">${problem}</p>` : nothing} ${this.#saidByLink()}
+      </div>
     </div>`
+  }
+
+  /** Who is paid and what for, in the words of whoever wrote the link. */
+  #saidByLink() {
+    const { label, message } = this.#link ?? {}
+    const said = [label && `for “${label}”`, message && `with the message “${message}”`].filter(Boolean)
+    return said.length === 0 ? nothing : html`<p class="hint wrap">A payment link ${said.join(', ')}.</p>`
   }
 
   #amountField() {
@@ -279,7 +291,7 @@ export class WalletSend extends LitElement {
         <input
           id="amount"
           inputmode="decimal"
-          placeholder="0.0"
+          placeholder=${`0${OWN_STYLE.decimal}0`}
           autocomplete="off"
           .value=${shown}
           aria-invalid=${problem ? 'true' : 'false'}
