@@ -1,4 +1,6 @@
 /** What a person types to pay: links, amounts and fee rates, checked before the node is asked. Pure, any thread. */
+
+import { MAX_FEE_RATE } from '../src/policy/fees.ts'
 import { formatCoins, parseCoins, type Sats } from '../src/primitives/amount.ts'
 import { amountWithUnit } from './format.ts'
 import type { FeeEstimate } from './rpc-results.ts'
@@ -12,7 +14,7 @@ export type Checked<T> =
 const SCHEME = 'opentab:'
 
 /** Greatest rate that the form takes, satoshis per virtual byte: beyond it lies a slip of the keyboard. */
-const MAX_FEE_RATE = 10_000
+const MAX_RATE = MAX_FEE_RATE / 1_000
 
 export interface PaymentLink {
   readonly address: string
@@ -81,8 +83,7 @@ export function readFeeRate(text: string, minimum: number): Checked<number> {
   if (Number.isNaN(value)) return { problem: 'Enter a rate such as 2.5, in sat/vB.' }
   if (value < minimum)
     return { problem: `The network forwards payments from ${minimum} sat/vB on. Enter at least that.` }
-  if (value > MAX_FEE_RATE)
-    return { problem: `That would be a very high fee. Enter at most ${MAX_FEE_RATE} sat/vB.` }
+  if (value > MAX_RATE) return { problem: `That would be a very high fee. Enter at most ${MAX_RATE} sat/vB.` }
   return { value }
 }
 

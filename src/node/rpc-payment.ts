@@ -1,5 +1,6 @@
 /** RPC: paying, at once or by way of a PSBT (BIP174) that is reviewed and signed in between. */
 import { base64 } from '@scure/base'
+import { feeRate } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -333,7 +334,7 @@ async function planBump(node: NodeCore, wallet: Wallet, id: Txid, choice: FeeCho
 /** The rate, or what replacing the payment takes at least where that is more; satoshis per 1,000 virtual bytes. */
 function atLeastMore(node: NodeCore, { fee, transaction }: HistoryEntry, rate: number): number {
   if (fee === undefined) return rate
-  const former = (fee * 4000) / transaction.weight
+  const former = feeRate(fee, transaction.weight)
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))
 }
 

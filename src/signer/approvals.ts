@@ -6,12 +6,12 @@
 import type { Sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { Psbt } from '../wallet/psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import { greatestFee } from './greatest-fee.ts'
 import type { PaymentReading } from './review.ts'
 

@@ -6,12 +6,12 @@
  */
 import { schnorr } from '@noble/curves/secp256k1.js'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
 import { tweakSecretKey } from '../script/taproot.ts'
 import { parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'

@@ -6,7 +6,6 @@
 import { type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
 import { type Txid, taggedHash } from '../primitives/hashes.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction, TxOutput } from '../primitives/transaction.ts'
 import { addressOf } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
@@ -14,6 +13,7 @@ import { SIGHASH_DEFAULT } from '../script/sighash.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import { type DerivedKey, type Descriptor, HARDENED } from '../wallet/descriptor.ts'
 import type { Psbt, PsbtInput, PsbtKey } from '../wallet/psbt.ts'
+import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
 import { greatestFee } from './greatest-fee.ts'
 
 /**

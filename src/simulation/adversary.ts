@@ -2,10 +2,12 @@
  * A hostile peer on the virtual network: speaks the protocol well enough to stay connected, and otherwise does what its attacks say.
  * It sees all that an honest node knows.
  */
+
+import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../network/transport.ts'
 import type { NodeCore } from '../node/node-core.ts'
 import type { Block } from '../primitives/block.ts'
-import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../protocol/transport.ts'
 import {
+  COMMON_TOPICS,
   decodeMessage,
   encodeMessage,
   type HelloMessage,
@@ -41,6 +43,7 @@ export interface AdversaryOptions {
 
 export class Adversary implements TransportHandler {
   readonly id: PeerId
+  readonly subscriptions = COMMON_TOPICS
   readonly random: SeededRandom
   readonly network: VirtualNetwork
   /** Made by its attacks, to be served. */

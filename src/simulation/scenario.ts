@@ -3,11 +3,11 @@
  * some virtual hour. Then all is healed, and every invariant must hold.
  */
 import type { NetworkParams } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import { callRpc } from '../node/rpc.ts'
 import { RPC_INTERNAL_ERROR } from '../node/rpc-error.ts'
 import { sats } from '../primitives/amount.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
-import type { PeerId } from '../protocol/transport.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { Adversary } from './adversary.ts'
 import { ATTACKS } from './attacks.ts'

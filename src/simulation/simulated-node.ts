@@ -4,13 +4,13 @@
  */
 import { StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
 import { rpcPart } from '../node/rpc-part.ts'
 import { walletPart } from '../node/wallet-part.ts'
 import { taggedHash } from '../primitives/hashes.ts'
-import type { Clock } from '../primitives/ports.ts'
-import type { PeerId } from '../protocol/transport.ts'
+import type { Clock, Faults } from '../primitives/ports.ts'
 import { p2trScript } from '../script/taproot.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
@@ -39,6 +39,7 @@ export interface SimulatedNodeOptions {
   readonly signer?: Signer | undefined
   /** Milliseconds by which its clock is ahead. */
   readonly clockError?: number
+  readonly faults: Faults
   /** Hears all that the node tells, in every life. */
   readonly onEvent?: (event: NodeEvent) => void
 }
@@ -120,7 +121,7 @@ export class SimulatedNode {
    */
   async start(): Promise<void> {
     if (this.life) throw new Error(`${this.id} runs already`)
-    const { params, time, network, verdicts, hashRate, signer } = this.options
+    const { params, time, network, verdicts, hashRate, signer, faults } = this.options
     const random = this.options.random.fork('life')
     const transport = network.endpoint(this.id)
     const clock = new MortalClock(time, () => this.clockError)
@@ -142,6 +143,7 @@ export class SimulatedNode {
     const core = await NodeCore.open(params, {
       clock,
       random,
+      faults,
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
       loadPsbt: async () => Psbt,

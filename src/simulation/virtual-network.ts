@@ -3,8 +3,7 @@
  * gossip, partitions and vanishing peers drawn from the seed. As relays do for real tabs, it keeps introducing those that lack peers, and
  * never leaves the honest in two halves that don't know of each other. Implements the Transport port of `protocol`.
  */
-import { bytesToHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
+
 import type {
   GossipVerdict,
   NetworkStatus,
@@ -12,8 +11,10 @@ import type {
   Topic,
   Transport,
   TransportHandler,
-} from '../protocol/transport.ts'
-import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES } from '../protocol/transport.ts'
+} from '../network/transport.ts'
+import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES } from '../network/transport.ts'
+import { bytesToHex } from '../primitives/bytes.ts'
+import { sha256 } from '../primitives/hashes.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -273,7 +274,7 @@ export class VirtualTransport implements Transport {
   }
 
   private async hear(topic: Topic, payload: Uint8Array, key: string, from: PeerId): Promise<void> {
-    if (this.handler === undefined || !this.see(key)) return
+    if (!this.handler?.subscriptions.some((each) => each.topic === topic) || !this.see(key)) return
     const verdict: GossipVerdict = await this.handler.gossip({ topic, payload: payload.slice(), from })
     if (verdict === 'accept') this.spread(topic, payload, key, from)
   }

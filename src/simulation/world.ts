@@ -3,11 +3,11 @@
  * equal seeds and equal calls give equal runs, event by event.
  */
 import { type NetworkParams, REGTEST } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { callRpc } from '../node/rpc.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { startSha256 } from '../primitives/hashes.ts'
-import type { PeerId } from '../protocol/transport.ts'
 import { checkInvariants } from './invariants.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedNode } from './simulated-node.ts'
@@ -82,6 +82,7 @@ export class World {
       ...{ id, params, time, network, verdicts, hashRate, clockError },
       random: this.random.fork(id),
       signer: wallet ? await simulatedSigner(id, params) : undefined,
+      faults: { report: (error) => this.fail(error) },
       onEvent: (event) => {
         this.record(id, event)
         this.onEvent(id, event)
@@ -110,9 +111,11 @@ export class World {
 
   /** Does something that may take virtual time; should it fail, the next `run` or `until` throws. */
   background(work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
-      this.failure ??= error instanceof Error ? error : new Error(String(error))
-    })
+    work.catch((error: unknown) => this.fail(error))
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error))
   }
 
   /** Lets virtual milliseconds pass. */

@@ -2,7 +2,7 @@
  * What seed words alone can't bring back: labels, and how many addresses were handed out. A text of JSON that goes
  * into the backup file beside the seed. Pure, any thread.
  */
-import { accept, invalid, type Result } from '../primitives/result.ts'
+import { accept, invalid, type Result } from './result.ts'
 
 export interface WalletMetadata {
   /** Per branch, the index of the next key to hand out. */

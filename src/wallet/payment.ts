@@ -2,27 +2,20 @@
  * Preparing a payment: from what the user asks to a plan that can be reviewed, a PSBT and the figures beside it.
  * Changes nothing; the wallet signs and records. Pure, any thread.
  */
+import { DUST, MAX_FEE_RATE, REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { concatBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import type { Outpoint } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { OP_RETURN, pushData } from '../script/opcodes.ts'
 import type { OwnKey } from './address-book.ts'
-import { DUST, type Selection } from './coin-selection.ts'
+import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
 import type { Psbt, PsbtOutput } from './psbt.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
 import type { WalletCoin } from './views.ts'
-
-/**
- * Satoshis per 1,000 virtual bytes: above it a fee is taken for a mistake (Bitcoin Core's default -maxtxfee rate,
- * 0.1 coin).
- */
-export const MAX_FEE_RATE = 10_000_000
-/** Final but for nLockTime, and replaceable by a higher fee (BIP125). */
-const SEQUENCE = 0xfffffffd
 
 /** Who is paid, or data that the payment carries: at most 80 bytes, and once. */
 export type Recipient =
@@ -171,7 +164,7 @@ export function planPayment(parts: PlanParts): PaymentPlan {
   }
   const psbt = psbtClass.of({
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
-      return { prevout: outpoint, sequence: SEQUENCE, spent: output, key }
+      return { prevout: outpoint, sequence: REPLACEABLE_SEQUENCE, spent: output, key }
     }),
     outputs,
     lockTime,

@@ -6,7 +6,6 @@
 import { Transaction as ScureTransaction } from '@scure/btc-signer'
 import { sats } from '../primitives/amount.ts'
 import { equalBytes, reversed } from '../primitives/bytes.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
 import {
   decodeTransaction,
   type Outpoint,
@@ -15,6 +14,7 @@ import {
 } from '../primitives/transaction.ts'
 import { packOutputs } from '../script/input-check.ts'
 import type { KeyOrigin } from './descriptor.ts'
+import { accept, invalid, type Result, type WalletCode } from './result.ts'
 
 /** Bytes of a PSBT that is read: several times the largest payment. */
 export const MAX_PSBT_BYTES = 4_000_000
@@ -189,7 +189,7 @@ function decoded(bytes: Uint8Array): Transaction {
 }
 
 /** Scure throws where its input is wrong: the message becomes part of the sentence. */
-function attempt<T>(code: string, sentence: string, run: () => T): Result<T> {
+function attempt<T>(code: WalletCode, sentence: string, run: () => T): Result<T> {
   try {
     return accept(run())
   } catch (error) {

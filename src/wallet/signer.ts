@@ -3,7 +3,7 @@
  * keys, passphrases and seed words stay behind this port (`signer/local-signer.ts` in the signer worker, a hardware or
  * cold wallet tomorrow).
  */
-import type { Result } from '../primitives/result.ts'
+import type { Result } from './result.ts'
 
 /** The public half of an account: what the brain needs to follow it and to prepare its payments. */
 export interface Account {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import { Adversary, type Attack } from '../../src/simulation/adversary.ts'
 import { ATTACKS, type AttackName, BAD_BLOCKS, servingAttack } from '../../src/simulation/attacks.ts'
 import { MINUTE, SECOND } from '../../src/simulation/world.ts'

@@ -1,8 +1,8 @@
 /** Promise: a tab whose clock is wrong is told which way, follows the chain, and makes no branch of its own; liars change nothing of that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PeerId } from '../../src/network/transport.ts'
 import type { ClockEvent, MiningEvent, NetworkEvent } from '../../src/node/events.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
 import { Adversary } from '../../src/simulation/adversary.ts'
 import { ATTACKS } from '../../src/simulation/attacks.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'

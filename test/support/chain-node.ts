@@ -11,6 +11,7 @@ import { InlineCheckPool } from '../../src/script/verify-input.ts'
 import { VirtualTime } from '../../src/simulation/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { type TestBlock, TestChain, type TestCoin, TestWallet } from './chain-builder.ts'
+import { FAIL_TEST } from './faults.ts'
 
 /** Coinbases mature at once, so that a test needs few blocks. */
 export const QUICK_PARAMS: NetworkParams = { ...REGTEST, coinbaseMaturity: 1 }
@@ -55,6 +56,7 @@ export class ChainNode {
       params,
       checks,
       clock: time,
+      faults: FAIL_TEST,
       store: new MemoryChainStore(),
       alreadyVerified: (tx) => mempool?.wasVerified(tx) ?? false,
     })

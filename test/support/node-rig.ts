@@ -3,13 +3,14 @@ import { setImmediate } from 'node:timers/promises'
 import type { ChainStore } from '../../src/chain/store.ts'
 import { networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
-import { NodeCore } from '../../src/node/node-core.ts'
+import { type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
-import { type LoadRpc, rpcPart } from '../../src/node/rpc-part.ts'
-import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
+import { rpcPart } from '../../src/node/rpc-part.ts'
+import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { Faults } from '../../src/primitives/ports.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { LocalSigner } from '../../src/signer/local-signer.ts'
 import { unattended } from '../../src/signer/unattended.ts'
@@ -24,6 +25,7 @@ import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
+import { FAIL_TEST } from './faults.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
 /** Mined coins mature soon, so that a test needs few blocks. */
@@ -38,6 +40,8 @@ export interface RigNodeOptions {
   readonly chainStore?: ChainStore
   readonly walletStore?: WalletStore
   readonly loadRpc?: LoadRpc
+  /** A bug fails the test by default. */
+  readonly faults?: Faults
   readonly loadWallet?: LoadWallet
 }
 
@@ -124,6 +128,7 @@ export class RigNode {
       NodeCore.open(params, {
         clock: time,
         random,
+        faults: this.options.faults ?? FAIL_TEST,
         signer: unattended(this.signer),
         loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),

@@ -40,6 +40,9 @@ const EVENTS: readonly NodeEventName[] = [
   'fault',
 ]
 
+/** How the brain begins the line of a bug in the console. */
+const FAULT = 'A fault of this program:'
+
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
 
@@ -84,7 +87,7 @@ export class Tab {
   /** For messages. */
   readonly name: string
   readonly page: Page
-  /** Errors that nothing in the page caught. */
+  /** Errors that nothing in the page caught, and bugs that the brain told of. */
   readonly pageErrors: string[] = []
   /** Errors on the console; the browser reports failed requests there, too. */
   readonly consoleErrors: string[] = []
@@ -96,7 +99,10 @@ export class Tab {
     this.page = page
     page.on('pageerror', (error) => this.pageErrors.push(error.stack ?? error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error') this.consoleErrors.push(message.text())
+      if (message.type() !== 'error') return
+      const text = message.text()
+      this.consoleErrors.push(text)
+      if (text.startsWith(FAULT)) this.pageErrors.push(text)
     })
     page.on('request', (request) => this.requests.push(request.url()))
     page.on('websocket', (socket) => this.requests.push(socket.url()))
@@ -401,11 +407,25 @@ export async function textOf(locator: Locator): Promise<string> {
 /** Waits until all tabs are on one tip, and answers its hash. */
 export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
   const over = AbortSignal.timeout(PATIENCE)
+  /** Of each tab, the wait for its next event: it goes on for those that say nothing while others do. */
+  const waits = new Map<Tab, Promise<void>>()
   for (;;) {
-    const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
+    // In an object, or it would be waited for here.
+    const next = await Promise.all(
+      tabs.map(async (tab) => {
+        if (!waits.has(tab)) {
+          const seen = await tab.eventsSeen()
+          waits.set(
+            tab,
+            tab.anotherEvent(seen, over).finally(() => waits.delete(tab)),
+          )
+        }
+        return { wait: waits.get(tab)! }
+      }),
+    )
     const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
-    await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))
+    await Promise.race(next.map(({ wait }) => wait))
   }
 }

@@ -3,14 +3,13 @@
  * on its own line, before the brain is asked. What stands for a person's approval is the call: its payee, amount and fee rate; the
  * payment that it replaces; or the very transaction that it hands over. The approval ends with the call. Thread: Window.
  */
-import { base64 } from '@scure/base'
 import { coins } from '../../src/node/rpc-json.ts'
 import { amount } from '../../src/node/rpc-method.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
-import type { Result } from '../../src/primitives/result.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'
+import type { Result } from '../../src/wallet/result.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
@@ -82,7 +81,7 @@ function fieldOf(options: unknown, name: string): unknown {
 function psbtOf(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string') return undefined
   try {
-    return base64.decode(text.trim())
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
   } catch {
     return undefined
   }

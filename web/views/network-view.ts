@@ -4,7 +4,7 @@
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { RelayInfo } from '../../src/protocol/transport.ts'
+import type { RelayInfo } from '../../src/network/transport.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
