@@ -1,7 +1,8 @@
 /** What a person types to pay is understood or refused with a sentence that helps; the history adds up. */
 import { assert } from 'chai'
 import { sats } from '../../src/primitives/amount.ts'
-import { type HistoryFilter, isVoid, paymentsOf, paymentTitle, rowsOf } from '../../web/history.ts'
+import { isVoid, paymentsOf, paymentTitle } from '../../web/history.ts'
+import { type HistoryFilter, rowsOf } from '../../web/history-rows.ts'
 import {
   feeChoices,
   paymentLink,
