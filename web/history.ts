@@ -1,4 +1,4 @@
-/** The wallet's history as people read it: one line a payment, one for many rewards of mining. Pure, any thread. */
+/** The wallet's payments as people know them: one for all entries of a transaction. Pure, any thread. */
 import { type Sats, sats } from '../src/primitives/amount.ts'
 import { fromCoins } from './format.ts'
 import type { WalletState, WalletTransaction } from './rpc-results.ts'
@@ -27,16 +27,6 @@ export interface Payment {
   /** The one whose place it took. */
   readonly replaces: string | undefined
 }
-
-/** A line of the history. */
-export type HistoryRow =
-  | {
-      readonly payment: Payment /** Those whose place it took, latest first. */
-      readonly former: readonly Payment[]
-    }
-  | { readonly rewards: readonly Payment[] }
-
-export type HistoryFilter = 'all' | 'payments' | 'mining'
 
 /** Groups the entries of `listtransactions` (one an output, oldest first) by transaction, newest first. */
 export function paymentsOf(entries: readonly WalletTransaction[]): Payment[] {
@@ -73,32 +63,6 @@ function paymentOf(entries: readonly WalletTransaction[]): Payment {
     replacedBy: first.replaced_by_txid,
     replaces: first.replaces_txid,
   }
-}
-
-/** The lines of a history: a replacement stands for those that it replaced, and rewards in a row are one line. */
-export function rowsOf(payments: readonly Payment[], filter: HistoryFilter = 'all'): HistoryRow[] {
-  const known = new Map(payments.map((payment) => [payment.txid, payment]))
-  const rows: ({ payment: Payment; former: Payment[] } | { rewards: Payment[] })[] = []
-  for (const payment of payments) {
-    const isMined = payment.kind === 'mined'
-    if (filter !== 'all' && isMined !== (filter === 'mining')) continue
-    if (payment.replacedBy !== undefined && known.has(payment.replacedBy)) continue
-    const last = rows.at(-1)
-    if (!isMined) rows.push({ payment, former: formerOf(payment, known) })
-    else if (last && 'rewards' in last) last.rewards.push(payment)
-    else rows.push({ rewards: [payment] })
-  }
-  return rows
-}
-
-function formerOf(payment: Payment, known: ReadonlyMap<string, Payment>): Payment[] {
-  const former: Payment[] = []
-  let before = payment.replaces === undefined ? undefined : known.get(payment.replaces)
-  while (before && !former.includes(before)) {
-    former.push(before)
-    before = before.replaces === undefined ? undefined : known.get(before.replaces)
-  }
-  return former
 }
 
 /** Whether it changes nothing, and won't: its amount is struck out. */

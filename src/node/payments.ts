@@ -5,10 +5,9 @@
  */
 import { StorageError } from '../chain/store.ts'
 import type { Txid } from '../primitives/hashes.ts'
-import { type Rejection, reject } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
-import { invalid, type Result, type WalletCode } from '../wallet/result.ts'
-import type { PaymentOrder, PaymentPlan, Wallet } from '../wallet/wallet.ts'
+import { invalid, type Result } from '../wallet/result.ts'
+import { type PaymentOrder, type PaymentPlan, paymentRefused, type Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 
 /**
@@ -18,10 +17,7 @@ import type { NodeCore } from './node-core.ts'
  */
 export async function pay(node: NodeCore, wallet: Wallet, order: PaymentOrder): Promise<Result<Transaction>> {
   node.requireStorage()
-  const signed = await wallet.sign(order, async (payment) => {
-    const tested = await node.mempool.test(payment)
-    return tested.ok ? tested : refused(tested)
-  })
+  const signed = await wallet.sign(order, (payment) => node.mempool.test(payment))
   if (!signed.ok) return signed
   const { txid } = signed.value
   try {
@@ -29,7 +25,7 @@ export async function pay(node: NodeCore, wallet: Wallet, order: PaymentOrder): 
     if (accepted.ok) return signed
     // The mempool changed while the payment was written.
     const abandoned = await wallet.abandon(txid)
-    return abandoned.ok ? refused(accepted) : abandoned
+    return abandoned.ok ? paymentRefused(accepted) : abandoned
   } catch (cause) {
     // Also when storage fails in between: who is told of a failure pays again.
     const abandoned = node.mempool.has(txid) ? undefined : await wallet.abandon(txid).catch(() => undefined)
@@ -59,12 +55,4 @@ export async function planReplacement(
       'A later payment spends what this one pays, and would be undone with it. Have whoever received it raise the fee of that one.',
     )
   return plan
-}
-
-function refused({ kind, detail }: Rejection): Rejection<WalletCode> {
-  return reject(
-    kind,
-    'payment-refused',
-    `The payment was not sent: ${detail} Nothing was recorded, its coins are free.`,
-  )
 }

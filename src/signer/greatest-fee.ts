@@ -1,4 +1,5 @@
 /** What a payment may leave to the miner without a person having seen it. Pure, any thread. */
+import { DUST } from '../policy/fees.ts'
 
 /** Satoshis per 1,000 virtual bytes that a fee may take when nobody named it. */
 export const MAX_UNNAMED_FEE_RATE = 1_000_000
@@ -7,8 +8,6 @@ export const MAX_UNNAMED_FEE = 10_000_000
 
 /** Virtual bytes of an output and of an input: what a selection may give away rather than make change of it. */
 const CHANGE_VBYTES = 43 + 58
-/** Change below this is given away, satoshis: it would cost more to spend than it is worth. */
-const DUST = 330
 
 /** The most that a payment may leave to the miner, satoshis: at the rate that was named, or else what is no slip. */
 export function greatestFee(vsize: number, feeRate: number | undefined): number {

@@ -8,7 +8,7 @@ import type { Chain } from '../chain/chain.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import type { Result as AnyResult } from '../primitives/result.ts'
+import type * as results from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
@@ -29,7 +29,7 @@ import {
 } from './payment.ts'
 import type { LoadPsbt, Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result, type WalletCode } from './result.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
@@ -353,12 +353,12 @@ export class Wallet {
    * taken from then on. The coins are those that it was planned with, or it is refused: nothing is planned anew behind a review. Nothing is
    * recorded of a payment that `check` refuses. The caller gives it to the mempool, and calls `abandon` when that has changed its mind
    * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
-   * `Signer.signPsbt` and `check` do.
+   * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
-  async sign<Code extends string>(
+  async sign<_Code extends string>(
     { psbt: bytes, replaces }: PaymentOrder,
-    check: (payment: Transaction) => Promise<AnyResult<unknown, Code>>,
-  ): Promise<AnyResult<Transaction, Code | WalletCode>> {
+    check: (payment: Transaction) => Promise<results.Result<unknown>>,
+  ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
     const { ledger } = this.following
     const psbtClass = await this.options.loadPsbt()
@@ -376,7 +376,7 @@ export class Wallet {
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
       if (failure) return invalid('signature-invalid', `The signed payment is not valid. ${failure.detail}`)
       const checked = await check(signed.value)
-      if (!checked.ok) return checked
+      if (!checked.ok) return paymentRefused(checked)
       for (const txid of ledger.record(signed.value, this.now())) this.touched.add(txid)
       await this.flush()
       return signed
@@ -605,6 +605,14 @@ export class Wallet {
   private now(): number {
     return Math.floor(this.options.clock.now() / 1000)
   }
+}
+
+/** Of a payment that the mempool would not have: nothing was kept of it. */
+export function paymentRefused({ detail }: results.Rejection): Rejection {
+  return notNow(
+    'payment-refused',
+    `The payment was not sent: ${detail} Nothing was recorded, its coins are free.`,
+  )
 }
 
 function walletMissing(): Rejection {

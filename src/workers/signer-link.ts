@@ -2,11 +2,10 @@
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
  * wallet's state pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
-import { OK, retry } from '../primitives/result.ts'
 import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
-import type { Result } from '../wallet/result.ts'
+import { notNow, OK, type Result } from '../wallet/result.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
@@ -133,7 +132,7 @@ async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
     return await run()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return retry('signer-failed', `The keeper of keys met a fault. ${reason}`)
+    return notNow('signer-failed', `The keeper of keys met a fault. ${reason}`)
   }
 }
 

@@ -2,7 +2,8 @@
 import { assert } from 'chai'
 import { sats } from '../../src/primitives/amount.ts'
 import { amountText, type NumberStyle, numberStyle } from '../../web/format.ts'
-import { type HistoryFilter, isVoid, paymentsOf, paymentTitle, rowsOf } from '../../web/history.ts'
+import { isVoid, paymentsOf, paymentTitle } from '../../web/history.ts'
+import { type HistoryFilter, rowsOf } from '../../web/history-rows.ts'
 import {
   decimalText,
   feeChoices,

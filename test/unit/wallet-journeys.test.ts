@@ -525,7 +525,7 @@ test('a payment that the mempool refuses leaves no trace', async () => {
   const before = node.wallet.history().length
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const cheap = value(await node.wallet.createPayment({ recipients, feeRate: 1 }))
-  assert.equal(codeOf(await node.sign(cheap)), 'min relay fee not met')
+  assert.equal(codeOf(await node.sign(cheap)), 'payment-refused')
   assert.equal(node.wallet.history().length, before)
   assert.equal(
     (

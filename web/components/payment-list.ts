@@ -1,9 +1,11 @@
-/** `<ot-payments .rows .node>`: the wallet's history, one row a payment; rewards of mining in a row are one, which opens. Thread: Window. */
+/** `<ot-payments .payments .node .filter .most>`: the wallet's history, one row a payment; rewards of mining in a row are one, which opens.
+ * The first `most` rows, all when left out. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { sats } from '../../src/primitives/amount.ts'
 import { plural, shortened } from '../format.ts'
-import { type HistoryRow, isVoid, type Payment, paymentTitle } from '../history.ts'
+import { isVoid, type Payment, paymentTitle } from '../history.ts'
+import { type HistoryFilter, type HistoryRow, rowsOf } from '../history-rows.ts'
 import type { LiveNode } from '../live-node.ts'
 import { base } from '../styles/base.ts'
 import './age.ts'
@@ -13,8 +15,10 @@ import { icons } from './icons.ts'
 
 export class PaymentList extends LitElement {
   static override properties = {
-    rows: { attribute: false },
+    payments: { attribute: false },
     node: { attribute: false },
+    filter: {},
+    most: { type: Number },
     opened: { state: true },
   }
   static override styles = [
@@ -101,20 +105,26 @@ export class PaymentList extends LitElement {
       }
     `,
   ]
-  declare rows: readonly HistoryRow[]
+  /** Newest first. */
+  declare payments: readonly Payment[]
+  declare filter: HistoryFilter
+  declare most: number
   declare node: LiveNode
   /** Oldest rewards of the groups that are open: new ones join a group at its other end. */
   declare opened: ReadonlySet<string>
 
   constructor() {
     super()
-    this.rows = []
+    this.payments = []
+    this.filter = 'all'
+    this.most = Number.POSITIVE_INFINITY
     this.opened = new Set()
   }
 
   override render() {
+    const rows = rowsOf(this.payments, this.filter).slice(0, this.most)
     return html`<ul>
-      ${repeat(this.rows, keyOf, (row) => html`<li>${'rewards' in row ? this.#rewards(row.rewards) : this.#payment(row)}</li>`)}
+      ${repeat(rows, keyOf, (row) => html`<li>${'rewards' in row ? this.#rewards(row.rewards) : this.#payment(row)}</li>`)}
     </ul>`
   }
 

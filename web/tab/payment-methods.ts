@@ -8,7 +8,6 @@ import { amount } from '../../src/node/rpc-method.ts'
 import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
-
 import { HASH_TYPES } from '../../src/script/sighash.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'

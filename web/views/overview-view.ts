@@ -5,7 +5,6 @@ import { figure } from '../components/amount.ts'
 import '../components/block-strip.ts'
 import '../components/guide.ts'
 import { icons } from '../components/icons.ts'
-import '../components/payment-list.ts'
 import '../components/warnings.ts'
 import { miningBadge } from '../components/mining-badge.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -23,7 +22,7 @@ import {
   isLong,
   plural,
 } from '../format.ts'
-import { type HistoryRow, paymentsOf, rowsOf } from '../history.ts'
+import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
@@ -37,7 +36,7 @@ interface Figures {
 
 interface WalletFigures {
   readonly balances: Balances['mine']
-  readonly rows: readonly HistoryRow[]
+  readonly payments: readonly Payment[]
 }
 
 /** Blocks from which on a tab is said to catch up: less is the daily business of following the tip. */
@@ -190,7 +189,9 @@ export class OverviewView extends LitElement {
         node.rpc<Balances>('getbalances'),
         node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
       ])
-      return { balances: mine, rows: rowsOf(paymentsOf(entries)).slice(0, RECENT) }
+      // A tab joins without it; where the server is gone, it comes with the wallet's views.
+      await import('../components/payment-list.ts').catch(() => undefined)
+      return { balances: mine, payments: paymentsOf(entries) }
     },
   })
 
@@ -340,14 +341,14 @@ export class OverviewView extends LitElement {
   }
 
   #recent() {
-    const rows = this.#wallet.value?.rows ?? []
-    if (rows.length === 0) return nothing
+    const payments = this.#wallet.value?.payments ?? []
+    if (payments.length === 0) return nothing
     return html`<section aria-labelledby="recent">
       <div class="spread">
         <h2 id="recent">Your latest payments</h2>
         <a href="/wallet">All payments</a>
       </div>
-      <div class="card"><ot-payments .node=${this.node} .rows=${rows}></ot-payments></div>
+      <div class="card"><ot-payments .node=${this.node} .payments=${payments} .most=${RECENT}></ot-payments></div>
     </section>`
   }
 }

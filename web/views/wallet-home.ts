@@ -8,7 +8,8 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountText, coinUnit, fromCoins, isLong } from '../format.ts'
-import { type HistoryFilter, type HistoryRow, paymentsOf, rowsOf } from '../history.ts'
+import { type Payment, paymentsOf } from '../history.ts'
+import { type HistoryFilter, rowsOf } from '../history-rows.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
 import type { Balances, WalletTransaction } from '../rpc-results.ts'
@@ -27,7 +28,9 @@ const FILTERS: Readonly<Record<HistoryFilter, { readonly name: string; readonly 
 }
 
 interface HistoryPage {
-  readonly rows: readonly HistoryRow[]
+  readonly payments: readonly Payment[]
+  /** Lines that the filter leaves. */
+  readonly rows: number
   /** There is nothing older. */
   readonly isWhole: boolean
 }
@@ -262,7 +265,7 @@ export class WalletHome extends LitElement {
     if (this.#history.error && !page)
       return html`<p class="error" role="alert">${sentence(this.#history.error)}</p>`
     if (!page) return html`<p class="empty">Reading the history…</p>`
-    if (page.rows.length === 0)
+    if (page.rows === 0)
       return html`<div class="empty">
         <p>${FILTERS[this.filter].empty}</p>
         <p>
@@ -270,7 +273,12 @@ export class WalletHome extends LitElement {
           <a class="button" href="/wallet/receive">Show my address</a>
         </p>
       </div>`
-    return html`<ot-payments .node=${this.node} .rows=${page.rows}></ot-payments>
+    return html`<ot-payments
+        .node=${this.node}
+        .payments=${page.payments}
+        .filter=${this.filter}
+        .most=${this.shown}
+      ></ot-payments>
       ${
         page.isWhole
           ? nothing
@@ -291,10 +299,11 @@ async function loadHistory(node: LiveNode, filter: HistoryFilter, shown: number)
   for (let count = 2 * shown; ; count = Math.min(4 * count, MAX_ENTRIES)) {
     const entries = await node.rpc<WalletTransaction[]>('listtransactions', '*', count)
     const isWhole = entries.length < count
-    const rows = rowsOf(paymentsOf(entries), filter)
+    const payments = paymentsOf(entries)
+    const rows = rowsOf(payments, filter).length
     // The last line may go on in what was not read.
-    if (isWhole || rows.length > shown || count === MAX_ENTRIES)
-      return { rows: rows.slice(0, shown), isWhole: isWhole && rows.length <= shown }
+    if (isWhole || rows > shown || count === MAX_ENTRIES)
+      return { payments, rows, isWhole: isWhole && rows <= shown }
   }
 }
 customElements.define('ot-wallet-home', WalletHome)

@@ -9,7 +9,7 @@ import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { OWN_STYLE } from '../format.ts'
-import { type Payment, paymentsOf, rowsOf } from '../history.ts'
+import { type Payment, paymentsOf } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { readAmount } from '../payment.ts'
 import type { WalletTransaction } from '../rpc-results.ts'
@@ -208,7 +208,7 @@ export class WalletReceive extends LitElement {
   #received(payments: readonly Payment[]) {
     return html`<section class="card" aria-labelledby="received">
       <h2 id="received">Received at this address</h2>
-      <ot-payments .node=${this.node} .rows=${rowsOf(payments)}></ot-payments>
+      <ot-payments .node=${this.node} .payments=${payments}></ot-payments>
     </section>`
   }
 }
