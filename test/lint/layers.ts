@@ -109,7 +109,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/node',
     knows: '`NodeCore`: composes the above; RPC methods',
     imports: ['src/mining', 'src/protocol', 'src/wallet'],
-    packages: ['@scure/base'],
+    packages: ['@scure/base', '@scure/btc-signer'],
   },
   {
     folder: 'src/storage',

@@ -121,8 +121,7 @@ export class FeePicker extends LitElement {
       </div>
       ${this.speed === 'custom' ? this.#custom() : nothing}
       <p class="hint">
-        ${hasRoom ? 'Blocks have room: paying more gains nothing. ' : nothing}Costs are those of a payment that spends one coin; the review
-        says what yours costs.
+        ${hasRoom ? 'Blocks have room: paying more gains nothing. ' : nothing}Costs are for a usual payment; the review shows that of yours.
       </p>
     </fieldset>`
   }

@@ -65,12 +65,10 @@ export const icons = {
   ban: icon(svg`<circle cx="10" cy="10" r="6.6"/><path d="m5.4 14.6 9.2-9.2"/>`, 18),
 } as const
 
-/** The page's mark: a browser's window with an open tab, and another beside it. */
+/** The page's mark: a browser's window with an open tab, and room for another. */
 export const mark: TemplateResult = html`<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
-  <rect width="30" height="26" x="1" y="3" rx="6" fill="currentColor" />
-  <path
-    fill="var(--surface)"
-    d="M4.5 14h1c1.4 0 2-.8 2-2v-2.5a3 3 0 0 1 3-3h5a3 3 0 0 1 3 3V12c0 1.2.6 2 2 2h7v9a2.5 2.5 0 0 1-2.5 2.5H7A2.5 2.5 0 0 1 4.5 23Z"
-  />
-  <path stroke="var(--surface)" stroke-width="2.2" stroke-linecap="round" opacity="0.6" d="M22 9.7h4" />
+  <rect width="31" height="27" x=".5" y="2.5" rx="6" fill="currentColor" />
+  <path fill="var(--surface)" d="M3 12.5h.5c1.2 0 1.8-.7 1.8-1.8V9a3 3 0 0 1 3-3h7.4a3 3 0 0 1 3 3v1.7c0 1.1.6 1.8 1.8 1.8H29v11a3.5 3.5 0 0 1-3.5 3.5h-19A3.5 3.5 0 0 1 3 23.5Z" />
+  <path stroke="var(--surface)" stroke-width="1.8" stroke-linecap="round" d="M24 6.6v4M22 8.6h4" />
+  <path stroke="currentColor" stroke-width="2.6" stroke-linecap="round" d="M7.5 17.2h17" />
 </svg>`

@@ -189,9 +189,10 @@ export class OverviewView extends LitElement {
         node.rpc<Balances>('getbalances'),
         node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
       ])
-      // A tab joins without it; where the server is gone, it comes with the wallet's views.
-      await import('../components/payment-list.ts').catch(() => undefined)
-      return { balances: mine, payments: paymentsOf(entries) }
+      const payments = paymentsOf(entries)
+      // A tab that is new has none, and joins without it; where the server is gone, it comes with the wallet's views.
+      if (payments.length > 0) await import('../components/payment-list.ts').catch(() => undefined)
+      return { balances: mine, payments }
     },
   })
 

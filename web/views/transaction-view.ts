@@ -84,8 +84,10 @@ export class TransactionView extends LitElement {
               <dd>
                 ${
                   block
-                    ? html`In block <a href=${`/block/${block.hash}`}>${countText(block.height)}</a>,
-                      ${dateText(block.time)} <span class="muted">(<ot-age .time=${block.time}></ot-age>)</span>`
+                    ? html`<p>
+                        In block <a href=${`/block/${block.hash}`}>${countText(block.height)}</a>, ${dateText(block.time)}
+                        <span class="muted">(<ot-age .time=${block.time}></ot-age>)</span>
+                      </p>`
                     : 'Waits for a block'
                 }
               </dd>
