@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { compactStyles } from './build/compact-styles.ts'
 import {
   gossipsubWithoutMetrics,
   libp2pWithoutLog,
@@ -131,6 +132,7 @@ export default defineConfig({
     workersWithPage(),
     nodePreloaded(),
     filesListed(),
+    compactStyles(),
     libp2pWithoutLog(),
     libp2pWithoutUnusedParts(),
     gossipsubWithoutMetrics(),
