@@ -195,14 +195,14 @@ describe('sending', () => {
   })
 
   it('says what a payment costs, and asks again before a rate far above what is needed', async () => {
-    assert.isTrue(shows('≈ 0.00000154 coins'))
+    assert.isTrue(shows('≈\u00a00.00000154 coins'))
     assert.isTrue(shows('paying more gains nothing'))
     type(deepOne(view, '#recipient'), 'tabrt1pbob')
     type(deepOne(view, '#amount'), '2')
     deepAll(view, 'input[name=speed]').at(-1)!.click()
     await until('the field', () => deepAll(view, '#rate').length === 1)
     type(deepOne(view, '#rate'), '9,999.0')
-    await until('its cost', () => shows('≈ 0.01539846 coins'))
+    await until('its cost', () => shows('≈\u00a00.01539846 coins'))
     press('Review payment')
     await until('the question', () => shows('9,999 sat/vB is 9,999 times what is needed now'))
     assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
