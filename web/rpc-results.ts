@@ -22,6 +22,9 @@ export type Balances = RpcResult<'getbalances'>
 export type WalletTransaction = RpcResult<'listtransactions'>[number]
 export type WalletTransactionDetail = RpcResult<'gettransaction'>
 export type WalletCategory = WalletTransaction['category']
+export type WalletState = WalletTransaction['state']
 export type AddressValidation = RpcResult<'validateaddress'>
 export type FundedPsbt = RpcResult<'walletcreatefundedpsbt'>
+/** What the keeper of keys reads in a PSBT. */
+export type PsbtReview = RpcResult<'reviewpsbt'>
 export type FeeEstimate = RpcResult<'estimatesmartfee'>

@@ -66,7 +66,14 @@ export function method<Context, const Name extends string, const P extends Param
   parameters: P,
   run: (context: Context, ...args: Parsed<P>) => Answer<Name> | Promise<Answer<Name>>,
 ): RpcMethod<Context, Name, P> {
-  const declared = declaration(name, summary, parameters)
+  return implement(declaration(name, summary, parameters), run)
+}
+
+/** `method` of what is declared apart. */
+export function implement<Context, Name extends string, P extends Parameters>(
+  declared: Declaration<Name, P>,
+  run: (context: Context, ...args: Parsed<P>) => Answer<Name> | Promise<Answer<Name>>,
+): RpcMethod<Context, Name, P> {
   return {
     ...declared,
     call: (context, args) => handler(declared, (...parsed: Parsed<P>) => run(context, ...parsed))(args),

@@ -5,6 +5,8 @@
 import { declaration, flag, integer, optional, type Parameter, parameter, text } from './rpc-method.ts'
 import { number, object, unused } from './rpc-parameters.ts'
 
+import { PSBT } from './rpc-payment-parameters.ts'
+
 const WORD_COUNT = optional(integer('wordcount', 'how many seed words, 12 (default) or 24', 12, 24), 12)
 
 const CHOICES = object('options', 'an object', {
@@ -81,6 +83,12 @@ export const importBackup = declaration('importbackup', 'Restores the wallet of 
   text('passphrase', 'that the file was made with'),
 ])
 
+export const reviewPsbt = declaration(
+  'reviewpsbt',
+  'What the keeper of keys reads in a PSBT: who is paid, what comes back, the fee. Nothing is signed.',
+  [PSBT],
+)
+
 export const pageMethods = [
   createWallet,
   walletPassphrase,
@@ -89,4 +97,5 @@ export const pageMethods = [
   revealMnemonic,
   exportBackup,
   importBackup,
+  reviewPsbt,
 ] as const

@@ -5,82 +5,32 @@
 import { base64 } from '@scure/base'
 import { REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
-import { bytesToHex, concatBytes, hexToBytes, isHex } from '../primitives/bytes.ts'
+import { bytesToHex, concatBytes } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { decodeTransaction, outpointOf, type TxOutput } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import { OP_RETURN, pushData } from '../script/opcodes.ts'
-import { HASH_TYPES } from '../script/sighash.ts'
 import { p2trScript } from '../script/taproot.ts'
 import type { Psbt, PsbtInput, PsbtOutput } from '../wallet/psbt.ts'
 import { withKnownCoins } from '../wallet/psbt-update.ts'
-import type { Wallet } from '../wallet/wallet.ts'
+import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins, feeRate } from './rpc-json.ts'
-import {
-  flag,
-  integer,
-  method,
-  optional,
-  type Parameter,
-  parameter,
-  type RpcMethod,
-  txid,
-  wrongType,
-} from './rpc-method.ts'
-import { amountOrZero, hexBytes, list, object } from './rpc-parameters.ts'
+import { flag, implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
+import { hexBytes, list, object } from './rpc-parameters.ts'
+import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { psbtJson } from './rpc-psbt-json.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
+import { walletProcessPsbt } from './rpc-signing-methods.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
-
-const PSBT: Parameter<Uint8Array, string, 'psbt'> = parameter('psbt', 'base64, or hex', (value) => {
-  if (typeof value !== 'string') throw wrongType('psbt', 'a PSBT in base64', value)
-  // Lines wrap where texts are carried by hand.
-  const compact = value.replace(/\s+/g, '')
-  return compact.toLowerCase().startsWith(MAGIC_IN_HEX) && isHex(compact)
-    ? hexToBytes(compact)
-    : fromBase64(compact)
-})
-
-/** The bytes that every PSBT begins with: no base64 of one does. */
-const MAGIC_IN_HEX = '70736274ff'
 
 const PSBTS = list('txs', 'PSBTs in base64', PSBT)
 
-/** Types of signature hashes by Core's names; undefined where nobody named one. */
-const HASH_TYPE = optional(
-  parameter(
-    'sighashtype',
-    `what the signatures commit to: ${[...HASH_TYPES.keys()].join(', ')}; DEFAULT by default, which is all of the transaction`,
-    (value): number => {
-      if (typeof value !== 'string') throw wrongType('sighashtype', 'a text', value)
-      const type = HASH_TYPES.get(value)
-      if (type !== undefined) return type
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `'${value.slice(0, 40)}' is not a valid sighash parameter: use one of ${[...HASH_TYPES.keys()].join(', ')}.`,
-      )
-    },
-  ),
-  undefined,
-)
-
 async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
   return unwrap((await node.loadPsbt()).parse(bytes))
-}
-
-function fromBase64(encoded: string): Uint8Array {
-  try {
-    return base64.decode(encoded)
-  } catch {
-    throw new RpcError(
-      RPC_DESERIALIZATION_ERROR,
-      'This is not a PSBT: it is not base64. Was it copied whole?',
-    )
-  }
 }
 
 /** With the coins that the chain or the mempool has. Throws where the PSBT says something else of one. */
@@ -104,7 +54,7 @@ async function signedBy(
 ): Promise<Psbt> {
   // Nothing is left to sign, or the keys are elsewhere.
   if (node.signer.status().state === 'none' || psbt.extract().ok) return psbt
-  const signed = await node.signer.signPsbt(psbt.bytes, hashType)
+  const signed = await node.signer.signPsbt(psbt.bytes, undefined, hashType)
   if (signed.ok) return parsePsbt(node, signed.value)
   const isOwn = ({ spent }: PsbtInput): boolean => spent !== undefined && wallet.isMine(spent.scriptPubKey)
   // Its part is done, others' is not.
@@ -118,30 +68,15 @@ const INPUT = object('input', '{"txid", "vout", "sequence"}', {
   sequence: optional(integer('sequence', 'its sequence number', 0, SEQUENCE_FINAL), undefined),
 })
 
-const AMOUNT = amountOrZero('amount', 'in coins')
-const DATA = hexBytes('data', 'hex')
-
-/** Core's outputs: objects of address and amount, or of data in hex, in one object or in an array of them. */
-const OUTPUTS: Parameter<(prefix: string) => PsbtOutput[]> = parameter(
-  'outputs',
-  '{"address": amount, …} or {"data": hex}, or an array of these',
-  (value) => {
-    const objects: unknown[] = Array.isArray(value) ? value : [value]
-    const pairs = objects.flatMap((one) => {
-      if (typeof one !== 'object' || one === null || Array.isArray(one))
-        throw wrongType('outputs', 'objects such as {"address": 1.5}', one)
-      return Object.entries(one)
-    })
-    return (prefix) => pairs.map(([name, item]) => outputOf(name, item, prefix))
-  },
-)
-
-function outputOf(name: string, item: unknown, prefix: string): PsbtOutput {
-  if (name === 'data') {
-    const scriptPubKey = concatBytes(Uint8Array.of(OP_RETURN), pushData(DATA.parse(item)))
-    return { value: sats(0), scriptPubKey, key: undefined }
-  }
-  return { value: AMOUNT.parse(item), scriptPubKey: unwrap(decodeAddress(name, prefix)), key: undefined }
+function outputOf(recipient: Recipient, prefix: string): PsbtOutput {
+  if (recipient.address === undefined)
+    return {
+      value: sats(0),
+      scriptPubKey: concatBytes(Uint8Array.of(OP_RETURN), pushData(recipient.data)),
+      key: undefined,
+    }
+  const { address, amount } = recipient
+  return { value: amount, scriptPubKey: unwrap(decodeAddress(address, prefix)), key: undefined }
 }
 
 /** By which the lock time of a transaction holds, and nothing else. */
@@ -150,9 +85,6 @@ const SEQUENCE_LOCKED = 0xfffffffe
 function sequenceOf(asked: number | undefined, replaceable: boolean, lockTime: number): number {
   return asked ?? (replaceable ? REPLACEABLE_SEQUENCE : lockTime > 0 ? SEQUENCE_LOCKED : SEQUENCE_FINAL)
 }
-
-/** Weight units that a key-path spend adds to its input: a count, a length and a signature of 64 bytes. */
-const KEY_PATH_WITNESS_WEIGHT = 66
 
 /** The roles of BIP174, from the first that a PSBT may wait for to the last. */
 const ROLES = ['creator', 'updater', 'signer', 'finalizer', 'extractor'] as const
@@ -167,7 +99,7 @@ function roleFor(psbt: Psbt, final: Psbt, index: number): (typeof ROLES)[number]
 function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
   const final = psbt.finalized()
   const next = psbt.inputs.map((_, index) => roleFor(psbt, final, index))
-  const { fee, unsigned } = psbt
+  const { fee } = psbt
   if (fee !== undefined && fee < 0)
     return {
       inputs: [],
@@ -176,8 +108,7 @@ function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
     }
   const signed = final.extract()
   const byKey = psbt.inputs.every(({ spent, isFinal, leaves }) => spent && !isFinal && leaves.length === 0)
-  const weight = 4 * unsigned.strippedSize + 2 + psbt.inputs.length * KEY_PATH_WITNESS_WEIGHT
-  const vsize = signed.ok ? signed.value.vsize : byKey ? Math.ceil(weight / 4) : undefined
+  const vsize = signed.ok ? signed.value.vsize : byKey ? psbt.keyPathVsize : undefined
   return {
     inputs: psbt.inputs.map(({ spent }, index) => ({
       has_utxo: spent !== undefined,
@@ -211,7 +142,7 @@ export const psbtMethods = [
           spent: undefined,
           key: undefined,
         })),
-        outputs: outputs(node.params.addressPrefix),
+        outputs: outputs.map((recipient) => outputOf(recipient, node.params.addressPrefix)),
         lockTime,
       })
       return base64.encode(created.bytes)
@@ -256,33 +187,19 @@ export const psbtMethods = [
     async (node: NodeCore, bytes) =>
       base64.encode((await withCoins(node, await parsePsbt(node, bytes))).bytes),
   ),
-  method(
-    'walletprocesspsbt',
-    'Fills in what this wallet knows of a PSBT, and signs the inputs that are its own. A complete one is sent with sendrawtransaction.',
-    [
-      PSBT,
-      optional(flag('sign', 'false: coins and keys are filled in, nothing is signed'), true),
-      HASH_TYPE,
-      optional(flag('bip32derivs', 'tell where the wallet’s keys come from (default)'), true),
-      optional(
-        flag('finalize', 'make the witness of each input that has all its signatures (default)'),
-        true,
-      ),
-    ],
-    async (node, bytes, sign, hashType, derivations, finalize) => {
-      const given = await parsePsbt(node, bytes)
-      const wallet = await requireWallet(node)
-      const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
-      const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
-      const result = finalize ? signed.finalized() : signed
-      const extracted = result.extract()
-      return {
-        psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
-        complete: extracted.ok,
-        ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
-      }
-    },
-  ),
+  implement(walletProcessPsbt, async (node, bytes, sign, hashType, derivations, finalize) => {
+    const given = await parsePsbt(node, bytes)
+    const wallet = await requireWallet(node)
+    const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
+    const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
+    const result = finalize ? signed.finalized() : signed
+    const extracted = result.extract()
+    return {
+      psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
+      complete: extracted.ok,
+      ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
+    }
+  }),
   method(
     'combinepsbt',
     'One PSBT with all that several of the same transaction have.',

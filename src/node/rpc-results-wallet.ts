@@ -32,10 +32,45 @@ const ENTRY = {
   txid: hex('id of the transaction'),
   wtxid: hex('hash with witnesses'),
   walletconflicts: list(hex('a transaction of the wallet that spends a coin of this one')),
+  replaced_by_txid: maybe(hex('id of the transaction that replaced it')),
+  replaces_txid: maybe(hex('id of the transaction that it replaced')),
   time: time('of its block, or when it was first seen'),
   'bip125-replaceable': oneOf(['yes', 'no'], 'whether it can be replaced'),
+  kind: oneOf(['mined', 'received', 'sent', 'moved'], 'moved: to oneself'),
   state: oneOf(['pending', 'confirmed', 'orphaned', 'conflicted', 'replaced', 'abandoned'], ''),
   inmempool: flag('whether it waits in the mempool'),
+}
+
+/** A planned payment. */
+const PLAN = {
+  psbt: text('base64'),
+  fee: coins(''),
+  changepos: number('position of the change; −1 without'),
+  vsize: number('once signed', 'virtual bytes'),
+  outputs: list(
+    object({
+      address: maybe(text('absent of data')),
+      data: maybe(hex('the script of a data output')),
+      amount: coins(''),
+      change: flag('whether it comes back to this wallet'),
+    }),
+  ),
+  inputs: list(
+    object({
+      txid: hex('id of the transaction'),
+      vout: number('position among the outputs'),
+      amount: coins(''),
+      address: text(''),
+    }),
+  ),
+}
+
+/** What a replacement changes. */
+const BUMP = {
+  origfee: coins('before'),
+  reduced: maybe(coins('that the recipient gets less, where all there was had been sent')),
+  warnings: maybe(list(text('a sentence'))),
+  errors: list(text('none')),
 }
 
 const CREATED = {
@@ -45,12 +80,7 @@ const CREATED = {
 
 export const walletResults = {
   abandontransaction: nothing(),
-  bumpfee: object({
-    txid: hex('id of the replacement'),
-    origfee: coins('before'),
-    fee: coins('now'),
-    errors: list(text('none')),
-  }),
+  bumpfee: object({ txid: hex('id of the replacement'), fee: coins('now'), ...BUMP }),
   createwallet: object({
     ...CREATED,
     mnemonic: maybe(text('the seed words, where they are new: write them down')),
@@ -107,34 +137,32 @@ export const walletResults = {
     }),
   ),
   listwallets: list(text('name of a wallet')),
+  psbtbumpfee: object({ ...PLAN, ...BUMP }),
   rescanblockchain: object({
     start_height: number('first block searched'),
     stop_height: number('last block searched'),
   }),
+  reviewpsbt: object({
+    digest: hex('names exactly what was reviewed, for sendpsbt'),
+    txid: hex('id of the transaction once signed'),
+    payees: list(
+      object({
+        address: maybe(text('absent of data')),
+        data: maybe(hex('the script of a data output')),
+        amount: coins(''),
+      }),
+    ),
+    change: list(object({ address: text('proved to be the wallet’s own'), amount: coins('') })),
+    fee: coins(''),
+    vsize: number('once signed', 'virtual bytes'),
+    feeishigh: flag('whether the fee looks like a mistake'),
+    foreigninputs: number('inputs that the wallet can’t sign'),
+  }),
   revealmnemonic: text('the seed words'),
+  sendpsbt: hex('id of the transaction'),
   sendtoaddress: hex('id of the transaction'),
   setlabel: nothing(),
-  walletcreatefundedpsbt: object({
-    psbt: text('base64'),
-    fee: coins(''),
-    changepos: number('position of the change; −1 without'),
-    vsize: number('once signed', 'virtual bytes'),
-    outputs: list(
-      object({
-        address: text(''),
-        amount: coins(''),
-        change: flag('whether it comes back to this wallet'),
-      }),
-    ),
-    inputs: list(
-      object({
-        txid: hex('id of the transaction'),
-        vout: number('position among the outputs'),
-        amount: coins(''),
-        address: text(''),
-      }),
-    ),
-  }),
+  walletcreatefundedpsbt: object(PLAN),
   walletlock: nothing(),
   walletpassphrase: nothing(),
   walletpassphrasechange: nothing(),

@@ -2,34 +2,29 @@
  * The signer that holds the keys: seed words in, signatures out. Runs in the signer worker, where nothing else
  * runs; the brain reaches it through the `Signer` port, the page reaches the rest. Invariants: the seed is on disk
  * only under a passphrase; the account's private key is in memory only while unlocked; no command destroys a stored
- * seed; nothing is logged.
+ * seed; nothing is signed that the page did not agree to; nothing is logged.
  */
-import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import type { TxOutput } from '../primitives/transaction.ts'
-import { SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
-import { outputKeyOf } from '../script/taproot.ts'
-import type { DerivedKey } from '../wallet/descriptor.ts'
+import { packOutputs } from '../script/input-check.ts'
+import { SighashCache } from '../script/sighash.ts'
+import { parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
+import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
 import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
-import {
-  addOwnSignature,
-  checkHashType,
-  mismatch,
-  type OwnSpend,
-  ownSpendsOf,
-  positionOf,
-} from './psbt-signing.ts'
+import { addOwnSignature } from './psbt-signing.ts'
+import { type PaymentReading, type PaymentReview, readPayment } from './review.ts'
 
 export interface LocalSignerOptions {
   readonly network: BackupNetwork
   /** See `coinType`. */
   readonly coinType: number
+  /** See `NetworkParams`. */
+  readonly addressPrefix: string
   readonly store: KeyStore
   readonly clock: Clock
   readonly random: Random
@@ -47,10 +42,12 @@ export class LocalSigner implements Signer {
   private cancelTimeout: () => void = () => {}
   /** The last command: they run one after another. */
   private last: Promise<unknown> = Promise.resolve()
+  private readonly approvals: Approvals
   private readonly listeners = new Set<(status: SignerStatus) => void>()
 
   private constructor(options: LocalSignerOptions, record: KeyRecord | undefined) {
     this.options = options
+    this.approvals = new Approvals(options.addressPrefix)
     this.record = record
   }
 
@@ -173,56 +170,63 @@ export class LocalSigner implements Signer {
     this.changed()
   }
 
-  async signPsbt(bytes: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
+  /**
+   * What a PSBT does, for a person or a caller to agree to; a locked wallet tells it as well. Rejects with `wallet-missing` and as
+   * `readPayment` does. `hashType` as in `signPsbt`.
+   */
+  review(psbt: Uint8Array, hashType?: number): Result<PaymentReview> {
+    const read = this.read(psbt, hashType)
+    return read.ok ? accept(read.value.reading.review) : read
+  }
+
+  /** Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` does. */
+  approve(agreement: Agreement): Result<number> {
+    return this.record ? this.approvals.add(agreement) : walletMissing()
+  }
+
+  /** Takes an approval back, unless it was used. */
+  revoke(approval: number): void {
+    this.approvals.revoke(approval)
+  }
+
+  async signPsbt(bytes: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
     if (!this.record) return walletMissing()
     // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
     if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
     if (!this.unlocked)
       return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
-    const parsed = Psbt.parse(bytes)
-    return parsed.ok ? this.sign(parsed.value, this.unlocked.keys, hashType) : parsed
+    const read = this.read(bytes, hashType)
+    if (!read.ok) return read
+    const { psbt, reading } = read.value
+    const approved = this.approvals.use(reading, replaced)
+    if (!approved.ok) return approved
+    return this.sign(psbt, reading, this.unlocked.keys) ?? accept(psbt.bytes)
   }
 
-  /** Signs what is ours of a PSBT, after a look at the whole of it. */
-  private sign(psbt: Psbt, account: AccountKeys, asked: number | undefined): Result<Uint8Array> {
-    const { spentOutputs } = psbt
-    if (!spentOutputs)
-      return invalid(
-        'psbt-invalid',
-        'This PSBT leaves out which coins it spends: its fee could be anything. It was not signed.',
-      )
-    const ours = new Map<number, readonly OwnSpend[]>()
-    for (const [index, input] of psbt.inputs.entries()) {
-      if (input.isFinal) continue
-      const spends = ownSpendsOf(index, input, account.descriptor)
-      if (!spends.ok) return spends
-      if (spends.value.length === 0) continue
-      const refusal = checkHashType(index, input, asked)
-      if (refusal) return refusal
-      ours.set(index, spends.value)
-    }
-    if (ours.size === 0)
-      return invalid('psbt-not-ours', 'No coin that this PSBT spends belongs to this wallet.')
-    for (const [index, output] of psbt.outputs.entries()) {
-      const position = positionOf(account.descriptor, output.key?.origin)
-      if (position && !paysTo(output, account.descriptor.derive(position.branch, position.index)))
-        return mismatch(`Output ${index} says that it comes back to this wallet, but it does not.`)
-    }
-    const spent = psbt.inputs.reduce((sum, input) => sum + (input.spent?.value ?? 0), 0)
-    const paid = psbt.outputs.reduce((sum, output) => sum + output.value, 0)
-    const hashType = asked ?? SIGHASH_DEFAULT
-    // What others may yet add pays the rest.
-    const isOpen = (hashType & SIGHASH_ANYONECANPAY) !== 0
-    if (!Number.isSafeInteger(spent) || (paid > spent && !isOpen))
-      return mismatch('It pays more than the coins it spends hold.')
+  private read(
+    bytes: Uint8Array,
+    hashType: number | undefined,
+  ): Result<{ readonly psbt: Psbt; readonly reading: PaymentReading }> {
+    if (!this.record) return walletMissing()
+    const psbt = Psbt.parse(bytes)
+    if (!psbt.ok) return psbt
+    const account = parseDescriptor(this.record.descriptor)
+    // This signer wrote it itself.
+    if (!account.ok) throw new Error(account.detail)
+    const reading = readPayment(psbt.value, account.value, this.options.addressPrefix, hashType)
+    return reading.ok ? accept({ psbt: psbt.value, reading: reading.value }) : reading
+  }
 
-    const sighashes = new SighashCache(psbt.unsigned, spentOutputs)
-    for (const [index, spends] of ours)
+  /** Signs what is ours of a PSBT that was read and approved. */
+  private sign(psbt: Psbt, reading: PaymentReading, account: AccountKeys): Rejection | undefined {
+    const { unsigned, spent, ownInputs, hashType } = reading
+    const sighashes = new SighashCache(unsigned, packOutputs(spent))
+    for (const [index, spends] of ownInputs)
       for (const spend of spends) {
         const refusal = addOwnSignature(psbt, index, spend, hashType, account, sighashes, this.options.random)
         if (refusal) return refusal
       }
-    return accept(psbt.bytes)
+    return undefined
   }
 
   /** Seals and stores a seed where there is none yet. */
@@ -286,11 +290,6 @@ export class LocalSigner implements Signer {
     const status = this.status()
     for (const listener of this.listeners) listener(status)
   }
-}
-
-function paysTo({ scriptPubKey }: TxOutput, own: DerivedKey): boolean {
-  const outputKey = outputKeyOf(scriptPubKey)
-  return outputKey !== undefined && equalBytes(outputKey, own.outputKey)
 }
 
 function walletExists(): Rejection {

@@ -229,11 +229,11 @@ function slowSigner(
   signer: Signer,
   delayed: (target: Pick<Signer, 'signPsbt'>) => Pick<Signer, 'signPsbt'>,
 ): Signer {
-  const worker = delayed({ signPsbt: (psbt) => signer.signPsbt(psbt) })
+  const worker = delayed({ signPsbt: (psbt, replaced) => signer.signPsbt(psbt, replaced) })
   return {
     status: () => signer.status(),
     onChange: () => () => {},
-    signPsbt: (psbt) => worker.signPsbt(psbt),
+    signPsbt: (psbt, replaced) => worker.signPsbt(psbt, replaced),
   }
 }
 

@@ -212,6 +212,35 @@ export class Ledger {
     return false
   }
 
+  /** The other entries, whatever became of them, that spend a coin which this transaction spends. */
+  rivalsOf({ txid, inputs, isCoinbase }: Transaction): LedgerEntry[] {
+    if (isCoinbase) return []
+    const keys = inputs.map(({ prevout }) => outpointKey(prevout))
+    const txids = new Set(keys.flatMap((key) => [...(this.spenders.get(key) ?? [])]))
+    return [...txids].filter((rival) => rival !== txid).map((rival) => this.entries.get(rival)!)
+  }
+
+  /**
+   * Height of the first block that spent a coin of this entry, or of one that it hangs on, in another transaction; undefined where none
+   * did, and for what is confirmed itself.
+   */
+  conflictHeight(entry: LedgerEntry): number | undefined {
+    const heights: number[] = []
+    const seen = new Set<LedgerEntry>()
+    const visit = (one: LedgerEntry) => {
+      if (one.block || one.transaction.isCoinbase || seen.has(one)) return
+      seen.add(one)
+      if (one.conflict !== undefined) heights.push(one.conflict)
+      for (const { block } of this.rivalsOf(one.transaction)) if (block) heights.push(block.height)
+      for (const { prevout } of one.transaction.inputs) {
+        const spent = this.output(prevout)
+        if (spent) visit(spent.entry)
+      }
+    }
+    visit(entry)
+    return heights.length > 0 ? Math.min(...heights) : undefined
+  }
+
   /** Payments from the account that wait for a block, parents before children. */
   pendingPayments(): LedgerEntry[] {
     const sorted = new Set<LedgerEntry>()
@@ -337,13 +366,10 @@ export class Ledger {
   }
 
   /** Other entries that still could confirm and spend a coin that this one spends. */
-  private rivals({ txid, inputs }: Transaction): LedgerEntry[] {
-    const keys = inputs.map(({ prevout }) => outpointKey(prevout))
-    const txids = new Set(keys.flatMap((key) => [...(this.spenders.get(key) ?? [])]))
-    return [...txids]
-      .filter((rival) => rival !== txid)
-      .map((rival) => this.entries.get(rival)!)
-      .filter((entry) => !entry.block && entry.conflict === undefined && !entry.retired)
+  private rivals(transaction: Transaction): LedgerEntry[] {
+    return this.rivalsOf(transaction).filter(
+      (entry) => !entry.block && entry.conflict === undefined && !entry.retired,
+    )
   }
 
   /** Lets the look-ahead of the address book grow until no output pays a key beyond it. */

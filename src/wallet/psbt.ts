@@ -42,6 +42,9 @@ import { shuffled } from './shuffle.ts'
 /** Bytes of a PSBT that is read: several times the largest payment. */
 export const MAX_PSBT_BYTES = 4_000_000
 
+/** Weight units that a key-path spend adds to its input: a count, a length, and a signature of 64 bytes. */
+const KEY_PATH_WITNESS_WEIGHT = 66
+
 /** A key, and where it comes from. */
 export interface PsbtKey {
   /** X-only, 32 bytes: before the tweak. */
@@ -212,6 +215,11 @@ export class Psbt {
       fee += spent.value
     }
     return this.outputs.reduce((left, { value }) => left - value, fee)
+  }
+
+  /** Virtual bytes once it is signed, where every input is spent by its key alone and with the default hash type. */
+  get keyPathVsize(): number {
+    return Math.ceil((4 * this.unsigned.strippedSize + 2 + this.inputs.length * KEY_PATH_WITNESS_WEIGHT) / 4)
   }
 
   /** The transaction that an input spends from, where the PSBT brings it along. */

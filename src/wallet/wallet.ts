@@ -8,23 +8,24 @@ import type { Chain } from '../chain/chain.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
+import type * as results from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { AddressBook, CHANGE, type OwnKey, RECEIVING } from './address-book.ts'
 import { birthBlock, ChainFollower, locatorOf } from './chain-follower.ts'
-import type { Selection } from './coin-selection.ts'
 import { parseDescriptor } from './descriptor.ts'
 import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
 import { decodeMetadata, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
+  amountsOf,
   checkRequest,
-  type Payee,
+  dataBytesOf,
   type PaymentPlan,
   type PaymentRequest,
+  type PlanParts,
   planPayment,
-  type SpendableCoin,
 } from './payment.ts'
 import type { LoadPsbt, Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
@@ -63,6 +64,9 @@ export interface WalletOptions {
   readonly clock: Clock
   readonly random: Random
 }
+
+/** A payment to be made: as a plan holds it, and as a review showed it. */
+export type PaymentOrder = Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>
 
 export interface IssuedAddress {
   readonly address: string
@@ -309,13 +313,24 @@ export class Wallet {
     if (!payees.ok) return payees
     const psbtClass = await this.options.loadPsbt()
     const { book, ledger } = this.following
-    const amounts = payees.value.map(({ amount }) => amount)
-    const terms = { amounts, feeRate: request.feeRate, subtractFee: request.subtractFee }
+    const amounts = amountsOf(payees.value)
+    const terms = {
+      amounts,
+      dataBytes: dataBytesOf(payees.value),
+      feeRate: request.feeRate,
+      subtractFee: request.subtractFee && amounts.length > 0,
+    }
     const selection = request.coins
       ? selectChosen(ledger, this.context, request.coins, terms)
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
-    return accept(this.plan(psbtClass, selection.value, payees.value, book.peek(CHANGE), undefined))
+    return accept(
+      this.plan(psbtClass, {
+        selection: selection.value,
+        payees: payees.value,
+        changeKey: book.peek(CHANGE),
+      }),
+    )
   }
 
   /**
@@ -329,34 +344,40 @@ export class Wallet {
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
-    const { selection, payees, changeKey } = replacement.value
-    return accept(this.plan(psbtClass, selection, payees, changeKey ?? book.peek(CHANGE), txid))
+    const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
+    return accept(this.plan(psbtClass, { ...replacement.value, changeKey, replaces: txid }))
   }
 
   /**
-   * Has a plan signed, unless its PSBT brings all signatures from a signer elsewhere, and records the payment
-   * durably: its coins are taken from then on. The caller gives it to the mempool, and calls `abandon` when that
-   * refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`,
-   * `signature-invalid`, and as `Signer.signPsbt` does.
+   * Has a payment signed, unless its PSBT brings all signatures from a signer elsewhere, asks `check`, and records it durably: its coins are
+   * taken from then on. The coins are those that it was planned with, or it is refused: nothing is planned anew behind a review. Nothing is
+   * recorded of a payment that `check` refuses. The caller gives it to the mempool, and calls `abandon` when that has changed its mind
+   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
+   * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
-  async sign(
-    plan: Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>,
+  async sign<_Code extends string>(
+    { psbt: bytes, replaces }: PaymentOrder,
+    check: (payment: Transaction) => Promise<results.Result<unknown>>,
   ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
+    const { ledger } = this.following
     const psbtClass = await this.options.loadPsbt()
-    const psbt = psbtClass.parse(plan.psbt)
+    const psbt = psbtClass.parse(bytes)
     if (!psbt.ok) return psbt
-    const coins = this.coinsToSign(this.following.ledger, psbt.value, plan.replaces)
+    const coins = this.coinsToSign(ledger, psbt.value, replaces)
     if (!coins.ok) return coins
     const keys = coins.value.map(({ outpoint }) => outpointKey(outpoint))
     for (const key of keys) this.promised.add(key)
     try {
-      const signed = await this.signatures(psbtClass, psbt.value)
+      const replaced = replaces === undefined ? undefined : ledger.get(replaces)?.transaction.bytes
+      const signed = await this.signatures(psbtClass, psbt.value, replaced)
       if (!signed.ok) return signed
       const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
       if (failure) return invalid('signature-invalid', `The signed payment is not valid. ${failure.detail}`)
-      for (const txid of this.following.ledger.record(signed.value, this.now())) this.touched.add(txid)
+      const checked = await check(signed.value)
+      if (!checked.ok) return paymentRefused(checked)
+      for (const txid of ledger.record(signed.value, this.now())) this.touched.add(txid)
       await this.flush()
       return signed
     } finally {
@@ -426,22 +447,14 @@ export class Wallet {
 
   private plan(
     psbtClass: typeof Psbt,
-    selection: Selection<SpendableCoin>,
-    payees: readonly Payee[],
-    changeKey: OwnKey,
-    replaces: Txid | undefined,
+    parts: Pick<PlanParts, 'selection' | 'payees' | 'changeKey' | 'reduced'> & { readonly replaces?: Txid },
   ): PaymentPlan {
-    const { addressPrefix } = this.context
-    const lockTime = this.following!.ledger.tip.height
-    const scripts = payees.map(({ scriptPubKey }) => scriptPubKey)
     return planPayment({
+      replaces: undefined,
+      ...parts,
       psbtClass,
-      selection,
-      scripts,
-      changeKey,
-      lockTime,
-      addressPrefix,
-      replaces,
+      lockTime: this.following!.ledger.tip.height,
+      addressPrefix: this.context.addressPrefix,
       random: this.options.random,
     })
   }
@@ -460,17 +473,24 @@ export class Wallet {
         )
       const taken = ledger.spendersOf(key).some(({ txid }) => txid !== replaces)
       if (taken || !ledger.isActive(own.entry))
-        return notNow('coin-spent', 'One of these coins was spent meanwhile. Prepare the payment again.')
+        return notNow(
+          'coin-spent',
+          'What this payment would spend was spent meanwhile, or left the chain. Nothing was sent. Prepare the payment again.',
+        )
       coins.push(own)
     }
     return accept(coins)
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
-  private async signatures(psbtClass: typeof Psbt, psbt: Psbt): Promise<Result<Transaction>> {
+  private async signatures(
+    psbtClass: typeof Psbt,
+    psbt: Psbt,
+    replaced: Uint8Array | undefined,
+  ): Promise<Result<Transaction>> {
     const complete = psbt.extract()
     if (complete.ok) return complete
-    const bytes = await this.options.signer.signPsbt(psbt.bytes)
+    const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
     const signed = psbtClass.parse(bytes.value)
     if (!signed.ok) return signed
@@ -585,6 +605,14 @@ export class Wallet {
   private now(): number {
     return Math.floor(this.options.clock.now() / 1000)
   }
+}
+
+/** Of a payment that the mempool would not have: nothing was kept of it. */
+export function paymentRefused({ detail }: results.Rejection): Rejection {
+  return notNow(
+    'payment-refused',
+    `The payment was not sent: ${detail} Nothing was recorded, its coins are free.`,
+  )
 }
 
 function walletMissing(): Rejection {

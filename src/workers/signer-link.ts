@@ -1,11 +1,11 @@
 /**
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
- * wallet's state pass; passphrases and seed words travel between Window and signer alone.
+ * wallet's state pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
-
+import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
-import type { Result } from '../wallet/result.ts'
+import { notNow, OK, type Result } from '../wallet/result.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
@@ -14,6 +14,7 @@ export interface SignRequest {
   readonly id: number
   readonly psbt: Uint8Array
   /** See `Signer.signPsbt`. */
+  readonly replaced: Uint8Array | undefined
   readonly hashType: number | undefined
 }
 
@@ -32,13 +33,20 @@ export type SignerCommand =
   | { readonly type: 'changePassphrase'; readonly passphrase: string; readonly next: string }
   | { readonly type: 'unlock'; readonly passphrase: string; readonly seconds: number | undefined }
   | { readonly type: 'lock' }
+  | { readonly type: 'review'; readonly psbt: Uint8Array }
+  | { readonly type: 'approve'; readonly agreement: Agreement }
+  | { readonly type: 'revoke'; readonly approval: number }
 
 /** Window to signer: once `open`, then commands. */
 export type SignerRequest =
   | {
       readonly type: 'open'
+      /** Name of a lock that the worker holds as long as it lives. */
+      readonly life: string
       readonly network: BackupNetwork
       readonly coinType: number
+      /** Of its addresses. */
+      readonly addressPrefix: string
       /** Name of the profile's database. */
       readonly database: string
       /** The brain's port. */
@@ -85,8 +93,8 @@ export class RemoteSigner implements Signer {
     return this.current
   }
 
-  signPsbt(psbt: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt, hashType }))
+  signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.answers.ask((id) => this.channel.post({ id, psbt, replaced, hashType }))
   }
 
   onChange(listener: (status: SignerStatus) => void): () => void {
@@ -108,13 +116,27 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
   channel.post({ type: 'status', status: signer.status() })
   signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt, hashType }) => {
-    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt, hashType) })
+  channel.listen(async ({ id, psbt, replaced, hashType }) => {
+    const result = await answered(() => signer.signPsbt(psbt, replaced, hashType))
+    channel.post({ type: 'signed', id, result })
   })
 }
 
-/** Carries out what a person asked. */
-export async function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+/** Carries out what a person asked. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */
+export function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+  return answered(() => carryOut(signer, command))
+}
+
+async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await run()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return notNow('signer-failed', `The keeper of keys met a fault. ${reason}`)
+  }
+}
+
+async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
   switch (command.type) {
     case 'create':
       return signer.create(command.passphrase, command.words)
@@ -132,6 +154,13 @@ export async function runCommand(signer: LocalSigner, command: SignerCommand): P
       return signer.unlock(command.passphrase, command.seconds)
     case 'lock':
       signer.lock()
-      return { ok: true, value: undefined }
+      return OK
+    case 'review':
+      return signer.review(command.psbt)
+    case 'approve':
+      return signer.approve(command.agreement)
+    case 'revoke':
+      signer.revoke(command.approval)
+      return OK
   }
 }

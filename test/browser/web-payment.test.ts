@@ -2,7 +2,8 @@
 import { assert } from 'chai'
 import { sats } from '../../src/primitives/amount.ts'
 import { amountText, type NumberStyle, numberStyle } from '../../web/format.ts'
-import { paymentsOf } from '../../web/history.ts'
+import { isVoid, paymentsOf, paymentTitle } from '../../web/history.ts'
+import { type HistoryFilter, rowsOf } from '../../web/history-rows.ts'
 import {
   decimalText,
   feeChoices,
@@ -12,7 +13,8 @@ import {
   readRecipient,
   satsPerVbyte,
 } from '../../web/payment.ts'
-import type { WalletTransaction } from '../../web/rpc-results.ts'
+import { type Asked, foreignReview, reviewOf } from '../../web/review.ts'
+import type { PsbtReview, WalletTransaction } from '../../web/rpc-results.ts'
 
 const ADDRESS = 'tab1pexample'
 
@@ -134,6 +136,9 @@ describe('the history', () => {
     ({
       txid: 'a',
       category: 'receive',
+      kind: 'received',
+      state: 'confirmed',
+      inmempool: false,
       amount: 1,
       confirmations: 1,
       time: 0,
@@ -141,10 +146,11 @@ describe('the history', () => {
     }) as WalletTransaction
 
   it('has one line a transaction, newest first, the fee counted once', () => {
+    const part = { txid: 'new', kind: 'sent', category: 'send', fee: -0.000001 } as const
     const [newest, oldest] = paymentsOf([
       entry({ txid: 'old' }),
-      entry({ txid: 'new', category: 'send', amount: -1, fee: -0.000001, address: 'x' }),
-      entry({ txid: 'new', category: 'send', amount: -0.5, fee: -0.000001, address: 'y' }),
+      entry({ ...part, amount: -1, address: 'x', vout: 0 }),
+      entry({ ...part, amount: -0.5, address: 'y', vout: 1 }),
     ])
     assert.equal(oldest!.txid, 'old')
     assert.equal(newest!.kind, 'sent')
@@ -152,19 +158,83 @@ describe('the history', () => {
     assert.equal(newest!.fee, 100)
   })
 
-  it('knows payments to oneself, mined coins, and what was undone', () => {
-    const kinds = paymentsOf([
-      entry({ txid: '1', category: 'send', amount: -2, fee: -0.000001 }),
-      entry({ txid: '1', category: 'receive', amount: 2 }),
-      entry({ txid: '2', category: 'immature' }),
-      entry({ txid: '3', category: 'orphan', confirmations: 0 }),
-      entry({ txid: '4', category: 'send', amount: -1, abandoned: true }),
-    ]).map(({ kind, immature, abandoned, net }) => ({ kind, immature, abandoned, net }))
-    assert.deepEqual(kinds, [
-      { kind: 'sent', immature: false, abandoned: true, net: sats(-1e8) },
-      { kind: 'mined', immature: false, abandoned: true, net: sats(1e8) },
-      { kind: 'mined', immature: true, abandoned: false, net: sats(1e8) },
-      { kind: 'moved', immature: false, abandoned: false, net: sats(-100) },
+  it('names the stranger of a payment that pays this wallet, too', () => {
+    const part = { kind: 'sent', category: 'send', fee: -0.000001 } as const
+    const [payment] = paymentsOf([
+      entry({ ...part, amount: -2, address: 'mine', vout: 0 }),
+      entry({ ...part, amount: -1, address: 'theirs', vout: 1 }),
+      entry({ ...part, category: 'receive', amount: 2, address: 'mine', vout: 0 }),
     ])
+    assert.equal(payment!.kind, 'sent')
+    assert.equal(payment!.address, 'theirs')
+    assert.equal(payment!.net, sats(-1e8 - 100))
+    assert.equal(paymentTitle(payment!), 'Sent')
+  })
+
+  it('shows a replacement once, with those whose place it took under it', () => {
+    const part = { kind: 'sent', category: 'send', amount: -1, confirmations: 0 } as const
+    const rows = rowsOf(
+      paymentsOf([
+        entry({ ...part, txid: 'first', state: 'replaced', replaced_by_txid: 'second' }),
+        entry({
+          ...part,
+          txid: 'second',
+          state: 'replaced',
+          replaces_txid: 'first',
+          replaced_by_txid: 'third',
+        }),
+        entry({ ...part, txid: 'third', state: 'pending', replaces_txid: 'second' }),
+      ]),
+    )
+    const told = rows.map((row) =>
+      'payment' in row ? [row.payment, ...row.former].map(({ txid }) => txid) : [],
+    )
+    assert.deepEqual(told, [['third', 'second', 'first']])
+  })
+
+  it('makes one line of rewards in a row, and leaves out what the filter does', () => {
+    const mined = { kind: 'mined', category: 'generate' } as const
+    const payments = paymentsOf([
+      entry({ ...mined, txid: '1' }),
+      entry({ ...mined, txid: '2', state: 'orphaned', category: 'orphan', confirmations: 0 }),
+      entry({ txid: '3' }),
+      entry({ ...mined, txid: '4', category: 'immature' }),
+    ])
+    const told = (filter: HistoryFilter) =>
+      rowsOf(payments, filter).map((row) =>
+        'rewards' in row ? row.rewards.map(({ txid }) => txid).join('+') : row.payment.txid,
+      )
+    assert.deepEqual(told('all'), ['4', '3', '2+1'])
+    assert.deepEqual(told('mining'), ['4+2+1'])
+    assert.deepEqual(told('payments'), ['3'])
+    assert.isTrue(isVoid(payments[2]!), 'an orphaned reward counts')
+    assert.isFalse(isVoid(payments[0]!))
+  })
+})
+
+describe('a review', () => {
+  const answer: PsbtReview = {
+    digest: 'd',
+    txid: 't',
+    foreigninputs: 0,
+    payees: [{ address: 'tabrt1pbob', amount: 2 }],
+    change: [],
+    fee: 0.000002,
+    feeishigh: false,
+    vsize: 150,
+  }
+  const asked: Asked = { address: 'TABRT1PBOB', amount: sats(2e8), all: false }
+  const foreign = (part: Partial<PsbtReview>, other: Partial<Asked> = {}): boolean =>
+    foreignReview(reviewOf('psbt', { ...answer, ...part }, ''), { ...asked, ...other }) !== undefined
+
+  it('of another payment than was asked for is refused', () => {
+    assert.isFalse(foreign({}))
+    assert.isTrue(foreign({ payees: [{ address: 'tabrt1peve', amount: 2 }] }), 'another payee')
+    assert.isTrue(foreign({ payees: [{ address: 'tabrt1pbob', amount: 2.1 }] }), 'another amount')
+    assert.isTrue(foreign({ payees: [...answer.payees, { address: 'tabrt1peve', amount: 1 }] }), 'one more')
+    assert.isTrue(foreign({ payees: [] }), 'nobody')
+    const all = { amount: sats(2e8 + 200), all: true }
+    assert.isFalse(foreign({}, all), 'all, less the fee')
+    assert.isTrue(foreign({}, { ...all, amount: sats(3e8) }), 'all, less more than the fee')
   })
 })

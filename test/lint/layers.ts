@@ -73,10 +73,12 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/signer',
-    knows: 'keys, their encryption and backups, signing; nothing but threads and stores may import it',
+    knows:
+      'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
     ports: ['KeyStore'],
     imports: [
       'src/script',
+      'src/policy/fees.ts',
       'src/wallet/descriptor.ts',
       'src/wallet/psbt.ts',
       'src/wallet/result.ts',

@@ -13,6 +13,7 @@ import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { LocalSigner } from '../../src/signer/local-signer.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { TabNetwork } from '../../src/simulation/tab-network.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
@@ -114,6 +115,7 @@ export class RigNode {
     this.signer = await LocalSigner.open({
       network: { id: networkId(params), name: params.name },
       coinType: 1,
+      addressPrefix: params.addressPrefix,
       store: this.keys,
       clock: time,
       random: random.fork('signer'),
@@ -128,7 +130,7 @@ export class RigNode {
         clock: time,
         random,
         faults: this.options.faults ?? FAIL_TEST,
-        signer: this.signer,
+        signer: unattended(this.signer),
         loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),

@@ -69,6 +69,7 @@ export function openSigner(options: Partial<LocalSignerOptions> = {}): Promise<L
   return LocalSigner.open({
     network: TEST_NETWORK,
     coinType: 1,
+    addressPrefix: REGTEST.addressPrefix,
     store: new MemoryKeyStore(),
     clock: new ManualClock(),
     random: seededRandom('signer'),

@@ -82,7 +82,7 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
       'walletcreatefundedpsbt',
       [[], [{ [STRANGER]: 1 }, { [STRANGER]: 2 }], 0, { subtractFeeFromOutputs: [1] }],
       -8,
-      /empty or name all outputs, 0 to 1/,
+      /empty or name all outputs that pay, 0, 1/,
     ],
     ['walletprocesspsbt', ['%'], -22, /not base64/],
     ['walletprocesspsbt', ['AAAA'], -22, /no PSBT/],

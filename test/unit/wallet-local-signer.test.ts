@@ -17,6 +17,7 @@ import { isKeyRecord, type KeyRecord } from '../../src/signer/key-record.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
 import type { LocalSigner } from '../../src/signer/local-signer.ts'
 import { isBox, openBox, sealBox } from '../../src/signer/passphrase-box.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
 import type { PsbtInputMap } from '../../src/wallet/psbt-maps.ts'
@@ -285,8 +286,9 @@ function payment({ inputs, change, paid = 50_000 }: Payment = {}): Psbt {
   })
 }
 
-async function sign(signer: LocalSigner, psbt: Psbt) {
-  return signer.signPsbt(psbt.bytes)
+/** As whoever prepared it agrees to it. */
+function sign(signer: LocalSigner, psbt: Psbt) {
+  return unattended(signer).signPsbt(psbt.bytes)
 }
 
 test('a signed payment verifies, and is what scure-btc-signer signs', async () => {
@@ -349,25 +351,28 @@ test('a hash type that is named is signed, and nothing else than what was named'
   const signer = await unlockedSigner()
   const psbt = payment()
   for (const type of [0, 1, 2, 3, 0x81, 0x82, 0x83]) {
-    const signed = value(Psbt.parse(value(await signer.signPsbt(psbt.bytes, type))))
+    const signed = value(Psbt.parse(value(await unattended(signer).signPsbt(psbt.bytes, undefined, type))))
     assert.ok(signed.extract().ok, `${type}`)
     assert.ok(signed.maps.inputs.every(({ tapKeySig }) => (tapKeySig?.[64] ?? 0) === type))
     assert.ok(signed.inputs.every(({ sighashType }) => (sighashType ?? 0) === type))
     const asking = Psbt.parse(signed.bytes)
     for (const other of [0, 1, 0x83])
       if (type !== 0 && other !== type)
-        assert.equal(codeOf(await signer.signPsbt(value(asking).bytes, other)), 'psbt-sighash')
+        assert.equal(
+          codeOf(await unattended(signer).signPsbt(value(asking).bytes, undefined, other)),
+          'psbt-sighash',
+        )
   }
   for (const none of [4, 0x80, 0x84])
-    assert.equal(codeOf(await signer.signPsbt(psbt.bytes, none)), 'psbt-sighash')
+    assert.equal(codeOf(await unattended(signer).signPsbt(psbt.bytes, undefined, none)), 'psbt-sighash')
 })
 
 test('what others may add to may pay more than it spends, and nothing else may', async () => {
   const signer = await unlockedSigner()
   const short = payment({ paid: 60_000 })
   for (const type of [0, 1, 2, 3])
-    assert.equal(codeOf(await signer.signPsbt(short.bytes, type)), 'psbt-mismatch')
-  for (const type of [0x81, 0x83]) value(await signer.signPsbt(short.bytes, type))
+    assert.equal(codeOf(await unattended(signer).signPsbt(short.bytes, undefined, type)), 'psbt-mismatch')
+  for (const type of [0x81, 0x83]) value(await unattended(signer).signPsbt(short.bytes, undefined, type))
 })
 
 /** A tree of two leaves: the account's own key in one, nobody's in the other. */
@@ -417,7 +422,9 @@ test('the leaf that our key stands in is signed, and no leaf of another coin', a
   assert.equal(signed.maps.inputs[0].tapScriptSig?.length, 1)
   assert.ok(signed.extract().ok, 'the signature holds')
   const [typed] = value(
-    Psbt.parse(value(await signer.signPsbt(leafPayment(stranger.internalKey).bytes, 0x83))),
+    Psbt.parse(
+      value(await unattended(signer).signPsbt(leafPayment(stranger.internalKey).bytes, undefined, 0x83)),
+    ),
   ).maps.inputs
   assert.equal(typed.tapScriptSig?.[0][1][64], 0x83)
 

@@ -9,7 +9,7 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, durationText, fromCoins, hashesPerBlock, hashRateText, plural } from '../format.ts'
-import { paymentsOf } from '../history.ts'
+import { isVoid, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
@@ -127,7 +127,7 @@ export class Guide extends LitElement {
         trusted: fromCoins(mine.trusted),
         immature: fromCoins(mine.immature),
         maturing: Math.max(0, ...payments.filter((p) => p.immature).map((p) => p.confirmations)),
-        hasCoins: payments.some((p) => !p.abandoned),
+        hasCoins: payments.some((p) => !isVoid(p)),
         hasPaid: payments.some((p) => p.kind === 'sent' || p.kind === 'moved'),
       }
     },

@@ -5,6 +5,7 @@
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
 import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
+import type { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
@@ -31,6 +32,15 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
   revealmnemonic: true,
   exportbackup: true,
   importbackup: true,
+  reviewpsbt: true,
+}
+
+/** Those that the brain answers once this page has told the signer what they ask for. */
+const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
+  sendtoaddress: true,
+  bumpfee: true,
+  sendpsbt: true,
+  walletprocesspsbt: true,
 }
 
 export type StartStep = 'profile' | 'keys' | 'chain'
@@ -86,6 +96,7 @@ async function startNode(
     {
       network: { id, name: params.name },
       coinType: coinType(params, fromDisplay(id)),
+      addressPrefix: params.addressPrefix,
       database,
       brain: signerPorts.port1,
     },
@@ -131,18 +142,28 @@ async function startNode(
       peerId: transport.self,
     },
     rpc: async (method, ...args) => {
+      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
+      if (isSigning) {
+        const { callPayment } = await part(import('./payment-methods.ts'))
+        return (await callPayment(brain, signer, method, args)) as never
+      }
       if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args)) as never
-      const { walletMethods } = await import('./wallet-methods.ts').catch(() => {
-        throw new TabError(
-          'failed',
-          'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again later.',
-        )
-      })
+      const { walletMethods } = await part(import('./wallet-methods.ts'))
       return (await walletMethods(brain, signer).get(method)!(args)) as never
     },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }
+}
+
+/** A part of the page that is fetched when it is needed. Rejects with a `TabError`. */
+async function part<Part>(fetched: Promise<Part>): Promise<Part> {
+  return fetched.catch(() => {
+    throw new TabError(
+      'failed',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing was done: try again later.',
+    )
+  })
 }
 
 /** Gets ready to need the page's server no more. Where a file goes from the browser's cache, what was loaded stays. */
@@ -152,6 +173,7 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
     await fetchFiles()
     await import('../views/other-views.ts')
     await import('./wallet-methods.ts')
+    await import('./payment-methods.ts')
     await signer.start()
   })
   brain.loadRest()

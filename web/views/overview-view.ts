@@ -186,8 +186,8 @@ export class OverviewView extends LitElement {
         node.rpc('getbalances'),
         node.rpc('listtransactions', '*', 40),
       ])
-      const payments = paymentsOf(entries).slice(0, RECENT)
-      // A tab that is new has none, and joins without it.
+      const payments = paymentsOf(entries)
+      // A tab that is new has none, and joins without it; where the server is gone, it comes with the wallet's views.
       if (payments.length > 0) await import('../components/payment-list.ts').catch(() => undefined)
       return { balances: mine, payments }
     },
@@ -346,7 +346,7 @@ export class OverviewView extends LitElement {
         <h2 id="recent">Your latest payments</h2>
         <a href="/wallet">All payments</a>
       </div>
-      <div class="card"><ot-payments .node=${this.node} .payments=${payments}></ot-payments></div>
+      <div class="card"><ot-payments .node=${this.node} .payments=${payments} .most=${RECENT}></ot-payments></div>
     </section>`
   }
 }
