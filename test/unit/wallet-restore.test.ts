@@ -45,7 +45,10 @@ const net = new TestChain(QUICK)
 const stranger = new TestWallet('stranger')
 
 /** When a wallet may claim to be born, seconds from genesis: before, among and after the blocks, up to ten years. */
-const BIRTHDAYS = [-86_400, 0, 3_600, 7_200 + QUICK.targetSpacing * 3, 40_000, 86_400, 315_360_000]
+const BIRTHDAYS = [-86_400, 0, 3_600, 9_000, 20_000, 26_000, 40_000, 86_400, 315_360_000]
+
+/** Seconds between the blocks before a wallet is made: a few of them are older than what a birthday leaves open. */
+const SLOW_SPACING = 7_200
 
 /** The account as the signer has it after restoring from words, and from backups of these birthdays. */
 const fromWords = await accountOf((signer) => signer.restoreWords(WORDS, PASSPHRASE))
@@ -84,11 +87,13 @@ const recipe = fc.record({
   order: fc.array(fc.nat({ max: 99 }), { minLength: 8, maxLength: 8 }),
   keysInBlock: fc.integer({ min: 1, max: 3 }),
   /** Blocks before the wallet is made. */
-  before: fc.nat({ max: 3 }),
+  before: fc.nat({ max: 5 }),
   /** Empty blocks after its last one. */
   after: fc.nat({ max: 3 }),
-  /** A branch that the chain leaves: how many blocks it shares, and how many it has beyond. */
-  lost: fc.option(fc.record({ shared: fc.nat({ max: 6 }), own: fc.integer({ min: 1, max: 3 }) })),
+  /** A branch that the chain leaves: where it ends to be shared, from the last block before the wallet; and how many blocks it has beyond. */
+  lost: fc.option(
+    fc.record({ shared: fc.integer({ min: -5, max: 6 }), own: fc.integer({ min: 1, max: 3 }) }),
+  ),
   /** Blocks that also spend the oldest coin. */
   spends: fc.array(fc.nat({ max: 8 }), { maxLength: 3 }),
   /** Whether the addresses were given out here, before they were paid, or by another copy of the wallet. */
@@ -98,6 +103,8 @@ const recipe = fc.record({
   birthday: fc.nat({ max: BIRTHDAYS.length - 1 }),
   /** The block after which the original is closed and opened. */
   restart: fc.nat({ max: 8 }),
+  /** In which reading of filters, by a wallet restored meanwhile, the chain leaves the lost branch. */
+  interrupted: fc.nat({ max: 3 }),
 })
 type Recipe = typeof recipe extends fc.Arbitrary<infer R> ? R : never
 
@@ -166,10 +173,14 @@ function spend({ outpoint, value }: Coin, to: Key): Transaction {
   return Transaction.of({ version: 2, inputs: [input], outputs, lockTime: 0 })
 }
 
-/** The blocks of the life of a wallet: those before it, a branch that loses, and the one that wins. */
+/** The blocks of the life of a wallet: those up to its making, those of a branch that loses, and those of the one that wins. */
 function blocksOf(recipe: Recipe, keys: readonly Key[]) {
   const { before, after, keysInBlock, lost, spends } = recipe
-  const start = net.mineEmpty(net.genesis, before, { scriptPubKey: stranger.scriptPubKey })
+  let start = net.genesis
+  for (let i = 0; i < before; i++) {
+    const time = start.block.header.time + SLOW_SPACING
+    start = net.mineBlock(start, [], { scriptPubKey: stranger.scriptPubKey, time })
+  }
   let won = start
   for (let at = 0; at < keys.length || won.height - start.height < 8; at += keysInBlock) {
     const coin = [...coinsOn(won, keys).values()].find(
@@ -179,16 +190,18 @@ function blocksOf(recipe: Recipe, keys: readonly Key[]) {
     won = payBlock(won, keys.slice(at, at + keysInBlock), isSpending ? [spend(coin, keys[0])] : [])
   }
   won = net.mineEmpty(won, after, { scriptPubKey: stranger.scriptPubKey })
-  let left = net.ancestor(won, start.height + (lost?.shared ?? 0))
-  const fork = left.height
+  const fork = Math.max(0, start.height + (lost?.shared ?? 0))
+  let left = net.ancestor(won, fork)
   for (let i = 0; i < (lost?.own ?? 0); i++) {
     left = payBlock(left, [keys[(fork + i) % keys.length]], [])
     won = net.mineEmpty(won, 1, { scriptPubKey: stranger.scriptPubKey })
   }
+  // A wallet that is made on the lost branch, where that leaves the other before it was made.
+  const made = fork < start.height ? left : start
   return {
-    start,
-    left: net.branch(left).slice(start.height),
-    won: net.branch(won).slice(start.height),
+    made: net.branch(made),
+    left: net.branch(left).slice(made.height),
+    won: net.branch(won).slice(Math.min(fork, made.height)),
     tip: won,
   }
 }
@@ -238,24 +251,41 @@ test('a restored or searched wallet has what the original has, and what the bloc
       const used = [0, 1].map((branch) =>
         Math.max(0, ...keys.filter((key) => key.branch === branch).map(({ index }) => index + 1)),
       )
-      const { start, left, won, tip } = blocksOf(recipe, keys)
+      const { made, left, won, tip } = blocksOf(recipe, keys)
       const chain = await openChain({ alreadyVerified: () => true })
-      await deliver(chain, net.branch(start))
+      await deliver(chain, made)
 
       // The original lives through it all.
       const store = new MemoryWalletStore()
       const birthday = QUICK.genesisTime + BIRTHDAYS[recipe.birthday]
       const account = { ...fromWords, birthday }
       let original = await open(chain, account, store)
-      if (recipe.issued) for (let i = 0; i < used[0]; i++) value(await original.newAddress())
-      for (const [i, block] of [...left, ...won].entries()) {
-        await deliver(chain, [block])
-        if (i === recipe.restart) {
-          await original.close()
-          original = await open(chain, account, store)
-        }
+      while (recipe.issued && nextOf(original)[0] < used[0]) {
+        value(await original.newAddress())
+        await original.settled()
       }
+      const restart = async (): Promise<void> => {
+        await original.close()
+        original = await open(chain, account, store)
+      }
+      for (const [i, block] of left.entries()) {
+        await deliver(chain, [block])
+        if (i === recipe.restart) await restart()
+      }
+
+      // Another copy is restored while the chain goes on.
+      const readMentions = chain.readMentions.bind(chain)
+      let turns = recipe.interrupted
+      chain.readMentions = async (first, last) => {
+        if (turns-- === 0) await deliver(chain, won)
+        return readMentions(first, last)
+      }
+      const meanwhile = await open(chain, fromWords)
+      turns = -1
+      await deliver(chain, won)
+      if (recipe.restart >= left.length) await restart()
       await original.settled()
+      await meanwhile.settled()
       const truth = coinsOn(tip, keys)
       assert.deepEqual(
         original
@@ -268,8 +298,10 @@ test('a restored or searched wallet has what the original has, and what the bloc
 
       const expected = viewOf(original)
       const words = await open(chain, fromWords)
-      assert.deepEqual(viewOf(words), expected)
-      assert.deepEqual(nextOf(words), used)
+      for (const restored of [words, meanwhile]) {
+        assert.deepEqual(viewOf(restored), expected)
+        assert.deepEqual(nextOf(restored), used)
+      }
 
       for (let i = 0; i < recipe.unused; i++) value(await original.newAddress())
       const metadata = original.exportMetadata()
@@ -288,6 +320,31 @@ test('a restored or searched wallet has what the original has, and what the bloc
     }),
     { numRuns: 1_000 },
   )
+})
+
+test('a wallet made on a branch that the chain leaves is searched for from where that began', async () => {
+  const slowly = (from: TestBlock, height: number): TestBlock => {
+    let tip = from
+    while (tip.height < height)
+      tip = net.mineBlock(tip, [], {
+        scriptPubKey: stranger.scriptPubKey,
+        time: tip.block.header.time + SLOW_SPACING,
+      })
+    return tip
+  }
+  const left = slowly(net.genesis, 6)
+  const chain = await openChain({ alreadyVerified: () => true })
+  await deliver(chain, net.branch(left))
+  // Block 5 has the first median time past that is no more than two hours older.
+  const wallet = await open(chain, { ...fromWords, birthday: QUICK.genesisTime + 4 * SLOW_SPACING - 1 })
+  const fork = net.ancestor(left, 1)
+  const won = slowly(
+    payBlock(payBlock(fork, [{ branch: 0, index: 30 }], []), [{ branch: 0, index: 15 }], []),
+    8,
+  )
+  await deliver(chain, net.branch(won))
+  await wallet.settled()
+  assert.equal(wallet.coins().length, 2)
 })
 
 test('a wallet that version 0.3.0 kept finds the coins which that missed, and mining pays where it did', async () => {
