@@ -7,11 +7,21 @@ import { number, object, unused } from './rpc-parameters.ts'
 
 import { PSBT } from './rpc-payment-parameters.ts'
 
-const WORD_COUNT = optional(integer('wordcount', 'how many seed words, 12 (default) or 24', 12, 24), 12)
+const WORD_COUNT = optional(
+  integer('wordcount', 'how many new seed words, 12 (default) or 24', 12, 24),
+  undefined,
+)
 
 const CHOICES = object('options', 'an object', {
   passphrase: optional(text('passphrase', 'encrypts the keys in this browser; needed'), undefined),
   words: optional(text('words', 'seed words of a wallet to restore'), undefined),
+  mnemonicpassphrase: optional(
+    text(
+      'mnemonicpassphrase',
+      'the passphrase of BIP39 that goes with the words, which names another wallet; empty for none',
+    ),
+    '',
+  ),
   wordcount: WORD_COUNT,
   disable_private_keys: optional(flag('disable_private_keys', 'only false'), false),
   blank: optional(flag('blank', 'only false'), false),
@@ -72,6 +82,12 @@ export const revealMnemonic = declaration(
   [text('passphrase', 'of the wallet')],
 )
 
+export const readMnemonic = declaration(
+  'readmnemonic',
+  'Seed words as people write them, numbered, abbreviated or grouped, in full. Refused where they are none.',
+  [text('words', 'to look at')],
+)
+
 export const exportBackup = declaration(
   'exportbackup',
   'Keys, labels and the count of addresses given out, as a file that the passphrase encrypts.',
@@ -95,6 +111,7 @@ export const pageMethods = [
   walletLock,
   walletPassphraseChange,
   revealMnemonic,
+  readMnemonic,
   exportBackup,
   importBackup,
   reviewPsbt,

@@ -87,6 +87,23 @@ export const walletResults = {
   }),
   exportbackup: text('an encrypted file'),
   exportlabels: text('for importlabels'),
+  getaddressinfo: object({
+    address: text('in lower case'),
+    scriptPubKey: hex('what it pays to'),
+    ismine: flag('whether the wallet can spend what it receives'),
+    iswatchonly: flag('false'),
+    solvable: flag('whether the wallet knows its key'),
+    desc: maybe(text('descriptor of its key; this and the following of an own one')),
+    ischange: maybe(flag('whether it takes change')),
+    hdkeypath: maybe(text('from the master key on')),
+    hdmasterfingerprint: maybe(hex('of the master key')),
+    isscript: flag('true'),
+    iswitness: flag('true'),
+    witness_version: number('1'),
+    witness_program: hex('the output key'),
+    labels: list(text('its label')),
+    warnings: maybe(list(text('a sentence'))),
+  }),
   getbalances: object({
     mine: object({
       trusted: coins('what can be spent'),
@@ -118,9 +135,13 @@ export const walletResults = {
     balance: coins('what can be spent'),
     unconfirmed_balance: coins('what others have yet to confirm'),
     immature_balance: coins('mined, and not spendable yet'),
+    warnings: list(text('a sentence')),
   }),
   importbackup: object(CREATED),
-  importlabels: nothing(),
+  importlabels: object({
+    labels: number('taken in'),
+    warnings: maybe(list(text('what was left out, a sentence'))),
+  }),
   listtransactions: list(object({ ...SIDE, ...ENTRY })),
   listunspent: list(
     object({
@@ -158,7 +179,11 @@ export const walletResults = {
     feeishigh: flag('whether the fee looks like a mistake'),
     foreigninputs: number('inputs that the wallet can’t sign'),
   }),
-  revealmnemonic: text('the seed words'),
+  readmnemonic: object({ mnemonic: text('the seed words in full') }),
+  revealmnemonic: object({
+    mnemonic: text('the seed words'),
+    mnemonicpassphrase: text('the passphrase of BIP39 that goes with them; empty for none'),
+  }),
   sendpsbt: hex('id of the transaction'),
   sendtoaddress: hex('id of the transaction'),
   setlabel: nothing(),

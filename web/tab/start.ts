@@ -30,6 +30,7 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
   walletlock: true,
   walletpassphrasechange: true,
   revealmnemonic: true,
+  readmnemonic: true,
   exportbackup: true,
   importbackup: true,
   reviewpsbt: true,

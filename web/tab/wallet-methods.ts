@@ -15,6 +15,7 @@ import {
   createWallet,
   exportBackup,
   importBackup,
+  readMnemonic,
   revealMnemonic,
   walletLock,
   walletPassphrase,
@@ -77,6 +78,19 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
       look()
     })
 
+  /** Hands a backup's labels and count of addresses to the brain. Returns what could not be taken in. */
+  const importLabels = async (metadata: string): Promise<readonly string[]> => {
+    try {
+      const { warnings = [] } = (await brain.rpc('importlabels', [metadata])) as { warnings?: string[] }
+      return warnings
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return [
+        `The keys are restored, and the chain is searched for their coins. What the backup has beside them is missing: ${reason} Restore the same file again to try once more.`,
+      ]
+    }
+  }
+
   const answers = [
     entry(createWallet, async (name, options, blank, passphrase) => {
       if (name !== '')
@@ -90,15 +104,24 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
           'The wallet has its own keys: disable_private_keys and blank must be false.',
         )
       const chosen = passphraseOf(options.passphrase ?? passphrase)
-      const { words, wordcount } = options
+      const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = options
       if (words !== undefined) {
-        await make({ type: 'restoreWords', words, passphrase: chosen })
+        if (wordcount !== undefined)
+          throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount is for new words: leave it out with words.')
+        await make({ type: 'restoreWords', words, passphrase: chosen, mnemonicPassphrase })
         return { name: '', ...(await adopted()) }
       }
-      if (wordcount !== 12 && wordcount !== 24)
+      if (wordcount !== undefined && wordcount !== 12 && wordcount !== 24)
         throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
-      const mnemonic = (await make({ type: 'create', passphrase: chosen, words: wordcount })) as string
-      return { name: '', mnemonic, ...(await adopted()) }
+      const { mediantime } = (await brain.rpc('getblockchaininfo', [])) as { mediantime: number }
+      const mnemonic = await make({
+        type: 'create',
+        passphrase: chosen,
+        words: wordcount ?? 12,
+        mnemonicPassphrase,
+        chainTime: mediantime,
+      })
+      return { name: '', mnemonic: mnemonic as string, ...(await adopted()) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
       await run({ type: 'unlock', passphrase, seconds })
@@ -112,7 +135,12 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
       await run({ type: 'changePassphrase', passphrase, next: passphraseOf(next) })
       return null
     }),
-    entry(revealMnemonic, async (passphrase) => (await run({ type: 'revealWords', passphrase })) as string),
+    entry(revealMnemonic, async (passphrase) => {
+      const secret = await run({ type: 'revealWords', passphrase })
+      const { words, mnemonicPassphrase } = secret as { words: string; mnemonicPassphrase: string }
+      return { mnemonic: words, mnemonicpassphrase: mnemonicPassphrase }
+    }),
+    entry(readMnemonic, async (words) => ({ mnemonic: (await run({ type: 'readWords', words })) as string })),
     entry(exportBackup, async (passphrase) => {
       const metadata = (await brain.rpc('exportlabels', [])) as string
       return (await run({ type: 'exportBackup', passphrase, metadata })) as string
@@ -120,9 +148,9 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
     entry(importBackup, async (file, passphrase) => {
       const metadata = await make({ type: 'restoreBackup', file, passphrase })
       const { warnings } = await adopted()
-      if (warnings) throw new RpcError(RPC_WALLET_ERROR, warnings.join(' '))
-      await brain.rpc('importlabels', [metadata])
-      return { name: '' }
+      // The keys are stored: what fails from here on is told, and the same call tries it again.
+      const missing = warnings ?? (await importLabels(metadata as string))
+      return { name: '', ...(missing.length > 0 && { warnings: missing }) }
     }),
   ]
   return new Map(answers)
