@@ -4,6 +4,8 @@ import type { TipEvent } from '../../src/node/events.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import type { UnlockRequest } from '../../web/requests.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
+import { WalletHome } from '../../web/views/wallet-home.ts'
+import { WalletPayment } from '../../web/views/wallet-payment.ts'
 import { WalletSend } from '../../web/views/wallet-send.ts'
 import { isBackedUp } from '../../web/wallet-memory.ts'
 import { deepAll, deepOne, ScriptedOpentab, type, until } from './support/scripted-opentab.ts'
@@ -193,14 +195,14 @@ describe('sending', () => {
   })
 
   it('says what a payment costs, and asks again before a rate far above what is needed', async () => {
-    assert.isTrue(shows('≈ 0.00000154 coins'))
+    assert.isTrue(shows('≈\u00a00.00000154 coins'))
     assert.isTrue(shows('paying more gains nothing'))
     type(deepOne(view, '#recipient'), 'tabrt1pbob')
     type(deepOne(view, '#amount'), '2')
     deepAll(view, 'input[name=speed]').at(-1)!.click()
     await until('the field', () => deepAll(view, '#rate').length === 1)
     type(deepOne(view, '#rate'), '9,999.0')
-    await until('its cost', () => shows('≈ 0.01539846 coins'))
+    await until('its cost', () => shows('≈\u00a00.01539846 coins'))
     press('Review payment')
     await until('the question', () => shows('9,999 sat/vB is 9,999 times what is needed now'))
     assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
@@ -222,6 +224,132 @@ describe('sending', () => {
     document.body.removeEventListener('ot-unlock', refuse)
     await view.updateComplete
     assert.equal(opentab.count('sendpsbt'), 0)
+  })
+})
+
+describe('a payment that waits', () => {
+  const TXID = 'ab'.repeat(32)
+  const detail = {
+    txid: TXID,
+    kind: 'sent',
+    state: 'pending',
+    inmempool: true,
+    amount: -1.5,
+    fee: -0.000002,
+    confirmations: 0,
+    time: 0,
+    walletconflicts: [] as string[],
+    details: [{ category: 'send', amount: -1.5, address: 'tabrt1pbob', label: 'Bob' }],
+  }
+  let opentab: ScriptedOpentab
+  let view: WalletPayment
+
+  async function open(part: object): Promise<void> {
+    opentab = new ScriptedOpentab({
+      gettransaction: () => ({ ...detail, ...part }),
+      getmempoolentry: () => {
+        if ('state' in part) throw new Error('It is not in the mempool.')
+        return { vsize: 150, fees: { base: 0.000003 }, time: 0 }
+      },
+      psbtbumpfee: () => ({ psbt: 'bump', reduced: 0.001 }),
+      reviewpsbt: () => ({
+        digest: 'read',
+        payees: [{ address: 'tabrt1pbob', amount: 1.499 }],
+        change: [],
+        fee: 0.001002,
+        feeishigh: false,
+        vsize: 150,
+      }),
+      sendpsbt: () => 'cd'.repeat(32),
+      setlabel: () => null,
+    })
+    view = new WalletPayment()
+    view.node = new LiveNode(opentab)
+    view.txid = TXID
+    document.body.append(view)
+    await until('it is there', () =>
+      deepAll(view, 'h1').some(({ textContent }) => textContent!.includes('Sent')),
+    )
+  }
+
+  afterEach(() => view.remove())
+
+  const press = (text: string): void => deepOne(view, 'button', text).click()
+
+  it('gets a higher fee after a review, which tells what the payee gets less', async () => {
+    await open({})
+    press('Raise the fee')
+    await view.updateComplete
+    press('Review with this fee')
+    await until('the review', () => deepAll(view, '[data-testid=review-amount]').length === 1)
+    assert.include(deepOne(view, '[data-testid=review-amount]').textContent!, '1.499')
+    assert.include(deepOne(view, '.notice').textContent!.replace(/\s+/g, ' '), '0.001 coins less than before')
+    assert.equal(opentab.count('sendpsbt'), 0)
+    press('Send 1.499 coins')
+    await until('it is sent', () => opentab.count('sendpsbt') === 1)
+    assert.deepInclude(opentab.calls, {
+      method: 'sendpsbt',
+      params: ['bump', { digest: 'read', replaces: TXID }],
+    })
+  })
+
+  it('that was replaced says by what, and offers nothing', async () => {
+    const by = 'ef'.repeat(32)
+    await open({ state: 'replaced', inmempool: false, replaced_by_txid: by, walletconflicts: [by] })
+    assert.isNotNull(view.shadowRoot!.querySelector(`a[href="/wallet/tx/${by}"]`))
+    assert.lengthOf(
+      deepAll(view, 'button').filter(({ textContent }) => textContent!.includes('up')),
+      0,
+    )
+    assert.include(deepOne(view, 'ot-confirmations').shadowRoot!.textContent!, 'Replaced')
+  })
+})
+
+describe('the history', () => {
+  const mined = { kind: 'mined', state: 'confirmed', category: 'generate', amount: 50, inmempool: false }
+  /** Oldest first: a payment below more rewards than a page of lines holds entries. */
+  const entries = [
+    { ...mined, kind: 'sent', category: 'send', amount: -1, txid: 'sent', address: 'tabrt1pbob' },
+    ...Array.from({ length: 300 }, (_, i) => ({ ...mined, txid: `mined ${i}` })),
+    { ...mined, kind: 'received', category: 'receive', amount: 2, txid: 'received' },
+  ].map((entry, i) => ({ ...entry, vout: 0, time: i, confirmations: 400 - i }))
+  let view: WalletHome
+
+  beforeEach(async () => {
+    view = new WalletHome()
+    view.node = new LiveNode(
+      new ScriptedOpentab({
+        getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
+        listtransactions: (_label: string, count: number) => entries.slice(-count),
+      }),
+    )
+    document.body.append(view)
+    await until('it is there', () => titles().length > 0)
+  })
+
+  afterEach(() => view.remove())
+
+  const titles = (): string[] => deepAll(view, '.title').map(({ textContent }) => textContent!)
+  const show = (filter: string): void => {
+    deepOne(view, 'label', filter).querySelector('input')!.click()
+  }
+
+  it('has one line for rewards in a row, which opens, and finds what lies below them', async () => {
+    assert.deepEqual(titles(), ['Received', 'Mined', 'Sent'])
+    const group = deepOne(view, 'button.group', '300 blocks')
+    assert.equal(group.getAttribute('aria-expanded'), 'false')
+    assert.include(group.textContent!, '15,000')
+    group.click()
+    await until('it is open', () => titles().length === 303)
+    deepOne(view, 'button.group').click()
+    await until('it is closed', () => titles().length === 3)
+  })
+
+  it('is narrowed to payments, or to mining', async () => {
+    show('Payments')
+    await until('only payments', () => titles().join() === 'Received,Sent')
+    show('Mining')
+    await until('only rewards', () => titles().join() === 'Mined')
   })
 })
 

@@ -259,10 +259,10 @@ export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
       tabs.map(async (tab) => {
         if (!waits.has(tab)) {
           const seen = await tab.eventsSeen()
-          waits.set(
-            tab,
-            tab.anotherEvent(seen, over).finally(() => waits.delete(tab)),
-          )
+          const wait = tab.anotherEvent(seen, over).finally(() => waits.delete(tab))
+          // It goes on when they agree, until its page closes.
+          wait.catch(() => undefined)
+          waits.set(tab, wait)
         }
         return { wait: waits.get(tab)! }
       }),

@@ -87,7 +87,7 @@ export class FeePicker extends LitElement {
     const isHigh = value !== undefined && value >= HIGH_RATE && multiple >= HIGH_MULTIPLE
     this.problem =
       isHigh && value !== this.#questioned
-        ? `${feeRateText(value)} is ${countText(multiple)} times what is needed now. To pay that much, press the button again.`
+        ? `${feeRateText(value)} is ${countText(multiple)} times what is needed now: ${costText(value)} for a usual payment. To pay that much, press the button again.`
         : problem
     this.#questioned = isHigh ? value : undefined
     return this.problem === undefined ? value : undefined
@@ -174,6 +174,6 @@ export class FeePicker extends LitElement {
 
 /** What a usual payment costs at a rate. */
 function costText(rate: number): string {
-  return `≈ ${amountWithUnit(sats(Math.ceil(rate * USUAL_VSIZE)))}`
+  return `≈\u00a0${amountWithUnit(sats(Math.ceil(rate * USUAL_VSIZE)))}`
 }
 customElements.define('ot-fee-picker', FeePicker)

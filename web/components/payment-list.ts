@@ -44,6 +44,10 @@ export class PaymentList extends LitElement {
         font: inherit;
         text-align: left;
       }
+      .open {
+        color: var(--accent);
+        font-weight: 560;
+      }
       .inner {
         margin-left: 50px;
       }
@@ -157,11 +161,14 @@ export class PaymentList extends LitElement {
       >
         <span class="mark">${icons.pickaxe}</span>
         <span class="line">
-          <span class="title">Mined ${plural(rewards.length, 'block')}</span>
+          <span class="title">Mined</span>
           <span class="amount">${signedAmount(sats(made.reduce((sum, { net }) => sum + net, 0)))}</span>
         </span>
         <span class="line">
-          <span class="about"><ot-age .time=${newest.time}></ot-age></span>
+          <span class="about"
+            >${plural(rewards.length, 'block')}<span class="to"> · <ot-age .time=${newest.time}></ot-age></span> ·
+            <span class="open">${isOpen ? 'Hide them' : 'Show each'}</span></span
+          >
           ${maturing > 0 ? html`<span class="badge">${maturing} not spendable yet</span>` : nothing}
         </span>
       </button>

@@ -279,8 +279,10 @@ export const base = css`
     font-family: var(--mono);
     font-size: 0.92em;
   }
+  /* A whole address fits; a phone would enlarge the page for small type. */
   input.mono {
     font-family: var(--mono);
+    font-size: 14px;
   }
   input.mono::placeholder {
     font-family: var(--sans);
@@ -475,6 +477,9 @@ export const base = css`
     button.icon {
       min-height: 40px;
       width: 40px;
+    }
+    input.mono {
+      font-size: 16px;
     }
   }
   @media (prefers-reduced-motion: reduce) {
