@@ -1,6 +1,5 @@
 /** How the page is built and, with `npm run dev`, served from its sources. */
 
-import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
 import {
@@ -9,7 +8,9 @@ import {
   libp2pWithoutUnusedParts,
   protonsWithoutStreams,
 } from './build/libp2p-cuts.ts'
+import { threadsRunOnce, workersWithPage } from './build/threads.ts'
 import { buildKernels } from './kernels/build.ts'
+import { PAGE_POLICY } from './relay/content-policy.ts'
 
 const project = fileURLToPath(new URL('.', import.meta.url))
 
@@ -21,34 +22,6 @@ const SHARED = /\/src\/|\/node_modules\/(@noble|@scure|idb)\//
 
 // The workers load the kernels as files.
 await buildKernels()
-
-/**
- * Builds page and workers as one program. Vite by itself bundles each worker apart, and ships what several of them use, such as
- * the curve's arithmetic, several times over. In the build alone: the development server serves every module under its own address.
- */
-function workersWithPage(): Plugin {
-  const workerAddress = /new URL\(\s*'([^']+\.worker\.ts)',\s*import\.meta\.url\s*\)/g
-  return {
-    name: 'opentab:workers-with-page',
-    apply: 'build',
-    // Before Vite's own plugin for the same addresses.
-    enforce: 'pre',
-    transform: {
-      filter: { code: '.worker.ts' },
-      handler(code, importer) {
-        return code.replace(workerAddress, (_, path: string) => {
-          const worker = this.emitFile({ type: 'chunk', id: resolve(dirname(importer), path) })
-          return `import.meta.ROLLUP_FILE_URL_${worker}`
-        })
-      },
-    },
-    // Vite loads what a dynamic import needs by way of the document, which workers lack.
-    load: {
-      filter: { id: /^\0vite\/preload-helper/ },
-      handler: () => 'export const __vitePreload = (load) => load()',
-    },
-  }
-}
 
 /** Whether a tab needs a module for joining, rather than for a part of the program that is imported later. */
 function joiningNeeds(id: string, importersOf: (id: string) => readonly string[]): boolean {
@@ -83,6 +56,24 @@ function nodePreloaded(): Plugin {
           injectTo: 'head' as const,
         }))
       },
+    },
+  }
+}
+
+/** Writes the page's Content-Security-Policy into it, above everything that it governs. */
+function policyCarried(): Plugin {
+  return {
+    name: 'opentab:policy-carried',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: () => [
+        {
+          tag: 'meta',
+          attrs: { 'http-equiv': 'Content-Security-Policy', content: PAGE_POLICY },
+          injectTo: 'head-prepend',
+        },
+      ],
     },
   }
 }
@@ -129,7 +120,9 @@ export default defineConfig({
   },
   plugins: [
     workersWithPage(),
+    threadsRunOnce(),
     nodePreloaded(),
+    policyCarried(),
     filesListed(),
     libp2pWithoutLog(),
     libp2pWithoutUnusedParts(),

@@ -11,7 +11,15 @@ export const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 export const DIST = join(PROJECT, 'dist')
 
 /** What the built page is made of. */
-const SOURCES = ['src', 'web', 'kernels', 'build', 'vite.config.ts', 'package-lock.json']
+const SOURCES = [
+  'src',
+  'web',
+  'kernels',
+  'build',
+  'relay/content-policy.ts',
+  'vite.config.ts',
+  'package-lock.json',
+]
 
 /** Whether the page was never built, or something it is made of was changed, added or removed since. */
 export async function isStale(project: string = PROJECT): Promise<boolean> {

@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIPv4, isIPv6 } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
+import { policyHeader } from './content-policy.ts'
 
 /** The content of `network.json`. */
 export interface NetworkJson {
@@ -73,28 +74,12 @@ export function networkJson(host: AskedHost, offer: Offer): NetworkJson {
   }
 }
 
-/**
- * The page's Content-Security-Policy: the page's own files and the relays, nothing else. WebAssembly is allowed for
- * the mining and signature kernels. Lit's styles are constructed sheets, which need no 'unsafe-inline'.
- */
+/** The page's Content-Security-Policy, as a header: it may talk to this host and the relays. */
 export function contentSecurityPolicy(host: AskedHost, otherRelays: readonly string[]): string {
   const self = `${bracketed(host.name)}:${host.port}`
   const relays = otherRelays.map((relay) => relayUrl(relay)).filter((url) => url !== undefined)
-  return [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self'",
-    "style-src 'self'",
-    // data: and blob: are made by the page itself: QR codes.
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "manifest-src 'self'",
-    // Some browsers don't count ws: and wss: of the same host as 'self'.
-    ["connect-src 'self'", `ws://${self}`, `wss://${self}`, ...relays].join(' '),
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ')
+  // Some browsers don't count ws: and wss: of the same host as 'self'.
+  return policyHeader([`ws://${self}`, `wss://${self}`, ...relays])
 }
 
 /** The WebSocket URL of a relay's multiaddr; undefined if a tab can't dial it (no host, port, ws or peer id). */

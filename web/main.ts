@@ -1,5 +1,6 @@
 /** The page's entry: shows the app at once, then loads and starts the node beside it. */
 import { App } from './app.ts'
+import { trustOwnThreads } from './own-threads.ts'
 import type { Opentab } from './tab/opentab.ts'
 import { applyTheme } from './theme.ts'
 
@@ -10,6 +11,7 @@ declare global {
   }
 }
 
+trustOwnThreads()
 applyTheme()
 const app = new App()
 document.body.append(app)

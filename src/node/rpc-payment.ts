@@ -1,18 +1,11 @@
-/** RPC: paying, at once or by way of a PSBT (BIP174) that is reviewed and signed in between. */
+/** RPC: paying, at once or by way of a PSBT (BIP174) that `rpc-psbt.ts` has reviewed and signed. */
 import { base64 } from '@scure/base'
-import { bytesToHex } from '../primitives/bytes.ts'
+import { feeRate } from '../policy/fees.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { outpointOf, type Transaction } from '../primitives/transaction.ts'
-import type { Psbt } from '../wallet/psbt.ts'
 import type { PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
-import {
-  RPC_DATABASE_ERROR,
-  RPC_DESERIALIZATION_ERROR,
-  RPC_INVALID_PARAMETER,
-  RPC_VERIFY_REJECTED,
-  RpcError,
-} from './rpc-error.ts'
+import { RPC_DATABASE_ERROR, RPC_INVALID_PARAMETER, RPC_VERIFY_REJECTED, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import {
   amount,
@@ -31,7 +24,6 @@ import {
   txid,
   wrongType,
 } from './rpc-method.ts'
-import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks within which a payment should confirm when nobody says otherwise. */
@@ -106,26 +98,6 @@ function bearsFee(positions: readonly number[], outputs: number): boolean {
     RPC_INVALID_PARAMETER,
     `subtractFeeFromOutputs must be empty or name all outputs, 0 to ${outputs - 1}: they bear the fee in equal parts.`,
   )
-}
-
-const PSBT = parameter('psbt', 'base64', (value): Uint8Array => {
-  if (typeof value !== 'string') throw wrongType('psbt', 'a PSBT in base64', value)
-  return fromBase64(value.trim())
-})
-
-async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
-  return unwrap((await node.loadPsbt()).parse(bytes))
-}
-
-function fromBase64(encoded: string): Uint8Array {
-  try {
-    return base64.decode(encoded)
-  } catch {
-    throw new RpcError(
-      RPC_DESERIALIZATION_ERROR,
-      'This is not a PSBT: it is not base64. Was it copied whole?',
-    )
-  }
 }
 
 /**
@@ -236,49 +208,6 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     },
   ),
   method(
-    'walletprocesspsbt',
-    'Signs the inputs of a PSBT that are this wallet’s. A complete one is sent with finalizepsbt and sendrawtransaction.',
-    [PSBT],
-    async (node, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      await requireWallet(node)
-      const signed = await parsePsbt(node, unwrap(await node.signer.signPsbt(psbt.bytes)))
-      const extracted = signed.extract()
-      return {
-        psbt: base64.encode(signed.bytes),
-        complete: extracted.ok,
-        ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
-      }
-    },
-  ),
-  method(
-    'finalizepsbt',
-    'The transaction of a PSBT whose inputs are all signed.',
-    [PSBT],
-    async (node: NodeCore, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      const extracted = psbt.extract()
-      return extracted.ok
-        ? { hex: bytesToHex(extracted.value.bytes), complete: true }
-        : { psbt: base64.encode(psbt.bytes), complete: false }
-    },
-  ),
-  method(
-    'decodepsbt',
-    'The transaction in a PSBT, and what it pays as far as the PSBT tells.',
-    [PSBT],
-    async (node: NodeCore, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      const spent = psbt.inputs.map((input) => input.spent?.value)
-      const known = spent.every((value) => value !== undefined)
-      const paid = psbt.outputs.reduce((sum, { value }) => sum + value, 0)
-      return {
-        tx: transactionJson(node, psbt.unsigned),
-        ...(known ? { fee: coins((spent as number[]).reduce((sum, value) => sum + value, 0) - paid) } : {}),
-      }
-    },
-  ),
-  method(
     'bumpfee',
     'Replaces a payment that waits by one with a higher fee (BIP125).',
     [txid(), options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })],
@@ -313,6 +242,6 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
 function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {
   const entry = wallet.transaction(id)
   if (entry?.fee === undefined) return rate
-  const former = (entry.fee * 4000) / entry.transaction.weight
+  const former = feeRate(entry.fee, entry.transaction.weight)
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))
 }

@@ -1,5 +1,5 @@
 /** What the wallet refuses, with the codes that Bitcoin Core's wallet RPC has for it. */
-import type { Rejection, Result } from '../primitives/result.ts'
+import type { Rejection, Result, WalletCode } from '../wallet/result.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
@@ -13,7 +13,7 @@ import {
   RpcError,
 } from './rpc-error.ts'
 
-const CODES: Readonly<Record<string, number>> = {
+const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
   'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
   'coin-not-spendable': RPC_INVALID_PARAMETER,
   'coin-unknown': RPC_INVALID_PARAMETER,
@@ -25,6 +25,7 @@ const CODES: Readonly<Record<string, number>> = {
   'metadata-invalid': RPC_DESERIALIZATION_ERROR,
   'not-abandonable': RPC_INVALID_ADDRESS_OR_KEY,
   'psbt-invalid': RPC_DESERIALIZATION_ERROR,
+  'psbt-sighash': RPC_DESERIALIZATION_ERROR,
   'recipients-missing': RPC_INVALID_PARAMETER,
   'transaction-unknown': RPC_INVALID_ADDRESS_OR_KEY,
   'wallet-locked': RPC_WALLET_UNLOCK_NEEDED,

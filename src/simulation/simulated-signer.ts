@@ -5,11 +5,11 @@
 import { networkId } from '../consensus/genesis.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { fromDisplay } from '../primitives/hashes.ts'
+import { LocalSigner } from '../signer/local-signer.ts'
+import { SeededRandom } from '../simulator/seeded-random.ts'
 import { MemoryKeyStore } from '../storage/memory-key-store.ts'
 import { coinType } from '../wallet/coin-type.ts'
-import { LocalSigner } from '../wallet/local-signer.ts'
 import type { Signer } from '../wallet/signer.ts'
-import { SeededRandom } from './seeded-random.ts'
 
 const PASSPHRASE = 'simulated'
 

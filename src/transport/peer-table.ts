@@ -7,7 +7,7 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { PeerId, PeerInfo, Standing, TransportOffence } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, Standing, TransportOffence } from '../network/transport.ts'
 import { addressGroup, addressHost } from './address-group.ts'
 import { isKnown } from './candidates.ts'
 import { chooseEvicted, chooseExchanged, type Occupant } from './eviction.ts'
@@ -125,6 +125,25 @@ export class PeerTable {
   /** Whether there is a direct connection to this peer. */
   has(id: PeerId): boolean {
     return this.#entries.has(id)
+  }
+
+  /**
+   * Whether a tab that dials us by way of `introducer` would have a place. One that wouldn't is told before a connection is made: of a connection
+   * that is closed at once Firefox tells nothing, so that the dial goes on until it times out.
+   */
+  hasPlaceFor(id: PeerId, introducer: PeerId): boolean {
+    if (this.has(id)) return true
+    const newcomer: Occupant = {
+      id,
+      outbound: false,
+      known: isKnown(this.#options.standingOf(id)),
+      announced: false,
+      latency: undefined,
+      usefulAt: undefined,
+      addressGroup: undefined,
+      introducer,
+    }
+    return chooseEvicted([...this.#occupants, newcomer], id, this.#options) !== id
   }
 
   /** The peers that we chose: we dialled them, or know them of old, whoever dialled. */

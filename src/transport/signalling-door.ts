@@ -9,7 +9,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import type { PeerId, TransportOffence } from '../protocol/transport.ts'
+import type { PeerId, TransportOffence } from '../network/transport.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import { isOffer, MAX_OFFER_BYTES } from './webrtc-offer.ts'
 
 /** The protocol's libp2p name. */
@@ -65,6 +66,8 @@ export interface DoorPorts {
   spendOnFriend(): boolean
   /** Whether this tab was our peer for a while. */
   isFriend(peer: PeerId): boolean
+  /** Whether a peer that this relay introduces would stay, if it were let in. */
+  hasPlaceFor(peer: PeerId, relay: string): boolean
   /** A peer went too far. */
   offended(peer: PeerId, offence: TransportOffence): void
   /** Attempts are refused because there are too many. `scarce`: because no connections are left for strangers. */
@@ -75,6 +78,9 @@ export interface DoorPorts {
 const OFFER_LATE = 'The offer took too long'
 const CROWDED = 'Too many ask for a connection'
 const BLAMELESS: ReadonlySet<string> = new Set([OFFER_LATE, CROWDED])
+
+/** Why a peer is sent away before a connection is made. Nobody is to blame for it. */
+const FULL = 'There is no place for another peer'
 
 interface Attempt {
   readonly peer: PeerId
@@ -183,12 +189,7 @@ export class SignallingDoor {
     failures.empty = failures.empty.filter((at) => at > now - EMPTY_TIME)
     if (empty) failures.empty.push(now)
     failures.at = now
-    this.#failures.delete(peer)
-    this.#failures.set(peer, failures)
-    if (this.#failures.size > MAX_RECORDS) {
-      const [oldest] = this.#failures.keys()
-      this.#failures.delete(oldest!)
-    }
+    putBounded(this.#failures, peer, failures, MAX_RECORDS)
     // A direct path may not exist, for which nobody is to blame; an offer is a matter of sending it.
     if (empty && failures.empty.length >= MAX_EMPTY) {
       failures.empty = []
@@ -209,16 +210,22 @@ export class SignallingDoor {
   /** A signalling stream opened. `proceed` makes the connection, at once, and reads the offer from the stream. */
   enter(stream: Stream, connection: Connection, proceed: () => void): void {
     const peer = idOf(connection)
+    const relay = relayOf(connection)
     // Who is connected directly has no use for another connection, and who is outside stays there.
     if (!this.#relayed.has(connection) || this.isOutside(peer)) {
       stream.abort(new Error('No connection is made for this peer now'))
       return
     }
+    if (!this.#ports.hasPlaceFor(peer, relay)) {
+      stream.abort(new Error(FULL))
+      abort(connection, FULL)
+      return
+    }
     for (const other of this.#attempts) if (other.peer === peer) this.#fail(other, 'It asked again')
-    this.#makeRoom(relayOf(connection))
+    this.#makeRoom(relay)
     const attempt: Attempt = {
       peer,
-      relay: relayOf(connection),
+      relay,
       stream,
       connection,
       since: this.#now(),

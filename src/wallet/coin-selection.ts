@@ -3,10 +3,12 @@
  * smallest coin that suffices, else the largest ones first. Sizes are exact: every input is a P2TR key-path spend.
  * Pure, any thread.
  */
+
+import { DUST, feeAt } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { compactSizeLength } from '../primitives/codec.ts'
-import { accept, invalid, notNow, type Rejection, type Result } from '../primitives/result.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
+import { accept, invalid, notNow, type Rejection, type Result } from './result.ts'
 
 /**
  * Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5
@@ -15,11 +17,6 @@ import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
 export const INPUT_WEIGHT = 4 * 41 + 66
 /** Weight units of an output to an address (43 virtual bytes). */
 export const OUTPUT_WEIGHT = 4 * (8 + 1 + P2TR_SCRIPT_BYTES)
-/**
- * Below this a P2TR output costs more to spend than it is worth, at Core's dust fee rate of 3 satoshis per virtual
- * byte.
- */
-export const DUST = sats(330)
 /** Combinations that branch and bound looks at (Bitcoin Core's TOTAL_TRIES). */
 const MAX_TRIES = 100_000
 
@@ -63,7 +60,7 @@ export function paymentWeight(inputs: number, outputs: number): number {
 
 /** The fee of `weight` weight units at `feeRate` (satoshis per 1,000 virtual bytes), rounded up. */
 export function feeOf(weight: number, feeRate: number): Sats {
-  return sats(Math.ceil((Math.ceil(weight / 4) * feeRate) / 1000))
+  return sats(feeAt(feeRate, Math.ceil(weight / 4)))
 }
 
 /**

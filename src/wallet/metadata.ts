@@ -2,9 +2,9 @@
  * What seed words alone can't bring back: labels, how many addresses were handed out, which of them mining pays to. A text of JSON that goes
  * into the backup file beside the seed; labels alone also as BIP329 has them. A part that can't be read costs only itself. Pure, any thread.
  */
-import { accept, invalid, type Result } from '../primitives/result.ts'
 import { decodeSegwitAddress, encodeSegwitAddress } from '../script/address.ts'
 import { GAP_LIMIT, MAX_ISSUED, type PerBranch } from './address-book.ts'
+import { accept, invalid, type Result } from './result.ts'
 
 export interface WalletMetadata {
   /** Per branch, the index of the next key to hand out: at most `MAX_ISSUED`. */

@@ -2,25 +2,20 @@
  * Preparing a payment: from what the user asks to a plan that can be reviewed, a PSBT and the figures beside it.
  * Changes nothing; the wallet signs and records. Pure, any thread.
  */
+
+import { DUST, MAX_FEE_RATE, REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { formatCoins, type Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import type { Outpoint } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import type { OwnKey } from './address-book.ts'
-import { DUST, type Selection } from './coin-selection.ts'
+import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
 import type { Psbt, PsbtOutput } from './psbt.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { below, shuffled } from './shuffle.ts'
 import type { WalletCoin } from './views.ts'
-
-/**
- * Satoshis per 1,000 virtual bytes: above it a fee is taken for a mistake (Bitcoin Core's default -maxtxfee rate,
- * 0.1 coin).
- */
-export const MAX_FEE_RATE = 10_000_000
-/** Final but for nLockTime, and replaceable by a higher fee (BIP125). */
-const SEQUENCE = 0xfffffffd
 
 export interface Recipient {
   readonly address: string
@@ -141,7 +136,7 @@ export function planPayment(parts: PlanParts): PaymentPlan {
   }
   const psbt = psbtClass.of({
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
-      return { prevout: outpoint, sequence: SEQUENCE, spent: output, key }
+      return { prevout: outpoint, sequence: REPLACEABLE_SEQUENCE, spent: output, key }
     }),
     outputs,
     lockTime,
@@ -156,20 +151,4 @@ export function planPayment(parts: PlanParts): PaymentPlan {
     psbt: psbt.bytes,
     replaces,
   }
-}
-
-/** A number from 0 up, below `limit` (at most 2^16): uniform but for one part in 2^16. */
-function below(limit: number, random: Random): number {
-  const [high, low] = random.bytes(2)
-  return ((high << 8) | low) % limit
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const mixed = [...items]
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = below(i + 1, random)
-    ;[mixed[i], mixed[j]] = [mixed[j], mixed[i]]
-  }
-  return mixed
 }

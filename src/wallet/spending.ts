@@ -1,19 +1,19 @@
 /**
  * Which of the ledger's coins a payment may take, and what it takes to replace one. Pure, any thread.
  */
+
+import { feeRate as feeRateOf, RELAY_FEE_RATE } from '../policy/fees.ts'
 import { formatCoins, sats } from '../primitives/amount.ts'
-import { accept, invalid, notNow, type Result } from '../primitives/result.ts'
 import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
 import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { checkFeeRate, type Payee, type SpendableCoin } from './payment.ts'
+import { accept, invalid, notNow, type Result } from './result.ts'
 import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
 /** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
 const MAX_PAYMENT_WEIGHT = 100_000
-/** What replacing a payment costs beyond what it paid, satoshis per 1,000 virtual bytes (BIP125, rule 4). */
-const INCREMENTAL_FEE_RATE = 1_000
 
 export type PaymentTerms = Pick<SelectionRequest<SpendableCoin>, 'amounts' | 'feeRate' | 'subtractFee'>
 
@@ -95,8 +95,8 @@ export function selectReplacement(
       'not-replaceable',
       'A later payment spends the change of this one: raise the fee of that one.',
     )
-  const former = (fee * 4_000) / transaction.weight
-  if (feeRate < former + INCREMENTAL_FEE_RATE)
+  const former = feeRateOf(fee, transaction.weight)
+  if (feeRate < former + RELAY_FEE_RATE)
     return invalid(
       'fee-rate-too-low',
       `The payment pays ${(former / 1000).toFixed(1)} satoshis per virtual byte now; another has to pay at least 1 more.`,
@@ -117,7 +117,7 @@ export function selectReplacement(
   for (;;) {
     const selection = selectCoins({ ...request, minFee })
     if (!selection.ok) return selection
-    const needed = sats(fee + feeOf(selection.value.vsize * 4, INCREMENTAL_FEE_RATE))
+    const needed = sats(fee + feeOf(selection.value.vsize * 4, RELAY_FEE_RATE))
     if (selection.value.fee >= needed) {
       const changeKey = outputs.find(({ own }) => own?.key.branch === CHANGE)?.own?.key
       return accept({ selection: selection.value, payees, changeKey })

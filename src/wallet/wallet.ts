@@ -8,7 +8,6 @@ import type { Chain } from '../chain/chain.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
@@ -36,6 +35,8 @@ import {
   type SpendableCoin,
 } from './payment.ts'
 import type { LoadPsbt, Psbt } from './psbt.ts'
+import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
@@ -439,6 +440,18 @@ export class Wallet {
     } finally {
       for (const key of keys) this.promised.delete(key)
     }
+  }
+
+  /**
+   * Fills in what it knows of a PSBT: its own coins, and its keys to coins and outputs. Rejects with `wallet-missing`, and as
+   * `withKnownCoins` and `withOwnKeys` do.
+   */
+  updatePsbt(psbt: Psbt): Result<Psbt> {
+    if (!this.following) return walletMissing()
+    const { book, ledger } = this.following
+    const coins = psbt.inputs.map(({ prevout }) => ledger.output(prevout)?.output)
+    const known = withKnownCoins(psbt, coins)
+    return known.ok ? withOwnKeys(known.value, book, ledger) : known
   }
 
   /**

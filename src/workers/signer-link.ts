@@ -2,9 +2,10 @@
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
  * wallet's state pass; passphrases and seed words travel between Window and signer alone.
  */
-import type { Result } from '../primitives/result.ts'
-import type { BackupNetwork } from '../wallet/backup.ts'
-import type { LocalSigner } from '../wallet/local-signer.ts'
+
+import type { BackupNetwork } from '../signer/backup.ts'
+import type { LocalSigner } from '../signer/local-signer.ts'
+import type { Result } from '../wallet/result.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
@@ -12,6 +13,8 @@ import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 export interface SignRequest {
   readonly id: number
   readonly psbt: Uint8Array
+  /** See `Signer.signPsbt`. */
+  readonly hashType: number | undefined
 }
 
 /** Signer to brain; the state comes first. */
@@ -94,8 +97,8 @@ export class RemoteSigner implements Signer {
     return this.current
   }
 
-  signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt }))
+  signPsbt(psbt: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.answers.ask((id) => this.channel.post({ id, psbt, hashType }))
   }
 
   onChange(listener: (status: SignerStatus) => void): () => void {
@@ -117,8 +120,8 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
   channel.post({ type: 'status', status: signer.status() })
   signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt }) => {
-    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt) })
+  channel.listen(async ({ id, psbt, hashType }) => {
+    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt, hashType) })
   })
 }
 

@@ -1,7 +1,8 @@
 /** Thread root of the signer: the only thread that ever holds keys, passphrases or seed words. */
+
+import { LocalSigner } from '../signer/local-signer.ts'
 import { IdbKeyStore } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
-import { LocalSigner } from '../wallet/local-signer.ts'
 import { Channel } from './channel.ts'
 import { runCommand, type SignerAnswer, type SignerRequest, serveSigner } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'

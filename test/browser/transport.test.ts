@@ -3,7 +3,7 @@
  */
 
 import { assert } from 'chai'
-import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
+import { MAX_FRAME_BYTES, type PeerId } from '../../src/network/transport.ts'
 import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { MAX_QUEUED_BYTES } from '../../src/transport/peer-stream.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
@@ -77,20 +77,26 @@ describe('transport', () => {
     await second.start()
     await second.untilConnectedTo(hub)
     await hub.until('it is full', ({ peers }) => peers.size === 2)
-    const { createOffer } = RTCPeerConnection.prototype
+    const { createOffer, createAnswer } = RTCPeerConnection.prototype
     let offers = 0
+    let answers = 0
     const thirdOffer = deferred<undefined>()
     RTCPeerConnection.prototype.createOffer = function (this: RTCPeerConnection): Promise<never> {
       if (++offers === 3) thirdOffer.resolve(undefined)
       return Reflect.apply(createOffer, this, [])
+    }
+    RTCPeerConnection.prototype.createAnswer = function (this: RTCPeerConnection): Promise<never> {
+      answers++
+      return Reflect.apply(createAnswer, this, [])
     }
     try {
       await late.start()
       // Two dials have come to nothing when it dials for the third time.
       await thirdOffer.promise
     } finally {
-      RTCPeerConnection.prototype.createOffer = createOffer
+      Object.assign(RTCPeerConnection.prototype, { createOffer, createAnswer })
     }
+    assert.equal(answers, 0, 'it is told before a connection is made')
     assert.deepEqual(hub.history, [`connected ${first.id}`, `connected ${second.id}`])
     assert.deepEqual(late.history, [])
   })

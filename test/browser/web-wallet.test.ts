@@ -47,7 +47,7 @@ describe('sending', () => {
     await until(
       'balance and fees are there',
       () =>
-        view.shadowRoot!.textContent!.includes('5 coins') && deepAll(view, 'input[name=speed]').length === 4,
+        view.shadowRoot!.textContent!.includes('5 coins') && deepAll(view, 'input[name=speed]').length === 2,
     )
   })
 
@@ -102,6 +102,58 @@ describe('sending', () => {
     confirmations = -1
     opentab.emit('tip', TIP)
     await until('the conflict', () => shows('Conflicted'))
+  })
+
+  it('shows what a payment link says, and lets it go with the link', async () => {
+    const recipient = deepOne(view, '#recipient') as HTMLInputElement
+    const amount = deepOne(view, '#amount') as HTMLInputElement
+    type(recipient, 'opentab:tabrt1pana?label=Ana&amount=0.5&message=Lunch+for%20two')
+    await until('what it says', () => shows('for “Ana”, with the message “Lunch+for two”'))
+    assert.equal(amount.value, '0.5')
+    recipient.dispatchEvent(new Event('change'))
+    await view.updateComplete
+    assert.equal(recipient.value, 'tabrt1pana')
+    assert.isTrue(shows('for “Ana”'))
+    type(recipient, '')
+    type(recipient, 'tabrt1pbob')
+    await view.updateComplete
+    assert.equal(amount.value, '')
+    assert.isFalse(shows('Ana'))
+    type(amount, '2')
+    await view.updateComplete
+    press('Review payment')
+    await until('the review', () => deepAll(view, 'ot-send-review').length === 1)
+    await until('its text', () => shows('They get'))
+    press('Send 2 coins')
+    await until('it is sent', () => shows('2 coins sent'))
+    assert.equal(opentab.count('setlabel'), 0)
+  })
+
+  it('keeps an amount of one’s own when the link goes', async () => {
+    const recipient = deepOne(view, '#recipient') as HTMLInputElement
+    const amount = deepOne(view, '#amount') as HTMLInputElement
+    type(recipient, 'opentab:tabrt1pana?amount=0.5')
+    await view.updateComplete
+    type(amount, '0.75')
+    type(recipient, 'tabrt1pbob')
+    await view.updateComplete
+    assert.equal(amount.value, '0.75')
+  })
+
+  it('says what a payment costs, and asks again before a rate far above what is needed', async () => {
+    assert.isTrue(shows('≈ 0.00000154 coins'))
+    assert.isTrue(shows('paying more gains nothing'))
+    type(deepOne(view, '#recipient'), 'tabrt1pbob')
+    type(deepOne(view, '#amount'), '2')
+    deepAll(view, 'input[name=speed]').at(-1)!.click()
+    await until('the field', () => deepAll(view, '#rate').length === 1)
+    type(deepOne(view, '#rate'), '9,999.0')
+    await until('its cost', () => shows('≈ 0.01539846 coins'))
+    press('Review payment')
+    await until('the question', () => shows('9,999 sat/vB is 9,999 times what is needed now'))
+    assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
+    press('Review payment')
+    await until('the review', () => deepAll(view, 'ot-send-review').length === 1)
   })
 
   it('asks for the passphrase of a locked wallet, and sends nothing without it', async () => {

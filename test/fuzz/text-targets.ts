@@ -13,11 +13,12 @@ import {
   encodeSegwitAddress,
 } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { readBackup, writeBackup } from '../../src/wallet/backup.ts'
+import { readBackup, writeBackup } from '../../src/signer/backup.ts'
 import { parseDescriptor } from '../../src/wallet/descriptor.ts'
 import { decodeMetadata, encodeLabels, encodeMetadata } from '../../src/wallet/metadata.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import { formatPaymentLink, parsePaymentLink } from '../../src/wallet/uri.ts'
+import { value } from '../support/wallets.ts'
 import type { Target } from './fuzzer.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -64,6 +65,21 @@ const payment = (): Psbt =>
 const psbt = payment()
 const signed = payment()
 signed.addSignature(0, new Uint8Array(64).fill(1))
+
+/** A coin that is spent by a leaf. */
+const leafPsbt = payment()
+leafPsbt.maps.inputs[0] = {
+  ...leafPsbt.maps.inputs[0],
+  tapLeafScript: [
+    [{ version: 0xc0, internalKey, merklePath: [] }, Uint8Array.of(0x20, ...internalKey, 0xac, 0xc0)],
+  ],
+}
+leafPsbt.addLeafSignature(
+  0,
+  internalKey,
+  value(Psbt.parse(leafPsbt.bytes)).inputs[0].leaves[0].hash,
+  new Uint8Array(65).fill(1),
+)
 
 /** Without the search for slips of the keyboard, which is fuzzed as `address`. */
 const checkAddress = decodeSegwitAddress
@@ -137,7 +153,7 @@ export const TEXT_TARGETS: readonly Target[] = [
   },
   {
     name: 'psbt',
-    examples: [psbt.bytes, signed.bytes],
+    examples: [psbt.bytes, signed.bytes, leafPsbt.bytes],
     dictionary: [
       bytesOf('psbt\xff'),
       Uint8Array.of(0),
@@ -153,7 +169,7 @@ export const TEXT_TARGETS: readonly Target[] = [
       const again = Psbt.parse(parsed.value.bytes)
       assert.ok(again.ok)
       assert.equal(again.value.unsigned.txid, parsed.value.unsigned.txid)
-      void parsed.value.spentOutputs
+      void parsed.value.fee
       parsed.value.extract()
       return true
     },

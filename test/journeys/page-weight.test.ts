@@ -103,11 +103,11 @@ test(
       },
     })
     const [ada] = (await world.openAll(['Ada'])) as [Tab]
-    const sentence = /server of this page can’t be reached.* Nothing is lost/
+    const sentence = /server of this page can’t be reached.* Nothing is lost: .* reload the page/
     await assert.rejects(ada.rpc('getbalances'), sentence)
     await assert.rejects(ada.createWallet(), sentence)
     await ada.page.getByRole('link', { name: 'Explorer' }).first().click()
-    await ada.page.getByText('This view could not be loaded').waitFor()
+    await ada.page.getByText(/^This view could not be loaded: .* reload the page/).waitFor()
     await ada.generate(1, PAYOUT)
     assert.equal(await ada.rpc('getblockcount'), 1)
 

@@ -65,3 +65,29 @@ test(
     assert.equal((await second.identity()).peerId, peerId)
   }),
 )
+
+test(
+  'a page that the browser keeps for its back button leaves its profile to the next one, and starts anew when it is shown again',
+  journey(async (world) => {
+    await world.serve()
+    const context = await world.newContext()
+    const query = '?network=regtest&profile=Ada'
+    const first = await world.open('First', { context, query })
+    const identity = await first.identity()
+    // As WebKit does; Chromium keeps no page that has connections.
+    await first.page.evaluate(() => {
+      dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))
+    })
+    const second = await world.open('Second', { context, query })
+    assert.deepEqual(await second.identity(), identity)
+
+    await second.page.close()
+    const again = first.page.waitForEvent('load')
+    await first.page.evaluate(() => {
+      dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))
+    })
+    await again
+    await first.ready()
+    assert.deepEqual(await first.identity(), identity)
+  }),
+)

@@ -2,8 +2,7 @@
  * Finds the Chrome or Chromium that browser tests run in, and names the flags they run it with. Thread: Node's main.
  */
 
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { findProgram, isExecutable } from './programs.ts'
 
 /** Names under which systems install it. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
@@ -62,9 +61,7 @@ export async function findChromium(): Promise<string> {
     if (isExecutable(chosen)) return chosen
     throw new Error(`CHROME_PATH names no program: ${chosen}`)
   }
-  const folders = (process.env.PATH ?? '').split(delimiter).concat('/usr/bin', '/usr/local/bin')
-  const candidates = [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...PLACES]
-  const found = candidates.find(isExecutable) ?? (await packagedChromium())
+  const found = findProgram(NAMES, PLACES) ?? (await packagedChromium())
   if (found !== undefined) return found
   throw new Error(
     'No Chrome or Chromium found: install one (apt-get install chromium), or set CHROME_PATH to it.',
@@ -79,14 +76,5 @@ async function packagedChromium(): Promise<string | undefined> {
     return await chromium.executablePath()
   } catch {
     return undefined
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
   }
 }

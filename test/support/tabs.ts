@@ -17,28 +17,14 @@ import {
 import { buildPage, DIST, isStale } from '../../relay/build.ts'
 import { loadPage } from '../../relay/page.ts'
 import { type Server, type ServerOptions, startServer } from '../../relay/server.ts'
-import type { LogEvent, NodeEventName } from '../../src/node/events.ts'
-import { RpcError } from '../../src/node/rpc-error.ts'
-import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
-import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
+import type { PeerResult } from '../../web/rpc-results.ts'
 import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from './chromium.ts'
+import { NodeTab, PATIENCE, type PageGlobals } from './node-tab.ts'
 
-/** How long a journey waits for one thing, milliseconds: far more than any takes, only to end one that hangs. */
-const PATIENCE = 90_000
+export { PASSPHRASE } from './node-tab.ts'
 
-/** Every event of the node: any of them may be what a journey waits for. */
-const EVENTS: readonly NodeEventName[] = [
-  'tip',
-  'transaction',
-  'peer',
-  'network',
-  'wallet',
-  'mining',
-  'mined',
-  'sync',
-  'log',
-  'fault',
-]
+/** How the brain begins the line of a bug in the console. */
+const FAULT = 'A fault of this program:'
 
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
@@ -46,45 +32,22 @@ const LOG_LINES = 30
 /** Characters of an answer that it prints. */
 const LINE_LENGTH = 1000
 
-/** What the wallets of journeys are encrypted with. */
-export const PASSPHRASE = 'correct horse battery staple'
-
-/** What a journey leaves in the page to wait on. */
-interface Watch {
-  /** Events seen. */
-  count: number
-  readonly waiting: (() => void)[]
-  readonly log: LogEvent[]
-}
-
-/** The page's globals, as a journey uses them. */
-interface PageGlobals {
-  readonly opentab: Opentab
-  watch: Watch
-  /** Connections made and not closed yet, kept by an init script: the browser's own account of what the tab is connected to. */
-  readonly connections: ReadonlySet<RTCPeerConnection>
-  /** How many were made, closed ones included. */
-  readonly connectionsOpened: number
-}
-
 /** How a tab is opened. */
 export interface OpenOptions {
   /** Opens the tab in this context, beside others, rather than in one of its own with storage of its own. */
   readonly context?: BrowserContext
-  /** The first server when left out. */
-  readonly server?: Server
+  /** Who serves the page; the first server when left out. */
+  readonly server?: Pick<Server, 'port'>
   /** Path of the view; `/` when left out. */
   readonly path?: string
   /** `?network=regtest` when left out. */
   readonly query?: string
 }
 
-/** A tab whose node runs. */
-export class Tab {
-  /** For messages. */
-  readonly name: string
+/** A tab of Chromium. */
+export class Tab extends NodeTab {
   readonly page: Page
-  /** Errors that nothing in the page caught. */
+  /** Errors that nothing in the page caught, and bugs that the brain told of. */
   readonly pageErrors: string[] = []
   /** Errors on the console; the browser reports failed requests there, too. */
   readonly consoleErrors: string[] = []
@@ -92,11 +55,14 @@ export class Tab {
   readonly requests: string[] = []
 
   constructor(name: string, page: Page) {
-    this.name = name
+    super(name)
     this.page = page
     page.on('pageerror', (error) => this.pageErrors.push(error.stack ?? error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error') this.consoleErrors.push(message.text())
+      if (message.type() !== 'error') return
+      const text = message.text()
+      this.consoleErrors.push(text)
+      if (text.startsWith(FAULT)) this.pageErrors.push(text)
     })
     page.on('request', (request) => this.requests.push(request.url()))
     page.on('websocket', (socket) => this.requests.push(socket.url()))
@@ -109,128 +75,12 @@ export class Tab {
   /** Waits until the node runs, after the page was opened or reloaded. */
   async ready(): Promise<this> {
     await this.page.locator('main#content').waitFor({ timeout: PATIENCE })
-    await this.page.evaluate((names) => {
-      const { opentab } = globalThis as unknown as PageGlobals
-      const watch: Watch = { count: 0, waiting: [], log: [] }
-      for (const name of names)
-        opentab.on(name, () => {
-          watch.count++
-          for (const wake of watch.waiting.splice(0)) wake()
-        })
-      opentab.on('log', (line) => watch.log.push(line))
-      Object.assign(globalThis, { watch })
-    }, EVENTS)
+    await this.watch()
     return this
   }
 
-  /** Calls `opentab.rpc` in the page. Rejects with the page's `RpcError`. */
-  async rpc<T = unknown>(method: string, ...params: readonly unknown[]): Promise<T> {
-    const answer = await this.page.evaluate(
-      async ([name, args]) => {
-        try {
-          return { result: await (globalThis as unknown as PageGlobals).opentab.rpc(name, ...args) }
-        } catch (error) {
-          const { code, message } = error as RpcError
-          return { error: { code, message } }
-        }
-      },
-      [method, params] as const,
-    )
-    if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
-    return answer.result as T
-  }
-
-  /** Asks again after every event of the node until `holds` says yes; resolves with that answer. */
-  async until<T>(
-    what: string,
-    method: string,
-    args: readonly unknown[],
-    holds: (result: T) => boolean,
-    patience = PATIENCE,
-  ): Promise<T> {
-    const over = AbortSignal.timeout(patience)
-    for (;;) {
-      const seen = await this.eventsSeen()
-      const result = await this.rpc<T>(method, ...args)
-      if (holds(result)) return result
-      if (over.aborted)
-        throw new Error(`${this.name} waited in vain until ${what}; ${method} says ${JSON.stringify(result)}`)
-      await this.anotherEvent(seen, over)
-    }
-  }
-
-  /** Events of the node since it was ready. */
-  eventsSeen(): Promise<number> {
-    return this.page.evaluate(() => (globalThis as unknown as PageGlobals).watch.count)
-  }
-
-  /** Resolves when the node has told more events than `seen`, or `over` aborts. */
-  async anotherEvent(seen: number, over: AbortSignal): Promise<void> {
-    let end = (): void => {}
-    const ended = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    if (over.aborted) end()
-    over.addEventListener('abort', end)
-    const event = this.page.evaluate((after) => {
-      const { watch } = globalThis as unknown as PageGlobals
-      if (watch.count > after) return
-      return new Promise<void>((wake) => watch.waiting.push(wake))
-    }, seen)
-    // Whoever gives up closes the page, which this then complains of.
-    event.catch(() => undefined)
-    try {
-      await Promise.race([event, ended])
-    } finally {
-      // `over` outlives many events.
-      over.removeEventListener('abort', end)
-    }
-  }
-
-  /** Waits until the active chain ends in this block. */
-  async untilTip(hash: string): Promise<void> {
-    await this.until(`its tip is ${hash}`, 'getbestblockhash', [], (tip) => tip === hash)
-  }
-
-  /** Waits until the active chain has this height. */
-  async untilHeight(height: number): Promise<void> {
-    await this.until(`it is at height ${height}`, 'getblockcount', [], (at) => at === height)
-  }
-
-  /** Waits until there are at least this many direct peers. */
-  untilPeers(least: number): Promise<readonly PeerResult[]> {
-    return this.until(`it has ${least} peers`, 'getpeerinfo', [], (peers) => peers.length >= least)
-  }
-
-  /** Waits until this many relays hold a slot for the tab. */
-  untilReserved(count = 1): Promise<NetworkInfo> {
-    return this.until(
-      `${count} relays hold a slot for it`,
-      'getnetworkinfo',
-      [],
-      ({ relays = [] }: NetworkInfo) => relays.filter(({ state }) => state === 'reserved').length === count,
-    )
-  }
-
-  /** Creates a wallet and answers its seed words. */
-  async createWallet(): Promise<string> {
-    return (await this.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: PASSPHRASE })).mnemonic
-  }
-
-  /** Mines blocks on demand to an address of its own, or the one given; answers their hashes. */
-  async generate(count: number, address?: string): Promise<readonly string[]> {
-    return this.rpc('generatetoaddress', count, address ?? (await this.rpc<string>('getnewaddress', 'mined')))
-  }
-
-  /** Pays and answers the txid. */
-  async pay(address: string, amount: number): Promise<string> {
-    await this.rpc('walletpassphrase', PASSPHRASE, 600)
-    return this.rpc('sendtoaddress', address, amount)
-  }
-
-  /** What this tab is. */
-  identity(): Promise<TabIdentity> {
-    return this.page.evaluate(() => (globalThis as unknown as PageGlobals).opentab.identity)
+  override evaluate<T, A>(run: (argument: A) => T | Promise<T>, argument: A): Promise<T> {
+    return this.page.evaluate(run as (argument: unknown) => T | Promise<T>, argument)
   }
 
   /** WebRTC connections that the browser itself counts as connected. */
@@ -401,11 +251,25 @@ export async function textOf(locator: Locator): Promise<string> {
 /** Waits until all tabs are on one tip, and answers its hash. */
 export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
   const over = AbortSignal.timeout(PATIENCE)
+  /** Of each tab, the wait for its next event: it goes on for those that say nothing while others do. */
+  const waits = new Map<Tab, Promise<void>>()
   for (;;) {
-    const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
+    // In an object, or it would be waited for here.
+    const next = await Promise.all(
+      tabs.map(async (tab) => {
+        if (!waits.has(tab)) {
+          const seen = await tab.eventsSeen()
+          waits.set(
+            tab,
+            tab.anotherEvent(seen, over).finally(() => waits.delete(tab)),
+          )
+        }
+        return { wait: waits.get(tab)! }
+      }),
+    )
     const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
-    await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))
+    await Promise.race(next.map(({ wait }) => wait))
   }
 }

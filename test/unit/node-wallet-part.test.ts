@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
+import type { LoadWallet } from '../../src/node/node-core.ts'
+import { walletPart } from '../../src/node/wallet-part.ts'
 import { type Json, NodeRig, STRANGER } from '../support/node-rig.ts'
 import { PASSPHRASE, value } from '../support/wallets.ts'
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { TokenBucket } from '../../src/protocol/token-bucket.ts'
-import type { PeerId, TransportOffence } from '../../src/protocol/transport.ts'
+import { TokenBucket } from '../../src/network/token-bucket.ts'
+import type { PeerId, TransportOffence } from '../../src/network/transport.ts'
 import { Alarms } from '../../src/transport/alarms.ts'
 import { Bans } from '../../src/transport/bans.ts'
 import { Framing } from '../../src/transport/channel-guard.ts'
@@ -212,11 +212,13 @@ class Scene {
   readonly offences: [string, TransportOffence][] = []
   readonly floods: boolean[] = []
   readonly friends = new Set<string>()
+  isFull = false
   readonly door = new SignallingDoor(
     {
       spend: () => this.purse-- > 0,
       spendOnFriend: () => true,
       isFriend: (peer) => this.friends.has(peer),
+      hasPlaceFor: () => !this.isFull,
       offended: (peer, offence) => this.offences.push([peer, offence]),
       flooded: (scarce) => this.floods.push(scarce),
     },
@@ -316,6 +318,19 @@ scene('offers of which nothing comes leave a peer outside, longer each time, wit
   assert.equal(scene.offences.length, 0)
   scene.door.met('a' as PeerId)
   assert.deepEqual([fail(), fail(), fail()], [false, false, false])
+})
+
+scene('who would find no place is told so before a connection is made, and is not to blame', (scene) => {
+  scene.isFull = true
+  const connection = new FakeConnection('a')
+  scene.door.relayedIn(connection as unknown as Connection)
+  for (let i = 0; i < 8; i++) assert.equal(scene.come('a').aborted, true)
+  assert.equal(scene.ask(connection).aborted, true)
+  assert.equal(connection.status, 'aborted')
+  assert.deepEqual([scene.made, scene.purse, scene.offences, scene.floods], [[], 1000, [], []])
+  scene.isFull = false
+  scene.come('a').say(signal(0, SDP))
+  assert.deepEqual(scene.made, ['a'])
 })
 
 scene('stream after stream over one relayed connection ends it', (scene) => {

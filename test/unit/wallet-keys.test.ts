@@ -5,9 +5,9 @@ import { wordlist } from '@scure/bip39/wordlists/english.js'
 import fc from 'fast-check'
 import { PUBLIC, REGTEST } from '../../src/consensus/params.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { createEntropy, entropyToWords, wordsToEntropy } from '../../src/signer/keys.ts'
 import { coinType } from '../../src/wallet/coin-type.ts'
 import { HARDENED } from '../../src/wallet/descriptor.ts'
-import { createEntropy, entropyToWords, wordsToEntropy } from '../../src/wallet/keys.ts'
 import { codeOf, seededRandom, value, WORDS } from '../support/wallets.ts'
 
 test('fresh words are read back, however they are typed', () => {

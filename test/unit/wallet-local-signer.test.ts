@@ -5,18 +5,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Transaction as ScureTransaction } from '@scure/btc-signer'
+import { TaprootControlBlock } from '@scure/btc-signer/psbt.js'
 import fc from 'fast-check'
 import { sats } from '../../src/primitives/amount.ts'
-import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import { p2trScript } from '../../src/script/taproot.ts'
+import { OP_CHECKSIG, pushData } from '../../src/script/opcodes.ts'
+import { p2trScript, taprootOutputKey } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
+import { isKeyRecord, type KeyRecord } from '../../src/signer/key-record.ts'
+import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
+import type { LocalSigner } from '../../src/signer/local-signer.ts'
+import { isBox, openBox, sealBox } from '../../src/signer/passphrase-box.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
-import { isKeyRecord, type KeyRecord } from '../../src/wallet/key-record.ts'
-import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
-import type { LocalSigner } from '../../src/wallet/local-signer.ts'
-import { isBox, openBox, sealBox } from '../../src/wallet/passphrase-box.ts'
 import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
+import type { PsbtInputMap } from '../../src/wallet/psbt-maps.ts'
+import { controlBlocksOf, rootOf } from '../support/tapscript-spends.ts'
 import {
   codeOf,
   ManualClock,
@@ -413,6 +417,151 @@ test('a sighash type other than the default, and a missing coin, are refused', a
   const unknown = ScureTransaction.fromPSBT(payment().bytes)
   unknown.updateInput(0, { witnessUtxo: undefined })
   assert.equal(codeOf(await signer.signPsbt(unknown.toPSBT())), 'psbt-invalid')
+})
+
+test('a hash type that is named is signed, and nothing else than what was named', async () => {
+  const signer = await unlockedSigner()
+  const psbt = payment()
+  for (const type of [0, 1, 2, 3, 0x81, 0x82, 0x83]) {
+    const signed = value(Psbt.parse(value(await signer.signPsbt(psbt.bytes, type))))
+    assert.ok(signed.extract().ok, `${type}`)
+    assert.ok(signed.maps.inputs.every(({ tapKeySig }) => (tapKeySig?.[64] ?? 0) === type))
+    assert.ok(signed.inputs.every(({ sighashType }) => (sighashType ?? 0) === type))
+    const asking = Psbt.parse(signed.bytes)
+    for (const other of [0, 1, 0x83])
+      if (type !== 0 && other !== type)
+        assert.equal(codeOf(await signer.signPsbt(value(asking).bytes, other)), 'psbt-sighash')
+  }
+  for (const none of [4, 0x80, 0x84])
+    assert.equal(codeOf(await signer.signPsbt(psbt.bytes, none)), 'psbt-sighash')
+})
+
+test('what others may add to may pay more than it spends, and nothing else may', async () => {
+  const signer = await unlockedSigner()
+  const short = payment({ paid: 60_000 })
+  for (const type of [0, 1, 2, 3])
+    assert.equal(codeOf(await signer.signPsbt(short.bytes, type)), 'psbt-mismatch')
+  for (const type of [0x81, 0x83]) value(await signer.signPsbt(short.bytes, type))
+})
+
+/** A tree of two leaves: the account's own key in one, nobody's in the other. */
+const leafTree = [
+  { script: concatBytes(pushData(ownKey(0, 4).internalKey), Uint8Array.of(OP_CHECKSIG)), leafVersion: 0xc0 },
+  { script: concatBytes(pushData(stranger.internalKey), Uint8Array.of(OP_CHECKSIG)), leafVersion: 0xc0 },
+] as const
+
+/** Spends a coin of this tree under `internalKey`. */
+function leafPayment(
+  internalKey: Uint8Array,
+  change: (map: PsbtInputMap) => PsbtInputMap = (map) => map,
+): Psbt {
+  const { outputKey } = taprootOutputKey(internalKey, rootOf(leafTree))!
+  const psbt = Psbt.of({
+    inputs: [
+      {
+        prevout: { txid: new Uint8Array(32).fill(1), index: 0 },
+        sequence: 0,
+        spent: { value: sats(40_000), scriptPubKey: p2trScript(outputKey) },
+        key: undefined,
+      },
+    ],
+    outputs: [{ value: sats(30_000), scriptPubKey: stranger.scriptPubKey, key: undefined }],
+    lockTime: 0,
+  })
+  const { internalKey: publicKey, origin } = ownKey(0, 4)
+  const hashes = [rootOf(leafTree[0])]
+  const [controlBlock] = controlBlocksOf(internalKey, leafTree)
+  const map: PsbtInputMap = {
+    ...psbt.maps.inputs[0],
+    tapLeafScript: [
+      [TaprootControlBlock.decode(controlBlock), concatBytes(leafTree[0].script, Uint8Array.of(0xc0))],
+    ],
+    tapBip32Derivation: [
+      [publicKey, { hashes, der: { fingerprint: origin.fingerprint, path: [...origin.path] } }],
+    ],
+  }
+  psbt.maps.inputs[0] = change(map)
+  return value(Psbt.parse(psbt.bytes))
+}
+
+test('the leaf that our key stands in is signed, and no leaf of another coin', async () => {
+  const signer = await unlockedSigner()
+  const signed = value(Psbt.parse(value(await sign(signer, leafPayment(stranger.internalKey)))))
+  assert.equal(signed.maps.inputs[0].tapKeySig, undefined)
+  assert.equal(signed.maps.inputs[0].tapScriptSig?.length, 1)
+  assert.ok(signed.extract().ok, 'the signature holds')
+  const [typed] = value(
+    Psbt.parse(value(await signer.signPsbt(leafPayment(stranger.internalKey).bytes, 0x83))),
+  ).maps.inputs
+  assert.equal(typed.tapScriptSig?.[0][1][64], 0x83)
+
+  // The key path of the same coin, tweaked with the root of its tree.
+  const { internalKey, origin } = ownKey(0, 4)
+  const der = { fingerprint: origin.fingerprint, path: [...origin.path] }
+  const byKey = leafPayment(internalKey, (map) => ({
+    witnessUtxo: map.witnessUtxo,
+    tapInternalKey: internalKey,
+    tapMerkleRoot: rootOf(leafTree),
+    tapBip32Derivation: [[internalKey, { hashes: [], der }]],
+  }))
+  assert.ok(value(Psbt.parse(value(await sign(signer, byKey)))).extract().ok)
+
+  const { spent } = payment().inputs[0]
+  const refusals: [string, Psbt][] = [
+    // A leaf that the coin does not commit to.
+    [
+      'psbt-mismatch',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        witnessUtxo: { amount: 40_000n, script: spent!.scriptPubKey },
+      })),
+    ],
+    // Another key's path.
+    [
+      'psbt-mismatch',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        tapBip32Derivation: [[stranger.internalKey, map.tapBip32Derivation![0][1]]],
+      })),
+    ],
+    // A key that is not in the leaf.
+    [
+      'psbt-not-ours',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        tapBip32Derivation: [
+          [
+            ownKey(0, 5).internalKey,
+            {
+              hashes: [rootOf(leafTree[0])],
+              der: { fingerprint: origin.fingerprint, path: [...ownKey(0, 5).origin.path] },
+            },
+          ],
+        ],
+      })),
+    ],
+    // The root is left out, and no leaf is there.
+    [
+      'psbt-mismatch',
+      leafPayment(internalKey, (map) => ({
+        witnessUtxo: map.witnessUtxo,
+        tapInternalKey: internalKey,
+        tapBip32Derivation: [[internalKey, { hashes: [], der }]],
+      })),
+    ],
+  ]
+  for (const [code, psbt] of refusals) assert.equal(codeOf(await sign(signer, psbt)), code)
+})
+
+test('inputs that are final are left as they are, and the others signed', async () => {
+  const signer = await unlockedSigner()
+  const whole = value(Psbt.parse(value(await sign(signer, payment())))).finalized()
+  const half = payment()
+  half.maps.inputs[0] = whole.maps.inputs[0]
+  const signed = value(Psbt.parse(value(await sign(signer, value(Psbt.parse(half.bytes))))))
+  assert.deepEqual(signed.maps.inputs[0], whole.maps.inputs[0])
+  assert.ok(signed.extract().ok)
+  assert.equal(codeOf(await sign(signer, whole)), 'psbt-not-ours')
 })
 
 test("of a payment with another's coin only our input is signed", async () => {

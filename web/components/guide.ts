@@ -46,6 +46,10 @@ export class Guide extends LitElement {
   static override styles = [
     base,
     css`
+      .about {
+        max-width: 62ch;
+        margin-top: 8px;
+      }
       ol {
         margin-top: 20px;
       }
@@ -160,6 +164,14 @@ export class Guide extends LitElement {
     if (current < 0) return nothing
     return html`<section class="card" aria-labelledby="title">
       <h2 id="title">Get started</h2>
+      ${
+        current === 0
+          ? html`<p class="about">
+              Opentab is a small Bitcoin-style network whose nodes are browser tabs. This tab is one of them: it keeps the chain and checks
+              every block itself, and can mine and pay other tabs. No account, and no server that it trusts.
+            </p>`
+          : nothing
+      }
       <ol>
         ${steps.map(
           ({ title, done, body }, at) =>

@@ -106,7 +106,10 @@ export class PaymentList extends LitElement {
     const icon = { mined: icons.pickaxe, received: icons.receive, sent: icons.send, moved: icons.wallet }[
       kind
     ]
-    const to = address && kind !== 'mined' ? html`<span class="to"> · ${shortened(address, 10)}</span>` : ''
+    const to =
+      address && kind !== 'mined'
+        ? html`<span class="to"> · <span class="mono">${shortened(address, 10)}</span></span>`
+        : ''
     return html`<a href=${`/wallet/tx/${txid}`} class=${`${net > 0 ? 'in' : ''} ${isVoid ? 'void' : ''}`}>
       <span class="mark">${icon}</span>
       <span class="line">

@@ -2,7 +2,7 @@
  * The Window's line to the signer worker: commands of a person, with passphrases and seed words that go nowhere else. Without keys there is
  * nothing to sign: the worker then starts with the first command.
  */
-import type { Result } from '../../src/primitives/result.ts'
+import type { Result } from '../../src/wallet/result.ts'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
 import type {

@@ -34,16 +34,22 @@ export async function startTab(progress: (step: StartStep) => void = () => {}): 
       missing,
     )
   const threads: { terminate(): void }[] = []
+  // They hold the profile until the page is closed otherwise.
+  const end = (): void => {
+    for (const thread of threads) thread.terminate()
+  }
+  // WebKit keeps a page that is left for its back button, and its threads with it; what is shown again has none, and starts anew.
+  addEventListener('pagehide', ({ persisted }) => persisted && end())
+  addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
   try {
     return await startNode(threads, progress)
   } catch (error) {
-    // Else they held the profile until the page is closed.
-    for (const thread of threads) thread.terminate()
+    end()
     throw error
   }
 }
 
-/** Puts the workers that it starts in `threads`. */
+/** Puts the workers that it starts, and the transport, in `threads`. */
 async function startNode(
   threads: { terminate(): void }[],
   progress: (step: StartStep) => void,
@@ -79,6 +85,7 @@ async function startNode(
 
   progress('chain')
   const transport = createLibp2pTransport({ networkId: id, identitySeed, relays: [], iceServers: [] })
+  threads.push({ terminate: () => void transport.stop() })
   const networkFile = new NetworkFileFollower({
     load: loadNetworkFile,
     isRelayAddress,

@@ -1,4 +1,7 @@
-/** Asks the browser to keep this page's data when space gets tight: once, when the wallet first holds coins. */
+/**
+ * Asks the browser to keep this page's data when space gets tight: once, when the wallet first holds coins. Only where it decides by itself, as
+ * Chromium's do; others ask the person, which the wallet's page explains first (`<ot-storage-notice>`).
+ */
 import type { BrainClient } from './brain-client.ts'
 
 interface Balances {
@@ -6,10 +9,13 @@ interface Balances {
 }
 
 export function keepStorage(brain: BrainClient): void {
+  // No import: it would be a file of its own, which joining had to wait for.
+  const { storage } = navigator as { storage?: StorageManager }
+  if (!('userAgentData' in navigator)) return
   const stop = brain.on('wallet', async ({ state }) => {
     if (state === 'none' || (await holdings(brain)) === 0) return
     stop()
-    if (!(await navigator.storage.persisted())) await navigator.storage.persist()
+    await storage?.persist()
   })
 }
 

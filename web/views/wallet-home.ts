@@ -3,6 +3,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
+import '../components/storage-notice.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -103,7 +104,7 @@ export class WalletHome extends LitElement {
     return html`<div class="head">
         <h1 tabindex="-1">Wallet</h1>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup</a>
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
         </div>
       </div>
       <div class="stack">
@@ -118,12 +119,17 @@ export class WalletHome extends LitElement {
               </div>
             </div>`
         }
+        <ot-storage-notice .node=${this.node} ?holds-coins=${this.#holdsCoins}></ot-storage-notice>
         ${this.#hero()}
         <section class="card" aria-labelledby="history">
           <h2 id="history">Payments</h2>
           ${this.#payments()}
         </section>
       </div>`
+  }
+
+  get #holdsCoins(): boolean {
+    return Object.values(this.#balances.value ?? {}).some((amount) => amount > 0)
   }
 
   #lock() {

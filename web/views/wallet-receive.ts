@@ -1,6 +1,6 @@
 /** `<ot-wallet-receive .node>`: an address to be paid at, as text, link and QR code; it says when a payment came. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
-import { parseCoins } from '../../src/primitives/amount.ts'
+import { formatPaymentLink } from '../../src/wallet/uri.ts'
 import '../components/copy-button.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
@@ -8,9 +8,10 @@ import '../components/qr-code.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
+import { OWN_STYLE } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import { paymentLink } from '../payment.ts'
+import { readAmount } from '../payment.ts'
 import type { WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, lastReceiveAddress, rememberReceiveAddress } from '../wallet-memory.ts'
@@ -167,8 +168,8 @@ export class WalletReceive extends LitElement {
   }
 
   #card(address: string) {
-    const amount = parseCoins(this.asked)
-    const link = paymentLink({ address, amount, label: this.label.trim() })
+    const { value: amount, problem } = this.asked.trim() === '' ? {} : readAmount(this.asked)
+    const link = formatPaymentLink({ address, amount, label: this.label.trim(), message: undefined })
     return html`<div class="card both">
       <ot-qr .text=${link} label=${`QR code of the address ${address}`}></ot-qr>
       <div class="right">
@@ -191,17 +192,15 @@ export class WalletReceive extends LitElement {
                 id="asked"
                 inputmode="decimal"
                 autocomplete="off"
-                placeholder="0.0"
+                placeholder=${`0${OWN_STYLE.decimal}0`}
                 .value=${this.asked}
-                aria-invalid=${this.asked.trim() !== '' && amount === undefined ? 'true' : 'false'}
+                aria-invalid=${problem ? 'true' : 'false'}
                 aria-describedby="asked-problem"
                 @input=${(event: Event) => {
                   this.asked = (event.target as HTMLInputElement).value
                 }}
               />
-              <p id="asked-problem" class="error" ?hidden=${this.asked.trim() === '' || amount !== undefined}>
-                Enter a number with at most 8 decimals and a point, such as 1.5.
-              </p>
+              <p id="asked-problem" class="error" ?hidden=${!problem}>${problem}</p>
             </div>
             <div class="field">
               <label for="label">Note</label>

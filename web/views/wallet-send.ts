@@ -6,11 +6,12 @@ import { css, html, LitElement, nothing } from 'lit'
 import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
+import type { PaymentLink } from '../../src/wallet/uri.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins } from '../format.ts'
+import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import type { AddressValidation, Balances, FundedPsbt } from '../rpc-results.ts'
@@ -76,8 +77,8 @@ export class WalletSend extends LitElement {
   /** Of the payment that was sent. */
   declare txid: string | undefined
   readonly #task = new TaskController(this)
-  /** From a payment link. */
-  #label = ''
+  /** What stands in the form by way of a payment link. */
+  #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
     load: async (node) => fromCoins((await node.rpc<Balances>('getbalances')).mine.trusted),
@@ -96,19 +97,20 @@ export class WalletSend extends LitElement {
     this.suggestion = undefined
     this.review = undefined
     this.txid = undefined
-    this.#label = ''
+    this.#link = undefined
   }
 
-  /** A link fills in amount and label; the field keeps the address. */
+  /** A link fills in the amount; what came with one goes with it. */
   #typeRecipient(text: string): void {
     this.recipient = text
     this.suggestion = undefined
     this.problems = { ...this.problems, recipient: undefined }
-    const link = readRecipient(text).value
-    if (!link || link.address === text.trim()) return
-    this.recipient = link.address
-    this.#label = link.label ?? ''
-    if (link.amount !== undefined) this.#typeAmount(decimalText(link.amount))
+    const { value } = readRecipient(text)
+    const before = this.#link
+    if (value?.address === before?.address && value?.address === text.trim()) return
+    if (before?.amount !== undefined && this.amount === decimalText(before.amount)) this.amount = ''
+    this.#link = value?.address === text.trim() ? undefined : value
+    if (this.#link?.amount !== undefined) this.#typeAmount(decimalText(this.#link.amount))
   }
 
   #typeAmount(text: string): void {
@@ -171,7 +173,7 @@ export class WalletSend extends LitElement {
     return {
       psbt: funded.psbt,
       address,
-      label: this.#label,
+      label: this.#link?.label ?? '',
       // What the node put into the transaction, not what was asked for.
       amount: sum(outputs.filter(({ change }) => !change)),
       fee,
@@ -243,6 +245,7 @@ export class WalletSend extends LitElement {
       <label for="recipient">Pay to</label>
       <input
         id="recipient"
+        class="mono"
         .value=${this.recipient}
         placeholder=${`Address (${this.node.identity.addressPrefix}1p…) or payment link`}
         autocomplete="off"
@@ -252,11 +255,22 @@ export class WalletSend extends LitElement {
         aria-describedby="recipient-about"
         @input=${(event: Event) => this.#typeRecipient((event.target as HTMLInputElement).value)}
         @change=${() => {
+          // Of a link the address stays, to be compared.
+          this.recipient = this.#link?.address ?? this.recipient
           if (this.recipient.trim() !== '') void this.#checkRecipient()
         }}
       />
-      <div id="recipient-about" aria-live="polite">${problem ? html`<p class="error">${problem}</p>` : nothing}</div>
+      <div id="recipient-about" aria-live="polite">
+        ${problem ? html`<p class="error">${problem}</p>` : nothing} ${this.#saidByLink()}
+      </div>
     </div>`
+  }
+
+  /** Who is paid and what for, in the words of whoever wrote the link. */
+  #saidByLink() {
+    const { label, message } = this.#link ?? {}
+    const said = [label && `for “${label}”`, message && `with the message “${message}”`].filter(Boolean)
+    return said.length === 0 ? nothing : html`<p class="hint wrap">A payment link ${said.join(', ')}.</p>`
   }
 
   #amountField() {
@@ -269,7 +283,7 @@ export class WalletSend extends LitElement {
         <input
           id="amount"
           inputmode="decimal"
-          placeholder="0.0"
+          placeholder=${`0${OWN_STYLE.decimal}0`}
           autocomplete="off"
           .value=${shown}
           aria-invalid=${problem ? 'true' : 'false'}

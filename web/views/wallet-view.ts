@@ -1,6 +1,7 @@
 /** `<ot-wallet .node page>`: the wallet's pages; without a wallet, the way to one. Thread: Window. */
 import { css, html, LitElement } from 'lit'
 import { icons } from '../components/icons.ts'
+import '../components/storage-notice.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import type { WalletPage } from '../router.ts'
@@ -43,6 +44,9 @@ export class WalletView extends LitElement {
       .row {
         justify-content: center;
       }
+      .above {
+        margin-bottom: 24px;
+      }
     `,
   ]
   declare node: LiveNode
@@ -58,8 +62,10 @@ export class WalletView extends LitElement {
   override render() {
     const { node } = this
     // These two begin without a wallet and stay open when there is one: to show its words.
-    if (this.page === 'create') return html`<ot-wallet-create .node=${node}></ot-wallet-create>`
-    if (this.page === 'restore') return html`<ot-wallet-restore .node=${node}></ot-wallet-restore>`
+    if (this.page === 'create')
+      return html`${this.#storage()}<ot-wallet-create .node=${node}></ot-wallet-create>`
+    if (this.page === 'restore')
+      return html`${this.#storage()}<ot-wallet-restore .node=${node}></ot-wallet-restore>`
     if (node.signer.state === 'none') return this.#welcome()
     switch (this.page) {
       case 'send':
@@ -73,6 +79,11 @@ export class WalletView extends LitElement {
       case 'home':
         return html`<ot-wallet-home .node=${node}></ot-wallet-home>`
     }
+  }
+
+  /** Where a wallet is about to be made: that it would not last. */
+  #storage() {
+    return html`<ot-storage-notice class="above" .node=${this.node}></ot-storage-notice>`
   }
 
   #welcome() {

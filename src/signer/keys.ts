@@ -6,8 +6,8 @@ import { HDKey } from '@scure/bip32'
 import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
-import { accountDescriptor, type Descriptor, HARDENED } from './descriptor.ts'
+import { accountDescriptor, type Descriptor, HARDENED } from '../wallet/descriptor.ts'
+import { accept, invalid, type Result } from '../wallet/result.ts'
 
 /** Word counts of BIP39. */
 const WORD_COUNTS = [12, 15, 18, 21, 24]

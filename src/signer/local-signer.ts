@@ -4,15 +4,16 @@
  * only under a passphrase; the account's private key is in memory only while unlocked; no command destroys a stored
  * seed; nothing is logged.
  */
-import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import type { TxOutput } from '../primitives/transaction.ts'
-import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
-import { outputKeyOf, tweakSecretKey } from '../script/taproot.ts'
+import { SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
+import { outputKeyOf } from '../script/taproot.ts'
+import type { DerivedKey } from '../wallet/descriptor.ts'
+import { Psbt } from '../wallet/psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
+import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
-import { type DerivedKey, HARDENED } from './descriptor.ts'
 import {
   decodeSecret,
   encodeSecret,
@@ -24,8 +25,14 @@ import {
 } from './key-record.ts'
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
-import { Psbt, type PsbtInput, type PsbtKey } from './psbt.ts'
-import type { Account, Signer, SignerStatus } from './signer.ts'
+import {
+  addOwnSignature,
+  checkHashType,
+  mismatch,
+  type OwnSpend,
+  ownSpendsOf,
+  positionOf,
+} from './psbt-signing.ts'
 
 export interface LocalSignerOptions {
   readonly network: BackupNetwork
@@ -205,56 +212,55 @@ export class LocalSigner implements Signer {
     this.changed()
   }
 
-  async signPsbt(bytes: Uint8Array): Promise<Result<Uint8Array>> {
+  async signPsbt(bytes: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
     if (!this.record) return walletMissing()
     // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
     if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
     if (!this.unlocked)
       return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
     const parsed = Psbt.parse(bytes)
-    return parsed.ok ? this.sign(parsed.value, this.unlocked.keys) : parsed
+    return parsed.ok ? this.sign(parsed.value, this.unlocked.keys, hashType) : parsed
   }
 
   /** Signs what is ours of a PSBT, after a look at the whole of it. */
-  private sign(psbt: Psbt, account: AccountKeys): Result<Uint8Array> {
+  private sign(psbt: Psbt, account: AccountKeys, asked: number | undefined): Result<Uint8Array> {
     const { spentOutputs } = psbt
     if (!spentOutputs)
       return invalid(
         'psbt-invalid',
         'This PSBT leaves out which coins it spends: its fee could be anything. It was not signed.',
       )
-    const ours = new Map<number, Position>()
+    const ours = new Map<number, readonly OwnSpend[]>()
     for (const [index, input] of psbt.inputs.entries()) {
-      const position = positionOf(account, input.key)
-      if (!position) continue
-      ours.set(index, position)
-      const refusal = checkInput(index, input, account.descriptor.derive(position.branch, position.index))
+      if (input.isFinal) continue
+      const spends = ownSpendsOf(index, input, account.descriptor)
+      if (!spends.ok) return spends
+      if (spends.value.length === 0) continue
+      const refusal = checkHashType(index, input, asked)
       if (refusal) return refusal
+      ours.set(index, spends.value)
     }
     if (ours.size === 0)
       return invalid('psbt-not-ours', 'No coin that this PSBT spends belongs to this wallet.')
     for (const [index, output] of psbt.outputs.entries()) {
-      const position = positionOf(account, output.key)
+      const position = positionOf(account.descriptor, output.key?.origin)
       if (position && !paysTo(output, account.descriptor.derive(position.branch, position.index)))
         return mismatch(`Output ${index} says that it comes back to this wallet, but it does not.`)
     }
     const spent = psbt.inputs.reduce((sum, input) => sum + (input.spent?.value ?? 0), 0)
     const paid = psbt.outputs.reduce((sum, output) => sum + output.value, 0)
-    if (!Number.isSafeInteger(spent) || paid > spent)
+    const hashType = asked ?? SIGHASH_DEFAULT
+    // What others may yet add pays the rest.
+    const isOpen = (hashType & SIGHASH_ANYONECANPAY) !== 0
+    if (!Number.isSafeInteger(spent) || (paid > spent && !isOpen))
       return mismatch('It pays more than the coins it spends hold.')
 
     const sighashes = new SighashCache(psbt.unsigned, spentOutputs)
-    for (const [index, { branch, index: child }] of ours) {
-      const message = sighashes.sighash(index, SIGHASH_DEFAULT)
-      if (!message) throw new Error('SIGHASH_DEFAULT always has a message')
-      const parent = account.key.deriveChild(branch)
-      const key = parent.deriveChild(child)
-      const untweaked = key.privateKey!
-      const secretKey = tweakSecretKey(untweaked)
-      psbt.addSignature(index, schnorr.sign(message, secretKey, this.options.random.bytes(32)))
-      for (const secret of [secretKey, untweaked]) secret.fill(0)
-      for (const extended of [key, parent]) extended.wipePrivateData()
-    }
+    for (const [index, spends] of ours)
+      for (const spend of spends) {
+        const refusal = addOwnSignature(psbt, index, spend, hashType, account, sighashes, this.options.random)
+        if (refusal) return refusal
+      }
     return accept(psbt.bytes)
   }
 
@@ -336,45 +342,9 @@ export class LocalSigner implements Signer {
   }
 }
 
-/** Where a key lies in the account. */
-interface Position {
-  readonly branch: number
-  readonly index: number
-}
-
-/**
- * The place that a PSBT gives a key by its origin, where that is in the account. Whether the key is the one there
- * is not yet known.
- */
-function positionOf(account: AccountKeys, named: PsbtKey | undefined): Position | undefined {
-  if (named?.origin.fingerprint !== account.fingerprint) return undefined
-  const { path } = named.origin
-  const depth = account.path.length
-  const [branch, index] = path.slice(depth)
-  const inside = path.length === depth + 2 && account.path.every((step, i) => step === path[i])
-  return inside && branch < account.descriptor.branches && index < HARDENED ? { branch, index } : undefined
-}
-
-function checkInput(index: number, input: PsbtInput, own: DerivedKey): Rejection | undefined {
-  if (input.sighashType !== undefined && input.sighashType !== SIGHASH_DEFAULT)
-    return invalid(
-      'psbt-sighash',
-      `Input ${index} asks for signature hash type ${input.sighashType}: this wallet signs whole transactions only (SIGHASH_DEFAULT).`,
-    )
-  if (!input.key || !equalBytes(input.key.internalKey, own.internalKey))
-    return mismatch(`The key of input ${index} is not the one at its path.`)
-  if (!input.spent || !paysTo(input.spent, own))
-    return mismatch(`Input ${index} spends a coin that its key does not hold.`)
-  return undefined
-}
-
 function paysTo({ scriptPubKey }: TxOutput, own: DerivedKey): boolean {
   const outputKey = outputKeyOf(scriptPubKey)
   return outputKey !== undefined && equalBytes(outputKey, own.outputKey)
-}
-
-function mismatch(sentence: string): Rejection {
-  return invalid('psbt-mismatch', `${sentence} It was not signed.`)
 }
 
 function walletExists(): Rejection {

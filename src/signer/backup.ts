@@ -4,7 +4,7 @@
  */
 import { utf8 } from '@scure/base'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
+import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
 import { isBox, openBox, sealBox } from './passphrase-box.ts'
 
 const FORMAT = 'opentab-wallet-backup'
