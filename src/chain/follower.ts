@@ -36,6 +36,13 @@ export interface ChainConsumer {
   advanced(): void
   /** It stands at the tip. */
   arrived(): void
+  /**
+   * Whether blocks that it has passed have something for it after all, such as scripts that it began to look for since. Then `lookBehind` is called
+   * until they don't.
+   */
+  isBehind?(): boolean
+  /** Goes on with that for a while: no longer than one passage of filters takes. False where that is impossible for now, such as without a body. */
+  lookBehind?(): Promise<boolean>
   /** The chain's store could not be read: it stays where it is. */
   failed(error: Error): void
 }
@@ -67,17 +74,19 @@ export class ChainFollower {
     this.locator = locator
   }
 
-  tipChanged({ connected }: TipChange): void {
-    // While older blocks are being read, these are read in their turn.
-    if (!this.isReading) for (const block of connected) this.bodies.set(block.hash, block)
+  tipChanged({ fork, connected }: TipChange): void {
+    // While blocks on the way to these are being read, these are read in their turn.
+    const isNext = this.consumer.tip.hash === this.chain.headers.hash(fork)
+    if (!this.isReading || isNext) for (const block of connected) this.bodies.set(block.hash, block)
     this.advance()
   }
 
-  /** Follows the active chain: at once as far as bodies are at hand, then by reading what is missing. */
+  /** Follows the active chain: at once as far as bodies are at hand, then by reading what is missing, ahead and behind. */
   advance(): void {
     const missing = this.step()
     if (missing === NO_HEADER) this.arrive()
-    else if (!this.isReading) this.lastReading = this.read(missing)
+    const isDone = missing === NO_HEADER && !this.isBehind()
+    if (!isDone && !this.isReading) this.lastReading = this.read()
   }
 
   /** Resolves when no block is being read. */
@@ -85,19 +94,17 @@ export class ChainFollower {
     while (this.isReading) await this.lastReading
   }
 
-  private async read(first: HeaderIndex): Promise<void> {
+  private async read(): Promise<void> {
     this.isReading = true
     try {
-      for (let missing = first; missing !== NO_HEADER; missing = this.step()) {
-        const scripts = this.consumer.scripts()
-        if (scripts && !this.isAtHand(missing)) {
-          this.passage = await readPassage(this.chain, missing, scripts.length)
-          continue
-        }
-        const block = await this.chain.readBlock(missing)
-        // Without it the consumer stays where it is; the next change of tip tries again.
-        if (!block) return
-        this.bodies.set(block.hash, block)
+      for (;;) {
+        const missing = this.step()
+        // Behind first: what it comes to know there, blocks ahead are then read for but once.
+        if (this.isBehind()) {
+          if (await this.consumer.lookBehind?.()) continue
+        } else if (missing === NO_HEADER) break
+        // Without a body the consumer stays where it is; the next change of tip tries again.
+        if (missing === NO_HEADER || !(await this.readNext(missing))) return
       }
       this.arrive()
     } catch (error) {
@@ -106,6 +113,22 @@ export class ChainFollower {
       // At once with the last step: a change of tip right after it is not overlooked.
       this.isReading = false
     }
+  }
+
+  /** Reads what the consumer needs to get over a block. False where its body is missing. */
+  private async readNext(index: HeaderIndex): Promise<boolean> {
+    const scripts = this.consumer.scripts()
+    if (scripts && !this.isAtHand(index)) {
+      this.passage = await readPassage(this.chain, index, scripts.length)
+      return true
+    }
+    const block = await this.chain.readBlock(index)
+    if (block) this.bodies.set(block.hash, block)
+    return block !== undefined
+  }
+
+  private isBehind(): boolean {
+    return this.consumer.isBehind?.() ?? false
   }
 
   private isAtHand(index: HeaderIndex): boolean {

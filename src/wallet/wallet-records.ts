@@ -5,8 +5,8 @@
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Branch, KeyPage, PerBranch } from './address-book.ts'
-import type { Searched } from './chain-follower.ts'
 import type { LedgerTip } from './ledger.ts'
+import type { Searched } from './ledger-follower.ts'
 import type { Account } from './signer.ts'
 import type { WalletStore } from './store.ts'
 
