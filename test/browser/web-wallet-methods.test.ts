@@ -92,7 +92,6 @@ describe('methods that make a wallet', () => {
       ['', false, true, 'horse'],
       ['', { passphrase: 'horse', blank: true }],
       ['', { passphrase: 'horse', wordcount: 18 }],
-      ['', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'TREZOR' }],
       ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
@@ -103,6 +102,7 @@ describe('methods that make a wallet', () => {
     const error = await create('', { passphrase: 'horse', wordCount: 24 }).catch((reason: Error) => reason)
     assert.match((error as Error).message, /no field 'wordCount'; its fields are .*wordcount/)
     assert.equal(await refusal('', { passphrase: 'horse', mnemonic: MNEMONIC }), -3)
+    assert.equal(await refusal('', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'x' }), -3)
     assert.equal(await refusal({ passphrase: 'horse', wordCount: 24 }), -8)
     assert.lengthOf(commands, 0)
   })
