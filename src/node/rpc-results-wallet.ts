@@ -104,6 +104,7 @@ export const walletResults = {
     labels: list(text('its label')),
     warnings: maybe(list(text('a sentence'))),
   }),
+  getbalance: coins(''),
   getbalances: object({
     mine: object({
       trusted: coins('what can be spent'),
@@ -154,6 +155,8 @@ export const walletResults = {
       confirmations: number(''),
       spendable: flag('whether a payment may take it now'),
       solvable: flag('true'),
+      desc: text('descriptor of its key'),
+      parent_descs: list(text('descriptor of the account')),
       safe: flag('whether it is confirmed, or change of an own payment'),
     }),
   ),

@@ -57,6 +57,8 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
     ['getnewaddress', ['', 'legacy'], -8, /bech32m/],
     ['setlabel', ['nobody', 'x'], -5, /tabrt1/],
     ['listunspent', [2, 1.5], -8, /whole number/],
+    ['listunspent', [0, 9, [], true, { minimumamount: 1 }], -3, /no field 'minimumamount'/],
+    ['getbalance', ['mine'], -8, /can only be "\*"/],
     ['listunspent', [0, 9, ['nobody']], -5, /tabrt1/],
     ['listunspent', [0, 9, [STRANGER, STRANGER.toUpperCase()]], -8, /twice/],
     ['listtransactions', ['*', -1], -8, /count must be/],

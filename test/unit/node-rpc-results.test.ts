@@ -79,6 +79,7 @@ test('the answers of all methods have exactly the fields that are described', as
   // The wallet, and what waits in the mempool.
   const coins = await ask('listunspent', 0)
   await ask('getbalances')
+  await ask('getbalance')
   await ask('getwalletinfo')
   await ask('listwallets')
   await ask('setlabel', STRANGER, 'Somebody')
