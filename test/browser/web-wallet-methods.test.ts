@@ -72,11 +72,20 @@ describe('methods that make a wallet', () => {
     })
     assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', false, false, 'horse', false, true, true, false), {
+      name: '',
+      mnemonic: MNEMONIC,
+    })
     assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
-    assert.deepEqual(commands, [
+    assert.deepEqual(commands as unknown[], [
       { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
+      ...Array.from({ length: 3 }, () => ({
+        type: 'create',
+        passphrase: 'horse',
+        words: 12,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      })),
       { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse', mnemonicPassphrase: '' },
     ])
   })
@@ -91,6 +100,10 @@ describe('methods that make a wallet', () => {
       ['', { passphrase: 'horse', blank: true }],
       ['', { passphrase: 'horse', wordcount: 18 }],
       ['', { passphrase: 'horse', wordCount: 24 }],
+      ['', { passphrase: 'horse' }, true],
+      ['', false, false, 'horse', true],
+      ['', false, false, 'horse', false, false],
+      ['', false, false, 'horse', false, true, true, false, 'more'],
       ['', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'TREZOR' }],
       ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
     ])

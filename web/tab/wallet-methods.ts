@@ -88,21 +88,13 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
       {
         usage:
           'createwallet wallet_name options | createwallet wallet_name disable_private_keys blank passphrase',
-        async run([name, second, third, fourth]) {
+        async run([name, ...rest]) {
           if (name !== '' && name !== undefined)
             throw new RpcError(
               RPC_INVALID_PARAMETER,
               'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
             )
-          const options =
-            typeof second === 'object' && second !== null
-              ? optionsOf(second)
-              : { disable_private_keys: second, blank: third, passphrase: fourth }
-          if (options.disable_private_keys || options.blank)
-            throw new RpcError(
-              RPC_INVALID_PARAMETER,
-              'The wallet has its own keys: disable_private_keys and blank must be false.',
-            )
+          const options = optionsOf(rest)
           const passphrase = passphraseOf(options.passphrase)
           const { words, wordcount } = options
           const mnemonicPassphrase = textOf('mnemonicpassphrase', options.mnemonicpassphrase ?? '')
@@ -211,17 +203,55 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
   ])
 }
 
-/** Options of `createwallet`: Bitcoin Core's and ours. A name that is not among them is refused: a slip in it would make another wallet. */
-function optionsOf(given: object): Readonly<Record<string, unknown>> {
-  const known = ['passphrase', 'words', 'mnemonicpassphrase', 'wordcount', 'disable_private_keys', 'blank']
-  const stranger = Object.keys(given).find((name) => !known.includes(name))
-  if (stranger !== undefined)
-    throw new RpcError(
-      RPC_INVALID_PARAMETER,
-      `createwallet has no option '${stranger}'; its options are ${known.join(', ')}.`,
-    )
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value ?? undefined]))
+/** Bitcoin Core's arguments of `createwallet` behind the name, in their order. */
+const CREATE_ARGUMENTS = [
+  'disable_private_keys',
+  'blank',
+  'passphrase',
+  'avoid_reuse',
+  'descriptors',
+  'load_on_startup',
+  'external_signer',
+]
+/** Those of which a wallet here can have but one value. */
+const FIXED: Readonly<Record<string, boolean>> = {
+  disable_private_keys: false,
+  blank: false,
+  avoid_reuse: false,
+  descriptors: true,
+  load_on_startup: true,
+  external_signer: false,
 }
+const CREATE_OPTIONS = [...CREATE_ARGUMENTS, 'words', 'mnemonicpassphrase', 'wordcount']
+
+/**
+ * The options of `createwallet`, from an object or from arguments in order; null is as good as none. What isn't known is refused: a slip in a name
+ * would make another wallet.
+ */
+function optionsOf(args: readonly unknown[]): Readonly<Record<string, unknown>> {
+  const [first, ...more] = args
+  const isObject = typeof first === 'object' && first !== null
+  if (isObject && more.length > 0)
+    throw new RpcError(RPC_INVALID_PARAMETER, 'createwallet takes nothing behind its options.')
+  const given = isObject
+    ? Object.entries(first)
+    : args.map((value, at): [string, unknown] => [CREATE_ARGUMENTS[at] ?? `argument ${at + 2}`, value])
+  const options: Record<string, unknown> = {}
+  for (const [name, value] of given) {
+    if (!CREATE_OPTIONS.includes(name))
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        `createwallet has no option '${name}'; its options are ${CREATE_OPTIONS.join(', ')}.`,
+      )
+    if (value === undefined || value === null) continue
+    if (name in FIXED && value !== FIXED[name])
+      throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be ${FIXED[name]}: ${WALLET_KIND}`)
+    options[name] = value
+  }
+  return options
+}
+
+const WALLET_KIND = 'a wallet here has its own keys, by descriptors, and is open whenever its profile is.'
 
 function textOf(name: string, value: unknown): string {
   if (typeof value !== 'string') throw new RpcError(RPC_TYPE_ERROR, `${name} must be text.`)

@@ -69,6 +69,16 @@ export class WalletRestore extends LitElement {
         color: var(--muted);
         font: inherit;
       }
+      input[type="file"]::file-selector-button {
+        margin-right: 14px;
+        padding: 8px 14px;
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius-small);
+        background: var(--surface);
+        color: var(--text);
+        font: 560 15px / 1.3 var(--sans);
+        cursor: pointer;
+      }
       h1 + p {
         margin-top: 8px;
       }
