@@ -139,6 +139,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       rate,
     ) => {
       const wallet = await requireWallet(node)
+      node.requireStorage()
       const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
@@ -207,6 +208,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
     [txid(), BUMP_OPTIONS],
     async (node, id, choice) => {
       const wallet = await requireWallet(node)
+      node.requireStorage()
       const { plan, former } = await planBump(node, wallet, id, choice)
       const { txid: replacement } = unwrap(await pay(node, wallet, plan))
       return {
