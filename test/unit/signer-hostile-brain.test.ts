@@ -14,7 +14,13 @@ import type { Result } from '../../src/primitives/result.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import { SIGHASH_ALL, SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from '../../src/script/sighash.ts'
+import {
+  HASH_TYPES,
+  SIGHASH_ALL,
+  SIGHASH_ANYONECANPAY,
+  SIGHASH_NONE,
+  SIGHASH_SINGLE,
+} from '../../src/script/sighash.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
@@ -209,6 +215,31 @@ for (const [name, lies] of swaps)
       const said = await tab.during(payment(lies), ...SEND)
       assert.ok(['payment-not-approved', 'max-fee-exceeded', 'psbt-mismatch'].includes(said), said)
     }))
+
+test('a signature leaves open what the page named by its hash type, and nothing else', () =>
+  withTab(async (tab) => {
+    const text = encoded(payment())
+    const asked = async (hashType: number | undefined, ...args: unknown[]): Promise<string> => {
+      let said: Result<Uint8Array> | undefined
+      tab.answer = async () => {
+        said = await tab.sign(payment(), undefined, hashType)
+      }
+      await tab.rpc('walletprocesspsbt', text, ...args)
+      return codeOf(said!)
+    }
+    // Who holds a signature that commits to no outputs has the coin.
+    for (const open of [1, 2, 3, 0x81, 0x82, 0x83]) {
+      assert.equal(await asked(open), 'payment-not-approved')
+      assert.equal(await asked(open, true, 'DEFAULT'), 'payment-not-approved')
+    }
+    for (const [name, type] of HASH_TYPES)
+      for (const other of HASH_TYPES.values())
+        assert.equal(await asked(other, true, name), other === type ? 'accepted' : 'payment-not-approved')
+    tab.answer = async () => codeOf(await tab.sign(payment(), undefined, 2))
+    assert.equal(await tab.rpc(...SEND), 'payment-not-approved')
+    const { digest } = value(tab.signer.review(payment().bytes))
+    assert.equal(await tab.rpc('sendpsbt', text, { digest }), 'payment-not-approved')
+  }))
 
 test('a fee is bounded by the rate that was named, or by what is no slip', () =>
   withTab(async (tab) => {
