@@ -1,4 +1,5 @@
-/** All views but the overview, and the dialog that they alone open: fetched together when the first of them is shown. */
+/** All views but the overview, the dialog that they alone open and the search that leads to them: fetched together when the first of them is shown. */
+import '../components/search-box.ts'
 import '../components/unlock-dialog.ts'
 import './address-view.ts'
 import './block-view.ts'
