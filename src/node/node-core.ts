@@ -374,14 +374,18 @@ export class NodeCore {
     if (this.closing) throw new Error('The node has stopped.')
     this.readingWallet = Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
     const wallet = await this.readingWallet
+    const tellWaiting = (): void => {
+      for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
+    }
     const ends = wallet.subscribe({
+      keysDerived: tellWaiting,
       changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
       storageFailed: (error) => this.halt(error),
     })
     this.unsubscribe.push(ends)
     this.openedWallet = wallet
     // Payments that waited before there was a wallet to see them.
-    for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
+    tellWaiting()
     return wallet
   }
 

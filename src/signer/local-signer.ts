@@ -12,8 +12,16 @@ import { Psbt } from '../wallet/psbt.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
-import { type BackupNetwork, readBackup, writeBackup } from './backup.ts'
-import { isKeyRecord, type KeyRecord, type KeyStore, recordContext } from './key-record.ts'
+import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
+import {
+  decodeSecret,
+  encodeSecret,
+  isKeyRecord,
+  type KeyRecord,
+  type KeyStore,
+  recordContext,
+  type Secret,
+} from './key-record.ts'
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
 import { addOwnSignature } from './psbt-signing.ts'
@@ -81,24 +89,42 @@ export class LocalSigner implements Signer {
 
   /**
    * Makes a new seed and stores it; the wallet is locked after it. Returns the words: to be shown once, for the
-   * paper copy.
+   * paper copy. `mnemonicPassphrase`: see `Secret`. `chainTime`: median time past of the chain's tip, seconds since 1970: a clock that is ahead of
+   * the chain must not name a birthday after blocks to come.
    */
-  create(passphrase: string, words: 12 | 24 = 12): Promise<Result<string>> {
+  create(
+    passphrase: string,
+    words: 12 | 24 = 12,
+    { mnemonicPassphrase = '', chainTime }: { mnemonicPassphrase?: string; chainTime?: number } = {},
+  ): Promise<Result<string>> {
     return this.exclusively(async () => {
       const entropy = createEntropy(this.options.random, words)
-      const stored = await this.storeSeed(entropy, this.seconds(), passphrase)
+      const birthday = Math.min(this.seconds(), chainTime ?? Number.POSITIVE_INFINITY)
+      const stored = await this.storeSeed({ entropy, mnemonicPassphrase }, birthday, passphrase)
       const text = entropyToWords(entropy)
       entropy.fill(0)
       return stored.ok ? accept(text) : stored
     })
   }
 
-  /** Restores a wallet from its words; every block has to be searched for its coins. Codes of `wordsToEntropy`. */
-  restoreWords(words: string, passphrase: string, birthday = 0): Promise<Result<void>> {
+  /** The words in full, as they were understood. Codes of `wordsToEntropy`. */
+  async readWords(words: string): Promise<Result<string>> {
+    const entropy = wordsToEntropy(words)
+    if (!entropy.ok) return entropy
+    const text = entropyToWords(entropy.value)
+    entropy.value.fill(0)
+    return accept(text)
+  }
+
+  /**
+   * Restores a wallet from its words and BIP39's passphrase, if they have one; every block has to be searched for its coins. Codes of
+   * `wordsToEntropy`.
+   */
+  restoreWords(words: string, passphrase: string, mnemonicPassphrase = ''): Promise<Result<void>> {
     return this.exclusively(async () => {
       const entropy = wordsToEntropy(words)
       if (!entropy.ok) return entropy
-      const stored = await this.storeSeed(entropy.value, birthday, passphrase)
+      const stored = await this.storeSeed({ entropy: entropy.value, mnemonicPassphrase }, 0, passphrase)
       entropy.value.fill(0)
       return stored
     })
@@ -106,40 +132,53 @@ export class LocalSigner implements Signer {
 
   /**
    * Restores a wallet from a backup file, under the passphrase it was made with. Returns the metadata, for
-   * `Wallet.importMetadata`. Codes of `readBackup`.
+   * `Wallet.importMetadata`; that alone where this wallet is here already. The birthday is not relied on: it was some clock's, and all blocks are
+   * searched. Codes of `readBackup`, and `wallet-exists` where another wallet is here.
    */
   restoreBackup(file: string, passphrase: string): Promise<Result<string>> {
     return this.exclusively(async () => {
-      if (this.record) return walletExists()
       const backup = readBackup(file, this.options.network, passphrase)
       if (!backup.ok) return backup
-      const entropy = wordsToEntropy(backup.value.words)
+      const { words, mnemonicPassphrase = '', metadata } = backup.value
+      const entropy = wordsToEntropy(words)
       if (!entropy.ok) return entropy
-      const stored = await this.storeSeed(entropy.value, backup.value.birthday, passphrase)
+      const secret = { entropy: entropy.value, mnemonicPassphrase }
+      const stored = this.record && this.isStored(secret) ? OK : await this.storeSeed(secret, 0, passphrase)
       entropy.value.fill(0)
-      return stored.ok ? accept(backup.value.metadata) : stored
+      return stored.ok ? accept(metadata) : stored
     })
   }
 
   /**
    * A backup file: the seed and `metadata` under the passphrase, which is checked first, so that nobody keeps a
-   * file they can't open.
+   * file they can't open. Rejects with `wallet-passphrase-incorrect`, and as `checkBackupPassphrase` does.
    */
   exportBackup(passphrase: string, metadata: string): Promise<Result<string>> {
-    return this.withSeed(passphrase, async (entropy, { birthday }) => {
+    return this.withSeed(passphrase, async ({ entropy, mnemonicPassphrase }, { birthday }) => {
+      const weak = checkBackupPassphrase(passphrase)
+      if (weak) return weak
       const { network, random, logN = DEFAULT_LOG_N } = this.options
-      const content = { words: entropyToWords(entropy), birthday, metadata }
+      const content = {
+        words: entropyToWords(entropy),
+        ...(mnemonicPassphrase !== '' && { mnemonicPassphrase }),
+        birthday,
+        metadata,
+      }
       return accept(writeBackup(content, network, this.seconds(), passphrase, random, logN))
     })
   }
 
-  /** The seed words. */
-  revealWords(passphrase: string): Promise<Result<string>> {
-    return this.withSeed(passphrase, async (entropy) => accept(entropyToWords(entropy)))
+  /** The seed words, and BIP39's passphrase where they have one. */
+  revealWords(
+    passphrase: string,
+  ): Promise<Result<{ readonly words: string; readonly mnemonicPassphrase: string }>> {
+    return this.withSeed(passphrase, async ({ entropy, mnemonicPassphrase }) =>
+      accept({ words: entropyToWords(entropy), mnemonicPassphrase }),
+    )
   }
 
   changePassphrase(passphrase: string, next: string): Promise<Result<void>> {
-    return this.withSeed(passphrase, (entropy, { birthday }) => this.saveSeed(entropy, birthday, next))
+    return this.withSeed(passphrase, (secret, { birthday }) => this.saveSeed(secret, birthday, next))
   }
 
   /**
@@ -147,8 +186,8 @@ export class LocalSigner implements Signer {
    * `wallet-passphrase-incorrect`.
    */
   unlock(passphrase: string, seconds?: number): Promise<Result<void>> {
-    return this.withSeed(passphrase, async (entropy, record) => {
-      const keys = deriveAccount(entropy, this.options.coinType)
+    return this.withSeed(passphrase, async (secret, record) => {
+      const keys = this.accountOf(secret)
       if (keys.descriptor.text !== record.descriptor) {
         keys.key.wipePrivateData()
         throw new Error('The stored seed does not belong to the stored account')
@@ -229,22 +268,35 @@ export class LocalSigner implements Signer {
     return undefined
   }
 
-  /** Seals and stores a seed where there is none yet. */
-  private async storeSeed(entropy: Uint8Array, birthday: number, passphrase: string): Promise<Result<void>> {
-    return this.record ? walletExists() : this.saveSeed(entropy, birthday, passphrase)
+  private accountOf({ entropy, mnemonicPassphrase }: Secret): AccountKeys {
+    return deriveAccount(entropy, this.options.coinType, mnemonicPassphrase)
   }
 
-  private async saveSeed(entropy: Uint8Array, birthday: number, passphrase: string): Promise<Result<void>> {
+  /** Whether this seed is the one that is stored. */
+  private isStored(secret: Secret): boolean {
+    const { key, descriptor } = this.accountOf(secret)
+    key.wipePrivateData()
+    return this.record?.descriptor === descriptor.text
+  }
+
+  /** Seals and stores a seed where there is none yet. */
+  private async storeSeed(secret: Secret, birthday: number, passphrase: string): Promise<Result<void>> {
+    return this.record ? walletExists() : this.saveSeed(secret, birthday, passphrase)
+  }
+
+  private async saveSeed(secret: Secret, birthday: number, passphrase: string): Promise<Result<void>> {
     if (passphrase === '')
       return invalid(
         'passphrase-empty',
         'Choose a passphrase: it encrypts the wallet on this device and in its backups.',
       )
-    const { network, coinType, random, store, logN = DEFAULT_LOG_N } = this.options
-    const { key, descriptor } = deriveAccount(entropy, coinType)
+    const { network, random, store, logN = DEFAULT_LOG_N } = this.options
+    const { key, descriptor } = this.accountOf(secret)
     key.wipePrivateData()
-    const open = { version: 1, network: network.id, descriptor: descriptor.text, birthday } as const
-    const record = { ...open, box: sealBox(entropy, passphrase, recordContext(open), random, logN) }
+    const { version, bytes } = encodeSecret(secret)
+    const open = { version, network: network.id, descriptor: descriptor.text, birthday }
+    const record = { ...open, box: sealBox(bytes, passphrase, recordContext(open), random, logN) }
+    bytes.fill(0)
     await store.save(record)
     this.record = record
     this.changed()
@@ -254,17 +306,19 @@ export class LocalSigner implements Signer {
   /** Runs with the decrypted seed, which is overwritten afterwards. */
   private withSeed<T>(
     passphrase: string,
-    run: (entropy: Uint8Array, record: KeyRecord) => Promise<Result<T>>,
+    run: (secret: Secret, record: KeyRecord) => Promise<Result<T>>,
   ): Promise<Result<T>> {
     return this.exclusively(async () => {
       const { record } = this
       if (!record) return walletMissing()
-      const entropy = openBox(record.box, passphrase, recordContext(record))
-      if (!entropy.ok) return entropy
+      const opened = openBox(record.box, passphrase, recordContext(record))
+      if (!opened.ok) return opened
+      const secret = decodeSecret(record.version, opened.value)
+      opened.value.fill(0)
       try {
-        return await run(entropy.value, record)
+        return await run(secret, record)
       } finally {
-        entropy.value.fill(0)
+        secret.entropy.fill(0)
       }
     })
   }

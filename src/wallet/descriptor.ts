@@ -93,10 +93,14 @@ export function parseDescriptor(text: string): Result<Descriptor> {
     return bad(`The path "${path}" should be of plain numbers below 2^31 and at most one <a;b>, then /*.`)
   const origin = known ?? { fingerprint: account.fingerprint, path: [] }
   const branches = paths.map((steps) => {
-    const parent = steps.reduce((key, step) => key.deriveChild(step), account)
+    let parent: HDKey | undefined
     return {
       origin: { fingerprint: origin.fingerprint, path: [...origin.path, ...steps] },
-      internalKey: (index: number) => xOnly(ranged ? parent.deriveChild(index) : parent),
+      internalKey: (index: number) => {
+        // Not before it is needed: the keys of a wallet that is opened again are mostly known.
+        parent ??= steps.reduce((key, step) => key.deriveChild(step), account)
+        return xOnly(ranged ? parent.deriveChild(index) : parent)
+      },
     }
   })
   return accept(fromBranches(body, ranged, branches))

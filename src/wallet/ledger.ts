@@ -78,6 +78,16 @@ export class Ledger {
 
   /** Takes in the block above `tip`. Returns the transactions that it changed. */
   connectBlock(block: Block, height: number): Set<Txid> {
+    const changed = this.readBlock(block, height)
+    this.tip = { hash: block.hash, height }
+    return changed
+  }
+
+  /**
+   * Takes in a block of the active chain up to `tip`, for the sake of keys that were unknown when the ledger went past it. Facts don't depend on the
+   * order in which blocks tell them. Returns the transactions that it changed.
+   */
+  readBlock(block: Block, height: number): Set<Txid> {
     const changed = new Set<Txid>()
     const place = { hash: block.hash, height, time: block.header.time }
     this.noteUse(block.transactions)
@@ -90,10 +100,11 @@ export class Ledger {
       if (!this.isOwn(transaction)) continue
       const { txid } = transaction
       const seen = this.entries.get(txid)?.seen ?? place.time
+      // Also a known one: keys may have been derived since that others of its outputs pay.
+      this.index(transaction)
       this.put({ transaction, txid, seen, block: place, conflict: undefined, retired: undefined })
       changed.add(txid)
     }
-    this.tip = { hash: block.hash, height }
     return changed
   }
 
@@ -121,6 +132,7 @@ export class Ledger {
       changed.add(rival.txid)
     }
     if (this.isOwn(transaction)) {
+      this.index(transaction)
       this.mempool.add(transaction.txid)
       this.activity.clear()
       changed.add(transaction.txid)

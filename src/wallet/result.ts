@@ -5,6 +5,7 @@ import type { AddressCode } from '../script/address.ts'
 /** Why wallet or signer refuse. */
 export type WalletCode =
   | AddressCode
+  | 'addresses-exhausted'
   | 'amount-invalid'
   | 'amount-too-small'
   | 'backup-format'
@@ -30,6 +31,7 @@ export type WalletCode =
   | 'not-abandonable'
   | 'not-replaceable'
   | 'passphrase-empty'
+  | 'passphrase-weak'
   | 'payment-not-approved'
   | 'payment-refused'
   | 'psbt-changed'

@@ -25,8 +25,20 @@ export type SignerEvent =
 
 /** What a person asks of the signer. Answers are the results of `LocalSigner`'s methods of the same names. */
 export type SignerCommand =
-  | { readonly type: 'create'; readonly passphrase: string; readonly words: 12 | 24 }
-  | { readonly type: 'restoreWords'; readonly words: string; readonly passphrase: string }
+  | {
+      readonly type: 'create'
+      readonly passphrase: string
+      readonly words: 12 | 24
+      readonly mnemonicPassphrase: string
+      readonly chainTime: number
+    }
+  | { readonly type: 'readWords'; readonly words: string }
+  | {
+      readonly type: 'restoreWords'
+      readonly words: string
+      readonly passphrase: string
+      readonly mnemonicPassphrase: string
+    }
   | { readonly type: 'restoreBackup'; readonly file: string; readonly passphrase: string }
   | { readonly type: 'exportBackup'; readonly passphrase: string; readonly metadata: string }
   | { readonly type: 'revealWords'; readonly passphrase: string }
@@ -139,9 +151,11 @@ async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
 async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
   switch (command.type) {
     case 'create':
-      return signer.create(command.passphrase, command.words)
+      return signer.create(command.passphrase, command.words, command)
+    case 'readWords':
+      return signer.readWords(command.words)
     case 'restoreWords':
-      return signer.restoreWords(command.words, command.passphrase)
+      return signer.restoreWords(command.words, command.passphrase, command.mnemonicPassphrase)
     case 'restoreBackup':
       return signer.restoreBackup(command.file, command.passphrase)
     case 'exportBackup':

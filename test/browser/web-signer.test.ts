@@ -48,7 +48,13 @@ describe('a signer that dies', () => {
     )
 
   it('ends what it was asked, and what it is asked later', async () => {
-    const asked = client.run({ type: 'create', passphrase: 'a long walk', words: 12 })
+    const asked = client.run({
+      type: 'create',
+      passphrase: 'a long walk',
+      words: 12,
+      mnemonicPassphrase: '',
+      chainTime: 0,
+    })
     die()
     assert.include(await reason(asked), 'has stopped')
     assert.include(await reason(client.run({ type: 'unlock', passphrase: 'x', seconds: 60 })), 'has stopped')
@@ -56,7 +62,13 @@ describe('a signer that dies', () => {
   })
 
   it('ends a payment that the node waits to have signed', async () => {
-    await client.run({ type: 'create', passphrase: 'a long walk', words: 12 })
+    await client.run({
+      type: 'create',
+      passphrase: 'a long walk',
+      words: 12,
+      mnemonicPassphrase: '',
+      chainTime: 0,
+    })
     const brain = {
       rpc: () => {
         die()

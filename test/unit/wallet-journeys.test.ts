@@ -368,7 +368,7 @@ test('an address is stored before it is shown', async () => {
     [undefined, 'b'],
   )
   assert.equal(codeOf(await reopened.wallet.setLabel('nonsense', 'b')).startsWith('address-'), true)
-  assert.equal(codeOf(await reopened.wallet.newAddress('x'.repeat(201))), 'label-too-long')
+  assert.equal(codeOf(await reopened.wallet.newAddress('x'.repeat(256))), 'label-too-long')
 })
 
 test('metadata brings back labels, and addresses that words alone would miss', async () => {

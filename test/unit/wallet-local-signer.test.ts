@@ -81,7 +81,7 @@ test('a new wallet is locked, opens with its passphrase, and shows its words onl
   assert.equal(locked.state, 'locked')
   assert.equal(codeOf(await signer.unlock('another walk')), 'wallet-passphrase-incorrect')
   assert.equal(codeOf(await signer.revealWords('another walk')), 'wallet-passphrase-incorrect')
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
   value(await signer.unlock(PASSPHRASE))
   assert.equal(signer.status().state, 'unlocked')
   signer.lock()
@@ -93,26 +93,28 @@ test('a new wallet is locked, opens with its passphrase, and shows its words onl
 
   const reopened = await openSigner({ store })
   assert.deepEqual(reopened.status(), locked)
-  assert.equal(value(await reopened.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await reopened.revealWords(PASSPHRASE)).words, words)
 })
 
 test('no command overwrites a stored seed', async () => {
   const signer = await openSigner()
   const words = value(await signer.create(PASSPHRASE))
-  const backup = value(await signer.exportBackup(PASSPHRASE, ''))
+  const other = await openSigner({ random: seededRandom('other') })
+  value(await other.create(PASSPHRASE))
+  const backup = value(await other.exportBackup(PASSPHRASE, ''))
   assert.equal(codeOf(await signer.create('x')), 'wallet-exists')
   assert.equal(codeOf(await signer.restoreWords(WORDS, 'x')), 'wallet-exists')
   assert.equal(codeOf(await signer.restoreBackup(backup, PASSPHRASE)), 'wallet-exists')
   const both = await Promise.all([signer.create('y'), signer.restoreWords(WORDS, 'z')])
   assert.deepEqual(both.map(codeOf), ['wallet-exists', 'wallet-exists'])
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
 })
 
 test('two first commands at once make one wallet', async () => {
   const signer = await openSigner()
   const [one, two] = await Promise.all([signer.create(PASSPHRASE), signer.create(PASSPHRASE)])
   assert.equal(codeOf(two), 'wallet-exists')
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), value(one))
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, value(one))
 })
 
 test('without a wallet, or a passphrase, nothing is done', async () => {
@@ -175,7 +177,7 @@ test('the passphrase changes, and the former one is worth nothing', async () => 
   value(await signer.changePassphrase(PASSPHRASE, 'new'))
   const reopened = await openSigner({ store })
   assert.equal(codeOf(await reopened.unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
-  assert.equal(value(await reopened.revealWords('new')), words)
+  assert.equal(value(await reopened.revealWords('new')).words, words)
 })
 
 test('a record that was tampered with is not opened', async () => {
@@ -191,7 +193,7 @@ test('a record that was tampered with is not opened', async () => {
   assert.equal(codeOf(await (await openSigner({ store })).unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
   for (const damaged of [
     { ...record, box: { ...record.box, logN: 60 } },
-    { ...record, version: 2 },
+    { ...record, version: 3 },
     'text',
     null,
   ]) {
@@ -208,10 +210,10 @@ test('a failing store leaves the wallet that was there', async () => {
   const words = value(await signer.create(PASSPHRASE))
   store.save = () => Promise.reject(new Error('disk full'))
   await assert.rejects(signer.changePassphrase(PASSPHRASE, 'new'), /disk full/)
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
 })
 
-test('a backup brings back seed, birthday and metadata, with its own passphrase on its own network', async () => {
+test('a backup brings back seed and metadata, with its own passphrase on its own network', async () => {
   const clock = new ManualClock()
   const signer = await openSigner({ clock })
   const words = value(await signer.create(PASSPHRASE))
@@ -226,8 +228,10 @@ test('a backup brings back seed, birthday and metadata, with its own passphrase 
   const restored = await openSigner()
   assert.equal(codeOf(await restored.restoreBackup(file, 'wrong')), 'wallet-passphrase-incorrect')
   assert.equal(value(await restored.restoreBackup(file, PASSPHRASE)), 'métadonnées')
-  assert.deepEqual(restored.status(), status)
-  assert.equal(value(await restored.revealWords(PASSPHRASE)), words)
+  // All blocks are searched, whatever the clock said that named the birthday.
+  assert.deepEqual(restored.status(), { ...status, account: { ...status.account, birthday: 0 } })
+  assert.equal(value(await restored.restoreBackup(file, PASSPHRASE)), 'métadonnées', 'no second try')
+  assert.equal(value(await restored.revealWords(PASSPHRASE)).words, words)
 
   const elsewhere = await openSigner({ network: { id: '22'.repeat(32), name: 'class 7b' } })
   const refused = await elsewhere.restoreBackup(file, PASSPHRASE)
@@ -237,12 +241,82 @@ test('a backup brings back seed, birthday and metadata, with its own passphrase 
     '{}': 'backup-format',
     null: 'backup-format',
     [file.slice(0, -10)]: 'backup-format',
-    [file.replace('"version": 1', '"version": 2')]: 'backup-version',
+    [file.replace('"version": 1', '"version": 2')]: 'wallet-passphrase-incorrect',
+    [file.replace('"version": 1', '"version": 3')]: 'backup-version',
     [file.replace('"logN": 1', '"logN": 40')]: 'backup-format',
     [file.replace(/"created": \d+/, '"created": 1')]: 'wallet-passphrase-incorrect',
   }
   for (const [text, code] of Object.entries(broken))
     assert.equal(codeOf(await (await openSigner()).restoreBackup(text, PASSPHRASE)), code, text.slice(0, 60))
+})
+
+test("BIP39's passphrase makes another wallet, and comes back with the seed everywhere", async () => {
+  const accountIn = (signer: Awaited<ReturnType<typeof openSigner>>): string => {
+    const status = signer.status()
+    assert.ok(status.state !== 'none', 'no wallet')
+    return status.account.descriptor
+  }
+  const store = new MemoryKeyStore()
+  const signer = await openSigner({ store })
+  value(await signer.restoreWords(WORDS, PASSPHRASE, 'TREZOR'))
+  assert.equal(accountIn(signer), deriveAccount(value(wordsToEntropy(WORDS)), 1, 'TREZOR').descriptor.text)
+  assert.notEqual(accountIn(signer), accountIn(await unlockedSigner()))
+  assert.ok(!JSON.stringify(await store.load()).includes('TREZOR'), 'the record tells a secret')
+
+  const reopened = await openSigner({ store })
+  value(await reopened.unlock(PASSPHRASE))
+  value(await reopened.changePassphrase(PASSPHRASE, 'another long walk'))
+  assert.deepEqual(value(await reopened.revealWords('another long walk')), {
+    words: WORDS,
+    mnemonicPassphrase: 'TREZOR',
+  })
+  const file = value(await reopened.exportBackup('another long walk', 'labels'))
+  assert.match(file, /"version": 2/, 'a program without it would restore another wallet')
+  const restored = await openSigner()
+  assert.equal(value(await restored.restoreBackup(file, 'another long walk')), 'labels')
+  assert.equal(accountIn(restored), accountIn(signer))
+  value(await restored.unlock('another long walk'))
+
+  // Made with it from the start.
+  const made = await openSigner()
+  const words = value(await made.create(PASSPHRASE, 12, { mnemonicPassphrase: 'Ü' }))
+  const again = await openSigner()
+  value(await again.restoreWords(words, PASSPHRASE, 'U\u0308'))
+  assert.equal(accountIn(again), accountIn(made))
+})
+
+test('a birthday is no later than the chain says, however far ahead the clock is', async () => {
+  const clock = new ManualClock()
+  const birthdayAt = async (chainTime: number): Promise<number> => {
+    const signer = await openSigner({ clock })
+    value(await signer.create(PASSPHRASE, 12, { chainTime }))
+    const status = signer.status()
+    return status.state === 'none' ? Number.NaN : status.account.birthday
+  }
+  const now = clock.now() / 1000
+  assert.equal(await birthdayAt(now - 50_000), now - 50_000)
+  assert.equal(await birthdayAt(now + 50_000), now)
+})
+
+test('words are shown in full before they are restored; nothing is stored by it', async () => {
+  const signer = await openSigner()
+  assert.equal(value(await signer.readWords(`1. ABAN 2. ${WORDS.split(' ').slice(1).join(' ')}`)), WORDS)
+  assert.equal(codeOf(await signer.readWords('one tvo')), 'mnemonic-word')
+  assert.deepEqual(signer.status(), { state: 'none' })
+})
+
+test('no backup file is made under a passphrase that is guessed at once', async () => {
+  for (const [passphrase, code] of [
+    ['abc', 'passphrase-weak'],
+    ['aaaaaaaaaaaaaaaa', 'passphrase-weak'],
+    ['1212121212', 'passphrase-weak'],
+    ['12345678', 'accepted'],
+    ['a long walk', 'accepted'],
+  ]) {
+    const signer = await openSigner()
+    value(await signer.create(passphrase))
+    assert.equal(codeOf(await signer.exportBackup(passphrase, '')), code, passphrase)
+  }
 })
 
 // --- Signing ---

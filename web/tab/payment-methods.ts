@@ -62,6 +62,8 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
     default: {
       const digest = fieldOf(args[1], 'digest')
       if (method === 'sendpsbt' && typeof digest === 'string') return { type: 'reviewed', digest }
+      // To have coins and keys filled in is to agree to no signature.
+      if (method === 'walletprocesspsbt' && args[1] === false) return undefined
       const psbt = psbtOf(args[0])
       const named = method === 'walletprocesspsbt' && typeof args[2] === 'string' ? args[2] : 'DEFAULT'
       return psbt && { type: 'transaction', psbt, hashType: HASH_TYPES.get(named) }

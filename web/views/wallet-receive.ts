@@ -94,6 +94,17 @@ export class WalletReceive extends LitElement {
     load: async (node) => (this.#address.value ? paymentsTo(node, this.#address.value) : []),
   })
 
+  /** What the wallet warns of at this address. */
+  readonly #warnings: RpcController<readonly string[]> = new RpcController(this, {
+    events: ['wallet'],
+    key: () => this.#address.value,
+    load: async (node) => {
+      if (!this.#address.value) return []
+      const info = await node.rpc<{ warnings?: readonly string[] }>('getaddressinfo', this.#address.value)
+      return info.warnings ?? []
+    },
+  })
+
   constructor() {
     super()
     this.asked = ''
@@ -126,6 +137,13 @@ export class WalletReceive extends LitElement {
               </div>
             </div>`
         }
+        ${this.#warnings.value?.map(
+          (warning) =>
+            html`<div class="notice warn" role="status">
+              ${icons.warning}
+              <div>${warning} <a href="/wallet/backup">Save a backup file</a></div>
+            </div>`,
+        )}
         ${payments.length > 0 ? this.#received(payments) : nothing}
         ${this.#address.value ? this.#card(this.#address.value) : this.#waiting()}
         ${
