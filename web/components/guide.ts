@@ -104,16 +104,13 @@ export class Guide extends LitElement {
         node.rpc<WalletTransaction[]>('listtransactions', '*', 200),
       ])
       const payments = paymentsOf(entries)
-      const progress = {
+      return {
         trusted: fromCoins(mine.trusted),
         immature: fromCoins(mine.immature),
         maturing: Math.max(0, ...payments.filter((p) => p.immature).map((p) => p.confirmations)),
         hasCoins: payments.some((p) => !isVoid(p)),
         hasPaid: payments.some((p) => p.kind === 'sent' || p.kind === 'moved'),
       }
-      // Not for joining: a tab that is new has no wallet.
-      if (!progress.hasCoins || !progress.hasPaid) await import('./guide-step.ts').catch(() => undefined)
-      return progress
     },
   })
 
