@@ -17,7 +17,6 @@ import { BrainClient } from './brain-client.ts'
 import { loadNetworkFile, NetworkFileFollower } from './network-file.ts'
 import type { Opentab } from './opentab.ts'
 import { SignerClient } from './signer-client.ts'
-import { keepStorage } from './storage-permission.ts'
 import { TabError } from './tab-error.ts'
 import { walletMethods } from './wallet-methods.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
@@ -109,7 +108,6 @@ async function startNode(
   }, new AbortController().signal)
   void getReady(brain, signer)
   const own = walletMethods(brain, signer)
-  keepStorage(brain)
   return {
     identity: {
       profile,
@@ -145,6 +143,8 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
     await fetchFiles()
     await import('../views/other-views.ts')
     await signer.start()
+    const { keepStorage } = await import('./storage-permission.ts')
+    keepStorage(brain)
   })
   brain.loadRest()
 }
