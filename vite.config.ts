@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { compactStyles } from './build/compact-styles.ts'
 import {
   gossipsubWithoutMetrics,
   libp2pWithoutLog,
@@ -124,6 +125,7 @@ export default defineConfig({
     nodePreloaded(),
     policyCarried(),
     filesListed(),
+    compactStyles(),
     libp2pWithoutLog(),
     libp2pWithoutUnusedParts(),
     gossipsubWithoutMetrics(),

@@ -9,6 +9,7 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
+import { addBounded } from '../src/primitives/bounded.ts'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import type { Source } from './source.ts'
 
@@ -94,8 +95,10 @@ export class PeerDirectory {
   }
 
   /**
-   * Up to {@link MAX_PEERS_IN_ANSWER} reachable peers of a network in random order, without the asker. Subnets take
-   * turns, and within them addresses: none but the asker's own is more than half of an answer, beyond a few.
+   * Up to {@link MAX_PEERS_IN_ANSWER} reachable peers of a network, without the asker. Every other one is of the asker's
+   * address while there are any: a direct path to them is likeliest, and nobody elsewhere can pass for one of them,
+   * however many identities he makes. Of the others, subnets take turns, and within them addresses. None of all these is
+   * more than half of an answer, beyond a few. Otherwise the order is random.
    */
   peersOf(network: string, asker: PeerId): string[] {
     const self = asker.toString()
@@ -110,12 +113,17 @@ export class PeerDirectory {
       if (peers === undefined) addresses.set(source.address, [peer])
       else peers.push(peer)
     }
+    const neighbours = own && subnets.get(own.subnet)
+    const near = shuffle(neighbours?.get(own!.address) ?? [])
+    neighbours?.delete(own!.address)
     const perSubnet = new Map<string, string[]>()
     for (const [subnet, addresses] of subnets) {
       for (const peers of addresses.values()) shuffle(peers)
-      perSubnet.set(subnet, takeTurns(addresses, own?.address))
+      if (addresses.size > 0) perSubnet.set(subnet, takeTurns(addresses, near.length))
     }
-    return shuffle(takeTurns(perSubnet, own?.subnet))
+    const others = shuffle(takeTurns(perSubnet, near.length, own?.subnet))
+    const most = others.length > 0 ? MAX_PEERS_IN_ANSWER / 2 : MAX_PEERS_IN_ANSWER
+    return alternate(near.slice(0, most), others).slice(0, MAX_PEERS_IN_ANSWER)
   }
 
   /** Drops all that is known of a peer; called when its last connection closes. */
@@ -127,19 +135,17 @@ export class PeerDirectory {
   #remember(id: PeerId, network: string): void {
     const peer = id.toString()
     const { networks } = this.#askers.get(peer) ?? { networks: new Set<string>() }
-    networks.delete(network)
-    networks.add(network)
-    const [oldest] = networks
-    if (networks.size > MAX_NETWORKS_PER_PEER && oldest !== undefined) networks.delete(oldest)
+    addBounded(networks, network, MAX_NETWORKS_PER_PEER)
     this.#askers.set(peer, { id, networks })
   }
 }
 
 /**
  * Takes from each list in turn, in random order of lists, until {@link MAX_PEERS_IN_ANSWER} are taken. One list gives
- * {@link FEW}, then no more than all the others have given; the asker's `own`, half of an answer. A list alone gives all.
+ * {@link FEW}, then no more than all the others and the `near` ones. A list alone gives all, if it is of the asker's
+ * `own` subnet or none is near.
  */
-function takeTurns(lists: ReadonlyMap<string, readonly string[]>, own: string | undefined): string[] {
+function takeTurns(lists: ReadonlyMap<string, readonly string[]>, near: number, own?: string): string[] {
   const taken: string[] = []
   const given = new Map<string, number>()
   const order = shuffle([...lists])
@@ -148,14 +154,20 @@ function takeTurns(lists: ReadonlyMap<string, readonly string[]>, own: string | 
     before = taken.length
     for (const [key, list] of order) {
       const count = given.get(key) ?? 0
-      const least = key === own ? MAX_PEERS_IN_ANSWER / 2 : FEW
-      const most = lists.size === 1 ? list.length : Math.max(least, taken.length - count)
+      const isAlone = lists.size === 1 && (near === 0 || key === own)
+      const most = isAlone ? list.length : Math.max(FEW, near + taken.length - count)
       if (count >= Math.min(most, list.length) || taken.length === MAX_PEERS_IN_ANSWER) continue
       taken.push(list[count]!)
       given.set(key, count + 1)
     }
   }
   return taken
+}
+
+/** One of each list in turn while both last. */
+function alternate<T>(first: readonly T[], second: readonly T[]): T[] {
+  const length = Math.max(first.length, second.length)
+  return Array.from({ length }, (_, i) => [...first.slice(i, i + 1), ...second.slice(i, i + 1)]).flat()
 }
 
 /** Fisher-Yates, in place: every tab gets another sample, so that the network's graph is random. */

@@ -10,6 +10,7 @@ import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { WebSocket } from 'ws'
+import { TokenBucket } from '../src/network/token-bucket.ts'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import { sourceOf } from './source.ts'
 
@@ -25,7 +26,7 @@ const MAX_UNSENT = 1_048_576
  * of 12 bytes can't be repeated so often that the relay has no time for others.
  */
 const ADDRESS_LIMIT: RateLimitOptions = { burst: 512_000, perSecond: 96_000, maxKeys: 4096 }
-const CONNECTION_LIMIT: Omit<RateLimitOptions, 'maxKeys'> = { burst: 64_000, perSecond: 16_000 }
+const CONNECTION_LIMIT = [64_000, 16_000] as const
 
 /** What a message costs beside its length, bytes: a crowd of small ones is work too. */
 const MESSAGE_OVERHEAD = 32
@@ -85,7 +86,7 @@ export class Entrance {
 /** A WebSocket as libp2p sees it: each piece of data is a binary message, of whatever length. */
 class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #websocket: WebSocket
-  readonly #reading = new RateLimit({ ...CONNECTION_LIMIT, maxKeys: 1 })
+  readonly #reading = new TokenBucket(performance, ...CONNECTION_LIMIT)
   /** Waits until what was read is paid for. */
   #waiting: NodeJS.Timeout | undefined
   #pausedByReader = false
@@ -102,7 +103,7 @@ class WebSocketConnection extends AbstractMultiaddrConnection {
       }
       const bytes = new Uint8Array(data as ArrayBuffer)
       const cost = bytes.length + MESSAGE_OVERHEAD
-      this.#wait(Math.max(charge(cost), this.#reading.charge('', cost)))
+      this.#wait(Math.max(charge(cost), this.#reading.spend(cost)))
       this.onData(bytes)
     })
     // A malformed or oversized frame; `close` follows.

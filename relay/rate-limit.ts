@@ -3,11 +3,8 @@
  * a full table forgets its oldest entries, which then start afresh. Thread: Node's main.
  */
 
-interface Bucket {
-  tokens: number
-  /** When `tokens` was right, milliseconds of `now`. */
-  at: number
-}
+import { TokenBucket } from '../src/network/token-bucket.ts'
+import { putBounded } from '../src/primitives/bounded.ts'
 
 /** The shape of a limit. */
 export interface RateLimitOptions {
@@ -24,27 +21,23 @@ export interface RateLimitOptions {
 /** Says whether a key may do one more thing now. */
 export class RateLimit {
   readonly #options: RateLimitOptions
-  readonly #now: () => number
-  /** In order of last use, since a Map iterates in order of insertion. */
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #clock: { now(): number }
+  /** In order of last use. */
+  readonly #buckets = new Map<string, TokenBucket>()
 
   constructor(options: RateLimitOptions) {
     this.#options = options
-    this.#now = options.now ?? (() => performance.now())
+    this.#clock = options.now === undefined ? performance : { now: options.now }
   }
 
   /** Takes one token of `key`; false when there is none. */
   allow(key: string): boolean {
-    const tokens = this.#tokens(key)
-    this.#set(key, tokens >= 1 ? tokens - 1 : tokens)
-    return tokens >= 1
+    return this.#bucket(key).take(1)
   }
 
   /** Takes `amount` tokens of `key`, be it on credit. Answers how long it takes to pay that back, milliseconds. */
   charge(key: string, amount: number): number {
-    const tokens = this.#tokens(key) - amount
-    this.#set(key, tokens)
-    return Math.max(0, (-tokens / this.#options.perSecond) * 1000)
+    return this.#bucket(key).spend(amount)
   }
 
   /** Forgets a key that is gone. */
@@ -52,19 +45,10 @@ export class RateLimit {
     this.#buckets.delete(key)
   }
 
-  #tokens(key: string): number {
-    const { burst, perSecond } = this.#options
-    const last = this.#buckets.get(key)
-    if (last === undefined) return burst
-    return Math.min(burst, last.tokens + ((this.#now() - last.at) / 1000) * perSecond)
-  }
-
-  #set(key: string, tokens: number): void {
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= this.#options.maxKeys) {
-      const [oldest] = this.#buckets.keys()
-      if (oldest !== undefined) this.#buckets.delete(oldest)
-    }
-    this.#buckets.set(key, { tokens, at: this.#now() })
+  #bucket(key: string): TokenBucket {
+    const { burst, perSecond, maxKeys } = this.#options
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#clock, burst, perSecond)
+    putBounded(this.#buckets, key, bucket, maxKeys)
+    return bucket
   }
 }

@@ -2,19 +2,23 @@
  * `<ot-app>`: the page. Starts the tab, shows how that goes, then header, view and footer; the only place that knows every view. What other
  * elements ask for (another view, the passphrase, a message) bubbles up to here. Thread: Window.
  */
-import { css, html, LitElement, nothing } from 'lit'
+import { html, LitElement, nothing } from 'lit'
+import { PUBLIC } from '../src/consensus/params.ts'
+import { announce } from './announcements.ts'
 import { icons, mark } from './components/icons.ts'
+import { linkState } from './components/link-state.ts'
 import type { Notices } from './components/notices.ts'
 import './components/notices.ts'
 import './components/search-box.ts'
 import './components/start-screen.ts'
 import { notFound } from './components/not-found.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
-import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
+import { focused, headingOf } from './focus.ts'
+import { countText } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
 import { type Route, Router, titleOf } from './router.ts'
-import type { WalletTransactionDetail } from './rpc-results.ts'
+import { appStyles } from './styles/app.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts'
@@ -28,6 +32,9 @@ async function load({ view }: Route): Promise<void> {
   if (view !== 'overview' && view !== 'not-found') await otherViews()
 }
 
+/** Views that one searches from. */
+const EXPLORING: readonly Route['view'][] = ['explorer', 'block', 'tx', 'address']
+
 /** Main entries of the navigation, and the views that belong to each. */
 const ENTRIES = [
   { path: '/', name: 'Overview', icon: icons.overview, views: ['overview'] },
@@ -36,7 +43,7 @@ const ENTRIES = [
     path: '/explorer',
     name: 'Explorer',
     icon: icons.explorer,
-    views: ['explorer', 'block', 'tx', 'address'],
+    views: EXPLORING,
   },
   { path: '/miner', name: 'Miner', icon: icons.miner, views: ['miner'] },
   { path: '/network', name: 'Network', icon: icons.network, views: ['network'] },
@@ -53,200 +60,7 @@ export class App extends LitElement {
     route: { state: true },
     theme: { state: true },
   }
-  static override styles = [
-    base,
-    css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 100dvh;
-      }
-      .skip {
-        position: absolute;
-        z-index: 6;
-        top: 8px;
-        left: 8px;
-        transform: translateY(-200%);
-      }
-      .skip:focus {
-        transform: none;
-      }
-      header {
-        position: sticky;
-        z-index: 3;
-        top: 0;
-        border-bottom: 1px solid var(--line);
-        background: var(--surface);
-      }
-      .bar {
-        display: flex;
-        align-items: center;
-        gap: 16px;
-        max-width: calc(var(--page-width) + 2 * var(--gutter));
-        height: 60px;
-        margin: 0 auto;
-        padding: 0 var(--gutter);
-      }
-      .brand {
-        display: flex;
-        align-items: center;
-        gap: 9px;
-        color: var(--text);
-        font-size: 17px;
-        font-weight: 660;
-        letter-spacing: -0.02em;
-      }
-      .brand:hover {
-        text-decoration: none;
-      }
-      .brand svg {
-        color: var(--accent);
-      }
-      nav ul {
-        display: flex;
-        gap: 2px;
-      }
-      nav a {
-        display: flex;
-        align-items: center;
-        gap: 8px;
-        padding: 7px 11px;
-        border-radius: 8px;
-        color: var(--muted);
-        font-weight: 540;
-      }
-      nav a:hover {
-        color: var(--text);
-        text-decoration: none;
-        background: var(--sunken);
-      }
-      nav a[aria-current="page"] {
-        color: var(--text);
-        background: var(--sunken);
-      }
-      .nav-top svg {
-        display: none;
-      }
-      .right {
-        display: flex;
-        align-items: center;
-        gap: 10px;
-        margin-left: auto;
-      }
-      .right ot-search {
-        width: 230px;
-      }
-      .link-state {
-        display: inline-flex;
-        align-items: center;
-        gap: 7px;
-        padding: 6px 8px;
-        border-radius: 8px;
-        color: var(--muted);
-        font-size: 14px;
-        white-space: nowrap;
-      }
-      .link-state:hover {
-        background: var(--sunken);
-        text-decoration: none;
-      }
-      .dot {
-        width: 9px;
-        height: 9px;
-        border-radius: 50%;
-        background: var(--line-strong);
-      }
-      .dot.good {
-        background: var(--accent);
-      }
-      .dot.warn {
-        background: var(--warning);
-      }
-      .dot.bad {
-        background: var(--danger);
-      }
-      .nav-bottom {
-        display: none;
-      }
-      main {
-        flex: 1;
-        width: 100%;
-        max-width: calc(var(--page-width) + 2 * var(--gutter));
-        margin: 0 auto;
-        padding: 36px var(--gutter) 64px;
-      }
-      .faults {
-        display: grid;
-        gap: 10px;
-        margin-bottom: 24px;
-      }
-      footer {
-        border-top: 1px solid var(--line);
-        color: var(--muted);
-        font-size: 14px;
-      }
-      footer > div {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 6px 24px;
-        max-width: calc(var(--page-width) + 2 * var(--gutter));
-        margin: 0 auto;
-        padding: 18px var(--gutter);
-      }
-      footer strong {
-        color: var(--text);
-        font-weight: 540;
-      }
-      @media (max-width: 1080px) {
-        .right ot-search {
-          display: none;
-        }
-      }
-      @media (max-width: 960px) {
-        .bar {
-          height: 54px;
-          gap: 10px;
-        }
-        .nav-top {
-          display: none;
-        }
-        main {
-          padding: 22px var(--gutter) 40px;
-        }
-        .nav-bottom {
-          display: block;
-          position: sticky;
-          z-index: 3;
-          bottom: 0;
-          border-top: 1px solid var(--line);
-          background: var(--surface);
-          padding-bottom: env(safe-area-inset-bottom);
-        }
-        .nav-bottom ul {
-          display: grid;
-          grid-template-columns: repeat(5, 1fr);
-          gap: 0;
-          padding: 4px;
-        }
-        .nav-bottom a {
-          flex-direction: column;
-          gap: 2px;
-          padding: 6px 2px;
-          background: none;
-          font-size: 12px;
-        }
-        .nav-bottom a[aria-current="page"] {
-          background: none;
-          color: var(--accent);
-        }
-      }
-      @media (max-width: 420px) {
-        .link-state .text {
-          display: none;
-        }
-      }
-    `,
-  ]
+  static override styles = [base, appStyles]
   /** Undefined until the tab runs. */
   declare node: LiveNode | undefined
   /** Why it doesn't. */
@@ -255,8 +69,6 @@ export class App extends LitElement {
   declare step: string
   declare route: Route
   declare theme: Theme
-  /** Own transactions that were looked at for news. */
-  readonly #announced = new Set<string>()
   readonly #router = new Router((route) => {
     this.#following = this.#follow(route)
   })
@@ -297,20 +109,7 @@ export class App extends LitElement {
       const node = new LiveNode(opentab)
       await node.load()
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      opentab.on('tip', ({ disconnected }) => {
-        if (disconnected > 0)
-          this.#show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
-      })
-      opentab.on('mined', ({ height }) =>
-        this.#show(
-          (count) =>
-            count === 1
-              ? `You mined block ${countText(height)}.`
-              : `You mined ${countText(count)} blocks, the last is ${countText(height)}.`,
-          'mined',
-        ),
-      )
-      opentab.on('wallet', ({ txids }) => void this.#announce(node, txids))
+      announce(opentab, (...message) => this.#show(...message))
       this.node = node
     } catch (error) {
       this.failure = error
@@ -326,39 +125,30 @@ export class App extends LitElement {
     void this.renderRoot.querySelector<UnlockDialog>('ot-unlock-dialog')?.open(request)
   }
 
-  /** `/` leads to the search: the one in the header, or the explorer's where the window is too narrow for it. */
+  /** `/` leads to the search: in the explorer where the window is too narrow for it elsewhere. */
   readonly #keydown = async (event: KeyboardEvent): Promise<void> => {
     const target = event.composedPath()[0]
     const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select')
     if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping || !this.node) return
     event.preventDefault()
-    const inHeader = this.renderRoot.querySelector<HTMLElement>('ot-search')
-    if (inHeader?.checkVisibility()) return inHeader.focus()
-    if (this.route.view !== 'explorer') this.#router.go('/explorer')
-    await this.#following
-    const explorer = this.renderRoot.querySelector<LitElement>('ot-explorer')
-    await explorer?.updateComplete
-    explorer?.renderRoot.querySelector<HTMLElement>('ot-search')?.focus()
-  }
-
-  /** Tells of payments that came in, each once. */
-  async #announce(node: LiveNode, txids: readonly string[]): Promise<void> {
-    for (const txid of txids) {
-      if (this.#announced.has(txid)) continue
-      this.#announced.add(txid)
-      const payment = await node.rpc<WalletTransactionDetail>('gettransaction', txid).catch(() => undefined)
-      const isNew =
-        payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
-      if (payment && isNew) this.#show(`${amountWithUnit(fromCoins(payment.amount))} coming in.`)
+    const search = this.renderRoot.querySelector<HTMLElement>('ot-search')
+    if (!search?.checkVisibility()) {
+      this.#router.go('/explorer')
+      await this.#following
     }
+    search?.focus()
   }
 
   #show(...message: Parameters<Notices['show']>): void {
     this.renderRoot.querySelector<Notices>('ot-notices')?.show(...message)
   }
 
-  /** Another view: from its top, with the focus on its heading, so that a screen reader reads it. */
+  /**
+   * Another view: from its top, with the focus on its heading, so that a screen reader reads it. Whoever goes to a field meanwhile, or types on
+   * in the search, keeps the focus.
+   */
   async #follow(route: Route): Promise<void> {
+    const before = focused()
     try {
       await load(route)
     } catch {
@@ -372,14 +162,17 @@ export class App extends LitElement {
     this.route = route
     await this.updateComplete
     scrollTo(0, 0)
-    const view = this.renderRoot.querySelector('main')?.lastElementChild as LitElement | null
-    await view?.updateComplete
-    const heading = headingOf(view)
-    heading?.focus({ preventScroll: true })
+    const main = this.renderRoot.querySelector('main')
+    await (main?.lastElementChild as LitElement | null)?.updateComplete
+    const now = focused()
+    const hasMoved = now !== before && now !== document.body
+    const types = now instanceof HTMLInputElement && now.value !== ''
+    if (!hasMoved && !types) (headingOf(main) ?? main)?.focus({ preventScroll: true })
   }
 
   override updated(): void {
-    const network = this.node?.identity.testControls ? ` (${this.node.identity.networkName})` : ''
+    const { networkName = PUBLIC.name } = this.node?.identity ?? {}
+    const network = networkName === PUBLIC.name ? '' : ` (${networkName})`
     document.title = `${titleOf(this.route)} · Opentab${network}`
   }
 
@@ -387,20 +180,20 @@ export class App extends LitElement {
     const { node } = this
     if (!node) return html`<ot-start-screen .failure=${this.failure} .step=${this.step}></ot-start-screen>`
     return html`<a class="button primary skip" href="#content" @click=${this.#skip}>Skip to the content</a>
-      <header>
+      <header class=${EXPLORING.includes(this.route.view) ? 'exploring' : ''}>
         <div class="bar">
           <a class="brand" href="/">${mark}Opentab</a>
           ${
-            node.identity.testControls
-              ? html`<span class="badge warn" title="A network for tests: its coins are worth nothing"
+            node.identity.networkName === PUBLIC.name
+              ? nothing
+              : html`<span class="badge warn" title=${`Not the public network${node.identity.testControls ? ', but one for tests: its coins are worth nothing' : ''}`}
                 >${node.identity.networkName}</span
               >`
-              : nothing
           }
           <nav class="nav-top" aria-label="Main">${this.#entries()}</nav>
+          <ot-search .node=${node}></ot-search>
           <div class="right">
-            ${this.route.view === 'explorer' ? nothing : html`<ot-search .node=${node}></ot-search>`}
-            ${this.#linkState(node)}
+            ${linkState(node.network)}
             <button
               class="icon"
               aria-label=${`Colours: ${this.theme}. Change`}
@@ -451,33 +244,6 @@ export class App extends LitElement {
     </ul>`
   }
 
-  #linkState({ network }: LiveNode) {
-    const { directPeers, relayedOnlyPeers, relays, alarms = [] } = network
-    const isLooking = relays.some(({ state }) => state !== 'unreachable')
-    const look =
-      directPeers > 0
-        ? alarms.length > 0
-          ? 'warn'
-          : 'good'
-        : relayedOnlyPeers > 0
-          ? 'bad'
-          : isLooking
-            ? 'warn'
-            : 'bad'
-    const text =
-      directPeers > 0
-        ? plural(directPeers, 'tab')
-        : relayedOnlyPeers > 0
-          ? 'No direct path'
-          : isLooking
-            ? 'Looking for tabs'
-            : 'Offline'
-    const full = alarms.length > 0 ? `${text}, with a warning` : text
-    return html`<a class="link-state" href="/network" aria-label=${`Connection: ${full}`} title=${full}>
-      <span class=${`dot ${look}`}></span><span class="text">${text}</span>
-    </a>`
-  }
-
   #view(node: LiveNode) {
     const { route } = this
     switch (route.view) {
@@ -513,16 +279,4 @@ export class App extends LitElement {
   }
 }
 
-/** The first heading in an element and in the elements in it. */
-function headingOf(element: Element | null): HTMLElement | null {
-  const root = element?.shadowRoot
-  if (!root) return null
-  const own = root.querySelector<HTMLElement>('h1')
-  if (own) return own
-  for (const child of root.querySelectorAll('*')) {
-    const found = headingOf(child)
-    if (found) return found
-  }
-  return null
-}
 customElements.define('ot-app', App)

@@ -1,4 +1,5 @@
 /** Reads stretches of the active chain for lists of blocks. Blocks never change, so what was read by hash is kept. Thread: Window. */
+import { putBounded } from '../src/primitives/bounded.ts'
 import type { LiveNode } from './live-node.ts'
 import type { BlockResult } from './rpc-results.ts'
 
@@ -31,7 +32,6 @@ async function summaryOf(node: LiveNode, hash: string): Promise<BlockSummary> {
   const block = await node.rpc<BlockResult>('getblock', hash, 1)
   const { height, time, nTx, weight, size } = block
   const summary = { hash, height, time, transactions: nTx ?? block.tx.length, weight, size }
-  if (kept.size >= KEPT) kept.delete(kept.keys().next().value!)
-  kept.set(hash, summary)
+  putBounded(kept, hash, summary, KEPT)
   return summary
 }

@@ -1,16 +1,32 @@
 /** How figures are written for people: every number with its unit, in the same way everywhere. Pure, any thread. */
 import { formatCoins, SATS_PER_COIN, type Sats, sats } from '../src/primitives/amount.ts'
 
+/** How numbers are written: in Western digits, with the decimal sign and the groups of a locale. */
+export interface NumberStyle {
+  readonly decimal: ',' | '.'
+  /** A whole number with its thousands grouped. */
+  group(whole: number): string
+}
+
+/** The style of a locale; the browser's own when none is given. */
+export function numberStyle(locale?: string): NumberStyle {
+  const { format } = new Intl.NumberFormat(locale, { numberingSystem: 'latn' })
+  return { decimal: format(1.5).includes(',') ? ',' : '.', group: format }
+}
+
+/** That of this browser, in which the page shows numbers and reads them. */
+export const OWN_STYLE = numberStyle()
+
 /** Bitcoin Core's RPC writes amounts as numbers in coins; the nearest satoshi is exact for all the money there is. */
 export function fromCoins(coins: number): Sats {
   return sats(Math.round(coins * SATS_PER_COIN))
 }
 
 /** `1,234.5` or `0.00000141`: thousands grouped, no trailing zeros. Without unit. */
-export function amountText(amount: Sats): string {
+export function amountText(amount: Sats, { group, decimal }: NumberStyle = OWN_STYLE): string {
   const [whole, decimals] = formatCoins(sats(Math.abs(amount))).split('.')
   const fraction = decimals.replace(/0+$/, '')
-  const text = groupThousands(whole) + (fraction === '' ? '' : `.${fraction}`)
+  const text = group(Number(whole)) + (fraction === '' ? '' : decimal + fraction)
   return amount < 0 ? `−${text}` : text
 }
 
@@ -31,11 +47,17 @@ export function amountWithUnit(amount: Sats): string {
 
 /** `12,345`: a count or a height. */
 export function countText(count: number): string {
-  return count < 0 ? `−${countText(-count)}` : groupThousands(Math.round(count).toString())
+  return count < 0 ? `−${countText(-count)}` : OWN_STYLE.group(Math.round(count))
 }
 
-function groupThousands(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+$)/g, ',')
+/** A number with so many decimals, neither more nor less. */
+function fixedText(value: number, decimals: number): string {
+  return value.toFixed(decimals).replace('.', OWN_STYLE.decimal)
+}
+
+/** `12 %`, and with a decimal below 10: a share in hundredths. */
+export function percentText(percent: number): string {
+  return `${fixedText(percent, percent < 10 ? 1 : 0)} %`
 }
 
 /** `1 block`, `20 blocks`: a count with its noun. */
@@ -51,14 +73,7 @@ export function siText(value: number, unit: string): string {
     scaled /= 1000
     step++
   }
-  const digits =
-    scaled === 0
-      ? '0'
-      : scaled < 10
-        ? scaled.toFixed(2)
-        : scaled < 100
-          ? scaled.toFixed(1)
-          : scaled.toFixed(0)
+  const digits = scaled === 0 ? '0' : fixedText(scaled, scaled < 10 ? 2 : scaled < 100 ? 1 : 0)
   return `${step === 0 && Number.isInteger(value) ? countText(value) : digits} ${prefixes[step]}${unit}`
 }
 
@@ -76,7 +91,7 @@ export function bytesText(bytes: number): string {
 export function feeRateText(rate: number): string {
   const digits =
     rate < 10 ? Math.round(rate * 100) / 100 : rate < 100 ? Math.round(rate * 10) / 10 : Math.round(rate)
-  return `${digits.toLocaleString('en-US')} sat/vB`
+  return `${OWN_STYLE.group(digits)} sat/vB`
 }
 
 /** A length of time in at most two units: `8 s`, `2 min`, `1 h 5 min`, `3 days`. */
@@ -118,7 +133,7 @@ export function easedText(ease: number, seconds: number, spacing: number): strin
   if (!(fold >= 1.05)) return undefined
   const why =
     seconds > 10 * spacing ? `no block came for ${durationText(seconds)}` : 'blocks were slow to come'
-  return `eased ${fold < 10 ? Math.round(fold * 10) / 10 : countText(fold)}-fold, since ${why}`
+  return `eased ${OWN_STYLE.group(fold < 10 ? Math.round(fold * 10) / 10 : Math.round(fold))}-fold, since ${why}`
 }
 
 /** Hashes that a block takes on average at a difficulty as Core states it (1 is a target of 0xffff × 2^208). */

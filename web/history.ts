@@ -1,11 +1,14 @@
-/** The wallet's history as people read it: one line a payment. Pure, any thread. */
+/** The wallet's payments as people know them: one for all entries of a transaction. Pure, any thread. */
 import { type Sats, sats } from '../src/primitives/amount.ts'
 import { fromCoins } from './format.ts'
-import type { WalletTransaction } from './rpc-results.ts'
+import type { WalletState, WalletTransaction } from './rpc-results.ts'
 
 export interface Payment {
   readonly txid: string
-  readonly kind: 'mined' | 'received' | 'sent' | 'moved'
+  readonly kind: WalletTransaction['kind']
+  readonly state: WalletState
+  /** Waits in this tab's mempool. */
+  readonly inMempool: boolean
   /** What it changed the wallet by, fee included; negative for a payment. */
   readonly net: Sats
   /** Paid by this wallet. */
@@ -19,14 +22,13 @@ export interface Payment {
   readonly confirmations: number
   /** A mined coin that can't be spent yet. */
   readonly immature: boolean
-  /** Given up: by the person, or a mined block that the chain left. */
-  readonly abandoned: boolean
+  /** The payment with a higher fee that took its place. */
+  readonly replacedBy: string | undefined
+  /** The one whose place it took. */
+  readonly replaces: string | undefined
 }
 
-/**
- * Groups the entries of `listtransactions` (one an output, oldest first) by transaction, newest first. A payment to oneself has
- * entries of both signs and becomes `moved`.
- */
+/** Groups the entries of `listtransactions` (one an output, oldest first) by transaction, newest first. */
 export function paymentsOf(entries: readonly WalletTransaction[]): Payment[] {
   const groups = new Map<string, WalletTransaction[]>()
   for (const entry of entries) {
@@ -39,16 +41,18 @@ export function paymentsOf(entries: readonly WalletTransaction[]): Payment[] {
 
 function paymentOf(entries: readonly WalletTransaction[]): Payment {
   const first = entries[0]!
-  const sent = entries.find(({ category }) => category === 'send')
-  const received = entries.find(({ category }) => category === 'receive')
-  const isMined = ['generate', 'immature', 'orphan'].includes(first.category)
+  const sent = entries.filter(({ category }) => category === 'send')
+  const received = entries.filter(({ category }) => category !== 'send')
   // Core repeats the fee at every output of the payment.
-  const fee = sent?.fee === undefined ? 0 : Math.abs(fromCoins(sent.fee))
+  const fee = sent[0]?.fee === undefined ? 0 : Math.abs(fromCoins(sent[0].fee))
   const sum = entries.reduce((total, { amount }) => total + fromCoins(amount), 0)
-  const shown = sent ?? first
+  // Of outputs that come back the payment itself tells nothing: who else was paid, does.
+  const shown = sent.find(({ vout }) => received.every((other) => other.vout !== vout)) ?? sent[0] ?? first
   return {
     txid: first.txid,
-    kind: isMined ? 'mined' : sent && received ? 'moved' : sent ? 'sent' : 'received',
+    kind: first.kind,
+    state: first.state,
+    inMempool: first.inmempool,
     net: sats(sum - fee),
     fee: sats(fee),
     address: shown.address,
@@ -56,8 +60,14 @@ function paymentOf(entries: readonly WalletTransaction[]): Payment {
     time: first.time,
     confirmations: first.confirmations,
     immature: first.category === 'immature',
-    abandoned: entries.some(({ abandoned, category }) => abandoned === true || category === 'orphan'),
+    replacedBy: first.replaced_by_txid,
+    replaces: first.replaces_txid,
   }
+}
+
+/** Whether it changes nothing, and won't: its amount is struck out. */
+export function isVoid({ state }: Pick<Payment, 'state'>): boolean {
+  return state !== 'pending' && state !== 'confirmed'
 }
 
 /** What a history line is headed with. */

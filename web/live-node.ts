@@ -2,8 +2,9 @@
  * This tab's node as the views see it: its RPC, and what its events last said. It subscribes once, so that a view opened later
  * knows at once whether the miner runs. Thread: Window.
  */
+
+import type { NetworkStatus } from '../src/network/transport.ts'
 import type { FaultEvent, LogEvent, MiningEvent, NodeEventName, SyncEvent } from '../src/node/events.ts'
-import type { NetworkStatus } from '../src/protocol/transport.ts'
 import type { SignerStatus } from '../src/wallet/signer.ts'
 import type { BlockchainInfo, NetworkInfo, PeerResult } from './rpc-results.ts'
 import type { Opentab, TabIdentity } from './tab/opentab.ts'

@@ -1,6 +1,8 @@
 /** Starting and stopping the miner, with the settings that the person chose last. Thread: Window. */
+import { hashRateText } from './format.ts'
 import type { LiveNode } from './live-node.ts'
 import { remember, remembered } from './remembered.ts'
+import type { MiningInfo } from './rpc-results.ts'
 
 export interface MiningSettings {
   readonly threads: number
@@ -35,6 +37,21 @@ export function miningSettings(): MiningSettings {
 
 export function rememberMiningSettings({ threads, throttle, graphicsCard }: MiningSettings): void {
   remember('opentab.mining', `${threads} ${throttle} ${graphicsCard ? 1 : 0}`)
+}
+
+/**
+ * How fast all miners together are, and a word on it: as the latest blocks tell, but never less than this tab. Where blocks come on demand
+ * they tell nothing.
+ */
+export function networkSpeed(
+  { mining, identity }: LiveNode,
+  { networkhashps }: MiningInfo,
+): { readonly text: string; readonly about: string } {
+  const own = mining.active ? mining.hashRate : 0
+  if (!identity.params.retarget) return { text: '–', about: 'blocks come on demand here' }
+  if (own > networkhashps) return { text: hashRateText(own), about: 'at least: yours alone' }
+  if (networkhashps === 0) return { text: '–', about: 'too few blocks to tell' }
+  return { text: hashRateText(networkhashps), about: 'estimated, all miners' }
 }
 
 /** Starts to mine to the wallet's address, or applies the settings to a miner that runs. */

@@ -1,6 +1,10 @@
 /** What a person types to pay: links, amounts and fee rates, checked before the node is asked. Pure, any thread. */
+import { MAX_MONEY } from '../src/consensus/params.ts'
+import { MAX_FEE_RATE } from '../src/policy/fees.ts'
 import { formatCoins, parseCoins, type Sats } from '../src/primitives/amount.ts'
-import { amountWithUnit } from './format.ts'
+import { accept } from '../src/primitives/result.ts'
+import { type PaymentLink, parsePaymentLink } from '../src/wallet/uri.ts'
+import { amountWithUnit, feeRateText, type NumberStyle, OWN_STYLE } from './format.ts'
 import type { FeeEstimate } from './rpc-results.ts'
 
 /** What was typed is right, or a sentence says what isn't. */
@@ -8,81 +12,77 @@ export type Checked<T> =
   | { readonly value: T; readonly problem?: undefined }
   | { readonly value?: undefined; readonly problem: string }
 
-/** Scheme of payment links (BIP21, for this network). */
-const SCHEME = 'opentab:'
-
 /** Greatest rate that the form takes, satoshis per virtual byte: beyond it lies a slip of the keyboard. */
-const MAX_FEE_RATE = 10_000
+const MAX_RATE = MAX_FEE_RATE / 1_000
 
-export interface PaymentLink {
-  readonly address: string
-  readonly amount?: Sats
-  readonly label?: string
+/** An amount as it is typed into a field: `1234.5`, no grouping, no trailing zeros. */
+export function decimalText(amount: Sats, { decimal }: NumberStyle = OWN_STYLE): string {
+  return formatCoins(amount)
+    .replace(/\.?0+$/, '')
+    .replace('.', decimal)
 }
 
-/** An amount as it is typed and as links carry it: `1234.5`, no grouping, no trailing zeros. */
-export function decimalText(amount: Sats): string {
-  return formatCoins(amount).replace(/\.?0+$/, '')
-}
-
-/** Writes a link as BIP21 has it. */
-export function paymentLink({ address, amount, label }: PaymentLink): string {
-  const query = [
-    ...(amount ? [`amount=${decimalText(amount)}`] : []),
-    ...(label ? [`label=${encodeURIComponent(label)}`] : []),
-  ]
-  return SCHEME + address + (query.length > 0 ? `?${query.join('&')}` : '')
-}
-
-/** Reads a link or a bare address; whether the address is one is the node's to say. Refuses what BIP21 says to refuse. */
+/** Reads a link or a bare address; whether the address is one is the node's to say. */
 export function readRecipient(text: string): Checked<PaymentLink> {
-  const trimmed = text.trim()
-  if (trimmed === '') return { problem: 'Enter the address of the one you pay.' }
-  if (!trimmed.toLowerCase().startsWith(SCHEME)) {
-    return /^[a-z]+:/i.test(trimmed)
-      ? { problem: `This link is for another network: links of this one start with "${SCHEME}".` }
-      : { value: { address: trimmed } }
-  }
-  const [address = '', query = ''] = trimmed.slice(SCHEME.length).split('?', 2)
-  const parameters = new URLSearchParams(query)
-  const required = [...parameters.keys()].find((key) => key.startsWith('req-'))
-  if (required !== undefined)
-    return {
-      problem: `This link demands "${required}", which this wallet does not know. Ask for a plain address.`,
-    }
-  const asked = parameters.get('amount')
-  const amount = asked === null ? undefined : parseCoins(asked)
-  if (asked !== null && amount === undefined)
-    return {
-      problem: `This link asks for an amount that is none: "${asked.slice(0, 20)}". Ask for a new link.`,
-    }
-  const label = parameters.get('label') ?? undefined
-  return { value: { address, ...(amount && { amount }), ...(label && { label }) } }
+  if (text.trim() === '') return { problem: 'Enter the address of the one you pay.' }
+  const parsed = parsePaymentLink(text, accept)
+  return parsed.ok ? { value: parsed.value } : { problem: parsed.detail }
 }
 
-/** Reads an amount in coins that at most `spendable` satoshis can pay. */
-export function readAmount(text: string, spendable: Sats): Checked<Sats> {
-  const trimmed = text.trim()
-  if (trimmed === '') return { problem: 'Enter the amount.' }
-  const value = parseCoins(trimmed)
-  const tooMuch = `That is more than you can spend: you have ${amountWithUnit(spendable)}.`
-  // A plain number that is no amount: more than all the money there is.
-  if (value === undefined && /^\d+(\.\d{0,8})?$/.test(trimmed)) return { problem: tooMuch }
-  if (value === undefined)
-    return { problem: 'Enter a number with at most 8 decimals and a point, such as 1.5.' }
+/**
+ * Reads a number as people write it, into digits and a point. A lone comma or point that groups nothing is the decimal sign, whichever of the
+ * two it is; blanks and apostrophes group. What another locale reads as another number is refused: a factor of a thousand is at stake.
+ */
+export function readNumber(text: string, { decimal }: NumberStyle = OWN_STYLE): Checked<string> {
+  const other = decimal === ',' ? '.' : ','
+  const typed = text.trim()
+  const plain = typed.replace(/(?<=\d)[\s\u2019'](?=\d{3}(?!\d))/g, '')
+  const isGrouped = new RegExp(
+    `^[1-9]\\d{0,2}(\\${other}\\d{2,3})*\\${other}\\d{3}(\\${decimal}\\d*)?$`,
+  ).test(plain)
+  // `1,234`: a thousand and some, or one and some.
+  const isAmbiguous = isGrouped && /^\d+[.,]\d{3}$/.test(plain)
+  if (isGrouped && !isAmbiguous) return { value: plain.replaceAll(other, '').replace(decimal, '.') }
+  if (/^\d*[.,]?\d*$/.test(plain) && !isAmbiguous) return { value: plain.replace(',', '.') }
+  const example = `1234${decimal}5`
+  return {
+    problem: /^[\d.,]+$/.test(plain)
+      ? `“${typed.slice(0, 40)}” can be read as different numbers. Write it with one “${decimal}” before the decimals and nothing between the thousands, such as ${example}.`
+      : `Enter a number with at most 8 decimals, such as ${example}.`,
+  }
+}
+
+/** Reads an amount in coins, above 0: at most `spendable` satoshis where it is to be paid. */
+export function readAmount(text: string, spendable?: Sats): Checked<Sats> {
+  if (text.trim() === '') return { problem: 'Enter the amount.' }
+  const { value: digits, problem } = readNumber(text)
+  if (digits === undefined) return { problem }
+  if (/\.\d{9}/.test(digits) || !/\d/.test(digits))
+    return { problem: `Enter a number with at most 8 decimals, such as 1${OWN_STYLE.decimal}5.` }
+  const value = parseCoins(digits)
   if (value === 0) return { problem: 'Enter an amount above 0.' }
-  if (value > spendable) return { problem: tooMuch }
+  if (value === undefined || value > (spendable ?? MAX_MONEY))
+    return {
+      problem:
+        spendable === undefined
+          ? `There are no more than ${amountWithUnit(MAX_MONEY)}.`
+          : `That is more than you can spend: you have ${amountWithUnit(spendable)}.`,
+    }
   return { value }
 }
 
 /** Reads a fee rate in satoshis per virtual byte, at least `minimum`. */
 export function readFeeRate(text: string, minimum: number): Checked<number> {
-  const value = /^\d{1,6}(\.\d{1,3})?$/.test(text.trim()) ? Number(text) : Number.NaN
-  if (Number.isNaN(value)) return { problem: 'Enter a rate such as 2.5, in sat/vB.' }
+  const { value: digits = '' } = readNumber(text)
+  if (!/^\d{1,6}(\.\d{1,3})?$/.test(digits))
+    return { problem: `Enter a rate such as 2${OWN_STYLE.decimal}5, in sat/vB.` }
+  const value = Number(digits)
   if (value < minimum)
-    return { problem: `The network forwards payments from ${minimum} sat/vB on. Enter at least that.` }
-  if (value > MAX_FEE_RATE)
-    return { problem: `That would be a very high fee. Enter at most ${MAX_FEE_RATE} sat/vB.` }
+    return {
+      problem: `The network forwards payments from ${OWN_STYLE.group(minimum)} sat/vB on. Enter at least that.`,
+    }
+  if (value > MAX_RATE)
+    return { problem: `That would be a very high fee. Enter at most ${feeRateText(MAX_RATE)}.` }
   return { value }
 }
 
@@ -99,21 +99,22 @@ export interface FeeChoice {
   readonly blocks: number
 }
 
-/** What each choice offers at least, in multiples of the least rate: while blocks have room, estimates are all that rate. */
-const LEAST = { slow: 1, normal: 1.5, fast: 3 } as const
-
 /**
- * Three choices, cheapest first, from estimates in the order of `FEE_TARGETS`. `minimum` is the least rate that is forwarded,
- * satoshis per virtual byte.
+ * What there is to choose, cheapest first, from estimates in the order of `FEE_TARGETS`: a rate that gains nothing over the normal one isn't
+ * offered. `minimum` is the least rate that is forwarded, satoshis per virtual byte.
  */
 export function feeChoices(estimates: readonly FeeEstimate[], minimum: number): FeeChoice[] {
   let least = minimum
-  return (Object.keys(FEE_TARGETS) as FeeSpeed[]).map((speed, at) => {
-    const estimate = estimates[at]
-    const estimated = satsPerVbyte(estimate?.feerate ?? 0)
-    least = Math.max(least, estimated, minimum * LEAST[speed])
-    return { speed, rate: least, blocks: estimate?.blocks ?? FEE_TARGETS[speed] }
+  const choices = (Object.keys(FEE_TARGETS) as FeeSpeed[]).map((speed, at) => {
+    const { feerate = 0, blocks = FEE_TARGETS[speed] } = estimates[at] ?? {}
+    least = Math.max(least, satsPerVbyte(feerate))
+    return { speed, rate: least, blocks }
   })
+  const usual = choices.find(({ speed }) => speed === 'normal')!
+  const blocks = Math.min(...choices.filter(({ rate }) => rate === usual.rate).map((choice) => choice.blocks))
+  return choices.flatMap((choice) =>
+    choice === usual ? { ...usual, blocks } : choice.rate === usual.rate ? [] : choice,
+  )
 }
 
 /** Satoshis per virtual byte from Core's coins per 1,000 virtual bytes: rounded up to two decimals, so that it never falls short. */

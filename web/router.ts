@@ -54,7 +54,7 @@ export function titleOf(route: Route): string {
         restore: 'Restore a wallet',
         send: 'Send',
         receive: 'Receive',
-        backup: 'Back up',
+        backup: 'Backup and passphrase',
         payment: 'Payment',
       }[route.page]
     case 'explorer':

@@ -171,9 +171,22 @@ export interface Balances {
 
 export type WalletCategory = 'send' | 'receive' | 'generate' | 'immature' | 'orphan'
 
-/** An entry of `listtransactions`. */
-export interface WalletTransaction {
+/** `replaced`: another one with a higher fee took its place. `orphaned`: mined in a block that the chain left. */
+export type WalletState = 'confirmed' | 'pending' | 'conflicted' | 'replaced' | 'abandoned' | 'orphaned'
+
+/** What every entry tells of its transaction. */
+interface WalletEntry {
   readonly txid: string
+  readonly kind: 'mined' | 'received' | 'sent' | 'moved'
+  readonly state: WalletState
+  /** Waits in this tab's mempool. */
+  readonly inmempool: boolean
+  readonly replaced_by_txid?: string
+  readonly replaces_txid?: string
+}
+
+/** An entry of `listtransactions`. */
+export interface WalletTransaction extends WalletEntry {
   readonly category: WalletCategory
   /** Negative for a payment. */
   readonly amount: number
@@ -192,8 +205,7 @@ export interface WalletTransaction {
 }
 
 /** `gettransaction`. */
-export interface WalletTransactionDetail {
-  readonly txid: string
+export interface WalletTransactionDetail extends WalletEntry {
   readonly amount: number
   readonly fee?: number
   readonly confirmations: number
@@ -218,17 +230,24 @@ export interface AddressValidation {
   readonly suggestion?: string
 }
 
+/** What `walletcreatefundedpsbt` and `psbtbumpfee` answer; what it pays, `reviewpsbt` tells. */
 export interface FundedPsbt {
+  /** Base64. */
   readonly psbt: string
+  /** What the payees get less than by the payment that is replaced. */
+  readonly reduced?: number
+}
+
+/** `reviewpsbt`: what the keeper of keys reads in a PSBT. */
+export interface PsbtReview {
+  readonly digest: string
+  readonly payees: readonly { readonly address?: string; readonly amount: number }[]
+  /** Outputs that were proved to be the wallet's own. */
+  readonly change: readonly { readonly address: string; readonly amount: number }[]
   readonly fee: number
-  readonly changepos: number
+  readonly feeishigh: boolean
   /** Virtual bytes once signed. */
-  readonly vsize?: number
-  readonly outputs?: readonly {
-    readonly address: string
-    readonly amount: number
-    readonly change: boolean
-  }[]
+  readonly vsize: number
 }
 
 export interface AddressHistory {

@@ -79,6 +79,7 @@ async function connectRate(
     params,
     checks,
     clock: systemClock,
+    faults: { report: reportError },
     store: new IdbChainStore(database),
     alreadyVerified: (transaction) => mempool.wasVerified(transaction),
   })

@@ -111,6 +111,7 @@ function openChain(params: typeof HEAVY, database: ProfileDatabase): Promise<Cha
     store: new IdbChainStore(database),
     checks: new InlineCheckPool(),
     clock: systemClock,
+    faults: { report: reportError },
   })
 }
 

@@ -70,7 +70,13 @@ class RecordedChecks implements CheckPool {
 
 /** Checks and connects decoded blocks. */
 async function secondsToConnect(blocks: Block[], store: ChainStore, checks: CheckPool): Promise<number> {
-  const chain = await Chain.open({ params: REGTEST, checks, clock: systemClock, store })
+  const chain = await Chain.open({
+    params: REGTEST,
+    checks,
+    clock: systemClock,
+    faults: { report: reportError },
+    store,
+  })
   const seconds = await secondsUntil(async () => {
     await Promise.all(blocks.map((block) => chain.acceptBlock(block)))
     await chain.settled()

@@ -43,7 +43,13 @@ async function connect({ funding, block }: WorstBlock) {
   const database = await ProfileDatabase.open(name)
   const checks = new PlainCheckPool()
   const store = new IdbChainStore(database)
-  const chain = await Chain.open({ params: LIGHT, checks, clock: systemClock, store })
+  const chain = await Chain.open({
+    params: LIGHT,
+    checks,
+    clock: systemClock,
+    faults: { report: reportError },
+    store,
+  })
   for (const before of funding) {
     const accepted = await chain.acceptBlock(before)
     if (!accepted.ok) throw new Error(accepted.detail)

@@ -1,5 +1,5 @@
 /**
- * Headers and bodies on their way to the store and back. Writes take turns, so that each builds on the header pages of the one
+ * Headers and bodies on their way to the store and back, for all chainstates that share them. Writes take turns, so that each builds on the header pages of the one
  * before, and what a write makes true of a header is marked in the tree once it is durable. Nothing is written after a failure.
  * Thread: the brain.
  */
@@ -88,9 +88,9 @@ export class BlockArchive {
     return stored
   }
 
-  /** Writes a batch with all header pages that changed, and marks headers. */
-  write(batch: ChainBatch, marks: readonly HeaderMark[]): Promise<void> {
-    return this.inTurn(() => this.writeNow(batch, marks))
+  /** Writes a batch of a chainstate to its store, with all header pages that changed, and marks headers. */
+  write(batch: ChainBatch, marks: readonly HeaderMark[], store: ChainStore): Promise<void> {
+    return this.inTurn(() => this.writeNow(batch, marks, store))
   }
 
   /** Writes the header pages that changed, if any. */
@@ -139,10 +139,10 @@ export class BlockArchive {
     this.failure ??= reason
   }
 
-  private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[]): Promise<void> {
+  private async writeNow(batch: ChainBatch, marks: readonly HeaderMark[], store = this.store): Promise<void> {
     this.headersSaved = this.headers.added
     try {
-      await this.store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
+      await store.write({ ...batch, headerPages: this.headers.takeChangedPages(marks) })
     } catch (error) {
       this.stop(error)
       throw error

@@ -8,13 +8,9 @@ import { MEDIAN_TIME_SPAN, medianTime } from '../consensus/headers.ts'
 import { blockWork, decodeCompact, targetOf } from '../consensus/pow.ts'
 import { BlockHeader } from '../primitives/block.ts'
 import { type BlockHash, fromDisplay, toDisplay } from '../primitives/hashes.ts'
-import { type HeaderPage, StorageError } from './store.ts'
+import { type HeaderIndex, type HeaderPage, StorageError } from './store.ts'
 
-/**
- * Place of a header in the tree; genesis is 0. Stable while the tab lives and across reopening, unless the header is forgotten. In order of
- * arrival, parents before children, as long as none was.
- */
-export type HeaderIndex = number
+export type { HeaderIndex } from './store.ts'
 
 /** The index of no header. */
 export const NO_HEADER: HeaderIndex = -1
@@ -41,8 +37,8 @@ const FLAGS = 96
 
 /** The body is stored. */
 const BODY = 1
-/** Connected once: its transactions are valid where it stands. */
-const CONNECTED = 2
+/** Connected once by chainstate 0, and by chainstate 1: there its transactions are valid where it stands. */
+const CONNECTED = [2, 64] as const
 /** Proven bad, or marked so by hand. */
 const FAILED = 4
 /** An ancestor is. Follows from the others, so that the copy on disk may lag. */
@@ -52,12 +48,19 @@ const FREE = 16
 /** Marked bad by hand: kept until that is taken back by hand, too. */
 const FAILED_BY_HAND = 32
 
+/**
+ * Of the chainstates that share the tree there may be two: what one has connected says nothing to another, which may have begun with coins that
+ * nobody has checked.
+ */
+export type ChainstateId = 0 | 1
+
 /** What a write to the store will make true of a header: told to the tree once it is durable. */
 export interface HeaderMark {
   readonly index: HeaderIndex
   /** The body is stored, as the how manieth of all bodies, from 1. */
   readonly bodyOrder?: number
-  readonly connected?: true
+  /** The chainstate that connected it. */
+  readonly connectedBy?: ChainstateId
 }
 
 interface Segment {
@@ -278,9 +281,9 @@ export class HeaderTree {
     return this.segmentOf(index).view.getUint32(recordAt(index) + BODY_ORDER, true)
   }
 
-  /** Connected at some time: it and its ancestors are valid. */
-  wasConnected(index: HeaderIndex): boolean {
-    return this.flags(index, CONNECTED)
+  /** Connected by a chainstate at some time. */
+  wasConnected(index: HeaderIndex, by: ChainstateId): boolean {
+    return this.flags(index, CONNECTED[by])
   }
 
   /** Proven bad, itself or an ancestor. */
@@ -503,7 +506,7 @@ function recordAt(index: HeaderIndex): number {
 
 function writeMark(page: Uint8Array, mark: HeaderMark): void {
   const at = recordAt(mark.index)
-  if (mark.connected) page[at + FLAGS] |= CONNECTED
+  if (mark.connectedBy !== undefined) page[at + FLAGS] |= CONNECTED[mark.connectedBy]
   if (mark.bodyOrder === undefined) return
   page[at + FLAGS] |= BODY
   new DataView(page.buffer, page.byteOffset).setUint32(at + BODY_ORDER, mark.bodyOrder, true)

@@ -1,9 +1,8 @@
 /**
- * Port: the durable records of one chainstate. Records are large and few: a block's commit is one batch of the same handful of
- * records whether it has 1 transaction or 5,000. A store belongs to one chainstate: a background validation gets a
- * store of its own beside it. Thread: the brain.
+ * Port: the durable records of a chain. Records are large and few: a block's commit is one batch of the same handful of
+ * records whether it has 1 transaction or 5,000. A store belongs to one chainstate, but for header pages and bodies, which all stores of a
+ * profile share: a background validation gets a store of its own beside the first. Thread: the brain.
  */
-import type { HeaderIndex } from './header-tree.ts'
 
 /**
  * - `quota`: no room left for this page's data.
@@ -23,6 +22,12 @@ export class StorageError extends Error {
     this.kind = kind
   }
 }
+
+/**
+ * Place of a header in the tree; genesis is 0. Stable while the tab lives and across reopening, unless the header is forgotten. In order of
+ * arrival, parents before children, as long as none was.
+ */
+export type HeaderIndex = number
 
 /** Some consecutive places of the header tree: `HeaderTree` reads and writes `bytes`. */
 export interface HeaderPage {

@@ -3,6 +3,7 @@
  * carried by links, so its decoder treats every field as a stranger's.
  */
 import { type Sats, sats } from '../primitives/amount.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import { DecodeError, decodeWith, type Reader, Writer } from '../primitives/codec.ts'
 import { accept, invalid, type Result } from '../primitives/result.ts'
 import { decodeCompact, encodeCompact } from './pow.ts'
@@ -167,6 +168,19 @@ const BOUNDS = {
 /** Bitcoin's own address prefixes: a network that used them could pass its coins off as bitcoins. */
 const RESERVED_PREFIXES = ['bc', 'tb', 'bcrt']
 
+/** The networks of this program: their names, and address prefixes that begin as theirs do, are for no other. */
+const OWN_NETWORKS: readonly NetworkParams[] = [PUBLIC, REGTEST]
+
+/** As people read a name: `0pen-tab` is `opentab`. */
+function looks(name: string): string {
+  return name.replace(/[0135i-]/g, (char) => ({ 0: 'o', 1: 'l', 3: 'e', 5: 's', i: 'l' })[char] ?? '')
+}
+
+/** Names that promise more than a network of somebody's own is. */
+const RESERVED_NAMES: readonly string[] = 'main mainnet public bitcoin regtest signet test testnet'
+  .split(' ')
+  .map(looks)
+
 /** The limit lies between 2^192 (2^64 hashes a block) and regtest's. */
 const MIN_POW_LIMIT = 1n << 192n
 const MAX_POW_LIMIT = 0x7fffffn << 232n
@@ -204,5 +218,23 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
     return invalid('params-pow-limit', 'The proof-of-work limit is out of range.')
   if (encodeCompact(target) !== params.powLimitBits)
     return invalid('params-pow-limit', 'The proof-of-work limit is negative or not in its shortest form.')
+  return checkOwnName(params)
+}
+
+/** A network must not pass for one of this program's, whose coins people trust. */
+function checkOwnName(params: NetworkParams): Result<NetworkParams> {
+  const bytes = encodeParams(params)
+  if (OWN_NETWORKS.some((own) => equalBytes(encodeParams(own), bytes))) return accept(params)
+  const { name, addressPrefix } = params
+  if (looks(name).includes(looks(PUBLIC.name)) || RESERVED_NAMES.includes(looks(name)))
+    return invalid(
+      'params-name',
+      `The network calls itself "${name}" and is another one: the name is reserved.`,
+    )
+  if (addressPrefix.startsWith(PUBLIC.addressPrefix))
+    return invalid(
+      'params-address-prefix',
+      `The address prefix "${addressPrefix}" begins as those of Opentab's own networks do: it is reserved.`,
+    )
   return accept(params)
 }

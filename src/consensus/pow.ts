@@ -3,7 +3,6 @@
  * target a block must have: `difficulty.ts`.
  */
 import type { BlockHeader } from '../primitives/block.ts'
-import type { NetworkParams } from './params.ts'
 
 export interface CompactTarget {
   /** Magnitude; where `overflow`, more than 256 bits. */
@@ -69,8 +68,11 @@ export function meetsTarget(hash: Uint8Array, bits: number, limit: bigint): bool
 }
 
 /** Whether the header has the work that its own bits ask for, and these are within the network's limit. */
-export function checkProofOfWork(header: BlockHeader, params: NetworkParams): boolean {
-  return meetsTarget(header.hashBytes, header.bits, targetOf(params.powLimitBits))
+export function checkProofOfWork(
+  header: BlockHeader,
+  { powLimitBits }: { readonly powLimitBits: number },
+): boolean {
+  return meetsTarget(header.hashBytes, header.bits, targetOf(powLimitBits))
 }
 
 export interface AsertInput {

@@ -7,6 +7,7 @@ import type { BlockContext } from '../consensus/block-context.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { isFinal } from '../consensus/locks.ts'
 import { checkTxInputs } from '../consensus/tx-inputs.ts'
+import { feeAt } from '../policy/fees.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { SEQUENCE_LOCK_DISABLE } from '../primitives/lock-times.ts'
@@ -22,7 +23,6 @@ import {
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { Entry, MempoolGraph } from './graph.ts'
-import { feeAt } from './policy.ts'
 import { checkRelatives } from './replacement.ts'
 
 /** What a transaction is held against. */

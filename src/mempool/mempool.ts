@@ -10,6 +10,8 @@ import type { Chain, TipChange } from '../chain/chain.ts'
 import { checkTransaction } from '../consensus/checks.ts'
 import type { Coin } from '../consensus/coins.ts'
 import { transactionCheck } from '../consensus/tx-inputs.ts'
+import { feeRate, RELAY_FEE_RATE } from '../policy/fees.ts'
+import { BLOCK_RESERVED_WEIGHT, checkStandard } from '../policy/standard.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { hashKey } from '../primitives/hash-key.ts'
 import type { Txid, Wtxid } from '../primitives/hashes.ts'
@@ -29,7 +31,6 @@ import { FeeFloor } from './fee-floor.ts'
 import { ancestorsOf, descendantsOf, type Entry, MempoolGraph, parentsFirst } from './graph.ts'
 import { OrphanPool } from './orphan-pool.ts'
 import { selectPackages } from './package-selection.ts'
-import { BLOCK_RESERVED_WEIGHT, checkStandard, feeRate } from './policy.ts'
 import { VerifiedSet } from './verified-set.ts'
 
 export type { AcceptanceRejection } from './acceptance.ts'
@@ -51,7 +52,7 @@ export interface MempoolOptions {
   readonly clock: Clock
   /** Bytes of memory, about; the lowest fee rates leave first. 50,000,000 by default. */
   readonly maxBytes?: number
-  /** Satoshis per 1,000 virtual bytes. 1,000 by default. */
+  /** Satoshis per 1,000 virtual bytes. `RELAY_FEE_RATE` by default. */
   readonly minFeeRate?: number
   /** Seconds after which a transaction leaves. 14 days by default. */
   readonly expirySeconds?: number
@@ -98,7 +99,7 @@ export class Mempool {
     this.checks = options.checks
     this.clock = options.clock
     this.maxBytes = options.maxBytes ?? 50_000_000
-    this.relayFeeRate = options.minFeeRate ?? 1_000
+    this.relayFeeRate = options.minFeeRate ?? RELAY_FEE_RATE
     this.expirySeconds = options.expirySeconds ?? 14 * 86_400
     this.floor = new FeeFloor(options.clock, this.relayFeeRate, options.chain.params.targetSpacing)
     this.unsubscribe = options.chain.subscribe({ tipChanged: (change) => this.follow(change) })

@@ -3,11 +3,13 @@
  * replaced by fee (full RBF): no signal is asked for, since an unconfirmed payment is final for nobody. The other rules of
  * BIP125, and Core's rule on fee rates, keep replacing from being free. Checks are ordered so that refusing is cheap. Pure.
  */
+
+import { feeAt, feeRate } from '../policy/fees.ts'
+import { MAX_RELATIVES, MAX_RELATIVES_WEIGHT, MAX_REPLACED } from '../policy/standard.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { accept, invalid, notNow, OK, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { ancestorsOf, type Entry, withAncestors, withDescendants } from './graph.ts'
-import { feeAt, feeRate, MAX_RELATIVES, MAX_RELATIVES_WEIGHT, MAX_REPLACED } from './policy.ts'
 
 /** A transaction on its way in, and what it would touch. */
 export interface Newcomer {

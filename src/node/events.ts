@@ -1,8 +1,9 @@
 /** What a node tells the page: plain data that crosses threads. The names are those of `opentab.on(name, listener)`. */
+
+import type { NetworkStatus, PeerId } from '../network/transport.ts'
 import type { Sats } from '../primitives/amount.ts'
 import type { BlockHash, Txid } from '../primitives/hashes.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
-import type { NetworkStatus, PeerId } from '../protocol/transport.ts'
 
 /** The active chain has a new tip; all of it is durable. */
 export interface TipEvent {

@@ -5,20 +5,21 @@
 import { Chain } from '../chain/chain.ts'
 import type { HeaderIndex } from '../chain/header-tree.ts'
 import { type ChainStore, StorageError } from '../chain/store.ts'
+import type { Coin } from '../consensus/coins.ts'
 import { MAX_FUTURE_SECONDS, MAX_FUTURE_SECONDS_ON_DEMAND } from '../consensus/headers.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { Mempool, type MempoolEntry } from '../mempool/mempool.ts'
 import { Miner } from '../mining/miner.ts'
 import type { MinerPool } from '../mining/miner-pool.ts'
+import type { PeerId, Transport } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Txid } from '../primitives/hashes.ts'
-import type { Clock, Random } from '../primitives/ports.ts'
+import type { Clock, Faults, Random } from '../primitives/ports.ts'
 import { accept, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
-import type { PeerId, Transport } from '../protocol/transport.ts'
 import type { CheckPool } from '../script/input-check.ts'
 import type { LoadPsbt } from '../wallet/psbt.ts'
 import type { Signer } from '../wallet/signer.ts'
@@ -26,12 +27,31 @@ import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
-import type { LoadRpc } from './rpc-part.ts'
-import type { LoadWallet } from './wallet-part.ts'
+import type { RpcMethod } from './rpc-method.ts'
+
+/** The RPC methods that nobody needs for joining (`rpc-part.ts`). */
+export interface RpcPart {
+  readonly methods: readonly RpcMethod<NodeCore>[]
+  /** The transactions of `getblock` with verbosity 2 or 3. */
+  blockTransactionsJson(node: NodeCore, block: Block, spent: readonly Coin[] | undefined): readonly object[]
+}
+
+/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
+export type LoadRpc = () => Promise<RpcPart>
+
+/** What only a profile with a wallet needs (`wallet-part.ts`). */
+export interface WalletPart {
+  readonly Wallet: typeof Wallet
+  readonly methods: readonly RpcMethod<NodeCore>[]
+}
+
+/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
+export type LoadWallet = () => Promise<WalletPart>
 
 export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
+  readonly faults: Faults
   readonly transport: Transport
   readonly chainStore: ChainStore
   readonly walletStore: WalletStore
@@ -65,6 +85,7 @@ export class NodeCore {
   /** The node's own time: real, or held by `setmocktime` on a network for tests. */
   readonly clock: NodeClock
   private readonly realClock: Clock
+  private readonly faults: Faults
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly unsubscribe: (() => void)[]
@@ -84,13 +105,14 @@ export class NodeCore {
   /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
-    const { random, checks } = ports
+    const { random, checks, faults } = ports
     // The chain goes on where it stopped as soon as it is open.
     let verifier: Mempool | undefined
     const chain = await Chain.open({
       params,
       clock: clock.forBlocks,
       checks,
+      faults: { report: (error) => faults.report(error, CHAIN_FAILED) },
       store: ports.chainStore,
       alreadyVerified: (transaction) => verifier?.wasVerified(transaction) ?? false,
     })
@@ -148,6 +170,7 @@ export class NodeCore {
     this.random = ports.random
     this.self = ports.transport.self
     this.realClock = ports.clock
+    this.faults = ports.faults
     this.startedAt = ports.clock.now()
     this.unsubscribe = this.listenToParts()
   }
@@ -240,10 +263,10 @@ export class NodeCore {
     return Math.floor((this.realClock.now() - this.startedAt) / 1000)
   }
 
-  /** Calls `listener` at every event, and at once where storage or the chain has failed before. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event, and at once where storage has failed before. Returns the function that unsubscribes. */
   subscribe(listener: (event: NodeEvent) => void): () => void {
     this.listeners.add(listener)
-    if (this.failure) listener({ name: 'fault', detail: faultOf(this.failure) })
+    if (this.failure instanceof StorageError) listener({ name: 'fault', detail: faultOf(this.failure) })
     return () => this.listeners.delete(listener)
   }
 
@@ -351,14 +374,18 @@ export class NodeCore {
     if (this.closing) throw new Error('The node has stopped.')
     this.readingWallet = Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
     const wallet = await this.readingWallet
+    const tellWaiting = (): void => {
+      for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
+    }
     const ends = wallet.subscribe({
+      keysDerived: tellWaiting,
       changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
       storageFailed: (error) => this.halt(error),
     })
     this.unsubscribe.push(ends)
     this.openedWallet = wallet
     // Payments that waited before there was a wallet to see them.
-    for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
+    tellWaiting()
     return wallet
   }
 
@@ -417,8 +444,7 @@ export class NodeCore {
   /** Work that nobody waits for failed. */
   private partFailed(error: unknown): void {
     if (error instanceof StorageError) this.halt(error)
-    // A bug: left to whoever watches for unhandled rejections.
-    else Promise.reject(error)
+    else this.faults.report(error)
   }
 
   /** Mining and payments stop, and nothing more is written; what was stored stays readable. */
@@ -426,9 +452,10 @@ export class NodeCore {
     if (this.failure) return
     this.failure = error
     this.miner.stop()
-    const fault = faultOf(error)
-    this.log(fault.kind === 'storage' ? 'storage' : 'chain', error.message, 'error')
-    this.emit('fault', fault)
+    // The chain told of its bug itself.
+    if (!(error instanceof StorageError)) return
+    this.log('storage', error.message, 'error')
+    this.emit('fault', faultOf(error))
   }
 }
 
@@ -447,7 +474,6 @@ function consequenceOf(failure: Error): string {
   return failure instanceof StorageError ? STORAGE_FAILED : CHAIN_FAILED
 }
 
-function faultOf(failure: Error): FaultEvent {
-  const kind = failure instanceof StorageError ? 'storage' : 'internal'
-  return { kind, message: `${failure.message} ${consequenceOf(failure)}` }
+function faultOf({ message }: StorageError): FaultEvent {
+  return { kind: 'storage', message: `${message} ${STORAGE_FAILED}` }
 }

@@ -38,7 +38,7 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
   if (headers.isInvalid(tip)) return 'invalid'
   for (let index = tip; !chain.isActive(index); index = headers.parent(index))
     if (!headers.hasBody(index)) return 'headers-only'
-  return headers.wasConnected(tip) ? 'valid-fork' : 'valid-headers'
+  return chain.wasConnected(tip) ? 'valid-fork' : 'valid-headers'
 }
 
 export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [

@@ -1,6 +1,5 @@
 /** RPC: the wallet's history, as Bitcoin Core lists it. */
 import { bytesToHex } from '../primitives/bytes.ts'
-import { outpointKey } from '../primitives/transaction.ts'
 import type { HistoryEntry, HistoryOutput } from '../wallet/views.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RpcError } from './rpc-error.ts'
@@ -51,41 +50,27 @@ function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object
   }
 }
 
-/** What every line about a transaction tells of it; `confirmations` is negative below a confirmed conflict. `state` and `inmempool` are ours. */
-function entryJson(entry: HistoryEntry, conflictsOf: Conflicts): object {
-  const conflicts = conflictsOf(entry)
-  const depth = Math.max(
-    entry.state === 'conflicted' ? 1 : 0,
-    ...conflicts.map((other) => other.confirmations),
-  )
+/**
+ * What every line about a transaction tells of it. `confirmations` is negative where a confirmed transaction took its coins. `kind`, `state`
+ * and `inmempool` are ours; the ids of replacements are Core's.
+ */
+function entryJson(entry: HistoryEntry): object {
   return {
-    confirmations: depth > 0 ? -depth : entry.confirmations,
+    confirmations: entry.confirmations,
     ...(entry.kind === 'mined' ? { generated: true } : {}),
     ...(entry.blockHash === undefined
       ? { trusted: entry.inMempool && entry.kind !== 'received' }
       : { blockhash: entry.blockHash, blockheight: entry.height, blocktime: entry.time }),
     txid: entry.txid,
     wtxid: entry.transaction.wtxid,
-    walletconflicts: conflicts.map((other) => other.txid),
+    walletconflicts: entry.conflicts,
+    ...(entry.replacedBy === undefined ? {} : { replaced_by_txid: entry.replacedBy }),
+    ...(entry.replaces === undefined ? {} : { replaces_txid: entry.replaces }),
     time: entry.time,
     'bip125-replaceable': entry.state === 'pending' ? 'yes' : 'no',
+    kind: entry.kind,
     state: entry.state,
     inmempool: entry.inMempool,
-  }
-}
-
-/** The other transactions of the wallet that spend a coin which this one spends. */
-type Conflicts = (entry: HistoryEntry) => HistoryEntry[]
-
-function conflictsAmong(history: readonly HistoryEntry[]): Conflicts {
-  const keysOf = ({ kind, transaction }: HistoryEntry) =>
-    kind === 'mined' ? [] : transaction.inputs.map(({ prevout }) => outpointKey(prevout))
-  const spenders = new Map<string, HistoryEntry[]>()
-  for (const entry of history)
-    for (const key of keysOf(entry)) spenders.set(key, [...(spenders.get(key) ?? []), entry])
-  return (entry) => {
-    const rivals = new Set(keysOf(entry).flatMap((key) => spenders.get(key) ?? []))
-    return [...rivals].filter(({ txid }) => txid !== entry.txid)
   }
 }
 
@@ -101,7 +86,6 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
     ],
     async (node, label, count, skip) => {
       const history = (await requireWallet(node)).history()
-      const conflicts = conflictsAmong(history)
       return history
         .flatMap((entry) =>
           sidesOf(entry)
@@ -110,7 +94,7 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
         )
         .filter(({ side }) => label === '*' || (side.output.label ?? '') === label)
         .slice(skip, skip + count)
-        .map(({ entry, side }) => ({ ...sideJson(entry, side), ...entryJson(entry, conflicts) }))
+        .map(({ entry, side }) => ({ ...sideJson(entry, side), ...entryJson(entry) }))
         .reverse()
     },
   ),
@@ -134,7 +118,7 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       return {
         amount: coins(net + (fee ?? 0)),
         ...(fee === undefined ? {} : { fee: coins(-fee) }),
-        ...entryJson(entry, conflictsAmong(wallet.history())),
+        ...entryJson(entry),
         details: sidesOf(entry).map((side) => sideJson(entry, side)),
         hex: bytesToHex(transaction.bytes),
         ...(verbose ? { decoded: transactionJson(node, transaction) } : {}),

@@ -2,7 +2,8 @@
 import { findTransaction } from '../chain/chain-search.ts'
 import type { Coin } from '../consensus/coins.ts'
 import type { MempoolEntry } from '../mempool/mempool.ts'
-import { formatCoins, SATS_PER_COIN, type Sats, sats } from '../primitives/amount.ts'
+import { MAX_FEE_RATE } from '../policy/fees.ts'
+import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
@@ -65,9 +66,9 @@ async function coinsSpentBy(node: NodeCore, transaction: Transaction): Promise<(
 const MAX_TESTED = 25
 
 /** Core's guard against a slip in a fee: coins per 1,000 virtual bytes, 0 for no limit. */
-const MAX_FEE_RATE = optional(
+const MAX_FEE = optional(
   amountOrZero('maxfeerate', 'greatest fee rate, coins per 1,000 virtual bytes; 0.10 by default, 0 for any'),
-  sats(SATS_PER_COIN / 10),
+  sats(MAX_FEE_RATE),
 )
 
 /** Why a fee is taken for a slip; undefined where it is within the limit, or unknown because the mempool refuses anyway. */
@@ -162,7 +163,7 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'sendrawtransaction',
     'Takes a transaction into the mempool and tells the network. Answers its id.',
-    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE_RATE],
+    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE],
     async (node, bytes, maxFeeRate) => {
       node.requireStorage()
       const transaction = decode(bytes)
@@ -179,7 +180,7 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'testmempoolaccept',
     'What sendrawtransaction would say of each by itself, without sending.',
-    [list('rawtxs', 'transactions in hex', hexBytes('rawtx', 'a transaction')), MAX_FEE_RATE],
+    [list('rawtxs', 'transactions in hex', hexBytes('rawtx', 'a transaction')), MAX_FEE],
     async (node, raw, maxFeeRate) => {
       if (raw.length < 1 || raw.length > MAX_TESTED)
         throw new RpcError(

@@ -165,7 +165,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       const block = decodeBlock(bytes)
       if (!block.ok) throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a block. ${block.detail}`)
       const submitted = await node.submitBlock(block.value)
-      if (submitted.ok) return node.chain.headers.wasConnected(submitted.value) ? null : 'inconclusive'
+      if (submitted.ok) return node.chain.wasConnected(submitted.value) ? null : 'inconclusive'
       if (submitted.code === 'storage-busy') throw new RpcError(RPC_DATABASE_ERROR, submitted.detail)
       return submitted.code
     },

@@ -1,6 +1,7 @@
 /** RPC: traffic and bans. The peers themselves are in `rpc-overview.ts`. */
+
+import type { PeerId } from '../network/transport.ts'
 import { MAX_MANUAL_BANS } from '../protocol/peer-store.ts'
-import type { PeerId } from '../protocol/transport.ts'
 import { BAN_SECONDS } from '../protocol/verdict.ts'
 import type { NodeCore } from './node-core.ts'
 import {

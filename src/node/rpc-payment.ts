@@ -1,18 +1,14 @@
-/** RPC: paying, at once or by way of a PSBT (BIP174) that is reviewed and signed in between. */
+/** RPC: paying, at once or by way of a PSBT (BIP174) that `rpc-psbt.ts` has reviewed and signed. */
 import { base64 } from '@scure/base'
+import { feeRate } from '../policy/fees.ts'
+import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { outpointOf, type Transaction } from '../primitives/transaction.ts'
-import type { Psbt } from '../wallet/psbt.ts'
-import type { PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
+import { outpointOf } from '../primitives/transaction.ts'
+import type { HistoryEntry, PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
-import {
-  RPC_DATABASE_ERROR,
-  RPC_DESERIALIZATION_ERROR,
-  RPC_INVALID_PARAMETER,
-  RPC_VERIFY_REJECTED,
-  RpcError,
-} from './rpc-error.ts'
+import { pay, planReplacement } from './payments.ts'
+import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import {
   amount,
@@ -24,14 +20,12 @@ import {
   object,
   optional,
   options,
-  type Parameter,
   parameter,
   type RpcMethod,
   text,
   txid,
-  wrongType,
 } from './rpc-method.ts'
-import { transactionJson } from './rpc-transaction-json.ts'
+import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks within which a payment should confirm when nobody says otherwise. */
@@ -53,6 +47,8 @@ const REPLACEABLE = parameter('replaceable', 'true: every payment can be replace
     )
 })
 
+const BUMP_OPTIONS = options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })
+
 interface FeeChoice {
   readonly conf_target: number | undefined
   readonly fee_rate: number | undefined
@@ -65,22 +61,6 @@ function feeRateOf(node: NodeCore, choice: FeeChoice): number {
     throw new RpcError(RPC_INVALID_PARAMETER, 'Give either conf_target or fee_rate, not both.')
   return rate === undefined ? node.mempool.estimateFeeRate(target ?? DEFAULT_TARGET) : rate * 1000
 }
-
-const AMOUNT = amount('amount', 'in coins')
-
-/** Core's outputs: objects of address and amount, in one object or in an array of them. */
-const OUTPUTS: Parameter<Recipient[]> = parameter(
-  'outputs',
-  '{"address": amount, …} or an array of these',
-  (value) => {
-    const objects: unknown[] = Array.isArray(value) ? value : [value]
-    return objects.flatMap((pairs) => {
-      if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs))
-        throw wrongType('outputs', 'objects such as {"address": 1.5}', pairs)
-      return Object.entries(pairs).map(([address, coins]) => ({ address, amount: AMOUNT.parse(coins) }))
-    })
-  },
-)
 
 const INPUT = object('input', '{"txid", "vout"}', {
   txid: txid(),
@@ -97,60 +77,16 @@ const LOCK_TIME = parameter('locktime', '0: the wallet locks payments to the tip
 
 const POSITION = integer('position', 'position among the outputs', 0, 10_000)
 
-/** Core's list of the outputs that bear the fee: none of them, or all in equal parts. */
-function bearsFee(positions: readonly number[], outputs: number): boolean {
+/** Core's list of the outputs that bear the fee: none of them, or all that pay, in equal parts. */
+function bearsFee(positions: readonly number[], recipients: readonly Recipient[]): boolean {
+  const paying = recipients.flatMap(({ address }, at) => (address === undefined ? [] : [at]))
   const distinct = new Set(positions)
-  const all = distinct.size === outputs && positions.every((position) => position < outputs)
+  const all = distinct.size === paying.length && paying.every((at) => distinct.has(at))
   if (distinct.size === 0 || all) return distinct.size > 0
   throw new RpcError(
     RPC_INVALID_PARAMETER,
-    `subtractFeeFromOutputs must be empty or name all outputs, 0 to ${outputs - 1}: they bear the fee in equal parts.`,
+    `subtractFeeFromOutputs must be empty or name all outputs that pay, ${paying.join(', ')}: they bear the fee in equal parts.`,
   )
-}
-
-const PSBT = parameter('psbt', 'base64', (value): Uint8Array => {
-  if (typeof value !== 'string') throw wrongType('psbt', 'a PSBT in base64', value)
-  return fromBase64(value.trim())
-})
-
-async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
-  return unwrap((await node.loadPsbt()).parse(bytes))
-}
-
-function fromBase64(encoded: string): Uint8Array {
-  try {
-    return base64.decode(encoded)
-  } catch {
-    throw new RpcError(
-      RPC_DESERIALIZATION_ERROR,
-      'This is not a PSBT: it is not base64. Was it copied whole?',
-    )
-  }
-}
-
-/**
- * Has a plan signed, and offers the payment to the mempool: when that does not take it, its coins are free again. Where storage
- * fails too late for that, the error says that the payment may be on its way.
- */
-async function send(node: NodeCore, wallet: Wallet, plan: PaymentPlan): Promise<Transaction> {
-  const transaction = unwrap(await wallet.sign(plan))
-  const { txid } = transaction
-  try {
-    const accepted = await node.submitTransaction(transaction)
-    if (accepted.ok) return transaction
-    throw new RpcError(
-      RPC_VERIFY_REJECTED,
-      `The payment was not sent: ${accepted.detail} Its coins are free again.`,
-    )
-  } catch (error) {
-    // Also when storage fails in between: who is told of a failure pays again.
-    const abandoned = node.mempool.has(txid) ? undefined : await wallet.abandon(txid).catch(() => undefined)
-    if (abandoned?.ok) throw error
-    throw new RpcError(
-      RPC_DATABASE_ERROR,
-      `Storage failed while the payment ${txid} was sent: it may be on its way. Reload the page and look for it in the history before you pay again.`,
-    )
-  }
 }
 
 function planJson(plan: PaymentPlan): object {
@@ -159,7 +95,11 @@ function planJson(plan: PaymentPlan): object {
     fee: coins(plan.fee),
     changepos: plan.outputs.findIndex((output) => output.change),
     vsize: plan.vsize,
-    outputs: plan.outputs.map(({ address, value, change }) => ({ address, amount: coins(value), change })),
+    outputs: plan.outputs.map(({ address, scriptPubKey, value, change }) => ({
+      ...(address === undefined ? { data: bytesToHex(scriptPubKey) } : { address }),
+      amount: coins(value),
+      change,
+    })),
     inputs: plan.inputs.map(({ outpoint, value, address }) => ({
       txid: toDisplay<Txid>(outpoint.txid),
       vout: outpoint.index,
@@ -199,13 +139,12 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       rate,
     ) => {
       const wallet = await requireWallet(node)
-      node.requireStorage()
       const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
         subtractFee,
       })
-      return (await send(node, wallet, unwrap(plan))).txid
+      return unwrap(await pay(node, wallet, unwrap(plan))).txid
     },
   ),
   method(
@@ -229,72 +168,54 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       const plan = await wallet.createPayment({
         recipients,
         feeRate: feeRateOf(node, choice),
-        subtractFee: bearsFee(choice.subtractFeeFromOutputs, recipients.length),
+        subtractFee: bearsFee(choice.subtractFeeFromOutputs, recipients),
         ...(inputs.length > 0 ? { coins: inputs.map((input) => outpointOf(input.txid, input.vout)) } : {}),
       })
       return planJson(unwrap(plan))
     },
   ),
   method(
-    'walletprocesspsbt',
-    'Signs the inputs of a PSBT that are this wallet’s. A complete one is sent with finalizepsbt and sendrawtransaction.',
-    [PSBT],
-    async (node, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      await requireWallet(node)
-      const signed = await parsePsbt(node, unwrap(await node.signer.signPsbt(psbt.bytes)))
-      const extracted = signed.extract()
-      return {
-        psbt: base64.encode(signed.bytes),
-        complete: extracted.ok,
-        ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
-      }
+    'sendpsbt',
+    'Signs a planned payment and sends it, as it is: when its coins were spent meanwhile, it is refused. Answers the id of the transaction.',
+    [
+      PSBT,
+      options({
+        replaces: optional(txid('replaces', 'the payment that psbtbumpfee planned to replace'), undefined),
+        digest: optional(
+          text('digest', 'that reviewpsbt answered: exactly what was reviewed is signed, whatever its fee'),
+          undefined,
+        ),
+      }),
+    ],
+    async (node, psbt, { replaces }) => {
+      const wallet = await requireWallet(node)
+      return unwrap(await pay(node, wallet, { psbt, replaces })).txid
     },
   ),
   method(
-    'finalizepsbt',
-    'The transaction of a PSBT whose inputs are all signed.',
-    [PSBT],
-    async (node: NodeCore, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      const extracted = psbt.extract()
-      return extracted.ok
-        ? { hex: bytesToHex(extracted.value.bytes), complete: true }
-        : { psbt: base64.encode(psbt.bytes), complete: false }
-    },
-  ),
-  method(
-    'decodepsbt',
-    'The transaction in a PSBT, and what it pays as far as the PSBT tells.',
-    [PSBT],
-    async (node: NodeCore, bytes) => {
-      const psbt = await parsePsbt(node, bytes)
-      const spent = psbt.inputs.map((input) => input.spent?.value)
-      const known = spent.every((value) => value !== undefined)
-      const paid = psbt.outputs.reduce((sum, { value }) => sum + value, 0)
-      return {
-        tx: transactionJson(node, psbt.unsigned),
-        ...(known ? { fee: coins((spent as number[]).reduce((sum, value) => sum + value, 0) - paid) } : {}),
-      }
+    'psbtbumpfee',
+    'Plans to replace a payment that waits by one with a higher fee (BIP125), for review.',
+    [txid(), BUMP_OPTIONS],
+    async (node, id, choice) => {
+      const { plan, former } = await planBump(node, await requireWallet(node), id, choice)
+      return { ...planJson(plan), origfee: coins(former), ...warningsOf(plan), errors: [] }
     },
   ),
   method(
     'bumpfee',
     'Replaces a payment that waits by one with a higher fee (BIP125).',
-    [txid(), options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })],
+    [txid(), BUMP_OPTIONS],
     async (node, id, choice) => {
       const wallet = await requireWallet(node)
-      node.requireStorage()
-      const before = wallet.transaction(id)
-      const asked = feeRateOf(node, choice)
-      const plan = unwrap(
-        await wallet.bumpFee(
-          id,
-          choice.fee_rate === undefined ? atLeastMore(node, wallet, id, asked) : asked,
-        ),
-      )
-      const { txid: replacement } = await send(node, wallet, plan)
-      return { txid: replacement, origfee: coins(before?.fee ?? 0), fee: coins(plan.fee), errors: [] }
+      const { plan, former } = await planBump(node, wallet, id, choice)
+      const { txid: replacement } = unwrap(await pay(node, wallet, plan))
+      return {
+        txid: replacement,
+        origfee: coins(former),
+        fee: coins(plan.fee),
+        ...warningsOf(plan),
+        errors: [],
+      }
     },
   ),
   method(
@@ -309,10 +230,34 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
   ),
 ]
 
+interface Bump {
+  readonly plan: PaymentPlan
+  /** Fee of the payment that is replaced. */
+  readonly former: Sats
+}
+
+async function planBump(node: NodeCore, wallet: Wallet, id: Txid, choice: FeeChoice): Promise<Bump> {
+  const former = wallet.transaction(id)
+  const asked = feeRateOf(node, choice)
+  const rate = choice.fee_rate === undefined && former ? atLeastMore(node, former, asked) : asked
+  const plan = unwrap(await planReplacement(node, wallet, id, rate))
+  return { plan, former: former?.fee ?? sats(0) }
+}
+
 /** The rate, or what replacing the payment takes at least where that is more; satoshis per 1,000 virtual bytes. */
-function atLeastMore(node: NodeCore, wallet: Wallet, id: Txid, rate: number): number {
-  const entry = wallet.transaction(id)
-  if (entry?.fee === undefined) return rate
-  const former = (entry.fee * 4000) / entry.transaction.weight
+function atLeastMore(node: NodeCore, { fee, transaction }: HistoryEntry, rate: number): number {
+  if (fee === undefined) return rate
+  const former = feeRate(fee, transaction.weight)
   return Math.max(rate, Math.ceil(former + node.mempool.relayFeeRate))
+}
+
+/** What is not as before beside the fee. */
+function warningsOf({ reduced }: PaymentPlan): object {
+  if (reduced === 0) return {}
+  return {
+    reduced: coins(reduced),
+    warnings: [
+      `The former payment took all there was: the higher fee is taken from it, the recipient gets ${formatCoins(reduced)} coins less.`,
+    ],
+  }
 }

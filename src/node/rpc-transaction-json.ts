@@ -75,11 +75,11 @@ function coinJson(node: NodeCore, coin: Coin): object {
   }
 }
 
-/** `scriptPubKey` of an output: P2TR or a data output, nothing else exists. */
+/** `scriptPubKey` of an output: P2TR or a data output; what only PSBTs of other networks have is `nonstandard`. */
 export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array): object {
   const script = { asm: asmOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
   return outputKeyOf(scriptPubKey) === undefined
-    ? { ...script, type: 'nulldata' }
+    ? { ...script, type: scriptPubKey[0] === OP_RETURN ? 'nulldata' : 'nonstandard' }
     : {
         ...script,
         address: addressOf(scriptPubKey, node.params.addressPrefix),

@@ -1,11 +1,12 @@
 /** What the wallet refuses, with the codes that Bitcoin Core's wallet RPC has for it. */
-import type { Rejection, Result } from '../primitives/result.ts'
+import type { Rejection, Result, WalletCode } from '../wallet/result.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
   RPC_INVALID_ADDRESS_OR_KEY,
   RPC_INVALID_PARAMETER,
+  RPC_VERIFY_REJECTED,
   RPC_WALLET_ERROR,
   RPC_WALLET_INSUFFICIENT_FUNDS,
   RPC_WALLET_NOT_FOUND,
@@ -13,10 +14,11 @@ import {
   RpcError,
 } from './rpc-error.ts'
 
-const CODES: Readonly<Record<string, number>> = {
+const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
   'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
   'coin-not-spendable': RPC_INVALID_PARAMETER,
   'coin-unknown': RPC_INVALID_PARAMETER,
+  'data-invalid': RPC_INVALID_PARAMETER,
   'fee-rate-invalid': RPC_INVALID_PARAMETER,
   'fee-rate-too-low': RPC_INVALID_PARAMETER,
   'insufficient-funds': RPC_WALLET_INSUFFICIENT_FUNDS,
@@ -24,7 +26,9 @@ const CODES: Readonly<Record<string, number>> = {
   'max-fee-exceeded': RPC_INVALID_PARAMETER,
   'metadata-invalid': RPC_DESERIALIZATION_ERROR,
   'not-abandonable': RPC_INVALID_ADDRESS_OR_KEY,
+  'payment-refused': RPC_VERIFY_REJECTED,
   'psbt-invalid': RPC_DESERIALIZATION_ERROR,
+  'psbt-sighash': RPC_DESERIALIZATION_ERROR,
   'recipients-missing': RPC_INVALID_PARAMETER,
   'transaction-unknown': RPC_INVALID_ADDRESS_OR_KEY,
   'wallet-locked': RPC_WALLET_UNLOCK_NEEDED,

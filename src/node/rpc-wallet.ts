@@ -5,6 +5,9 @@
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
+import { CHANGE, GAP_LIMIT, type OwnKey } from '../wallet/address-book.ts'
+import { descriptorChecksum, HARDENED } from '../wallet/descriptor.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
@@ -36,6 +39,29 @@ function addressFilter(node: NodeCore, addresses: readonly string[]): ReadonlySe
   return distinct
 }
 
+/** Tells that addresses were given out which words alone would not bring back; `subject`: such as `This address was`. */
+function beyondGapText(subject: string): string {
+  return `${subject} given out after ${GAP_LIMIT} unused ones in a row: seed words alone would not find coins there, a backup file that is saved from now on would. Save one, or use earlier addresses first.`
+}
+
+function warningsOf({ countBeyondGap: count }: Wallet): string[] {
+  if (count === 0) return []
+  return [beyondGapText(count === 1 ? 'The latest address was' : `The latest ${count} addresses were`)]
+}
+
+/** The part of `getaddressinfo` that is about an own key, as Bitcoin Core has it. */
+function ownKeyJson({ branch, internalKey, origin }: OwnKey): object {
+  const fingerprint = origin.fingerprint.toString(16).padStart(8, '0')
+  const path = origin.path.map((step) => (step < HARDENED ? `/${step}` : `/${step - HARDENED}h`)).join('')
+  const descriptor = `tr([${fingerprint}${path}]${bytesToHex(internalKey)})`
+  return {
+    desc: `${descriptor}#${descriptorChecksum(descriptor)}`,
+    ischange: branch === CHANGE,
+    hdkeypath: `m${path}`,
+    hdmasterfingerprint: fingerprint,
+  }
+}
+
 export const walletMethods: readonly RpcMethod<NodeCore>[] = [
   method('listwallets', 'The wallet of this profile, when there is one.', [], async (node) =>
     (await node.openWallet())?.account === undefined ? [] : [WALLET_NAME],
@@ -56,6 +82,7 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       balance: coins(balances.trusted),
       unconfirmed_balance: coins(balances.untrustedPending),
       immature_balance: coins(balances.immature),
+      warnings: warningsOf(wallet),
     }
   }),
   method(
@@ -136,18 +163,28 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'exportlabels',
-    'Labels and the count of addresses given out, as a text for a backup file. Holds no key.',
-    [],
-    async (node) => (await requireWallet(node)).exportMetadata(),
+    'Labels, and with them the count of addresses given out: a text for a backup file. Holds no key.',
+    [
+      optional(
+        text('format', '"bip329" for lines of JSON that other wallets read; labels alone then'),
+        'backup',
+      ),
+    ],
+    async (node, format) => {
+      const wallet = await requireWallet(node)
+      if (format === 'backup') return wallet.exportMetadata()
+      if (format === 'bip329') return wallet.exportLabels()
+      throw new RpcError(RPC_INVALID_PARAMETER, 'format must be "backup" or "bip329".')
+    },
   ),
   method(
     'importlabels',
-    'Takes in what exportlabels gave, and searches the chain again for addresses that were not known.',
+    'Takes in what exportlabels gave, in either format, or another wallet’s labels (BIP329), and searches the chain for addresses that were not known. Tells what was left out.',
     [text('labels', 'the text of exportlabels')],
     async (node, labels) => {
       const wallet = await requireWallet(node)
-      unwrap(await wallet.importMetadata(labels))
-      return null
+      const { labels: taken, warnings } = unwrap(await wallet.importMetadata(labels))
+      return { labels: taken, ...(warnings.length > 0 && { warnings }) }
     },
   ),
   method(
@@ -184,6 +221,30 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
           `The search stopped at block ${wallet.height}: the body of the next one is not here. It goes on when that arrives.`,
         )
       return { start_height: start, stop_height: last }
+    },
+  ),
+  method(
+    'getaddressinfo',
+    'What the wallet knows of an address, an own one or another’s.',
+    [text('address', 'an address of this network')],
+    async (node, address) => {
+      const wallet = await requireWallet(node)
+      const scriptPubKey = unwrap(decodeAddress(address, node.params.addressPrefix))
+      const { key, label, beyondGap } = wallet.addressInfo(scriptPubKey)
+      return {
+        address: address.toLowerCase(),
+        scriptPubKey: bytesToHex(scriptPubKey),
+        ismine: key !== undefined,
+        iswatchonly: false,
+        solvable: key !== undefined,
+        ...(key && ownKeyJson(key)),
+        isscript: true,
+        iswitness: true,
+        witness_version: 1,
+        witness_program: bytesToHex(scriptPubKey.subarray(2)),
+        labels: label === undefined ? [] : [label],
+        ...(beyondGap && { warnings: [beyondGapText('This address was')] }),
+      }
     },
   ),
   method(

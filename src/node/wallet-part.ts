@@ -3,21 +3,13 @@
  * or the first call of one of its methods. Thread: the brain.
  */
 import { Wallet } from '../wallet/wallet.ts'
-import type { NodeCore } from './node-core.ts'
+import type { WalletPart } from './node-core.ts'
 import { historyMethods } from './rpc-history.ts'
-import type { RpcMethod } from './rpc-method.ts'
 import { paymentMethods } from './rpc-payment.ts'
+import { psbtMethods } from './rpc-psbt.ts'
 import { walletMethods } from './rpc-wallet.ts'
-
-export interface WalletPart {
-  readonly Wallet: typeof Wallet
-  readonly methods: readonly RpcMethod<NodeCore>[]
-}
-
-/** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
-export type LoadWallet = () => Promise<WalletPart>
 
 export const walletPart: WalletPart = {
   Wallet,
-  methods: [...historyMethods, ...paymentMethods, ...walletMethods],
+  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods],
 }

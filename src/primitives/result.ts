@@ -11,11 +11,12 @@
  */
 export type RejectionKind = 'invalid' | 'mutated' | 'retry' | 'not-now'
 
-export interface Rejection {
+/** `Code`: the codes that it may have, where a part of the program lists its own. */
+export interface Rejection<Code extends string = string> {
   readonly ok: false
   readonly kind: RejectionKind
   /** Bitcoin Core's reject string where it has one, such as `bad-cb-amount`. */
-  readonly code: string
+  readonly code: Code
   /** A sentence for people: what was found and what was expected. */
   readonly detail: string
 }
@@ -25,7 +26,7 @@ export interface Accepted<T> {
   readonly value: T
 }
 
-export type Result<T> = Accepted<T> | Rejection
+export type Result<T, Code extends string = string> = Accepted<T> | Rejection<Code>
 
 /** The accepted result that carries nothing. */
 export const OK: Accepted<void> = { ok: true, value: undefined }
@@ -34,22 +35,26 @@ export function accept<T>(value: T): Accepted<T> {
   return { ok: true, value }
 }
 
-export function reject(kind: RejectionKind, code: string, detail: string): Rejection {
+export function reject<Code extends string>(
+  kind: RejectionKind,
+  code: Code,
+  detail: string,
+): Rejection<Code> {
   return { ok: false, kind, code, detail }
 }
 
-export function invalid(code: string, detail: string): Rejection {
+export function invalid<Code extends string>(code: Code, detail: string): Rejection<Code> {
   return reject('invalid', code, detail)
 }
 
-export function mutated(code: string, detail: string): Rejection {
+export function mutated<Code extends string>(code: Code, detail: string): Rejection<Code> {
   return reject('mutated', code, detail)
 }
 
-export function retry(code: string, detail: string): Rejection {
+export function retry<Code extends string>(code: Code, detail: string): Rejection<Code> {
   return reject('retry', code, detail)
 }
 
-export function notNow(code: string, detail: string): Rejection {
+export function notNow<Code extends string>(code: Code, detail: string): Rejection<Code> {
   return reject('not-now', code, detail)
 }

@@ -8,16 +8,20 @@
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { Rejection, Result } from '../primitives/result.ts'
 import type { CatchUp } from './catch-up.ts'
+import { on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import type { PeerId } from './transport.ts'
 import { unrequested, verdictOnConnected } from './verdict.ts'
 import {
+  BLOCK,
   type BlockMessage,
+  type GetDataMessage,
   MAX_BLOCKS_PER_REQUEST,
   type NotFoundMessage,
   SERVICE_FULL_CHAIN,
@@ -59,14 +63,19 @@ interface State {
 
 export interface BlockDownloadOptions {
   readonly chain: Chain
-  readonly peers: PeerSet
+  readonly peers: PeerSet<GetDataMessage>
   readonly clock: Clock
   readonly catchUp: CatchUp
   /** A peer sent a body that we lack. */
   readonly delivered: (index: HeaderIndex, peer: Peer) => void
 }
 
-export class BlockDownload {
+export class BlockDownload implements ProtocolPart {
+  readonly messages = [
+    on(BLOCK, (peer, message) => this.handleBlock(peer, message), {
+      isOwed: (peer, requestId) => this.isOwed(peer, requestId),
+    }),
+  ]
   private readonly options: BlockDownloadOptions
   private readonly states = new Map<Peer, State>()
   private readonly inFlight = new Map<HeaderIndex, InFlight>()
@@ -103,9 +112,7 @@ export class BlockDownload {
 
   /** Leaves a block to gossip for `milliseconds`. */
   hold(index: HeaderIndex, milliseconds: number): void {
-    const oldest = this.held.keys().next()
-    if (this.held.size >= MAX_HELD && !oldest.done) this.held.delete(oldest.value)
-    this.held.set(index, this.options.clock.now() + milliseconds)
+    putBounded(this.held, index, this.options.clock.now() + milliseconds, MAX_HELD)
   }
 
   /** Gossip did not bring the block: fetch it whole. */
@@ -151,14 +158,13 @@ export class BlockDownload {
       for (const index of map.keys()) if (!headers.has(index)) map.delete(index)
   }
 
-  /** Whether a peer owes a block to this request. */
-  expects(peer: Peer, requestId: number): boolean {
+  private isOwed(peer: Peer, requestId: number): boolean {
     for (const request of this.inFlight.values())
       if (request.peer === peer && request.requestId === requestId) return true
     return false
   }
 
-  async handleBlock(peer: Peer, message: BlockMessage): Promise<void> {
+  private async handleBlock(peer: Peer, message: BlockMessage): Promise<void> {
     const { chain, clock, peers } = this.options
     const { block } = message
     const index = chain.headers.findBytes(block.header.hashBytes)
@@ -186,6 +192,7 @@ export class BlockDownload {
     this.schedule()
   }
 
+  /** What a peer lacks of the blocks asked of it. */
   handleNotFound(peer: Peer, message: NotFoundMessage): void {
     const { catchUp, chain } = this.options
     for (const hash of message.hashes) {
@@ -316,8 +323,6 @@ export class BlockDownload {
   }
 
   private vouch(index: HeaderIndex, id: PeerId): void {
-    const oldest = this.vouched.keys().next()
-    if (this.vouched.size >= MAX_VOUCHED && !oldest.done) this.vouched.delete(oldest.value)
-    this.vouched.set(index, id)
+    putBounded(this.vouched, index, id, MAX_VOUCHED)
   }
 }

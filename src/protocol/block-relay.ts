@@ -12,6 +12,7 @@
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import type { Mempool } from '../mempool/mempool.ts'
+import { type GossipVerdict, MAX_GOSSIP_BYTES, type Transport } from '../network/transport.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -20,12 +21,19 @@ import type { Transaction } from '../primitives/transaction.ts'
 import type { BlockDownload } from './block-download.ts'
 import { compactBlockOf, decodeCompactBlock, encodeCompactBlock, PartialBlock } from './compact-block.ts'
 import { type HeaderSync, MAX_ANNOUNCED_HEADERS } from './header-sync.ts'
+import { on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from './transport.ts'
 import { unrequested, verdictOn } from './verdict.ts'
-import type { BlockTxnMessage, NotFoundMessage } from './wire.ts'
+import {
+  BLOCK_TOPIC,
+  BLOCKTXN,
+  type BlockTxnMessage,
+  type GetBlockTxnMessage,
+  type HeadersMessage,
+  NOTFOUND,
+  type NotFoundMessage,
+} from './wire.ts'
 
 /** Milliseconds that a gossip verdict waits for missing transactions; gossipsub drops what waits over 5 s. */
 const ROUND_TRIP_TIMEOUT = 3000
@@ -46,7 +54,7 @@ interface Question {
 export interface BlockRelayOptions {
   readonly chain: Chain
   readonly mempool: Mempool
-  readonly peers: PeerSet
+  readonly peers: PeerSet<GetBlockTxnMessage | HeadersMessage>
   readonly transport: Transport
   readonly clock: Clock
   readonly random: Random
@@ -56,9 +64,21 @@ export interface BlockRelayOptions {
   readonly delivered: (index: HeaderIndex, peer: Peer) => void
 }
 
-export class BlockRelay {
+export class BlockRelay implements ProtocolPart {
+  readonly messages = [
+    on(BLOCKTXN, (peer, message) => this.handleBlockTxn(peer, message), {
+      isOwed: (peer, requestId) => this.questions.get(requestId)?.peer === peer,
+    }),
+    on(NOTFOUND, (peer, message) => this.handleNotFound(peer, message)),
+  ]
+  readonly topics = [
+    {
+      ...BLOCK_TOPIC,
+      rate: BLOCKS,
+      handle: (payload: Uint8Array, peer: Peer) => this.handleGossip(payload, peer),
+    },
+  ]
   private readonly options: BlockRelayOptions
-  private readonly rates = new Map<Peer, TokenBucket>()
   private readonly rebuilding = new Set<HeaderIndex>()
   /** By request id. */
   private readonly questions = new Map<number, Question>()
@@ -72,7 +92,8 @@ export class BlockRelay {
   broadcast(block: Block): void {
     const payload = encodeCompactBlock(compactBlockOf(block, this.options.random.bytes(8)))
     const { peers, transport } = this.options
-    if (peers.ready().length > 0 && payload.length <= MAX_GOSSIP_BYTES) transport.publish('block', payload)
+    if (peers.ready().length > 0 && payload.length <= MAX_GOSSIP_BYTES)
+      transport.publish(BLOCK_TOPIC.topic, payload)
   }
 
   /** Tells a new tip to the peers that aren't known to have it, shortly: a burst of blocks makes one announcement. */
@@ -98,10 +119,8 @@ export class BlockRelay {
   }
 
   /** The verdict on a gossiped compact block. */
-  async handleGossip(payload: Uint8Array, from: PeerId): Promise<GossipVerdict> {
-    const { chain, headerSync, peers } = this.options
-    const peer = peers.get(from)
-    if (!peer || !this.rates.get(peer)?.take(1)) return 'ignore'
+  private async handleGossip(payload: Uint8Array, peer: Peer): Promise<GossipVerdict> {
+    const { chain, headerSync } = this.options
     const decoded = decodeCompactBlock(payload)
     if (!decoded.ok) return this.refuse(peer, decoded)
     const compact = decoded.value
@@ -133,33 +152,22 @@ export class BlockRelay {
     return this.rebuilding
   }
 
-  /** Whether a peer owes transactions to this question. */
-  expects(peer: Peer, questionId: number): boolean {
-    return this.questions.get(questionId)?.peer === peer
-  }
-
   /** Answer to a question for missing transactions. */
-  handleBlockTxn(peer: Peer, message: BlockTxnMessage): void {
+  private handleBlockTxn(peer: Peer, message: BlockTxnMessage): void {
     const question = this.questions.get(message.id)
     if (question?.peer !== peer || !equalBytes(question.blockHash, message.blockHash))
       this.options.peers.punish(peer, unrequested('transactions of a block'))
     else question.answer(message.transactions)
   }
 
-  /** Whether a `notfound` answers a question for missing transactions; if so it is settled. */
-  handleNotFound(peer: Peer, message: NotFoundMessage): boolean {
+  /** Answer to a question for missing transactions, or for whole blocks. */
+  private handleNotFound(peer: Peer, message: NotFoundMessage): void {
     const question = this.questions.get(message.id)
-    if (question?.peer !== peer) return false
-    question.answer(undefined)
-    return true
-  }
-
-  add(peer: Peer): void {
-    this.rates.set(peer, new TokenBucket(this.options.clock, ...BLOCKS))
+    if (question?.peer === peer) question.answer(undefined)
+    else this.options.download.handleNotFound(peer, message)
   }
 
   forget(peer: Peer): void {
-    this.rates.delete(peer)
     for (const question of [...this.questions.values()])
       if (question.peer === peer) question.answer(undefined)
   }

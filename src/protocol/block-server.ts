@@ -5,19 +5,28 @@
 import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
 import { type Block, HEADER_BYTES } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { invalid } from '../primitives/result.ts'
 import { headersAfter } from './header-sync.ts'
+import { always, on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
 import { rateLimited } from './verdict.ts'
 import {
+  type BlockMessage,
+  type BlockTxnMessage,
+  GETBLOCKTXN,
+  GETDATA,
+  GETHEADERS,
   type GetBlockTxnMessage,
   type GetDataMessage,
   type GetHeadersMessage,
+  type HeadersMessage,
   MAX_BLOCKS_PER_REQUEST,
+  type NotFoundMessage,
+  SERVICE_FULL_CHAIN,
 } from './wire.ts'
 
 /** Blocks of one peer that may wait to be sent: two full requests. */
@@ -37,11 +46,19 @@ interface State {
 
 export interface BlockServerOptions {
   readonly chain: Chain
-  readonly peers: PeerSet
+  readonly peers: PeerSet<HeadersMessage | BlockMessage | BlockTxnMessage | NotFoundMessage>
   readonly clock: Clock
+  /** A peer named these blocks as its own, or asks for them. 32 bytes each. */
+  readonly showed: (peer: Peer, hashes: readonly Uint8Array[]) => void
 }
 
-export class BlockServer {
+export class BlockServer implements ProtocolPart {
+  readonly services = SERVICE_FULL_CHAIN
+  readonly messages = [
+    on(GETHEADERS, (peer, message) => this.handleGetHeaders(peer, message), { unasked: always }),
+    on(GETDATA, (peer, message) => this.handleGetData(peer, message)),
+    on(GETBLOCKTXN, (peer, message) => this.handleGetBlockTxn(peer, message), { unasked: always }),
+  ]
   private readonly options: BlockServerOptions
   private readonly states = new Map<Peer, State>()
 
@@ -61,14 +78,16 @@ export class BlockServer {
     this.states.delete(peer)
   }
 
-  handleGetHeaders(peer: Peer, message: GetHeadersMessage): void {
-    const { chain, peers } = this.options
+  private handleGetHeaders(peer: Peer, message: GetHeadersMessage): void {
+    const { chain, peers, showed } = this.options
+    showed(peer, message.locator)
     const headers = headersAfter(chain, message)
     const paid = this.pays(peer, ANSWER_COST + headers.length * HEADER_BYTES)
     if (paid) peers.send(peer, { type: 'headers', id: message.id, headers })
   }
 
-  handleGetData(peer: Peer, message: GetDataMessage): void {
+  private handleGetData(peer: Peer, message: GetDataMessage): void {
+    this.options.showed(peer, message.hashes)
     const state = this.states.get(peer)
     if (!state) return
     if (state.waiting.length + message.hashes.length > MAX_WAITING) {
@@ -80,7 +99,7 @@ export class BlockServer {
   }
 
   /** BIP152: the transactions that a peer lacks to rebuild a block that it heard of by gossip. */
-  async handleGetBlockTxn(peer: Peer, message: GetBlockTxnMessage): Promise<void> {
+  private async handleGetBlockTxn(peer: Peer, message: GetBlockTxnMessage): Promise<void> {
     const { chain, peers } = this.options
     const { id, blockHash, indexes } = message
     const index = chain.headers.findBytes(blockHash)

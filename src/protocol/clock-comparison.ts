@@ -6,11 +6,12 @@
  * liars moves nothing, and where they are divided nothing is concluded. Voters are the peers that this tab chose itself (outbound), where
  * there are `OUTBOUND_VOTERS`; else the inbound ones that came first join them, so that strangers who flock in later have no vote.
  */
+import { always, on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { SteadyClock } from './steady-clock.ts'
 import { unrequested } from './verdict.ts'
-import type { GetTimeMessage, TimeMessage } from './wire.ts'
+import { GETTIME, type GetTimeMessage, TIME, type TimeMessage } from './wire.ts'
 
 /** Voters below which nothing is concluded: one peer's word is none. */
 const MIN_VOTERS = 3
@@ -55,13 +56,17 @@ interface State {
 }
 
 export interface ClockComparisonOptions {
-  readonly peers: PeerSet
+  readonly peers: PeerSet<GetTimeMessage | TimeMessage>
   readonly clock: SteadyClock
   /** What is concluded changed. */
   readonly changed: (state: ClockState) => void
 }
 
-export class ClockComparison {
+export class ClockComparison implements ProtocolPart {
+  readonly messages = [
+    on(GETTIME, (peer, message) => this.handleGetTime(peer, message), { unasked: always }),
+    on(TIME, (peer, message) => this.handleTime(peer, message)),
+  ]
   private readonly options: ClockComparisonOptions
   /** In order of connection. */
   private readonly states = new Map<Peer, State>()
@@ -90,12 +95,12 @@ export class ClockComparison {
     return this.states.get(peer)?.offset
   }
 
-  handleGetTime(peer: Peer, message: GetTimeMessage): void {
+  private handleGetTime(peer: Peer, message: GetTimeMessage): void {
     const { clock, peers } = this.options
     peers.send(peer, { type: 'time', id: message.id, time: Math.max(0, Math.floor(clock.wall(clock.now()))) })
   }
 
-  handleTime(peer: Peer, message: TimeMessage): void {
+  private handleTime(peer: Peer, message: TimeMessage): void {
     const { clock, peers } = this.options
     const state = this.states.get(peer)
     if (!state) return

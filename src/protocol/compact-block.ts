@@ -2,6 +2,8 @@
  * BIP152 compact blocks, version 2 (short ids over wtxids): the payload by which blocks are gossiped, and the block that a
  * tab puts together again from its mempool. Pure, any thread.
  */
+
+import { MAX_GOSSIP_BYTES } from '../network/transport.ts'
 import { Block, BlockHeader, merkleRoot } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { DecodeError, decodeWith, Writer } from '../primitives/codec.ts'
@@ -9,7 +11,6 @@ import { sha256 } from '../primitives/hashes.ts'
 import { invalid, type Result } from '../primitives/result.ts'
 import { siphash24Low48 } from '../primitives/siphash.ts'
 import { Transaction } from '../primitives/transaction.ts'
-import { MAX_GOSSIP_BYTES } from './transport.ts'
 import { MAX_BLOCK_TRANSACTIONS, readDifference, writeDifferences } from './wire.ts'
 
 /** Bytes of a short id (BIP152): the low 48 bits of SipHash-2-4. */

@@ -5,6 +5,7 @@
 import type { Chain } from '../chain/chain.ts'
 import { NO_HEADER } from '../chain/header-tree.ts'
 import type { Clock } from '../primitives/ports.ts'
+import type { ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
 
@@ -23,7 +24,7 @@ export interface FollowersOptions {
   readonly ask: (peer: Peer) => void
 }
 
-export class Followers {
+export class Followers implements ProtocolPart {
   private readonly options: FollowersOptions
   /** Height of the highest block of our active chain that a peer has shown to have. */
   private readonly shown = new Map<Peer, number>()

@@ -15,16 +15,17 @@ import type { Chain } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { checkHeader } from '../consensus/headers.ts'
 import { blockWork, targetOf } from '../consensus/pow.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
 import type { BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { CatchUp } from './catch-up.ts'
+import { on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
 import { unrequested } from './verdict.ts'
-import { type GetHeadersMessage, type HeadersMessage, MAX_HEADERS } from './wire.ts'
+import { type GetHeadersMessage, HEADERS, type HeadersMessage, MAX_HEADERS } from './wire.ts'
 
 /** Milliseconds a peer may take to answer `getheaders`. */
 const ANSWER_TIMEOUT = 10_000
@@ -64,7 +65,7 @@ interface State {
 
 export interface HeaderSyncOptions {
   readonly chain: Chain
-  readonly peers: PeerSet
+  readonly peers: PeerSet<GetHeadersMessage>
   readonly clock: Clock
   readonly catchUp: CatchUp
   /** A peer's best known header changed. */
@@ -75,7 +76,10 @@ export interface HeaderSyncOptions {
   readonly crowded: (keep: HeaderIndex) => void
 }
 
-export class HeaderSync {
+export class HeaderSync implements ProtocolPart {
+  readonly messages = [
+    on(HEADERS, (peer, message) => this.handleHeaders(peer, message), { unasked: ({ id }) => id === 0 }),
+  ]
   private readonly options: HeaderSyncOptions
   private readonly states = new Map<Peer, State>()
   private readonly lowWork: TokenBucket
@@ -150,7 +154,7 @@ export class HeaderSync {
   }
 
   /** An answer to `ask`, or an announcement (id 0). */
-  handleHeaders(peer: Peer, message: HeadersMessage): void {
+  private handleHeaders(peer: Peer, message: HeadersMessage): void {
     const { peers } = this.options
     const state = this.states.get(peer)
     if (!state) return

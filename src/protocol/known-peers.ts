@@ -7,9 +7,10 @@
  * many identities someone makes, those of one address group share `MAX_PER_GROUP` places, and with the table full who came by the
  * introducer with the most places, in its largest group, makes room: whoever has many of a kind competes with himself.
  */
+
+import type { PeerId, PeerInfo, RememberedPeer, Standing, Transport } from '../network/transport.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { type KnownPeer, MAX_INTRODUCERS, MAX_KNOWN_PEERS, type PeerStore } from './peer-store.ts'
-import type { PeerId, PeerInfo, RememberedPeer, Standing, Transport } from './transport.ts'
 
 /** Most peers of one address group that are remembered, and of one introducer where addresses are unknown. */
 const MAX_PER_GROUP = 8

@@ -1,12 +1,26 @@
 /**
- * The brain's side of the network: greets peers, hands each message to the part that knows it, and tells others what
+ * The brain's side of the network: greets peers, puts the parts of the protocol together, and tells others what
  * goes on. Sans I/O: bytes through the Transport port, time by Clock. Runs where NodeCore runs.
  */
 import type { Chain, TipChange } from '../chain/chain.ts'
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
 import { StorageError } from '../chain/store.ts'
 import type { Mempool } from '../mempool/mempool.ts'
+import type {
+  GossipVerdict,
+  NetworkAlarm,
+  NetworkStatus,
+  PeerId,
+  PeerInfo,
+  RelayInfo,
+  Subscription,
+  Topic,
+  Transport,
+  TransportHandler,
+  TransportOffence,
+} from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -18,34 +32,15 @@ import { ClockComparison, type ClockState } from './clock-comparison.ts'
 import { Followers } from './followers.ts'
 import { HeaderSync } from './header-sync.ts'
 import { KnownPeers } from './known-peers.ts'
+import { type MakePart, on, type PartPorts } from './part.ts'
+import { Parts } from './parts.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import type { BanRecord, PeerStore } from './peer-store.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { TransactionRelay } from './transaction-relay.ts'
-import type {
-  GossipVerdict,
-  NetworkAlarm,
-  NetworkStatus,
-  PeerId,
-  PeerInfo,
-  RelayInfo,
-  Topic,
-  Transport,
-  TransportHandler,
-  TransportOffence,
-} from './transport.ts'
-import { rateLimited, unrequested } from './verdict.ts'
-import {
-  decodeMessage,
-  type HelloMessage,
-  type LargeAnswer,
-  largeAnswerIn,
-  type Message,
-  type MessageType,
-  PROTOCOL_VERSION,
-  SERVICE_FULL_CHAIN,
-} from './wire.ts'
+import { unrequested } from './verdict.ts'
+import { HELLO, type HelloMessage, PROTOCOL_VERSION } from './wire.ts'
 
 /** What this tab calls itself. */
 export const USER_AGENT = '/opentab:0.3.0/'
@@ -64,16 +59,6 @@ const HELLO_TIMEOUT = 20_000
 const STRANGER_SECONDS = 300
 /** New blocks for which it is remembered who brought them until they join the chain. */
 const MAX_NEWS = 32
-
-/** Messages that nobody asked for: they are charged to the peer's rate. (The server has its own for `getdata`.) */
-const UNASKED: ReadonlySet<MessageType> = new Set([
-  'getheaders',
-  'getblocktxn',
-  'gettx',
-  'mempool',
-  'inv',
-  'gettime',
-])
 
 export interface SyncState {
   /** Height of the header that this tab waits for: the best that its peers have and serve. */
@@ -105,6 +90,8 @@ export interface PeerManagerOptions {
   readonly store: PeerStore
   readonly clock: Clock
   readonly random: Random
+  /** Makes further parts of the protocol, in this order after those that keep the chain. */
+  readonly parts?: readonly MakePart[]
 }
 
 export class PeerManager implements TransportHandler {
@@ -112,13 +99,13 @@ export class PeerManager implements TransportHandler {
   /** For whatever lasts or is due: the parts have no other time. */
   private readonly clock: SteadyClock
   private readonly connected: PeerSet
+  private readonly parts: Parts
   private readonly catchUp: CatchUp
   private readonly clocks: ClockComparison
   private readonly followers: Followers
   private readonly known: KnownPeers
   private readonly headerSync: HeaderSync
   private readonly download: BlockDownload
-  private readonly server: BlockServer
   private readonly blocks: BlockRelay
   private readonly transactions: TransactionRelay
   private readonly listeners = new Set<PeerManagerListener>()
@@ -179,10 +166,35 @@ export class PeerManager implements TransportHandler {
       },
       crowded: (keep) => this.forgetHeaders(keep),
     })
-    this.server = new BlockServer({ chain, peers, clock })
-    const { headerSync, download } = this
+    const { headerSync, download, followers } = this
+    const server = new BlockServer({
+      chain,
+      peers,
+      clock,
+      showed: (peer, hashes) => followers.showed(peer, hashes),
+    })
     this.blocks = new BlockRelay({ ...options, clock, peers, headerSync, download, delivered })
     this.transactions = new TransactionRelay({ ...options, clock, peers })
+    this.parts = new Parts({ peers, clock })
+    const greeting = on(HELLO, (peer, hello) => this.greeted(peer, hello), { beforeHello: true })
+    const ports: PartPorts = { ...options, clock, peers, log }
+    for (const part of [
+      { messages: [greeting] },
+      download,
+      server,
+      this.blocks,
+      this.transactions,
+      headerSync,
+      this.clocks,
+      followers,
+      ...(options.parts ?? []).map((make) => make(ports)),
+    ])
+      this.parts.register(part)
+  }
+
+  /** The topics that the parts gossip on. */
+  get subscriptions(): readonly Subscription[] {
+    return this.parts.subscriptions
   }
 
   /** Reads who is banned and who was good, and joins the network. */
@@ -302,20 +314,12 @@ export class PeerManager implements TransportHandler {
     const peer = this.connected.get(from)
     if (!peer) return
     peer.received(frame.length)
-    const answer = largeAnswerIn(frame)
-    if (answer && !this.expects(peer, answer)) {
-      this.connected.punish(peer, unrequested(`a message '${answer.type}'`))
-      return
-    }
-    const decoded = decodeMessage(frame)
-    if (!decoded.ok) this.connected.punish(peer, decoded)
-    else await this.unlessStorageFails(this.handle(peer, decoded.value), undefined)
+    await this.unlessStorageFails(this.parts.frame(peer, frame), undefined)
   }
 
   async gossip(message: { topic: Topic; payload: Uint8Array; from: PeerId }): Promise<GossipVerdict> {
     const { topic, payload, from } = message
-    const relay = topic === 'block' ? this.blocks : this.transactions
-    return this.unlessStorageFails(relay.handleGossip(payload, from), 'ignore')
+    return this.unlessStorageFails(this.parts.gossip(topic, payload, from), 'ignore')
   }
 
   latency(id: PeerId, milliseconds: number): void {
@@ -345,8 +349,7 @@ export class PeerManager implements TransportHandler {
       )
       this.wokeAt = now
     }
-    this.headerSync.woke()
-    this.download.woke()
+    this.parts.woke()
   }
 
   /** Logs that a relay was reached or lost, not each try. */
@@ -361,60 +364,13 @@ export class PeerManager implements TransportHandler {
     this.tell((listener) => listener.log?.(line))
   }
 
-  private async handle(peer: Peer, message: Message | undefined): Promise<void> {
-    if (message?.type === 'hello') this.greeted(peer, message)
-    else if (!peer.hello) this.connected.drop(peer, 'It did not say hello first.')
-    else if ((!message || UNASKED.has(message.type) || isAnnouncement(message)) && !peer.messages.take(1))
-      this.connected.punish(peer, rateLimited('messages'))
-    else if (message) await this.dispatch(peer, message)
-  }
-
-  private async dispatch(peer: Peer, message: Exclude<Message, HelloMessage>): Promise<void> {
-    switch (message.type) {
-      case 'getheaders':
-        this.followers.showed(peer, message.locator)
-        return this.server.handleGetHeaders(peer, message)
-      case 'headers':
-        return this.headerSync.handleHeaders(peer, message)
-      case 'getdata':
-        this.followers.showed(peer, message.hashes)
-        return this.server.handleGetData(peer, message)
-      case 'block':
-        return this.download.handleBlock(peer, message)
-      case 'notfound':
-        if (!this.blocks.handleNotFound(peer, message)) this.download.handleNotFound(peer, message)
-        return
-      case 'getblocktxn':
-        return this.server.handleGetBlockTxn(peer, message)
-      case 'blocktxn':
-        return this.blocks.handleBlockTxn(peer, message)
-      case 'mempool':
-        return this.transactions.handleMempool(peer)
-      case 'inv':
-        return this.transactions.handleInv(peer, message)
-      case 'gettx':
-        return this.transactions.handleGetTx(peer, message)
-      case 'tx':
-        return this.transactions.handleTx(peer, message)
-      case 'gettime':
-        return this.clocks.handleGetTime(peer, message)
-      case 'time':
-        return this.clocks.handleTime(peer, message)
-    }
-  }
-
-  private expects(peer: Peer, { type, id }: LargeAnswer): boolean {
-    if (type === 'block') return this.download.expects(peer, id)
-    return (type === 'tx' ? this.transactions : this.blocks).expects(peer, id)
-  }
-
   private hello(): HelloMessage {
     const { headers, tip, genesis } = this.options.chain
     return {
       type: 'hello',
       version: PROTOCOL_VERSION,
       networkId: genesis.header.hashBytes,
-      services: SERVICE_FULL_CHAIN,
+      services: this.parts.services,
       height: headers.height(tip),
       tipHash: headers.hashBytes(tip),
       chainWork: headers.chainWork(tip),
@@ -439,20 +395,13 @@ export class PeerManager implements TransportHandler {
     }
     peer.hello = hello
     this.known.connected(peer.info)
-    this.download.add(peer)
-    this.server.add(peer)
-    this.blocks.add(peer)
-    this.transactions.add(peer)
-    this.headerSync.add(peer)
-    this.clocks.add(peer)
+    this.parts.add(peer)
     this.tell((listener) => listener.peerConnected?.(this.snapshot(peer)))
     this.tellSync(false)
   }
 
   private gone(peer: Peer, reason: string): void {
-    const { headerSync, download, server, blocks, transactions, clocks, followers } = this
-    for (const part of [headerSync, download, server, blocks, transactions, clocks, followers])
-      part.forget(peer)
+    this.parts.forget(peer)
     if (this.connected.isBanned(peer.id)) this.known.forget(peer.id)
     else this.known.disconnected(peer.id)
     if (peer.hello) this.tell((listener) => listener.peerDisconnected?.(peer.id, reason))
@@ -467,9 +416,7 @@ export class PeerManager implements TransportHandler {
   }
 
   private noteNews(index: HeaderIndex): void {
-    this.news.set(index, undefined)
-    const [oldest] = this.news.keys()
-    if (this.news.size > MAX_NEWS) this.news.delete(oldest!)
+    putBounded(this.news, index, undefined, MAX_NEWS)
   }
 
   /** A header without its block is no service, and neither is what is fetched of old. */
@@ -506,11 +453,7 @@ export class PeerManager implements TransportHandler {
     for (const peer of this.connected.all())
       if (!peer.hello && now - peer.connectedAt > HELLO_TIMEOUT)
         this.connected.drop(peer, 'It did not say hello.')
-    this.headerSync.tick()
-    this.download.tick()
-    this.transactions.tick()
-    this.clocks.tick()
-    this.followers.tick()
+    this.parts.tick()
     this.known.tick()
     this.warn()
     this.tellSync(true)
@@ -614,9 +557,4 @@ export class PeerManager implements TransportHandler {
       return otherwise
     }
   }
-}
-
-/** Headers that answer no question. */
-function isAnnouncement(message: Message): boolean {
-  return message.type === 'headers' && message.id === 0
 }

@@ -2,13 +2,14 @@
  * The connected peers: handshake state, sending, scores and bans. Iterates in order of connection, so that a run depends
  * on its inputs alone. At most `MAX_PEERS` are held; `MAX_BANS` bans are remembered, in memory and in the PeerStore.
  */
+
+import { MessageTable, type WireMessage } from '../network/frames.ts'
+import type { PeerId, PeerInfo, Transport, TransportOffence } from '../network/transport.ts'
 import { type Rejection, reject } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, MAX_MANUAL_BANS, type PeerStore } from './peer-store.ts'
 import type { SteadyClock } from './steady-clock.ts'
-import type { PeerId, PeerInfo, Transport, TransportOffence } from './transport.ts'
 import { BAN_SCORE, BAN_SECONDS, type Verdict, verdictOn } from './verdict.ts'
-import { encodeMessage, type Message } from './wire.ts'
 
 /** Most peers held at a time. The transport aims lower; this is the brain's own bound. */
 export const MAX_PEERS = 64
@@ -22,7 +23,10 @@ export interface PeerSetOptions {
   readonly gone: (peer: Peer, reason: string) => void
 }
 
-export class PeerSet {
+/** `M` are the messages that its holder sends. */
+export class PeerSet<M extends WireMessage = WireMessage> {
+  /** The messages that this tab knows, by which those to peers are written. */
+  readonly table = new MessageTable()
   private readonly options: PeerSetOptions
   private readonly peers = new Map<PeerId, Peer>()
   /** Their times are those of the steady clock: a date that is set right prolongs none. */
@@ -126,9 +130,9 @@ export class PeerSet {
     return this.lastRequestId
   }
 
-  send(peer: Peer, message: Message): void {
+  send(peer: Peer, message: M): void {
     if (!this.has(peer)) return
-    const frame = encodeMessage(message)
+    const frame = this.table.encode(message)
     peer.sent(frame.length)
     this.options.transport.send(peer.id, frame)
   }

@@ -1,5 +1,5 @@
 /** Port: what is remembered of peers between two lives of a tab. Bounded by its writer. */
-import type { PeerId } from './transport.ts'
+import type { PeerId } from '../network/transport.ts'
 
 export interface BanRecord {
   readonly id: PeerId

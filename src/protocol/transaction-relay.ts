@@ -6,21 +6,29 @@
  * `MAX_VALIDATING_BYTES` of those and `MAX_INV` wtxids that it announced.
  */
 import type { Mempool } from '../mempool/mempool.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
+import { type GossipVerdict, MAX_GOSSIP_BYTES, type Transport } from '../network/transport.ts'
+import { addBounded, putBounded } from '../primitives/bounded.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { notNow, type Result, retry } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
+import { always, on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { type GossipVerdict, MAX_GOSSIP_BYTES, type PeerId, type Transport } from './transport.ts'
 import { rateLimited, unrequested, verdictOn } from './verdict.ts'
 import {
+  GETTX,
   type GetTxMessage,
+  INV,
   type InvMessage,
   MAX_INV,
   MAX_TRANSACTIONS_BYTES,
   MAX_TRANSACTIONS_PER_REQUEST,
+  MEMPOOL,
+  type MempoolMessage,
+  TX,
+  TX_TOPIC,
   type TxMessage,
 } from './wire.ts'
 
@@ -62,9 +70,6 @@ interface State {
   comparedAt: number
   /** Bytes of its transactions that are being checked. */
   validatingBytes: number
-  readonly gossip: TokenBucket
-  readonly announcements: TokenBucket
-  readonly mempoolAnswers: TokenBucket
   readonly bytes: TokenBucket
 }
 
@@ -76,12 +81,33 @@ interface Own {
 
 export interface TransactionRelayOptions {
   readonly mempool: Mempool
-  readonly peers: PeerSet
+  readonly peers: PeerSet<MempoolMessage | InvMessage | GetTxMessage | TxMessage>
   readonly transport: Transport
   readonly clock: Clock
 }
 
-export class TransactionRelay {
+export class TransactionRelay implements ProtocolPart {
+  readonly messages = [
+    on(MEMPOOL, (peer) => this.handleMempool(peer), {
+      unasked: always,
+      limit: { rate: MEMPOOL_ANSWERS, what: 'requests for the mempool' },
+    }),
+    on(INV, (peer, message) => this.handleInv(peer, message), {
+      unasked: always,
+      limit: { rate: ANNOUNCED, what: 'announcements', cost: ({ wtxids }) => wtxids.length },
+    }),
+    on(GETTX, (peer, message) => this.handleGetTx(peer, message), { unasked: always }),
+    on(TX, (peer, message) => this.handleTx(peer, message), {
+      isOwed: (peer, requestId) => this.isOwed(peer, requestId),
+    }),
+  ]
+  readonly topics = [
+    {
+      ...TX_TOPIC,
+      rate: TRANSACTIONS,
+      handle: (payload: Uint8Array, peer: Peer) => this.handleGossip(payload, peer),
+    },
+  ]
   private readonly options: TransactionRelayOptions
   private readonly states = new Map<Peer, State>()
   private readonly rejected = new Set<Wtxid>()
@@ -110,9 +136,6 @@ export class TransactionRelay {
       request: undefined,
       comparedAt: -Infinity,
       validatingBytes: 0,
-      gossip: new TokenBucket(clock, ...TRANSACTIONS),
-      announcements: new TokenBucket(clock, ...ANNOUNCED),
-      mempoolAnswers: new TokenBucket(clock, ...MEMPOOL_ANSWERS),
       bytes: new TokenBucket(clock, ...BYTES),
     })
     this.compareWith(peer)
@@ -128,13 +151,8 @@ export class TransactionRelay {
   /** Gossips a transaction of this tab that its mempool accepted, and repeats it while it waits there. */
   broadcast(transaction: Transaction): void {
     const [interval] = REPEAT_INTERVAL
-    const oldest = this.own.keys().next()
-    if (this.own.size >= MAX_OWN && !oldest.done) this.own.delete(oldest.value)
-    this.own.set(transaction.txid, {
-      transaction,
-      interval,
-      repeatAt: this.options.clock.now() + interval,
-    })
+    const repeatAt = this.options.clock.now() + interval
+    putBounded(this.own, transaction.txid, { transaction, interval, repeatAt }, MAX_OWN)
     this.publish(transaction)
   }
 
@@ -150,42 +168,31 @@ export class TransactionRelay {
   }
 
   /** The verdict on a gossiped transaction. */
-  async handleGossip(payload: Uint8Array, from: PeerId): Promise<GossipVerdict> {
-    const { peers } = this.options
-    const peer = peers.get(from)
-    const state = peer && this.states.get(peer)
-    if (!this.judges || !state?.gossip.take(1)) return 'ignore'
+  private async handleGossip(payload: Uint8Array, peer: Peer): Promise<GossipVerdict> {
+    const state = this.states.get(peer)
+    if (!this.judges || !state) return 'ignore'
     const decoded = decodeTransaction(payload)
-    const result = decoded.ok ? await this.take(peer!, state, decoded.value) : decoded
+    const result = decoded.ok ? await this.take(peer, state, decoded.value) : decoded
     if (result.ok) return 'accept'
-    peers.punish(peer!, result)
+    this.options.peers.punish(peer, result)
     return verdictOn(result).gossip
   }
 
-  handleMempool(peer: Peer): void {
+  private handleMempool(peer: Peer): void {
     const { mempool, peers } = this.options
-    if (!this.states.get(peer)?.mempoolAnswers.take(1)) {
-      peers.punish(peer, rateLimited('requests for the mempool'))
-      return
-    }
     const entries = mempool.select(MEMPOOL_WEIGHT).slice(0, MAX_INV)
     peers.send(peer, { type: 'inv', wtxids: entries.map((entry) => entry.transaction.wtxidBytes) })
   }
 
-  handleInv(peer: Peer, message: InvMessage): void {
-    const { peers } = this.options
+  private handleInv(peer: Peer, message: InvMessage): void {
     const state = this.states.get(peer)
-    if (!state?.announcements.take(message.wtxids.length)) {
-      peers.punish(peer, rateLimited('announcements'))
-      return
-    }
-    if (!this.judges) return
+    if (!state || !this.judges) return
     const wtxids = message.wtxids.map((wtxid) => toDisplay<Wtxid>(wtxid))
     state.announced = [...state.announced, ...wtxids].slice(-MAX_INV)
     this.request(peer, state)
   }
 
-  handleGetTx(peer: Peer, message: GetTxMessage): void {
+  private handleGetTx(peer: Peer, message: GetTxMessage): void {
     const { mempool, peers } = this.options
     const state = this.states.get(peer)
     const transactions: Transaction[] = []
@@ -200,13 +207,12 @@ export class TransactionRelay {
     else peers.send(peer, { type: 'tx', id: message.id, transactions })
   }
 
-  /** Whether a peer owes an answer to this question. */
-  expects(peer: Peer, questionId: number): boolean {
+  private isOwed(peer: Peer, requestId: number): boolean {
     const request = this.states.get(peer)?.request
-    return request?.id === questionId && request.deadline < Infinity
+    return request?.id === requestId && request.deadline < Infinity
   }
 
-  async handleTx(peer: Peer, message: TxMessage): Promise<void> {
+  private async handleTx(peer: Peer, message: TxMessage): Promise<void> {
     const { peers } = this.options
     const state = this.states.get(peer)
     if (!state) return
@@ -273,7 +279,7 @@ export class TransactionRelay {
   private publish(transaction: Transaction): void {
     const { peers, transport } = this.options
     if (peers.ready().length > 0 && transaction.bytes.length <= MAX_GOSSIP_BYTES)
-      transport.publish('tx', transaction.bytes.slice())
+      transport.publish(TX_TOPIC.topic, transaction.bytes.slice())
   }
 
   /** Offers a peer's transaction to the mempool. */
@@ -293,10 +299,10 @@ export class TransactionRelay {
       const result = await mempool.accept(transaction)
       if (!result.ok)
         if (result.kind === 'retry') {
-          insertBounded(this.waiting, wtxid, MAX_WAITING)
+          addBounded(this.waiting, wtxid, MAX_WAITING)
           // Who has the child has its parents.
           this.compareWith(peer)
-        } else insertBounded(this.rejected, wtxid, MAX_REJECTED)
+        } else addBounded(this.rejected, wtxid, MAX_REJECTED)
       return result
     } finally {
       this.validating--
@@ -329,11 +335,4 @@ export class TransactionRelay {
     for (const wtxid of wtxids) this.asked.add(wtxid)
     peers.send(peer, { type: 'gettx', id, wtxids: wtxids.map(fromDisplay) })
   }
-}
-
-/** Adds to a set that holds at most `max`; the oldest gives way. */
-function insertBounded<T>(set: Set<T>, value: T, max: number): void {
-  const oldest = set.values().next()
-  if (set.size >= max && !oldest.done) set.delete(oldest.value)
-  set.add(value)
 }

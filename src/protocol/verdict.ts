@@ -2,8 +2,9 @@
  * The verdict table: what a node concludes from a rejection, in one place. Rules say what is wrong;
  * only this table says what follows for gossip and for the peer. Pure, any thread.
  */
+
+import type { GossipVerdict } from '../network/transport.ts'
 import { type Rejection, type RejectionKind, reject } from '../primitives/result.ts'
-import type { GossipVerdict } from './transport.ts'
 
 export interface Verdict {
   /** Whether the header of such a block is marked invalid, with all that descend from it (done by `chain`). */

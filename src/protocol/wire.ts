@@ -1,14 +1,16 @@
 /**
- * The frames of the peer stream: one byte that names the message, then its payload in Bitcoin's encodings. A frame's size
- * is bounded by its kind before it is parsed, and only canonical encodings are accepted. Pure, any thread.
+ * The messages by which tabs keep one chain, in Bitcoin's encodings; each kind is registered by the part that answers it. Only canonical
+ * encodings are accepted. Pure, any thread.
  *
  * A request carries an id (32 bits, chosen by the asker, not 0) in front of Bitcoin's payload, and its answer repeats it.
  */
+
+import { type MessageKind, MessageTable } from '../network/frames.ts'
+import { MAX_FRAME_BYTES, type Subscription } from '../network/transport.ts'
 import { Block, BlockHeader, HEADER_BYTES } from '../primitives/block.ts'
-import { compactSizeLength, DecodeError, decodeWith, Reader, Writer } from '../primitives/codec.ts'
-import { invalid, type Result } from '../primitives/result.ts'
+import { compactSizeLength, DecodeError, type Reader, type Writer } from '../primitives/codec.ts'
+import type { Result } from '../primitives/result.ts'
 import { Transaction } from '../primitives/transaction.ts'
-import { MAX_FRAME_BYTES } from './transport.ts'
 
 /** Version of this protocol. Tabs of another version are not talked to. */
 export const PROTOCOL_VERSION = 2
@@ -34,6 +36,13 @@ export const MAX_TRANSACTIONS_BYTES = 1_000_000
  * the smallest spend, by the script OP_1 into an empty OP_RETURN, weighs 283.
  */
 export const MAX_BLOCK_TRANSACTIONS = 16_384
+
+/** Compact blocks (BIP152). */
+export const BLOCK_TOPIC: Subscription = { topic: 'block', isCommon: true }
+/** Transactions. */
+export const TX_TOPIC: Subscription = { topic: 'tx', isCommon: true }
+/** What every tab of a network hears. */
+export const COMMON_TOPICS: readonly Subscription[] = [BLOCK_TOPIC, TX_TOPIC]
 
 /** First message of both sides, once. */
 export interface HelloMessage {
@@ -148,184 +157,185 @@ export interface TimeMessage {
   readonly time: number
 }
 
-export type Message =
-  | HelloMessage
-  | GetHeadersMessage
-  | HeadersMessage
-  | GetDataMessage
-  | BlockMessage
-  | NotFoundMessage
-  | GetBlockTxnMessage
-  | BlockTxnMessage
-  | MempoolMessage
-  | InvMessage
-  | GetTxMessage
-  | TxMessage
-  | GetTimeMessage
-  | TimeMessage
+// The kinds of these messages, by their bytes.
 
-export type MessageType = Message['type']
-
-/** Byte that names a message, and the most bytes its whole frame may have. */
-const KINDS: Readonly<Record<MessageType, readonly [byte: number, maxBytes: number]>> = {
-  hello: [1, 1 + 4 + 32 + 8 + 4 + 32 + 32 + 1 + MAX_USER_AGENT_BYTES],
-  getheaders: [2, 1 + 4 + 1 + 32 * (MAX_LOCATOR_HASHES + 1)],
-  headers: [3, 1 + 4 + 3 + HEADER_BYTES * MAX_HEADERS],
-  getdata: [4, 1 + 4 + 1 + 32 * MAX_BLOCKS_PER_REQUEST],
-  block: [5, MAX_FRAME_BYTES],
-  notfound: [6, 1 + 4 + 1 + 32 * MAX_BLOCKS_PER_REQUEST],
-  getblocktxn: [7, 1 + 4 + 32 + 3 + 3 * MAX_BLOCK_TRANSACTIONS],
-  blocktxn: [8, MAX_FRAME_BYTES],
-  mempool: [9, 1],
-  inv: [10, 1 + 3 + 32 * MAX_INV],
-  gettx: [11, 1 + 4 + 1 + 32 * MAX_TRANSACTIONS_PER_REQUEST],
-  tx: [12, 1 + 4 + MAX_TRANSACTIONS_BYTES],
-  gettime: [13, 1 + 4],
-  time: [14, 1 + 4 + 8],
+export const HELLO: MessageKind<HelloMessage> = {
+  type: 'hello',
+  byte: 1,
+  maxBytes: 1 + 4 + 32 + 8 + 4 + 32 + 32 + 1 + MAX_USER_AGENT_BYTES,
+  write(writer, { version, networkId, services, height, tipHash, chainWork, userAgent }) {
+    writer.u32(version).put(networkId).u64(services).u32(height).put(tipHash)
+    for (let shift = 0n; shift < 256n; shift += 64n) writer.u64(BigInt.asUintN(64, chainWork >> shift))
+    writer.varBytes(Uint8Array.from(userAgent, (char) => char.charCodeAt(0)))
+  },
+  read(reader) {
+    const version = reader.u32()
+    const networkId = reader.take(32)
+    const services = reader.u64()
+    const height = reader.u32()
+    const tipHash = reader.take(32)
+    let chainWork = 0n
+    for (let shift = 0n; shift < 256n; shift += 64n) chainWork |= reader.u64() << shift
+    const agent = reader.varBytes()
+    if (agent.length > MAX_USER_AGENT_BYTES) throw new DecodeError('has a user agent of over 64 bytes')
+    if (agent.some((byte) => byte < 0x20 || byte > 0x7e))
+      throw new DecodeError('has a user agent not in ASCII')
+    const userAgent = String.fromCharCode(...agent)
+    return { type: 'hello', version, networkId, services, height, tipHash, chainWork, userAgent }
+  },
 }
 
-const TYPES = new Map(Object.entries(KINDS).map(([type, [byte]]) => [byte, type as MessageType]))
-
-/** The frame of a message that keeps the limits above. */
-export function encodeMessage(message: Message): Uint8Array {
-  const writer = new Writer(capacityOf(message)).u8(KINDS[message.type][0])
-  if ('id' in message) writer.u32(message.id)
-  switch (message.type) {
-    case 'hello':
-      writer.u32(message.version).put(message.networkId).u64(message.services)
-      writer.u32(message.height).put(message.tipHash)
-      for (let shift = 0n; shift < 256n; shift += 64n)
-        writer.u64(BigInt.asUintN(64, message.chainWork >> shift))
-      writer.varBytes(Uint8Array.from(message.userAgent, (char) => char.charCodeAt(0)))
-      break
-    case 'getheaders':
-      writeHashes(writer, message.locator)
-      writer.put(message.stop)
-      break
-    case 'headers':
-      writer.compactSize(message.headers.length)
-      for (const header of message.headers) writer.put(header.bytes)
-      break
-    case 'getdata':
-    case 'notfound':
-      writeHashes(writer, message.hashes)
-      break
-    case 'block':
-      writer.put(message.block.bytes)
-      break
-    case 'getblocktxn':
-      writer.put(message.blockHash).compactSize(message.indexes.length)
-      writeDifferences(writer, message.indexes)
-      break
-    case 'blocktxn':
-      writer.put(message.blockHash)
-      writeTransactions(writer, message.transactions)
-      break
-    case 'mempool':
-    case 'gettime':
-      break
-    case 'time':
-      writer.u64(BigInt(message.time))
-      break
-    case 'inv':
-    case 'gettx':
-      writeHashes(writer, message.wtxids)
-      break
-    case 'tx':
-      writeTransactions(writer, message.transactions)
-      break
-  }
-  return writer.finish()
+export const GETHEADERS: MessageKind<GetHeadersMessage> = {
+  type: 'getheaders',
+  byte: 2,
+  maxBytes: 1 + 4 + 1 + 32 * (MAX_LOCATOR_HASHES + 1),
+  write(writer, { id, locator, stop }) {
+    writeHashes(writer.u32(id), locator)
+    writer.put(stop)
+  },
+  read: (reader) => ({
+    type: 'getheaders',
+    id: reader.u32(),
+    locator: readHashes(reader, 1, MAX_LOCATOR_HASHES),
+    stop: reader.take(32),
+  }),
 }
 
-/**
- * The message of a frame; undefined for a kind that this version does not know, which is ignored so that later versions
- * can add some. Rejects with `message-too-large` before parsing, with `message-decode-failed` what is short, long, not
- * canonical or over a limit.
- */
-export function decodeMessage(frame: Uint8Array): Result<Message | undefined> {
-  const type = TYPES.get(frame[0])
-  const maxBytes = type ? KINDS[type][1] : MAX_FRAME_BYTES
-  if (frame.length > maxBytes)
-    return invalid(
-      'message-too-large',
-      `A ${type ?? 'frame'} of ${frame.length} bytes is over ${maxBytes} bytes.`,
-    )
-  return decodeWith(frame, 'message-decode-failed', (reader) => {
-    reader.u8()
-    if (type) return readMessage(type, reader)
-    reader.take(reader.remaining)
-    return undefined
-  })
+export const HEADERS: MessageKind<HeadersMessage> = {
+  type: 'headers',
+  byte: 3,
+  maxBytes: 1 + 4 + 3 + HEADER_BYTES * MAX_HEADERS,
+  write(writer, { id, headers }) {
+    writer.u32(id).compactSize(headers.length)
+    for (const header of headers) writer.put(header.bytes)
+  },
+  read: (reader) => ({
+    type: 'headers',
+    id: reader.u32(),
+    headers: readList(reader, HEADER_BYTES, 0, MAX_HEADERS, BlockHeader.read),
+  }),
+  bytesOf: ({ headers }) => 5 + compactSizeLength(headers.length) + headers.length * HEADER_BYTES,
 }
 
-/** An answer of up to megabytes, which decoded can take fifty times as much memory. */
-export interface LargeAnswer {
-  readonly type: 'block' | 'blocktxn' | 'tx'
-  /** Of the request. */
-  readonly id: number
+export const GETDATA: MessageKind<GetDataMessage> = {
+  type: 'getdata',
+  byte: 4,
+  maxBytes: 1 + 4 + 1 + 32 * MAX_BLOCKS_PER_REQUEST,
+  write: (writer, { id, hashes }) => writeHashes(writer.u32(id), hashes),
+  read: (reader) => ({
+    type: 'getdata',
+    id: reader.u32(),
+    hashes: readHashes(reader, 1, MAX_BLOCKS_PER_REQUEST),
+  }),
 }
 
-/** What a frame is an answer to where that may be large, without decoding it; undefined for all others. */
-export function largeAnswerIn(frame: Uint8Array): LargeAnswer | undefined {
-  const type = TYPES.get(frame[0])
-  if (type !== 'block' && type !== 'blocktxn' && type !== 'tx') return undefined
-  return frame.length < 5 ? undefined : { type, id: new Reader(frame.subarray(1, 5)).u32() }
+export const BLOCK: MessageKind<BlockMessage> = {
+  type: 'block',
+  byte: 5,
+  maxBytes: MAX_FRAME_BYTES,
+  write: (writer, { id, block }) => writer.u32(id).put(block.bytes),
+  read: (reader) => ({ type: 'block', id: reader.u32(), block: Block.read(reader) }),
+  bytesOf: ({ block }) => 5 + block.bytes.length,
 }
 
-function readMessage(type: MessageType, reader: Reader): Message {
-  if (type === 'hello') return readHello(reader)
-  if (type === 'mempool') return { type }
-  if (type === 'inv') return { type, wtxids: readHashes(reader, 0, MAX_INV) }
-  const id = reader.u32()
-  switch (type) {
-    case 'getheaders':
-      return { type, id, locator: readHashes(reader, 1, MAX_LOCATOR_HASHES), stop: reader.take(32) }
-    case 'headers':
-      return { type, id, headers: readList(reader, HEADER_BYTES, 0, MAX_HEADERS, BlockHeader.read) }
-    case 'getdata':
-    case 'notfound':
-      return { type, id, hashes: readHashes(reader, 1, MAX_BLOCKS_PER_REQUEST) }
-    case 'block':
-      return { type, id, block: Block.read(reader) }
-    case 'getblocktxn': {
-      const blockHash = reader.take(32)
-      const count = reader.count(1)
-      if (count === 0) throw new DecodeError('asks for no transaction')
-      return { type, id, blockHash, indexes: readDifferences(reader, count) }
-    }
-    case 'blocktxn':
-      return { type, id, blockHash: reader.take(32), transactions: readTransactions(reader) }
-    case 'gettx':
-      return { type, id, wtxids: readHashes(reader, 1, MAX_TRANSACTIONS_PER_REQUEST) }
-    case 'tx':
-      return { type, id, transactions: readTransactions(reader) }
-    case 'gettime':
-      return { type, id }
-    case 'time':
-      return { type, id, time: readTime(reader) }
-  }
+export const NOTFOUND: MessageKind<NotFoundMessage> = {
+  type: 'notfound',
+  byte: 6,
+  maxBytes: 1 + 4 + 1 + 32 * MAX_BLOCKS_PER_REQUEST,
+  write: (writer, { id, hashes }) => writeHashes(writer.u32(id), hashes),
+  read: (reader) => ({
+    type: 'notfound',
+    id: reader.u32(),
+    hashes: readHashes(reader, 1, MAX_BLOCKS_PER_REQUEST),
+  }),
 }
 
-function readHello(reader: Reader): HelloMessage {
-  const version = reader.u32()
-  const networkId = reader.take(32)
-  const services = reader.u64()
-  const height = reader.u32()
-  const tipHash = reader.take(32)
-  let chainWork = 0n
-  for (let shift = 0n; shift < 256n; shift += 64n) chainWork |= reader.u64() << shift
-  const agent = reader.varBytes()
-  if (agent.length > MAX_USER_AGENT_BYTES) throw new DecodeError('has a user agent of over 64 bytes')
-  if (agent.some((byte) => byte < 0x20 || byte > 0x7e)) throw new DecodeError('has a user agent not in ASCII')
-  const userAgent = String.fromCharCode(...agent)
-  return { type: 'hello', version, networkId, services, height, tipHash, chainWork, userAgent }
+export const GETBLOCKTXN: MessageKind<GetBlockTxnMessage> = {
+  type: 'getblocktxn',
+  byte: 7,
+  maxBytes: 1 + 4 + 32 + 3 + 3 * MAX_BLOCK_TRANSACTIONS,
+  write(writer, { id, blockHash, indexes }) {
+    writer.u32(id).put(blockHash).compactSize(indexes.length)
+    writeDifferences(writer, indexes)
+  },
+  read(reader) {
+    const id = reader.u32()
+    const blockHash = reader.take(32)
+    const count = reader.count(1)
+    if (count === 0) throw new DecodeError('asks for no transaction')
+    return { type: 'getblocktxn', id, blockHash, indexes: readDifferences(reader, count) }
+  },
 }
 
-function readTime(reader: Reader): number {
-  const time = reader.u64()
-  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new DecodeError('names a time beyond 2^53 ms')
-  return Number(time)
+export const BLOCKTXN: MessageKind<BlockTxnMessage> = {
+  type: 'blocktxn',
+  byte: 8,
+  maxBytes: MAX_FRAME_BYTES,
+  write: (writer, { id, blockHash, transactions }) =>
+    writeTransactions(writer.u32(id).put(blockHash), transactions),
+  read: (reader) => ({
+    type: 'blocktxn',
+    id: reader.u32(),
+    blockHash: reader.take(32),
+    transactions: readTransactions(reader),
+  }),
+}
+
+export const MEMPOOL: MessageKind<MempoolMessage> = {
+  type: 'mempool',
+  byte: 9,
+  maxBytes: 1,
+  write: () => {},
+  read: () => ({ type: 'mempool' }),
+}
+
+export const INV: MessageKind<InvMessage> = {
+  type: 'inv',
+  byte: 10,
+  maxBytes: 1 + 3 + 32 * MAX_INV,
+  write: (writer, { wtxids }) => writeHashes(writer, wtxids),
+  read: (reader) => ({ type: 'inv', wtxids: readHashes(reader, 0, MAX_INV) }),
+}
+
+export const GETTX: MessageKind<GetTxMessage> = {
+  type: 'gettx',
+  byte: 11,
+  maxBytes: 1 + 4 + 1 + 32 * MAX_TRANSACTIONS_PER_REQUEST,
+  write: (writer, { id, wtxids }) => writeHashes(writer.u32(id), wtxids),
+  read: (reader) => ({
+    type: 'gettx',
+    id: reader.u32(),
+    wtxids: readHashes(reader, 1, MAX_TRANSACTIONS_PER_REQUEST),
+  }),
+}
+
+export const TX: MessageKind<TxMessage> = {
+  type: 'tx',
+  byte: 12,
+  maxBytes: 1 + 4 + MAX_TRANSACTIONS_BYTES,
+  write: (writer, { id, transactions }) => writeTransactions(writer.u32(id), transactions),
+  read: (reader) => ({ type: 'tx', id: reader.u32(), transactions: readTransactions(reader) }),
+}
+
+export const GETTIME: MessageKind<GetTimeMessage> = {
+  type: 'gettime',
+  byte: 13,
+  maxBytes: 1 + 4,
+  write: (writer, { id }) => writer.u32(id),
+  read: (reader) => ({ type: 'gettime', id: reader.u32() }),
+}
+
+export const TIME: MessageKind<TimeMessage> = {
+  type: 'time',
+  byte: 14,
+  maxBytes: 1 + 4 + 8,
+  write: (writer, { id, time }) => writer.u32(id).u64(BigInt(time)),
+  read(reader) {
+    const id = reader.u32()
+    const time = reader.u64()
+    if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new DecodeError('names a time beyond 2^53 ms')
+    return { type: 'time', id, time: Number(time) }
+  },
 }
 
 /**
@@ -385,14 +395,47 @@ function writeTransactions(writer: Writer, transactions: readonly Transaction[])
   for (const transaction of transactions) writer.put(transaction.bytes)
 }
 
-/** Bytes to reserve: exact for what is large. */
-function capacityOf(message: Message): number {
-  switch (message.type) {
-    case 'block':
-      return 5 + message.block.bytes.length
-    case 'headers':
-      return 5 + compactSizeLength(message.headers.length) + message.headers.length * HEADER_BYTES
-    default:
-      return 256
-  }
+const MESSAGES = /* @__PURE__ */ new MessageTable([
+  HELLO,
+  GETHEADERS,
+  HEADERS,
+  GETDATA,
+  BLOCK,
+  NOTFOUND,
+  GETBLOCKTXN,
+  BLOCKTXN,
+  MEMPOOL,
+  INV,
+  GETTX,
+  TX,
+  GETTIME,
+  TIME,
+])
+
+export type Message =
+  | HelloMessage
+  | GetHeadersMessage
+  | HeadersMessage
+  | GetDataMessage
+  | BlockMessage
+  | NotFoundMessage
+  | GetBlockTxnMessage
+  | BlockTxnMessage
+  | MempoolMessage
+  | InvMessage
+  | GetTxMessage
+  | TxMessage
+  | GetTimeMessage
+  | TimeMessage
+
+export type MessageType = Message['type']
+
+/** The frame of one of the messages of this file. A tab encodes by the table of all its parts. */
+export function encodeMessage(message: Message): Uint8Array {
+  return MESSAGES.encode(message)
+}
+
+/** The message of a frame, as far as it is one of this file's; undefined for others. Rejects as `MessageTable.decode`. */
+export function decodeMessage(frame: Uint8Array): Result<Message | undefined> {
+  return MESSAGES.decode(frame) as Result<Message | undefined>
 }

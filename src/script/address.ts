@@ -16,8 +16,19 @@ export interface SegwitAddress {
   readonly program: Uint8Array
 }
 
+/** Why a text is no address of this network. */
+export type AddressCode = `address-${
+  | 'character'
+  | 'checksum'
+  | 'encoding'
+  | 'format'
+  | 'length'
+  | 'mixed-case'
+  | 'prefix'
+  | 'version'}`
+
 /** A refused address. */
-export interface AddressRejection extends Rejection {
+export interface AddressRejection extends Rejection<AddressCode> {
   /** Positions of the wrong characters, counted from 0, where they could be located (Core's `error_locations`). */
   readonly errorLocations?: readonly number[]
   /** The address of this network that was probably meant. To be shown and compared, never taken by itself. */
@@ -76,7 +87,7 @@ export function encodeSegwitAddress({ prefix, version, program }: SegwitAddress)
  * Reads a segwit address of any network (BIP350, Addresses for segregated witness outputs). Rejects with `address-format`,
  * `address-mixed-case`, `address-character`, `address-checksum`, `address-encoding`, `address-version`, `address-length`.
  */
-export function decodeSegwitAddress(text: string): Result<SegwitAddress> {
+export function decodeSegwitAddress(text: string): Result<SegwitAddress, AddressCode> {
   const lower = text.toLowerCase()
   const separator = lower.lastIndexOf('1')
   if (separator < 1 || lower.length - separator <= 1 + CHECKSUM_CHARACTERS || lower.length > MAX_CHARACTERS)
@@ -135,7 +146,7 @@ function strayCharacter(text: string, separator: number): number {
  * prefix. BIP173 advises against correcting for the user, since a correction of several errors would make the checksum blind.
  * One slip has about 2,000 variants of 2^30, so a badly garbled address finds none of them; we show where it differs.
  */
-function locate(text: string, prefix: string, rejection: Rejection): AddressRejection {
+function locate(text: string, prefix: string, rejection: AddressRejection): AddressRejection {
   const lower = text.toLowerCase()
   const written = text === text.toUpperCase() ? lower : text
   if (lower.length !== prefix.length + ADDRESS_CHARACTERS) return rejection

@@ -2,10 +2,12 @@
  * A hostile peer on the virtual network: speaks the protocol well enough to stay connected, and otherwise does what its attacks say.
  * It sees all that an honest node knows.
  */
+
+import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../network/transport.ts'
 import type { NodeCore } from '../node/node-core.ts'
 import type { Block } from '../primitives/block.ts'
-import type { GossipVerdict, PeerId, PeerInfo, Topic, TransportHandler } from '../protocol/transport.ts'
 import {
+  COMMON_TOPICS,
   decodeMessage,
   encodeMessage,
   type HelloMessage,
@@ -13,8 +15,8 @@ import {
   PROTOCOL_VERSION,
   SERVICE_FULL_CHAIN,
 } from '../protocol/wire.ts'
-import type { SeededRandom } from './seeded-random.ts'
-import type { VirtualNetwork, VirtualTransport } from './virtual-network.ts'
+import type { SeededRandom } from '../simulator/seeded-random.ts'
+import type { TabNetwork, VirtualTransport } from './tab-network.ts'
 
 /** One way to be hostile. */
 export interface Attack {
@@ -30,7 +32,7 @@ export interface Attack {
 
 export interface AdversaryOptions {
   readonly id: PeerId
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly random: SeededRandom
   readonly attacks: readonly Attack[]
   /** An honest node; undefined while none runs. */
@@ -41,8 +43,9 @@ export interface AdversaryOptions {
 
 export class Adversary implements TransportHandler {
   readonly id: PeerId
+  readonly subscriptions = COMMON_TOPICS
   readonly random: SeededRandom
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   /** Made by its attacks, to be served. */
   readonly blocks: Block[] = []
   private readonly transport: VirtualTransport

@@ -9,6 +9,7 @@ import { targetOf } from '../consensus/pow.ts'
 import { subsidy } from '../consensus/subsidy.ts'
 import { NONCES, withNonce } from '../mining/kernel.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
+import { REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
 import { Block, BlockHeader, type HeaderFields, merkleRoot } from '../primitives/block.ts'
 import { hexToBytes } from '../primitives/bytes.ts'
@@ -94,7 +95,7 @@ export function lowWorkHeaders(chain: Chain, count: number, salt: Uint8Array): B
 
 /** A spend of a coin with this signature, 64 bytes. */
 export function forgeSpend(prevout: Outpoint, value: number, signature: Uint8Array): Transaction {
-  const input = { ...unsignedInput(prevout, 0xfffffffd), witness: [signature] }
+  const input = { ...unsignedInput(prevout, REPLACEABLE_SEQUENCE), witness: [signature] }
   const outputs = [{ value: sats(value), scriptPubKey: FORGER_SCRIPT }]
   return Transaction.of({ version: 2, inputs: [input], outputs, lockTime: 0 })
 }

@@ -3,10 +3,10 @@ import { isSnapshotHeight } from '../consensus/snapshot.ts'
 import type { NodeCore } from '../node/node-core.ts'
 import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
 import { outpointKey } from '../primitives/transaction.ts'
+import type { VirtualTime } from '../simulator/virtual-time.ts'
 import { type ReferenceCoin, ReferenceLedger } from './reference-ledger.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { VerdictCache } from './virtual-check-pool.ts'
-import type { VirtualTime } from './virtual-time.ts'
 
 /** Checks every invariant on running nodes that had time to agree, and whose miners rest. */
 export async function checkInvariants(

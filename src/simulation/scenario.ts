@@ -3,16 +3,17 @@
  * some virtual hour. Then all is healed, and every invariant must hold.
  */
 import type { NetworkParams } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import { callRpc } from '../node/rpc.ts'
 import { RPC_INTERNAL_ERROR } from '../node/rpc-error.ts'
 import { sats } from '../primitives/amount.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
-import type { PeerId } from '../protocol/transport.ts'
+import { MINUTE, SECOND } from '../simulator/run.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { Adversary } from './adversary.ts'
 import { ATTACKS } from './attacks.ts'
 import type { SimulatedNode } from './simulated-node.ts'
-import { MINUTE, SECOND, SIMULATION_PARAMS, World } from './world.ts'
+import { SIMULATION_PARAMS, World } from './world.ts'
 
 export interface ScenarioOptions {
   /** Any text: all that happens follows from it. */
@@ -60,7 +61,7 @@ class Scenario {
       ...{ seed, drain, params },
       conditions: {
         latency: [random.between(5, slowest), slowest],
-        gossipLoss: random.pick([0, 0.05, 0.3]),
+        loss: random.pick([0, 0.05, 0.3]),
         degree: random.between(1, 4),
       },
     })

@@ -4,14 +4,17 @@
  */
 import { StorageError } from '../chain/store.ts'
 import type { NetworkParams } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { NodeCore } from '../node/node-core.ts'
 import { rpcPart } from '../node/rpc-part.ts'
 import { walletPart } from '../node/wallet-part.ts'
 import { taggedHash } from '../primitives/hashes.ts'
-import type { Clock } from '../primitives/ports.ts'
-import type { PeerId } from '../protocol/transport.ts'
+import type { Clock, Faults } from '../primitives/ports.ts'
 import { p2trScript } from '../script/taproot.ts'
+import { type DelayedPort, type DelayedPortOptions, delayedPort } from '../simulator/delayed-port.ts'
+import type { SeededRandom } from '../simulator/seeded-random.ts'
+import type { VirtualTime } from '../simulator/virtual-time.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
@@ -19,18 +22,15 @@ import { Psbt } from '../wallet/psbt.ts'
 import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { Acknowledged } from './acknowledged.ts'
-import { type DelayedPort, type DelayedPortOptions, delayedPort } from './delayed-port.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { TabNetwork } from './tab-network.ts'
 import { type VerdictCache, VirtualCheckPool } from './virtual-check-pool.ts'
 import { VirtualMinerPool } from './virtual-miner-pool.ts'
-import type { VirtualNetwork } from './virtual-network.ts'
-import type { VirtualTime } from './virtual-time.ts'
 
 export interface SimulatedNodeOptions {
   readonly id: PeerId
   readonly params: NetworkParams
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly random: SeededRandom
   readonly verdicts: VerdictCache
   /** Hashes a virtual second while it mines. */
@@ -39,6 +39,7 @@ export interface SimulatedNodeOptions {
   readonly signer?: Signer | undefined
   /** Milliseconds by which its clock is ahead. */
   readonly clockError?: number
+  readonly faults: Faults
   /** Hears all that the node tells, in every life. */
   readonly onEvent?: (event: NodeEvent) => void
 }
@@ -120,7 +121,7 @@ export class SimulatedNode {
    */
   async start(): Promise<void> {
     if (this.life) throw new Error(`${this.id} runs already`)
-    const { params, time, network, verdicts, hashRate, signer } = this.options
+    const { params, time, network, verdicts, hashRate, signer, faults } = this.options
     const random = this.options.random.fork('life')
     const transport = network.endpoint(this.id)
     const clock = new MortalClock(time, () => this.clockError)
@@ -142,6 +143,7 @@ export class SimulatedNode {
     const core = await NodeCore.open(params, {
       clock,
       random,
+      faults,
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
       loadPsbt: async () => Psbt,
@@ -227,11 +229,11 @@ function slowSigner(
   signer: Signer,
   delayed: (target: Pick<Signer, 'signPsbt'>) => Pick<Signer, 'signPsbt'>,
 ): Signer {
-  const worker = delayed({ signPsbt: (psbt) => signer.signPsbt(psbt) })
+  const worker = delayed({ signPsbt: (psbt, replaced) => signer.signPsbt(psbt, replaced) })
   return {
     status: () => signer.status(),
     onChange: () => () => {},
-    signPsbt: (psbt) => worker.signPsbt(psbt),
+    signPsbt: (psbt, replaced) => worker.signPsbt(psbt, replaced),
   }
 }
 

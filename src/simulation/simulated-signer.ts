@@ -5,11 +5,12 @@
 import { networkId } from '../consensus/genesis.ts'
 import type { NetworkParams } from '../consensus/params.ts'
 import { fromDisplay } from '../primitives/hashes.ts'
+import { LocalSigner } from '../signer/local-signer.ts'
+import { unattended } from '../signer/unattended.ts'
+import { SeededRandom } from '../simulator/seeded-random.ts'
 import { MemoryKeyStore } from '../storage/memory-key-store.ts'
 import { coinType } from '../wallet/coin-type.ts'
-import { LocalSigner } from '../wallet/local-signer.ts'
 import type { Signer } from '../wallet/signer.ts'
-import { SeededRandom } from './seeded-random.ts'
 
 const PASSPHRASE = 'simulated'
 
@@ -29,6 +30,7 @@ async function openSigner(name: string, params: NetworkParams): Promise<Signer> 
   const signer = await LocalSigner.open({
     network: { id, name: params.name },
     coinType: coinType(params, fromDisplay(id)),
+    addressPrefix: params.addressPrefix,
     store: new MemoryKeyStore(),
     clock: { now: () => params.genesisTime * 1000, after: () => () => {} },
     // Begins anew at every call: a signature is then the same whatever was signed before it.
@@ -39,5 +41,5 @@ async function openSigner(name: string, params: NetworkParams): Promise<Signer> 
     const done = await step()
     if (!done.ok) throw new Error(done.detail)
   }
-  return signer
+  return unattended(signer)
 }

@@ -8,7 +8,7 @@ import type { MinerPool, MinerPoolListener, MinerSettings, MiningJob } from '../
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '../simulator/seeded-random.ts'
 
 export class VirtualMinerPool implements MinerPool {
   readonly maxThreads = 1

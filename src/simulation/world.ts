@@ -3,18 +3,16 @@
  * equal seeds and equal calls give equal runs, event by event.
  */
 import { type NetworkParams, REGTEST } from '../consensus/params.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { callRpc } from '../node/rpc.ts'
-import { bytesToHex } from '../primitives/bytes.ts'
-import { startSha256 } from '../primitives/hashes.ts'
-import type { PeerId } from '../protocol/transport.ts'
+import { MINUTE, Run, type RunOptions, SECOND } from '../simulator/run.ts'
+import type { NetworkConditions } from '../simulator/virtual-network.ts'
 import { checkInvariants } from './invariants.ts'
-import { SeededRandom } from './seeded-random.ts'
 import { SimulatedNode } from './simulated-node.ts'
 import { simulatedSigner } from './simulated-signer.ts'
+import { TabNetwork } from './tab-network.ts'
 import { VerdictCache } from './virtual-check-pool.ts'
-import { type NetworkConditions, VirtualNetwork } from './virtual-network.ts'
-import { VirtualTime } from './virtual-time.ts'
 
 /** Trivial difficulty at first, which then follows the miners; coinbases mature soon, and coins are often counted. */
 export const SIMULATION_PARAMS: NetworkParams = {
@@ -28,18 +26,10 @@ export const SIMULATION_PARAMS: NetworkParams = {
   testControls: false,
 }
 
-/** Virtual milliseconds. */
-export const SECOND = 1000
-export const MINUTE = 60 * SECOND
-
 /** A quick network that loses nothing. */
-const GOOD_CONDITIONS: NetworkConditions = { latency: [20, 100], gossipLoss: 0, degree: 3 }
+const GOOD_CONDITIONS: NetworkConditions = { latency: [20, 100], loss: 0, degree: 3 }
 
-export interface WorldOptions {
-  /** Any text. */
-  readonly seed: string
-  /** See `VirtualTime`. */
-  readonly drain: () => Promise<void>
+export interface WorldOptions extends Omit<RunOptions, 'start'> {
   readonly params?: NetworkParams
   readonly conditions?: NetworkConditions
 }
@@ -53,24 +43,18 @@ export interface WorldNodeOptions {
   readonly clockError?: number
 }
 
-export class World {
+export class World extends Run {
   readonly params: NetworkParams
-  readonly random: SeededRandom
-  readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly verdicts = new VerdictCache()
   readonly nodes: SimulatedNode[] = []
   /** Hears all that nodes tell. */
   onEvent: (id: PeerId, event: NodeEvent) => void = () => {}
-  private readonly events = startSha256()
-  /** Thrown by what nobody awaits. */
-  private failure: Error | undefined
 
   constructor({ seed, drain, params = SIMULATION_PARAMS, conditions = GOOD_CONDITIONS }: WorldOptions) {
+    super({ seed, start: (params.genesisTime + 60) * 1000, drain })
     this.params = params
-    this.random = new SeededRandom(seed)
-    this.time = new VirtualTime((params.genesisTime + 60) * 1000, drain)
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), conditions)
+    this.network = new TabNetwork(this.time, this.random.fork('network'), conditions)
   }
 
   /** A node that is not started yet. */
@@ -82,6 +66,7 @@ export class World {
       ...{ id, params, time, network, verdicts, hashRate, clockError },
       random: this.random.fork(id),
       signer: wallet ? await simulatedSigner(id, params) : undefined,
+      faults: { report: (error) => this.fail(error) },
       onEvent: (event) => {
         this.record(id, event)
         this.onEvent(id, event)
@@ -106,26 +91,6 @@ export class World {
   /** Has nodes mine from now on, in this life and those to come. */
   mine(nodes: readonly SimulatedNode[]): void {
     for (const node of nodes) this.background(node.mine())
-  }
-
-  /** Does something that may take virtual time; should it fail, the next `run` or `until` throws. */
-  background(work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
-      this.failure ??= error instanceof Error ? error : new Error(String(error))
-    })
-  }
-
-  /** Lets virtual milliseconds pass. */
-  async run(milliseconds: number): Promise<void> {
-    await this.time.run(milliseconds, () => this.failure !== undefined)
-    if (this.failure) throw this.failure
-  }
-
-  /** Lets time pass until `done`; throws after so many virtual milliseconds. */
-  async until(done: () => boolean, what: string, milliseconds = 10 * MINUTE): Promise<void> {
-    const happened = await this.time.run(milliseconds, () => this.failure !== undefined || done())
-    if (this.failure) throw this.failure
-    if (!happened) throw new Error(`did not happen in ${milliseconds / MINUTE} virtual minutes: ${what}`)
   }
 
   /** Calls an RPC method; throws its error. Let time pass meanwhile. */
@@ -167,17 +132,5 @@ export class World {
   /** Checks all that must hold of the nodes that run. */
   checkInvariants(): Promise<void> {
     return checkInvariants(this.running, this.time, this.verdicts)
-  }
-
-  /** A hash over all that the nodes told and when: equal in equal runs. */
-  fingerprint(): string {
-    return bytesToHex(this.events.clone().digest())
-  }
-
-  private record(id: PeerId, event: NodeEvent): void {
-    const line = `${this.time.now()} ${id} ${JSON.stringify(event)}\n`
-    const bytes = new Uint8Array(line.length)
-    for (let i = 0; i < line.length; i++) bytes[i] = line.charCodeAt(i)
-    this.events.update(bytes)
   }
 }

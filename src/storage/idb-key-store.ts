@@ -1,5 +1,5 @@
 /** `KeyStore` in IndexedDB, with strict durability. Thread: the signer; the brain asks only whether there are keys. */
-import type { KeyRecord, KeyStore } from '../wallet/key-record.ts'
+import type { KeyRecord, KeyStore } from '../signer/key-record.ts'
 import type { ProfileDatabase } from './profile-database.ts'
 
 /** The one record's key. */

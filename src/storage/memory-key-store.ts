@@ -1,5 +1,5 @@
 /** `KeyStore` in memory: for tests and the simulator. Any thread. */
-import type { KeyRecord, KeyStore } from '../wallet/key-record.ts'
+import type { KeyRecord, KeyStore } from '../signer/key-record.ts'
 
 export class MemoryKeyStore implements KeyStore {
   private record: KeyRecord | undefined

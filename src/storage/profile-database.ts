@@ -13,7 +13,7 @@ import {
 import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
-import type { KeyRecord } from '../wallet/key-record.ts'
+import type { KeyRecord } from '../signer/key-record.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
 const SCHEMA_VERSION = 2

@@ -1,6 +1,6 @@
 /** Attacks under way, as people are told of them. Thread: Window. */
 
-import type { NetworkAlarm } from '../protocol/transport.ts'
+import type { NetworkAlarm } from '../network/transport.ts'
 
 /** How long an alarm outlives the last sign of its attack, milliseconds. */
 const LINGER = 120_000

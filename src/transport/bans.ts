@@ -7,7 +7,8 @@
  * probation, and a closer watch. Those who are connected already, those whom we dialled and those whom we know lose nothing.
  */
 
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
+import { putBounded } from '../primitives/bounded.ts'
 
 /** Most peers banned and addresses remembered at a time; both cost little to make, so the oldest makes room. */
 const MAX_BANS = 1000
@@ -34,7 +35,7 @@ export class Bans {
   /** Bans a peer for so many seconds from now; a longer ban in force stays. */
   add(peer: PeerId, seconds: number): void {
     const until = Math.max(this.#now() + seconds * 1000, this.#until.get(peer) ?? 0)
-    renew(this.#until, peer, until)
+    putBounded(this.#until, peer, until, MAX_BANS)
   }
 
   /** Ends a ban before its time. */
@@ -53,7 +54,7 @@ export class Bans {
 
   /** A peer at this address, as `addressHost` names it, did what it was sent away for. */
   offence(address: string): void {
-    renew(this.#offences, address, [...this.#recent(address), this.#now()].slice(-MAX_BANS))
+    putBounded(this.#offences, address, [...this.#recent(address), this.#now()].slice(-MAX_BANS), MAX_BANS)
   }
 
   /** How many newcomers from an address may be on probation at a time; undefined when there is nothing against it. */
@@ -65,15 +66,5 @@ export class Bans {
   #recent(address: string): number[] {
     const since = this.#now() - FORGET
     return (this.#offences.get(address) ?? []).filter((at) => at > since)
-  }
-}
-
-/** Puts a value last in a map that holds at most `MAX_BANS`. */
-function renew<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MAX_BANS) {
-    const [oldest] = map.keys()
-    map.delete(oldest!)
   }
 }

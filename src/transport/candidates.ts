@@ -7,7 +7,7 @@
  * turn. Where addresses are known, one group of them never gets more than half the places beyond the first few.
  */
 
-import type { PeerId, RememberedPeer, Standing } from '../protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing } from '../network/transport.ts'
 import { backoff, jittered } from './timing.ts'
 
 /** Most peers kept of one introducer; the one named longest ago makes room. */
@@ -113,7 +113,7 @@ export interface CandidatesOptions {
 export class Candidates {
   readonly #options: CandidatesOptions
   readonly #all = new Map<PeerId, Candidate>()
-  /** Prefix of an introducer to those it named, longest ago first. */
+  /** Prefix of an introducer to those it named, longest ago first, and of one answer the first last. */
   readonly #named = new Map<string, Set<PeerId>>()
   /** Standings of peers, also of those that nobody named. */
   readonly #standings = new Map<PeerId, Standing>()
@@ -132,14 +132,14 @@ export class Candidates {
   }
 
   /**
-   * Takes in peers that an introducer, named by its prefix, can put us in touch with. `first`: it is the first that we
-   * hear from this introducer, so the peers were there before us. Answers how many of them were unknown.
+   * Takes in peers that an introducer, named by its prefix, can put us in touch with, the likeliest first. `first`: it is
+   * the first that we hear from this introducer, so the peers were there before us. Answers how many of them were unknown.
    */
   add(peers: readonly PeerId[], prefix: string, first: boolean, now: number): number {
     const named = this.#named.get(prefix) ?? new Set()
     this.#named.set(prefix, named)
     let news = 0
-    for (const id of peers) {
+    for (const id of peers.toReversed()) {
       if (id === this.#options.self) continue
       if (!this.#all.has(id)) {
         news++
@@ -273,15 +273,19 @@ export class Candidates {
     return best && { ...best, source: MEMORY }
   }
 
-  /** One at random among those that failed least, of the source by which we chose fewest. */
+  /**
+   * Of the source by which we chose fewest, and among those that failed least: whom it named in its last answer, and there before
+   * others. To mix the network's graph, and from memory, any of these.
+   */
   #bestStranger(due: readonly Eligible[], { chosen, sources, mixing }: Situation): Picked | undefined {
     const { random } = this.#options
     const strangers = mixing ? due : due.filter(({ candidate }) => !this.isKnown(candidate.id))
+    const byId = new Map(strangers.map((each) => [each.candidate.id, each]))
     const bySource = sources.map(({ prefix, id, isRelay }) => ({
       source: prefix,
       // What a stranger's tab tells is worth least: its maker chose it.
       rank: isRelay || this.isKnown(id) ? 0 : 1,
-      candidates: strangers.filter(({ candidate }) => this.#named.get(prefix)?.has(candidate.id)),
+      candidates: [...(this.#named.get(prefix) ?? [])].reverse().flatMap((named) => byId.get(named) ?? []),
     }))
     bySource.push({
       source: MEMORY,
@@ -298,7 +302,8 @@ export class Candidates {
     if (best === undefined) return undefined
     const fewest = Math.min(...best.candidates.map(({ candidate }) => candidate.failures))
     const least = best.candidates.filter(({ candidate }) => candidate.failures === fewest)
-    return { ...least[Math.floor(random() * least.length)]!, source: best.source }
+    const isAny = mixing || best.source === MEMORY
+    return { ...least[isAny ? Math.floor(random() * least.length) : 0]!, source: best.source }
   }
 
   /**

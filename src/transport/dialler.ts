@@ -8,7 +8,7 @@
 
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { PeerId, PeerInfo, RememberedPeer, Standing } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, RememberedPeer, Standing } from '../network/transport.ts'
 import {
   type Candidate,
   Candidates,

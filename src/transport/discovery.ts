@@ -10,7 +10,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { Source } from './candidates.ts'
 import { parsePeerId } from './identity.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'

@@ -6,7 +6,7 @@
  * the newest leaves, of the group that has most; so whoever comes in great number takes places from himself.
  */
 
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
 
 /** Inbound peers that are kept for being remembered, for telling blocks first, for being near, and for having stayed longest. */
 const KEPT_KNOWN = 2

@@ -1,16 +1,13 @@
 /**
- * Gossip: the two topics of a network, and the verdict that each message waits for before it goes further.
+ * Gossip: the topics of a network that a tab hears, and the verdict that each message waits for before it goes further.
  * Thread: Window.
  */
 
 import { type GossipSub, type GossipsubOpts, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import { createTopicScoreParams } from '@libp2p/gossipsub/score'
-import type { GossipVerdict, PeerId, Topic } from '../protocol/transport.ts'
-import { MAX_GOSSIP_BYTES } from '../protocol/transport.ts'
-import type { TabNode } from './libp2p-node.ts'
+import type { GossipVerdict, PeerId, Subscription, Topic } from '../network/transport.ts'
+import { MAX_GOSSIP_BYTES } from '../network/transport.ts'
 import { pause } from './timing.ts'
-
-const TOPICS: readonly Topic[] = ['block', 'tx']
 
 /** How long a message waits for its verdict, milliseconds; then it is dropped without blame. */
 const VERDICT_TIMEOUT = 5000
@@ -31,12 +28,15 @@ export function topicName(networkId: string, topic: Topic): string {
 }
 
 /**
- * How gossipsub is set up for a network. Scores count in one direction only: invalid messages cost (one brings a
+ * How gossipsub is set up for a network, on which these topics are heard. Scores count in one direction only: invalid messages cost (one brings a
  * peer to the gossip threshold, three get it ignored altogether, and it is forgiven in some minutes), and first
  * deliveries earn a little.
  */
-export function gossipOptions(networkId: string): Partial<GossipsubOpts> {
-  const names = TOPICS.map((topic) => topicName(networkId, topic))
+export function gossipOptions(
+  networkId: string,
+  subscriptions: readonly Subscription[],
+): Partial<GossipsubOpts> {
+  const names = subscriptions.map(({ topic }) => topicName(networkId, topic))
   const scoring = createTopicScoreParams({
     topicWeight: 1,
     // Gossipsub's default pays a point for every millisecond in the mesh: an hour's stay would outweigh any lie.
@@ -91,20 +91,28 @@ export type AskVerdict = (message: {
 export class Gossip {
   readonly #pubsub: GossipSub
   readonly #networkId: string
+  readonly #subscriptions: readonly Subscription[]
   readonly #ask: AskVerdict
   readonly #stopped: AbortSignal
   readonly #waiting = new Map<PeerId, { messages: number; bytes: number }>()
 
-  constructor(node: TabNode, networkId: string, ask: AskVerdict, stopped: AbortSignal) {
-    this.#pubsub = node.services.pubsub
+  constructor(
+    pubsub: GossipSub,
+    networkId: string,
+    subscriptions: readonly Subscription[],
+    ask: AskVerdict,
+    stopped: AbortSignal,
+  ) {
+    this.#pubsub = pubsub
     this.#networkId = networkId
+    this.#subscriptions = subscriptions
     this.#ask = ask
     this.#stopped = stopped
   }
 
-  /** Subscribes to both topics. The node must be started. */
+  /** Subscribes to all topics. The node must be started. */
   start(): void {
-    for (const topic of TOPICS) {
+    for (const { topic } of this.#subscriptions) {
       const name = topicName(this.#networkId, topic)
       this.#pubsub.topicValidators.set(name, async (peer, message) =>
         this.#validate(topic, peer.toString() as PeerId, message.data),
@@ -113,7 +121,7 @@ export class Gossip {
     }
   }
 
-  /** Calls `heard` when a peer has told us its subscriptions to both topics. */
+  /** Calls `heard` when a peer has told us its subscriptions to the topics that all tabs hear. */
   onSubscribed(heard: (peer: PeerId) => void): void {
     this.#pubsub.addEventListener('subscription-change', ({ detail }) => {
       const peer = detail.peerId.toString() as PeerId
@@ -121,10 +129,12 @@ export class Gossip {
     })
   }
 
-  /** Whether a peer has told us its subscriptions to both topics. */
+  /** Whether a peer has told us its subscriptions to the topics that all tabs hear. */
   isSubscribed(peer: PeerId): boolean {
-    return TOPICS.every((topic) =>
-      this.#pubsub.getSubscribers(topicName(this.#networkId, topic)).some((id) => id.toString() === peer),
+    return this.#subscriptions.every(
+      ({ topic, isCommon }) =>
+        !isCommon ||
+        this.#pubsub.getSubscribers(topicName(this.#networkId, topic)).some((id) => id.toString() === peer),
     )
   }
 

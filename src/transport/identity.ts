@@ -6,7 +6,7 @@ import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { ed25519 } from '@noble/curves/ed25519.js'
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
 
 /** libp2p's private key made of a 32-byte Ed25519 seed. Throws a RangeError for another length. */
 export function privateKeyFromSeed(seed: Uint8Array): PrivateKey {

@@ -3,7 +3,7 @@
  */
 
 import type { Connection } from '@libp2p/interface'
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
 import type { PeerTable } from './peer-table.ts'

@@ -14,7 +14,7 @@ import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId, Subscription } from '../network/transport.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { gossipOptions } from './gossip.ts'
 import type { Introductions, TransportOptions, TransportTuning } from './options.ts'
@@ -76,11 +76,12 @@ interface ListeningComponents {
 }
 
 /**
- * Creates the node, stopped. `introductions` answers the relays and ICE servers of the moment. `door`: where strangers come in; without
+ * Creates the node, stopped. `subscriptions`: what it gossips on. `introductions` answers the relays and ICE servers of the moment. `door`: where strangers come in; without
  * one it is open.
  */
 export async function createTabNode(
   options: TransportOptions & TransportTuning,
+  subscriptions: readonly Subscription[],
   privateKey: PrivateKey,
   gate: Gate,
   budget: ConnectionBudget,
@@ -143,7 +144,7 @@ export async function createTabNode(
       identify: identify({ runOnLimitedConnection: false }),
       ping: ping({ maxInboundStreams: 4 }),
       pubsub: (components: GossipSubComponents): GossipSub =>
-        gossipsub(gossipOptions(options.networkId))(components),
+        gossipsub(gossipOptions(options.networkId, subscriptions))(components),
       relayServer: circuitRelayServer({
         reservations: { maxReservations: 2 * options.maxPeers, reservationTtl: RESERVATION_TTL },
       }),

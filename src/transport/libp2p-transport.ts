@@ -14,7 +14,8 @@ import type {
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
+import { addBounded } from '../primitives/bounded.ts'
 import { Alarms } from './alarms.ts'
 import { Bans } from './bans.ts'
 import { ConnectionBudget } from './connection-budget.ts'
@@ -188,6 +189,7 @@ export class Libp2pTransport implements Transport {
     const { signal: stopped } = this.#stopped
     const node = await createTabNode(
       this.#options,
+      handler.subscriptions,
       this.#privateKey,
       this.#gate(),
       this.#budget,
@@ -231,10 +233,7 @@ export class Libp2pTransport implements Transport {
     const connection = peers.connectionTo(peer)
     await pause(FRIEND_AFTER, this.#stopped.signal)
     if (connection === undefined || peers.connectionTo(peer) !== connection) return
-    this.#friends.delete(peer)
-    this.#friends.add(peer)
-    const [oldest] = this.#friends
-    if (this.#friends.size > MAX_FRIENDS) this.#friends.delete(oldest!)
+    addBounded(this.#friends, peer, MAX_FRIENDS)
   }
 
   /** Once there is a peer. Slots on tabs serve when the relays are gone; the first seconds are for finding peers at all. */
@@ -263,7 +262,13 @@ export class Libp2pTransport implements Transport {
           : [],
       )
 
-    const gossip = new Gossip(node, networkId, (message) => handler.gossip(message), stopped)
+    const gossip = new Gossip(
+      node.services.pubsub,
+      networkId,
+      handler.subscriptions,
+      (message) => handler.gossip(message),
+      stopped,
+    )
     const peers: PeerTable = new PeerTable(
       node,
       {

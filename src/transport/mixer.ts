@@ -4,7 +4,7 @@
  * apart when they can meet again. Thread: Window.
  */
 
-import type { PeerId } from '../protocol/transport.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { TransportTuning } from './options.ts'
 import { jittered, pause } from './timing.ts'
 

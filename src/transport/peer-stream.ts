@@ -18,7 +18,7 @@ import type { Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { MAX_FRAME_BYTES, type TransportOffence } from '../protocol/transport.ts'
+import { MAX_FRAME_BYTES, type TransportOffence } from '../network/transport.ts'
 import { nextEvent } from './timing.ts'
 
 /** Bytes of frames that may wait to be sent to one peer; with more the stream ends. Eight of the largest frames. */

@@ -7,7 +7,7 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { PeerId, PeerInfo, Standing, TransportOffence } from '../protocol/transport.ts'
+import type { PeerId, PeerInfo, Standing, TransportOffence } from '../network/transport.ts'
 import { addressGroup, addressHost } from './address-group.ts'
 import { isKnown } from './candidates.ts'
 import { chooseEvicted, chooseExchanged, type Occupant } from './eviction.ts'

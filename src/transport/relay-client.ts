@@ -4,7 +4,7 @@
 
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { PeerId, RelayInfo } from '../protocol/transport.ts'
+import type { PeerId, RelayInfo } from '../network/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
 import { backoff, jittered, pause } from './timing.ts'

@@ -9,7 +9,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import type { PeerId, TransportOffence } from '../protocol/transport.ts'
+import type { PeerId, TransportOffence } from '../network/transport.ts'
+import { putBounded } from '../primitives/bounded.ts'
 import { isOffer, MAX_OFFER_BYTES } from './webrtc-offer.ts'
 
 /** The protocol's libp2p name. */
@@ -188,12 +189,7 @@ export class SignallingDoor {
     failures.empty = failures.empty.filter((at) => at > now - EMPTY_TIME)
     if (empty) failures.empty.push(now)
     failures.at = now
-    this.#failures.delete(peer)
-    this.#failures.set(peer, failures)
-    if (this.#failures.size > MAX_RECORDS) {
-      const [oldest] = this.#failures.keys()
-      this.#failures.delete(oldest!)
-    }
+    putBounded(this.#failures, peer, failures, MAX_RECORDS)
     // A direct path may not exist, for which nobody is to blame; an offer is a matter of sending it.
     if (empty && failures.empty.length >= MAX_EMPTY) {
       failures.empty = []

@@ -3,10 +3,12 @@
  * smallest coin that suffices, else the largest ones first. Sizes are exact: every input is a P2TR key-path spend.
  * Pure, any thread.
  */
+
+import { DUST, feeAt } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { compactSizeLength } from '../primitives/codec.ts'
-import { accept, invalid, notNow, type Rejection, type Result } from '../primitives/result.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
+import { accept, invalid, notNow, type Rejection, type Result } from './result.ts'
 
 /**
  * Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5
@@ -15,11 +17,6 @@ import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
 export const INPUT_WEIGHT = 4 * 41 + 66
 /** Weight units of an output to an address (43 virtual bytes). */
 export const OUTPUT_WEIGHT = 4 * (8 + 1 + P2TR_SCRIPT_BYTES)
-/**
- * Below this a P2TR output costs more to spend than it is worth, at Core's dust fee rate of 3 satoshis per virtual
- * byte.
- */
-export const DUST = sats(330)
 /** Combinations that branch and bound looks at (Bitcoin Core's TOTAL_TRIES). */
 const MAX_TRIES = 100_000
 
@@ -34,6 +31,8 @@ export interface SelectionRequest<C extends Candidate> {
   readonly required?: readonly C[]
   /** What the recipients are to get, one amount an output. */
   readonly amounts: readonly Sats[]
+  /** Bytes of the script of a data output, which holds no money; undefined where there is none. */
+  readonly dataBytes?: number | undefined
   /** Satoshis per 1,000 virtual bytes. */
   readonly feeRate: number
   /** A floor under the fee, satoshis: what replacing another payment takes. */
@@ -55,15 +54,17 @@ export interface Selection<C extends Candidate> {
   readonly vsize: number
 }
 
-/** Weight units of a signed payment. */
-export function paymentWeight(inputs: number, outputs: number): number {
-  const envelope = 4 + 4 + compactSizeLength(inputs) + compactSizeLength(outputs)
-  return 4 * envelope + 2 + inputs * INPUT_WEIGHT + outputs * OUTPUT_WEIGHT
+/** Weight units of a signed payment with so many outputs to addresses, and a data output where `dataBytes` says so. */
+export function paymentWeight(inputs: number, outputs: number, dataBytes?: number): number {
+  const all = dataBytes === undefined ? outputs : outputs + 1
+  const envelope = 4 + 4 + compactSizeLength(inputs) + compactSizeLength(all)
+  const data = dataBytes === undefined ? 0 : 4 * (8 + compactSizeLength(dataBytes) + dataBytes)
+  return 4 * envelope + 2 + inputs * INPUT_WEIGHT + outputs * OUTPUT_WEIGHT + data
 }
 
 /** The fee of `weight` weight units at `feeRate` (satoshis per 1,000 virtual bytes), rounded up. */
 export function feeOf(weight: number, feeRate: number): Sats {
-  return sats(Math.ceil((Math.ceil(weight / 4) * feeRate) / 1000))
+  return sats(feeAt(feeRate, Math.ceil(weight / 4)))
 }
 
 /**
@@ -75,7 +76,7 @@ export function selectCoins<C extends Candidate>(request: SelectionRequest<C>): 
   if (small !== undefined) return tooSmall(`An amount of ${formatCoins(small)} is`)
   const coins = request.subtractFee ? coinsWithoutFee(request) : coinsWithFee(request)
   if (coins === undefined) return insufficient(request)
-  if (paymentWeight(coins.length, request.amounts.length + 1) > request.maxWeight) {
+  if (paymentWeight(coins.length, request.amounts.length + 1, request.dataBytes) > request.maxWeight) {
     return invalid(
       'tx-size',
       `This payment takes ${coins.length} coins, too many for one transaction. Send a smaller amount first, or in parts.`,
@@ -89,10 +90,10 @@ function settle<C extends Candidate>(
   request: SelectionRequest<C>,
   coins: readonly C[],
 ): Result<Selection<C>> {
-  const { amounts, subtractFee, minFee = 0 } = request
+  const { amounts, dataBytes, subtractFee, minFee = 0 } = request
   const outputs = amounts.length
   const feeWith = (count: number) =>
-    Math.max(feeOf(paymentWeight(coins.length, count), request.feeRate), minFee)
+    Math.max(feeOf(paymentWeight(coins.length, count, dataBytes), request.feeRate), minFee)
   const excess = total(coins) - sum(amounts)
   const remainder = subtractFee ? excess : excess - feeWith(outputs + 1)
   const change = sats(remainder >= DUST ? remainder : 0)
@@ -102,17 +103,17 @@ function settle<C extends Candidate>(
   const borne = subtractFee ? Math.max(0, needed - given) : 0
   const paid = amounts.map((amount, i) => sats(amount - share(borne, outputs, i)))
   const smallest = Math.min(...paid)
-  if (smallest < DUST)
+  if (paid.length > 0 && smallest < DUST)
     return tooSmall(
       `A recipient would get ${formatCoins(sats(Math.max(smallest, 0)))} after the fee, which is`,
     )
-  const vsize = Math.ceil(paymentWeight(coins.length, change > 0 ? outputs + 1 : outputs) / 4)
+  const vsize = Math.ceil(paymentWeight(coins.length, change > 0 ? outputs + 1 : outputs, dataBytes) / 4)
   return accept({ coins, amounts: paid, change, fee: sats(given + borne), vsize })
 }
 
 /** Coins that pay amounts and fee; undefined where there are not enough. */
 function coinsWithFee<C extends Candidate>(request: SelectionRequest<C>): readonly C[] | undefined {
-  const { candidates, required = [], amounts, feeRate, minFee = 0 } = request
+  const { candidates, required = [], amounts, dataBytes, feeRate, minFee = 0 } = request
   // A coin that costs more than it brings is left where it is. Fees are rounded up an input, so that the sum never
   // falls short.
   const inputFee = feeOf(INPUT_WEIGHT, feeRate)
@@ -120,7 +121,7 @@ function coinsWithFee<C extends Candidate>(request: SelectionRequest<C>): readon
     .filter(({ value }) => value > inputFee)
     .map((coin) => ({ coin, value: coin.value - inputFee }))
   const baseWeight =
-    paymentWeight(required.length + useful.length, amounts.length) - useful.length * INPUT_WEIGHT
+    paymentWeight(required.length + useful.length, amounts.length, dataBytes) - useful.length * INPUT_WEIGHT
   const target = sum(amounts) + Math.max(feeOf(baseWeight, feeRate), minFee) - total(required)
   if (target <= 0 && required.length > 0) return required
   const outputFee = feeOf(OUTPUT_WEIGHT, feeRate)
@@ -225,8 +226,8 @@ function accumulate<C>(sorted: readonly Weighed<C>[], target: number): Weighed<C
   return undefined
 }
 
-/** Part `index` of `count` nearly equal parts of `amount`; the first ones take what is left over. */
-function share(amount: number, count: number, index: number): number {
+/** Part `index` of `count` nearly equal parts of `amount` (satoshis); the first ones take what is left over. */
+export function share(amount: number, count: number, index: number): number {
   return Math.floor(amount / count) + (index < amount % count ? 1 : 0)
 }
 
@@ -246,9 +247,9 @@ function tooSmall(subject: string): Rejection {
 }
 
 function insufficient(request: SelectionRequest<Candidate>): Rejection {
-  const { candidates, required = [], amounts, feeRate, minFee = 0, subtractFee } = request
+  const { candidates, required = [], amounts, dataBytes, feeRate, minFee = 0, subtractFee } = request
   const coins = [...required, ...candidates]
-  const fee = Math.max(feeOf(paymentWeight(coins.length, amounts.length), feeRate), minFee)
+  const fee = Math.max(feeOf(paymentWeight(coins.length, amounts.length, dataBytes), feeRate), minFee)
   const needed = sats(sum(amounts) + (subtractFee ? 0 : fee))
   return notNow(
     'insufficient-funds',

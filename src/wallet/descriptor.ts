@@ -2,10 +2,12 @@
  * Output descriptors: the public description of an account. Of BIP380, BIP386 and BIP389 the part that this wallet
  * spends by: `tr(KEY)`, key path only, with a public key that needs no secret to derive from. Pure, any thread.
  */
+
 import { HDKey } from '@scure/bip32'
+import { putBounded } from '../primitives/bounded.ts'
 import { hexToBytes, isHex } from '../primitives/bytes.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import { taprootOutputKey } from '../script/taproot.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
 
 /** First index of hardened children (BIP32). */
 export const HARDENED = 0x8000_0000
@@ -91,10 +93,14 @@ export function parseDescriptor(text: string): Result<Descriptor> {
     return bad(`The path "${path}" should be of plain numbers below 2^31 and at most one <a;b>, then /*.`)
   const origin = known ?? { fingerprint: account.fingerprint, path: [] }
   const branches = paths.map((steps) => {
-    const parent = steps.reduce((key, step) => key.deriveChild(step), account)
+    let parent: HDKey | undefined
     return {
       origin: { fingerprint: origin.fingerprint, path: [...origin.path, ...steps] },
-      internalKey: (index: number) => xOnly(ranged ? parent.deriveChild(index) : parent),
+      internalKey: (index: number) => {
+        // Not before it is needed: the keys of a wallet that is opened again are mostly known.
+        parent ??= steps.reduce((key, step) => key.deriveChild(step), account)
+        return xOnly(ranged ? parent.deriveChild(index) : parent)
+      },
     }
   })
   return accept(fromBranches(body, ranged, branches))
@@ -142,10 +148,7 @@ const remembered = new Map<string, Map<string, DerivedKey>>()
 /** The keys derived so far of a descriptor: each takes a millisecond, and every payment and every reopened wallet asks for the same ones. */
 function keysOf(text: string): Map<string, DerivedKey> {
   const keys = remembered.get(text) ?? new Map<string, DerivedKey>()
-  const oldest = remembered.keys().next()
-  if (!remembered.has(text) && remembered.size >= MAX_REMEMBERED && !oldest.done)
-    remembered.delete(oldest.value)
-  remembered.set(text, keys)
+  putBounded(remembered, text, keys, MAX_REMEMBERED)
   return keys
 }
 

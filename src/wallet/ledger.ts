@@ -78,6 +78,16 @@ export class Ledger {
 
   /** Takes in the block above `tip`. Returns the transactions that it changed. */
   connectBlock(block: Block, height: number): Set<Txid> {
+    const changed = this.readBlock(block, height)
+    this.tip = { hash: block.hash, height }
+    return changed
+  }
+
+  /**
+   * Takes in a block of the active chain up to `tip`, for the sake of keys that were unknown when the ledger went past it. Facts don't depend on the
+   * order in which blocks tell them. Returns the transactions that it changed.
+   */
+  readBlock(block: Block, height: number): Set<Txid> {
     const changed = new Set<Txid>()
     const place = { hash: block.hash, height, time: block.header.time }
     this.noteUse(block.transactions)
@@ -90,10 +100,11 @@ export class Ledger {
       if (!this.isOwn(transaction)) continue
       const { txid } = transaction
       const seen = this.entries.get(txid)?.seen ?? place.time
+      // Also a known one: keys may have been derived since that others of its outputs pay.
+      this.index(transaction)
       this.put({ transaction, txid, seen, block: place, conflict: undefined, retired: undefined })
       changed.add(txid)
     }
-    this.tip = { hash: block.hash, height }
     return changed
   }
 
@@ -121,6 +132,7 @@ export class Ledger {
       changed.add(rival.txid)
     }
     if (this.isOwn(transaction)) {
+      this.index(transaction)
       this.mempool.add(transaction.txid)
       this.activity.clear()
       changed.add(transaction.txid)
@@ -210,6 +222,35 @@ export class Ledger {
       if (transaction.inputs.some(({ prevout }) => !this.outputs.has(outpointKey(prevout)))) return true
     }
     return false
+  }
+
+  /** The other entries, whatever became of them, that spend a coin which this transaction spends. */
+  rivalsOf({ txid, inputs, isCoinbase }: Transaction): LedgerEntry[] {
+    if (isCoinbase) return []
+    const keys = inputs.map(({ prevout }) => outpointKey(prevout))
+    const txids = new Set(keys.flatMap((key) => [...(this.spenders.get(key) ?? [])]))
+    return [...txids].filter((rival) => rival !== txid).map((rival) => this.entries.get(rival)!)
+  }
+
+  /**
+   * Height of the first block that spent a coin of this entry, or of one that it hangs on, in another transaction; undefined where none
+   * did, and for what is confirmed itself.
+   */
+  conflictHeight(entry: LedgerEntry): number | undefined {
+    const heights: number[] = []
+    const seen = new Set<LedgerEntry>()
+    const visit = (one: LedgerEntry) => {
+      if (one.block || one.transaction.isCoinbase || seen.has(one)) return
+      seen.add(one)
+      if (one.conflict !== undefined) heights.push(one.conflict)
+      for (const { block } of this.rivalsOf(one.transaction)) if (block) heights.push(block.height)
+      for (const { prevout } of one.transaction.inputs) {
+        const spent = this.output(prevout)
+        if (spent) visit(spent.entry)
+      }
+    }
+    visit(entry)
+    return heights.length > 0 ? Math.min(...heights) : undefined
   }
 
   /** Payments from the account that wait for a block, parents before children. */
@@ -337,13 +378,10 @@ export class Ledger {
   }
 
   /** Other entries that still could confirm and spend a coin that this one spends. */
-  private rivals({ txid, inputs }: Transaction): LedgerEntry[] {
-    const keys = inputs.map(({ prevout }) => outpointKey(prevout))
-    const txids = new Set(keys.flatMap((key) => [...(this.spenders.get(key) ?? [])]))
-    return [...txids]
-      .filter((rival) => rival !== txid)
-      .map((rival) => this.entries.get(rival)!)
-      .filter((entry) => !entry.block && entry.conflict === undefined && !entry.retired)
+  private rivals(transaction: Transaction): LedgerEntry[] {
+    return this.rivalsOf(transaction).filter(
+      (entry) => !entry.block && entry.conflict === undefined && !entry.retired,
+    )
   }
 
   /** Lets the look-ahead of the address book grow until no output pays a key beyond it. */

@@ -2,30 +2,26 @@
  * Preparing a payment: from what the user asks to a plan that can be reviewed, a PSBT and the figures beside it.
  * Changes nothing; the wallet signs and records. Pure, any thread.
  */
-import { formatCoins, type Sats } from '../primitives/amount.ts'
+import { DUST, MAX_FEE_RATE, REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
+import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
+import { concatBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import type { Outpoint } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
+import { OP_RETURN, pushData } from '../script/opcodes.ts'
 import type { OwnKey } from './address-book.ts'
-import { DUST, type Selection } from './coin-selection.ts'
+import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
 import type { Psbt, PsbtOutput } from './psbt.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { below, shuffled } from './shuffle.ts'
 import type { WalletCoin } from './views.ts'
 
-/**
- * Satoshis per 1,000 virtual bytes: above it a fee is taken for a mistake (Bitcoin Core's default -maxtxfee rate,
- * 0.1 coin).
- */
-export const MAX_FEE_RATE = 10_000_000
-/** Final but for nLockTime, and replaceable by a higher fee (BIP125). */
-const SEQUENCE = 0xfffffffd
-
-export interface Recipient {
-  readonly address: string
-  readonly amount: Sats
-}
+/** Who is paid, or data that the payment carries: at most 80 bytes, and once. */
+export type Recipient =
+  | { readonly address: string; readonly amount: Sats }
+  | { readonly data: Uint8Array; readonly address?: undefined }
 
 export interface PaymentRequest {
   readonly recipients: readonly Recipient[]
@@ -38,7 +34,9 @@ export interface PaymentRequest {
 }
 
 export interface PlannedOutput {
-  readonly address: string
+  /** Undefined for a data output. */
+  readonly address: string | undefined
+  readonly scriptPubKey: Uint8Array
   readonly value: Sats
   readonly change: boolean
 }
@@ -55,16 +53,31 @@ export interface PaymentPlan {
   readonly psbt: Uint8Array
   /** The own pending payment that it takes the place of. */
   readonly replaces: Txid | undefined
+  /** What the payees get less than by the payment that is replaced, which has no change to take a higher fee from. */
+  readonly reduced: Sats
 }
 
-/** A recipient whose address was understood. */
+/** A recipient whose address was understood; undefined amount: a data output. */
 export interface Payee {
   readonly scriptPubKey: Uint8Array
-  readonly amount: Sats
+  readonly amount: Sats | undefined
+}
+
+/** Bytes that an output can carry: its script has OP_RETURN and their push before them. */
+const MAX_DATA_BYTES = 80
+
+/** The amounts of those who get one, in order. */
+export function amountsOf(payees: readonly Payee[]): Sats[] {
+  return payees.flatMap(({ amount }) => amount ?? [])
+}
+
+/** Bytes of the data output's script; undefined where there is none. */
+export function dataBytesOf(payees: readonly Payee[]): number | undefined {
+  return payees.find(({ amount }) => amount === undefined)?.scriptPubKey.length
 }
 
 /**
- * Checks recipients and fee rate. Codes of `decodeAddress`, `amount-invalid`, `amount-too-small`,
+ * Checks recipients and fee rate. Codes of `decodeAddress`, `amount-invalid`, `amount-too-small`, `data-invalid`,
  * `fee-rate-invalid`, `max-fee-exceeded`, `recipients-missing`.
  */
 export function checkRequest(request: PaymentRequest, addressPrefix: string): Result<Payee[]> {
@@ -72,7 +85,15 @@ export function checkRequest(request: PaymentRequest, addressPrefix: string): Re
   if (rate) return rate
   if (request.recipients.length === 0) return invalid('recipients-missing', 'Say who is to be paid.')
   const payees: Payee[] = []
-  for (const { address, amount } of request.recipients) {
+  for (const recipient of request.recipients) {
+    if (recipient.address === undefined) {
+      if (recipient.data.length > MAX_DATA_BYTES || dataBytesOf(payees) !== undefined)
+        return invalid('data-invalid', `A payment can carry data once, of at most ${MAX_DATA_BYTES} bytes.`)
+      const scriptPubKey = concatBytes(Uint8Array.of(OP_RETURN), pushData(recipient.data))
+      payees.push({ scriptPubKey, amount: undefined })
+      continue
+    }
+    const { address, amount } = recipient
     const decoded = decodeAddress(address, addressPrefix)
     if (!decoded.ok) return decoded
     if (!Number.isSafeInteger(amount) || amount <= 0)
@@ -114,8 +135,8 @@ export interface SpendableCoin {
 export interface PlanParts {
   readonly psbtClass: typeof Psbt
   readonly selection: Selection<SpendableCoin>
-  /** In the order of the amounts that were selected for. */
-  readonly scripts: readonly Uint8Array[]
+  /** Whom the selection pays, in its order. */
+  readonly payees: readonly Payee[]
   /** Where change goes, if there is any. */
   readonly changeKey: OwnKey
   /** Height of the tip: the payment can't be mined below it, so that nobody gains by mining the past again. */
@@ -123,16 +144,19 @@ export interface PlanParts {
   readonly addressPrefix: string
   readonly random: Random
   readonly replaces: Txid | undefined
+  readonly reduced?: Sats
 }
 
 /**
  * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
  */
 export function planPayment(parts: PlanParts): PaymentPlan {
-  const { psbtClass, selection, scripts, changeKey, lockTime, addressPrefix, random, replaces } = parts
+  const { psbtClass, selection, payees, changeKey, lockTime, addressPrefix, random, replaces } = parts
   const coins = shuffled(selection.coins, random)
-  const outputs: (PsbtOutput & { readonly change: boolean })[] = scripts.map((scriptPubKey, i) => {
-    return { value: selection.amounts[i], scriptPubKey, key: undefined, change: false }
+  const amounts = [...selection.amounts]
+  const outputs: (PsbtOutput & { readonly change: boolean })[] = payees.map(({ scriptPubKey, amount }) => {
+    const value = amount === undefined ? sats(0) : amounts.shift()!
+    return { value, scriptPubKey, key: undefined, change: false }
   })
   if (selection.change > 0) {
     const { scriptPubKey } = changeKey
@@ -141,7 +165,7 @@ export function planPayment(parts: PlanParts): PaymentPlan {
   }
   const psbt = psbtClass.of({
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
-      return { prevout: outpoint, sequence: SEQUENCE, spent: output, key }
+      return { prevout: outpoint, sequence: REPLACEABLE_SEQUENCE, spent: output, key }
     }),
     outputs,
     lockTime,
@@ -149,27 +173,12 @@ export function planPayment(parts: PlanParts): PaymentPlan {
   return {
     inputs: coins.map(({ coin }) => coin),
     outputs: outputs.map(({ value, scriptPubKey, change }) => {
-      return { address: addressOf(scriptPubKey, addressPrefix)!, value, change }
+      return { address: addressOf(scriptPubKey, addressPrefix), scriptPubKey, value, change }
     }),
     fee: selection.fee,
     vsize: selection.vsize,
     psbt: psbt.bytes,
     replaces,
+    reduced: parts.reduced ?? sats(0),
   }
-}
-
-/** A number from 0 up, below `limit` (at most 2^16): uniform but for one part in 2^16. */
-function below(limit: number, random: Random): number {
-  const [high, low] = random.bytes(2)
-  return ((high << 8) | low) % limit
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const mixed = [...items]
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = below(i + 1, random)
-    ;[mixed[i], mixed[j]] = [mixed[j], mixed[i]]
-  }
-  return mixed
 }

@@ -1,9 +1,9 @@
 /**
  * Port: the only way to a signature. The brain knows the account's public descriptor and hands over whole PSBTs;
- * keys, passphrases and seed words stay behind this port (`local-signer.ts` in the signer worker, a hardware or
+ * keys, passphrases and seed words stay behind this port (`signer/local-signer.ts` in the signer worker, a hardware or
  * cold wallet tomorrow).
  */
-import type { Result } from '../primitives/result.ts'
+import type { Result } from './result.ts'
 
 /** The public half of an account: what the brain needs to follow it and to prepare its payments. */
 export interface Account {
@@ -36,11 +36,13 @@ export interface Signer {
   status(): SignerStatus
   /**
    * Signs every input of the PSBT (BIP174, version 0) that spends from the account and returns it with those
-   * signatures. The signer looks at the whole: rejects with `wallet-locked`, `wallet-missing`, `psbt-invalid`,
-   * `psbt-not-ours` (no input is ours), `psbt-sighash` (a sighash type other than SIGHASH_DEFAULT) or
-   * `psbt-mismatch` (a key, script or amount that is not what it claims).
+   * signatures. The signer looks at the whole, and signs what was agreed to with itself alone, not with us: rejects with
+   * `payment-not-approved`, `max-fee-exceeded`, `wallet-locked`, `wallet-missing`, `psbt-invalid`, `psbt-not-ours` (no input is ours),
+   * `psbt-sighash` (a hash type other than `hashType`), `psbt-mismatch` (a key, script or amount that is not what it claims) or
+   * `signer-failed`. `replaced`: the signed transaction that it takes the place of, which proves what was agreed to before.
+   * `hashType`: of the signatures, SIGHASH_DEFAULT where absent.
    */
-  signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>>
+  signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>>
   /** Returns the function that unsubscribes. */
   onChange(listener: (status: SignerStatus) => void): () => void
 }

@@ -1,21 +1,24 @@
 /**
  * Which of the ledger's coins a payment may take, and what it takes to replace one. Pure, any thread.
  */
-import { formatCoins, sats } from '../primitives/amount.ts'
-import { accept, invalid, notNow, type Result } from '../primitives/result.ts'
+import { feeRate as feeRateOf, RELAY_FEE_RATE } from '../policy/fees.ts'
+import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
+import { isNullData } from '../script/taproot.ts'
 import { CHANGE, type OwnKey } from './address-book.ts'
-import { feeOf, type Selection, type SelectionRequest, selectCoins } from './coin-selection.ts'
+import { feeOf, type Selection, type SelectionRequest, selectCoins, share } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
-import { checkFeeRate, type Payee, type SpendableCoin } from './payment.ts'
+import { amountsOf, checkFeeRate, dataBytesOf, type Payee, type SpendableCoin } from './payment.ts'
+import { accept, invalid, notNow, type Result } from './result.ts'
 import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
 /** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
 const MAX_PAYMENT_WEIGHT = 100_000
-/** What replacing a payment costs beyond what it paid, satoshis per 1,000 virtual bytes (BIP125, rule 4). */
-const INCREMENTAL_FEE_RATE = 1_000
 
-export type PaymentTerms = Pick<SelectionRequest<SpendableCoin>, 'amounts' | 'feeRate' | 'subtractFee'>
+export type PaymentTerms = Pick<
+  SelectionRequest<SpendableCoin>,
+  'amounts' | 'dataBytes' | 'feeRate' | 'subtractFee'
+>
 
 /** Selects among all coins that may be spent. Rejects as `selectCoins` does, and says what is on its way. */
 export function selectSpendable(
@@ -68,11 +71,13 @@ export interface Replacement {
   readonly payees: readonly Payee[]
   /** Where the change of the payment went that is replaced; undefined where it had none. */
   readonly changeKey: OwnKey | undefined
+  /** What the payees get less than before. */
+  readonly reduced: Sats
 }
 
 /**
  * Selects for the same payment at a higher fee (BIP125): its own coins, and confirmed ones where these don't
- * suffice. Rejects with `not-replaceable`, `fee-rate-too-low`, and as `checkFeeRate` and `selectCoins` do.
+ * suffice. A payment that took all there was pays the higher fee itself: see `reduced`. Rejects with `not-replaceable`, `fee-rate-too-low`, and as `checkFeeRate` and `selectCoins` do.
  */
 export function selectReplacement(
   ledger: Ledger,
@@ -95,35 +100,67 @@ export function selectReplacement(
       'not-replaceable',
       'A later payment spends the change of this one: raise the fee of that one.',
     )
-  const former = (fee * 4_000) / transaction.weight
-  if (feeRate < former + INCREMENTAL_FEE_RATE)
+  const former = feeRateOf(fee, transaction.weight)
+  if (feeRate < former + RELAY_FEE_RATE)
     return invalid(
       'fee-rate-too-low',
       `The payment pays ${(former / 1000).toFixed(1)} satoshis per virtual byte now; another has to pay at least 1 more.`,
     )
   const payees = outputs
     .filter(({ own }) => own?.key.branch !== CHANGE)
-    .map(({ scriptPubKey, value }) => ({ scriptPubKey, amount: value }))
+    .map(({ scriptPubKey, value }) => ({
+      scriptPubKey,
+      amount: isNullData(scriptPubKey) ? undefined : value,
+    }))
+  const changeKey = outputs.find(({ own }) => own?.key.branch === CHANGE)?.own?.key
+  const amounts = amountsOf(payees)
   const request = {
-    amounts: payees.map(({ amount }) => amount),
+    amounts,
+    dataBytes: dataBytesOf(payees),
     feeRate,
     candidates: spendableCoins(ledger, context).filter(({ coin }) => coin.height !== undefined),
     required: transaction.inputs.map(({ prevout }) => toSpendable(ledger, context, prevout)),
     maxWeight: MAX_PAYMENT_WEIGHT,
   }
-  // It has to pay for its own relay beyond all that the former one paid, which a smaller transaction would not by
-  // its rate.
+  const selection = payingMore(request, fee)
+  if (selection.ok) return accept({ selection: selection.value, payees, changeKey, reduced: sats(0) })
+  // It took all there was: what the payment held is divided anew between payees and miner.
+  if (selection.code !== 'insufficient-funds' || changeKey || amounts.length === 0) return selection
+  const shared = payingMore(
+    {
+      ...request,
+      amounts: amounts.map((amount, i) => sats(amount + share(fee, amounts.length, i))),
+      candidates: [],
+      subtractFee: true,
+    },
+    fee,
+  )
+  if (!shared.ok) return shared
+  return accept({
+    selection: shared.value,
+    payees,
+    changeKey,
+    reduced: sats(total(amounts) - total(shared.value.amounts)),
+  })
+}
+
+/**
+ * Selects for a payment that pays for its own relay beyond all that the former one paid, which a smaller transaction would not by its
+ * rate. `fee`: of the former one.
+ */
+function payingMore(request: SelectionRequest<SpendableCoin>, fee: Sats): Result<Selection<SpendableCoin>> {
   let minFee = sats(0)
   for (;;) {
     const selection = selectCoins({ ...request, minFee })
     if (!selection.ok) return selection
-    const needed = sats(fee + feeOf(selection.value.vsize * 4, INCREMENTAL_FEE_RATE))
-    if (selection.value.fee >= needed) {
-      const changeKey = outputs.find(({ own }) => own?.key.branch === CHANGE)?.own?.key
-      return accept({ selection: selection.value, payees, changeKey })
-    }
+    const needed = sats(fee + feeOf(selection.value.vsize * 4, RELAY_FEE_RATE))
+    if (selection.value.fee >= needed) return selection
     minFee = needed
   }
+}
+
+function total(amounts: readonly Sats[]): number {
+  return amounts.reduce((sum, amount) => sum + amount, 0)
 }
 
 function spendableCoins(ledger: Ledger, context: ViewContext): SpendableCoin[] {

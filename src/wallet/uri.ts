@@ -3,8 +3,8 @@
  * code holds and what a link on another page opens: a stranger's words, refused by value. Pure, any thread.
  */
 import { formatCoins, parseCoins, type Sats } from '../primitives/amount.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
 import { MAX_LABEL_CHARACTERS } from './metadata.ts'
+import { accept, invalid, type Rejection, type Result } from './result.ts'
 
 export const PAYMENT_SCHEME = 'opentab'
 

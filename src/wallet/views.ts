@@ -56,8 +56,14 @@ export interface HistoryEntry {
   readonly time: number
   readonly height: number | undefined
   readonly blockHash: BlockHash | undefined
-  /** 0 unless confirmed. */
+  /** 0 while it waits or was given up; where it lost a coin to a confirmed transaction, minus the confirmations of that one (Core). */
   readonly confirmations: number
+  /** The other transactions of the wallet that spend a coin which this one spends. */
+  readonly conflicts: readonly Txid[]
+  /** The one with a higher fee that took its place. */
+  readonly replacedBy: Txid | undefined
+  /** The one whose place it took. */
+  readonly replaces: Txid | undefined
   /** Confirmed, and when it was mined also deep enough to be spent. */
   readonly mature: boolean
   /** What the wallet gained, satoshis; negative for a payment, its fee included. */
@@ -125,7 +131,8 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
     return { address, value, mine: own !== undefined, change: own?.key.branch === CHANGE, label }
   })
   const paid = ledger.isPayment(entry)
-  const confirmations = confirmationsOf(ledger, entry)
+  const confirmations = block ? confirmationsOf(ledger, entry) : conflictConfirmations(ledger, entry)
+  const rivals = ledger.rivalsOf(transaction)
   const stays = outputs.every(({ mine, address }) => mine || address === undefined)
   return {
     txid,
@@ -137,6 +144,8 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
     height: block?.height,
     blockHash: block?.hash,
     confirmations,
+    conflicts: rivals.map((rival) => rival.txid),
+    ...succession(ledger, entry, rivals),
     mature: confirmations > 0 && isMature(transaction.isCoinbase, confirmations, context.coinbaseMaturity),
     net: ledger.net(entry),
     fee: ledger.fee(entry),
@@ -144,11 +153,37 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
   }
 }
 
-/** Newest first: what waits for a block, then by height. */
+/** Newest first: what waits for a block, then all else by its time. */
 export function historyOf(ledger: Ledger, context: ViewContext): HistoryEntry[] {
   const entries = [...ledger.all()].map((entry) => historyEntryOf(ledger, entry, context))
-  const order = ({ height }: HistoryEntry) => height ?? Number.POSITIVE_INFINITY
-  return entries.sort((a, b) => (order(a) === order(b) ? b.time - a.time : order(b) - order(a)))
+  const waits = ({ state }: HistoryEntry) => (state === 'pending' ? 1 : 0)
+  return entries.sort((a, b) => waits(b) - waits(a) || b.time - a.time || (b.height ?? 0) - (a.height ?? 0))
+}
+
+/** Neighbours in a chain of replacements: each paid a higher fee than the one before (BIP125, rule 3). */
+function succession(
+  ledger: Ledger,
+  entry: LedgerEntry,
+  rivals: readonly LedgerEntry[],
+): Pick<HistoryEntry, 'replaces' | 'replacedBy'> {
+  const fee = ledger.fee(entry)
+  const others = rivals.flatMap((rival) => {
+    const paid = ledger.fee(rival)
+    return paid === undefined ? [] : [{ rival, paid }]
+  })
+  if (fee === undefined) return { replaces: undefined, replacedBy: undefined }
+  others.sort((a, b) => a.paid - b.paid)
+  const isReplaced = (other: LedgerEntry) => ledger.state(other) === 'replaced'
+  return {
+    replaces: others.findLast(({ rival, paid }) => paid < fee && isReplaced(rival))?.rival.txid,
+    replacedBy: isReplaced(entry) ? others.find(({ paid }) => paid > fee)?.rival.txid : undefined,
+  }
+}
+
+/** Minus the confirmations of the transaction that took a coin from it, or from one that it spends; 0 where none did. */
+function conflictConfirmations(ledger: Ledger, entry: LedgerEntry): number {
+  const height = ledger.conflictHeight(entry)
+  return height === undefined ? 0 : height - ledger.tip.height - 1
 }
 
 /** The next block may spend what was mined `coinbaseMaturity` blocks before it. */

@@ -2,7 +2,10 @@
  * The wallet's records in its store, beside the ledger's own: the account, the tip that everything reflects, the
  * keys handed out, the labels. Writes go one after another, and none after one that failed. Thread: the brain.
  */
+import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
+import type { Branch, KeyPage, PerBranch } from './address-book.ts'
+import type { Searched } from './chain-follower.ts'
 import type { LedgerTip } from './ledger.ts'
 import type { Account } from './signer.ts'
 import type { WalletStore } from './store.ts'
@@ -10,6 +13,7 @@ import type { WalletStore } from './store.ts'
 export type Records = Map<string, string | undefined>
 
 const LABEL_PREFIX = 'label/'
+const KEYS_PREFIX = 'keys/'
 
 /** What the records tell, but for the ledger's. */
 export interface StoredWallet {
@@ -17,11 +21,17 @@ export interface StoredWallet {
   readonly network: BlockHash
   readonly account: Account
   /** Per branch, the index of the next key to hand out. */
-  readonly next: [number, number]
+  readonly next: PerBranch
   readonly tip: LedgerTip
   /** See `locatorOf`. */
   readonly locator: readonly BlockHash[]
+  readonly searched: Searched
+  /** Index of the receiving key that mining pays to; undefined before there is one. */
+  readonly mining?: number
 }
+
+/** As it may lie in a store of version 0.3.0: without the blocks searched. */
+export type AnyStoredWallet = Omit<StoredWallet, 'searched'> & Partial<Pick<StoredWallet, 'searched'>>
 
 /** The records of the account's state. They are small and written together: a store then holds one state, whole. */
 export function encodeWallet(stored: StoredWallet): Records {
@@ -29,7 +39,7 @@ export function encodeWallet(stored: StoredWallet): Records {
 }
 
 /** Undefined in a new store. Throws on a record that no version of this wallet wrote: storage corruption. */
-export function decodeWallet(records: ReadonlyMap<string, string>): StoredWallet | undefined {
+export function decodeWallet(records: ReadonlyMap<string, string>): AnyStoredWallet | undefined {
   const text = records.get('wallet')
   if (text === undefined) return undefined
   const { version, ...stored } = JSON.parse(text)
@@ -48,6 +58,22 @@ export function decodeLabels(records: ReadonlyMap<string, string>): Map<string, 
   for (const [key, text] of records)
     if (key.startsWith(LABEL_PREFIX)) labels.set(key.slice(LABEL_PREFIX.length), JSON.parse(text))
   return labels
+}
+
+export function keysRecord({ branch, page, outputKeys }: KeyPage): Records {
+  return new Map([[`${KEYS_PREFIX}${branch}/${page}`, JSON.stringify(outputKeys.map(bytesToHex))]])
+}
+
+/** The keys that were derived before, in no set order. */
+export function decodeKeys(records: ReadonlyMap<string, string>): KeyPage[] {
+  const pages: KeyPage[] = []
+  for (const [key, text] of records) {
+    if (!key.startsWith(KEYS_PREFIX)) continue
+    const [branch, page] = key.slice(KEYS_PREFIX.length).split('/').map(Number)
+    const outputKeys = (JSON.parse(text) as string[]).map(hexToBytes)
+    pages.push({ branch: branch as Branch, page, outputKeys })
+  }
+  return pages
 }
 
 /** Commits in order. */

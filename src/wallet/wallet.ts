@@ -8,26 +8,36 @@ import type { Chain } from '../chain/chain.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
+import type * as results from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
-import { AddressBook, CHANGE, type OwnKey, RECEIVING } from './address-book.ts'
-import { birthBlock, ChainFollower, locatorOf } from './chain-follower.ts'
-import type { Selection } from './coin-selection.ts'
-import { parseDescriptor } from './descriptor.ts'
-import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
-import { decodeMetadata, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
+  AddressBook,
+  CHANGE,
+  GAP_LIMIT,
+  MAX_ISSUED,
+  type OwnKey,
+  type PerBranch,
+  RECEIVING,
+} from './address-book.ts'
+import { birthBlock, ChainFollower, locatorOf, type Searched } from './chain-follower.ts'
+import { type Descriptor, parseDescriptor } from './descriptor.ts'
+import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
+import { decodeMetadata, encodeLabels, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
+import {
+  amountsOf,
   checkRequest,
-  type Payee,
+  dataBytesOf,
   type PaymentPlan,
   type PaymentRequest,
+  type PlanParts,
   planPayment,
-  type SpendableCoin,
 } from './payment.ts'
 import type { LoadPsbt, Psbt } from './psbt.ts'
+import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
@@ -42,13 +52,15 @@ import {
   type WalletCoin,
 } from './views.ts'
 import {
+  type AnyStoredWallet,
+  decodeKeys,
   decodeLabels,
   decodeWallet,
   encodeWallet,
+  keysRecord,
   labelRecord,
   type Records,
   RecordWriter,
-  type StoredWallet,
 } from './wallet-records.ts'
 
 export type { PaymentPlan, PaymentRequest, PlannedOutput, Recipient } from './payment.ts'
@@ -63,6 +75,9 @@ export interface WalletOptions {
   readonly random: Random
 }
 
+/** A payment to be made: as a plan holds it, and as a review showed it. */
+export type PaymentOrder = Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>
+
 export interface IssuedAddress {
   readonly address: string
   readonly scriptPubKey: Uint8Array
@@ -74,16 +89,35 @@ export interface IssuedAddress {
   readonly beyondGap: boolean
 }
 
+/** What a wallet knows of an address. */
+export interface AddressInfo {
+  readonly label: string | undefined
+  /** The account's key that it pays to; undefined for another's. */
+  readonly key: OwnKey | undefined
+  /** See `IssuedAddress`. */
+  readonly beyondGap: boolean
+}
+
+/** What an import brought. */
+export interface ImportedMetadata {
+  /** Labels that were taken. */
+  readonly labels: number
+  /** What was left out and why: sentences for people. */
+  readonly warnings: readonly string[]
+}
+
 export interface WalletListener {
   /**
    * Coins, history or addresses changed; durable when told. A mere change of confirmations is the chain's event.
    */
   changed?(txids: readonly Txid[]): void
+  /** Keys were derived that were never looked for: what waits in the mempool may pay them, and is to be told again. */
+  keysDerived?(): void
   /** A store failed: the wallet writes nothing more, and what was stored stays readable. */
   storageFailed?(error: Error): void
 }
 
-/** Label of the address that mining pays to. */
+/** What the address that mining pays to is called at first. In version 0.3.0 this label told which it is. */
 const MINING_LABEL = 'Mining'
 
 /** Blocks without anything for the wallet, after which its place in the chain is stored all the same. */
@@ -105,6 +139,8 @@ export class Wallet {
   private readonly context: ViewContext
   private following: Following | undefined
   private labels = new Map<string, string>()
+  /** Index of the receiving key that mining pays to. */
+  private mining: number | undefined
   /** Coins of payments that are being signed, by `outpointKey`. */
   private readonly promised = new Set<string>()
   /** Labels to be written. */
@@ -114,6 +150,7 @@ export class Wallet {
   /** What changed since listeners were told. */
   private touched = new Set<Txid>()
   private storedHeight = 0
+  private storedSearch: Searched | undefined
   private readonly listeners = new Set<WalletListener>()
   private readonly unsubscribe: (() => void)[] = []
 
@@ -137,7 +174,11 @@ export class Wallet {
     if (stored && stored.network !== options.chain.genesis.hash)
       throw new Error('The stored wallet belongs to another network.')
     wallet.labels = decodeLabels(records)
-    if (stored) wallet.follow(stored, records)
+    if (stored) {
+      const descriptor = parseDescriptor(stored.account.descriptor)
+      if (!descriptor.ok) throw new Error(descriptor.detail)
+      wallet.follow(descriptor.value, stored, records)
+    }
     const adopt = () => wallet.adoptSigner()
     adopt()
     wallet.unsubscribe.push(
@@ -178,7 +219,11 @@ export class Wallet {
 
   /** The mempool took this transaction in. */
   transactionAdded(transaction: Transaction): void {
-    if (this.following) this.note(this.following.ledger.addToMempool(transaction, this.now()))
+    if (!this.following) return
+    const { ledger, follower } = this.following
+    const changed = ledger.addToMempool(transaction, this.now())
+    this.note(changed)
+    if (changed.size > 0) follower.advance()
   }
 
   /** It left the mempool, for one of the mempool's reasons. */
@@ -228,7 +273,7 @@ export class Wallet {
 
   /**
    * An address that was not given before, durable when returned: it waits until the wallet stands at the tip, or where the chain lacks a body,
-   * since the blocks up to there may pay to the next ones. Rejects with `wallet-missing` and `label-too-long`.
+   * since the blocks up to there may pay to the next ones. Rejects with `wallet-missing`, `label-too-long` and `addresses-exhausted`.
    */
   async newAddress(label?: string): Promise<Result<IssuedAddress>> {
     await this.following?.follower.settled()
@@ -238,50 +283,85 @@ export class Wallet {
   /** The address that mining pays to: always the same one, so that the gap limit isn't used up. Rejects as `newAddress` does. */
   async miningAddress(): Promise<Result<IssuedAddress>> {
     await this.following?.follower.settled()
-    const existing = this.addresses().find((address) => address.label === MINING_LABEL)
-    return existing ? accept(existing) : this.issue(MINING_LABEL)
+    const { book } = this.following ?? {}
+    if (book && this.mining !== undefined)
+      return accept(this.issued(book, book.issued(RECEIVING)[this.mining]))
+    return this.issue(MINING_LABEL, true)
   }
 
   /** Addresses handed out, in order. */
   addresses(): IssuedAddress[] {
     const { book } = this.following ?? {}
-    return book ? book.issued(RECEIVING).map((key) => this.issued(book, key)) : []
+    const reach = book?.reach(RECEIVING)
+    return book ? book.issued(RECEIVING).map((key) => this.issued(book, key, reach)) : []
+  }
+
+  /** Addresses handed out of which `IssuedAddress.beyondGap` is true. */
+  get countBeyondGap(): number {
+    const { book } = this.following ?? {}
+    return book ? Math.max(0, book.next[RECEIVING] - book.reach(RECEIVING)) : 0
+  }
+
+  /** What is known of an address of this network, an own one or another's, by its script. */
+  addressInfo(scriptPubKey: Uint8Array): AddressInfo {
+    const { book } = this.following ?? {}
+    const key = book?.find(scriptPubKey)
+    const address = addressOf(scriptPubKey, this.context.addressPrefix)
+    return {
+      label: address === undefined ? undefined : this.labels.get(address),
+      key,
+      beyondGap: book !== undefined && key !== undefined && key.index >= book.reach(key.branch),
+    }
   }
 
   /**
-   * Names an address, an own one or another's; an empty label takes the name away. Rejects with the codes of
-   * `decodeAddress` and `label-too-long`.
+   * Names an address, an own one or another's; an empty label takes the name away, also that of what is no address, which earlier versions
+   * imported. Rejects with the codes of `decodeAddress` and `label-too-long`.
    */
   async setLabel(address: string, label: string): Promise<Result<void>> {
     const decoded = decodeAddress(address, this.context.addressPrefix)
-    if (!decoded.ok) return decoded
+    const isRemoval = label === '' && this.labels.has(address)
+    if (!decoded.ok && !isRemoval) return decoded
     if (label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
-    this.putLabel(addressOf(decoded.value, this.context.addressPrefix)!, label)
+    this.putLabel(decoded.ok ? addressOf(decoded.value, this.context.addressPrefix)! : address, label)
     await this.flush()
     return OK
   }
 
   /** Labels and the count of addresses as a text for the backup file: holds no key. */
   exportMetadata(): string {
-    return encodeMetadata({ next: this.following?.book.next ?? [0, 0], labels: this.labels })
+    const next = this.following?.book.next ?? [0, 0]
+    return encodeMetadata({ next, mining: this.mining, labels: this.labels })
+  }
+
+  /** Labels for other wallets: lines of JSON (BIP329). */
+  exportLabels(): string {
+    return encodeLabels(this.labels)
   }
 
   /**
-   * Takes in what `exportMetadata` gave, and searches the chain again for addresses that were not known. Rejects
-   * with `metadata-invalid`.
+   * Takes in what `exportMetadata` or `exportLabels` gave, or another wallet's labels (BIP329), and searches the chain for addresses that were not
+   * known. What can't be read is left out, and told. Rejects with `metadata-invalid` where nothing can be.
    */
-  async importMetadata(text: string): Promise<Result<void>> {
+  async importMetadata(text: string): Promise<Result<ImportedMetadata>> {
     if (!this.following) return walletMissing()
-    const metadata = decodeMetadata(text)
+    const metadata = decodeMetadata(text, this.context.addressPrefix)
     if (!metadata.ok) return metadata
-    for (const [address, label] of metadata.value.labels) this.putLabel(address, label)
-    const { book, account, follower } = this.following
-    if (book.issueUntil(metadata.value.next)) {
+    const { labels, next, mining, warnings } = metadata.value
+    for (const [address, label] of labels) this.putLabel(address, label)
+    const { book, follower } = this.following
+    // A page of keys at a time: the store answers in between, and others can be answered, too.
+    for (let more = isBeyond(next, book.next); more; ) {
+      more = book.issueTowards(next)
       this.stale = true
-      follower.rescan(birthBlock(this.options.chain, account.birthday))
+      await this.writer.commit(this.takeChanges())
     }
+    this.mining ??= mining === undefined ? this.labelledMining(book) : (mining ?? undefined)
+    if (this.mining !== undefined && this.mining >= book.next[RECEIVING]) this.mining = undefined
+    this.stale = true
+    follower.advance()
     await this.settled()
-    return OK
+    return accept({ labels: labels.size, warnings })
   }
 
   /**
@@ -303,18 +383,31 @@ export class Wallet {
    * Plans a payment. Rejects with `wallet-missing`, and as `checkRequest`, `selectSpendable` and `selectChosen` do.
    */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
+    // A key for change may have been used already, where the chain is still being searched.
+    await this.following?.follower.settled()
     if (!this.following) return walletMissing()
     const payees = checkRequest(request, this.context.addressPrefix)
     if (!payees.ok) return payees
     const psbtClass = await this.options.loadPsbt()
     const { book, ledger } = this.following
-    const amounts = payees.value.map(({ amount }) => amount)
-    const terms = { amounts, feeRate: request.feeRate, subtractFee: request.subtractFee }
+    const amounts = amountsOf(payees.value)
+    const terms = {
+      amounts,
+      dataBytes: dataBytesOf(payees.value),
+      feeRate: request.feeRate,
+      subtractFee: request.subtractFee && amounts.length > 0,
+    }
     const selection = request.coins
       ? selectChosen(ledger, this.context, request.coins, terms)
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
-    return accept(this.plan(psbtClass, selection.value, payees.value, book.peek(CHANGE), undefined))
+    return accept(
+      this.plan(psbtClass, {
+        selection: selection.value,
+        payees: payees.value,
+        changeKey: book.peek(CHANGE),
+      }),
+    )
   }
 
   /**
@@ -328,39 +421,58 @@ export class Wallet {
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
-    const { selection, payees, changeKey } = replacement.value
-    return accept(this.plan(psbtClass, selection, payees, changeKey ?? book.peek(CHANGE), txid))
+    const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
+    return accept(this.plan(psbtClass, { ...replacement.value, changeKey, replaces: txid }))
   }
 
   /**
-   * Has a plan signed, unless its PSBT brings all signatures from a signer elsewhere, and records the payment
-   * durably: its coins are taken from then on. The caller gives it to the mempool, and calls `abandon` when that
-   * refuses it. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`,
-   * `signature-invalid`, and as `Signer.signPsbt` does.
+   * Has a payment signed, unless its PSBT brings all signatures from a signer elsewhere, asks `check`, and records it durably: its coins are
+   * taken from then on. The coins are those that it was planned with, or it is refused: nothing is planned anew behind a review. Nothing is
+   * recorded of a payment that `check` refuses. The caller gives it to the mempool, and calls `abandon` when that has changed its mind
+   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
+   * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
   async sign(
-    plan: Pick<PaymentPlan, 'psbt'> & Partial<Pick<PaymentPlan, 'replaces'>>,
+    { psbt: bytes, replaces }: PaymentOrder,
+    check: (payment: Transaction) => Promise<results.Result<unknown>>,
   ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
+    const { ledger } = this.following
     const psbtClass = await this.options.loadPsbt()
-    const psbt = psbtClass.parse(plan.psbt)
+    const psbt = psbtClass.parse(bytes)
     if (!psbt.ok) return psbt
-    const coins = this.coinsToSign(this.following.ledger, psbt.value, plan.replaces)
+    const coins = this.coinsToSign(ledger, psbt.value, replaces)
     if (!coins.ok) return coins
     const keys = coins.value.map(({ outpoint }) => outpointKey(outpoint))
     for (const key of keys) this.promised.add(key)
     try {
-      const signed = await this.signatures(psbtClass, psbt.value)
+      const replaced = replaces === undefined ? undefined : ledger.get(replaces)?.transaction.bytes
+      const signed = await this.signatures(psbtClass, psbt.value, replaced)
       if (!signed.ok) return signed
       const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
       if (failure) return invalid('signature-invalid', `The signed payment is not valid. ${failure.detail}`)
-      for (const txid of this.following.ledger.record(signed.value, this.now())) this.touched.add(txid)
+      const checked = await check(signed.value)
+      if (!checked.ok) return paymentRefused(checked)
+      for (const txid of ledger.record(signed.value, this.now())) this.touched.add(txid)
+      this.following.follower.advance()
       await this.flush()
       return signed
     } finally {
       for (const key of keys) this.promised.delete(key)
     }
+  }
+
+  /**
+   * Fills in what it knows of a PSBT: its own coins, and its keys to coins and outputs. Rejects with `wallet-missing`, and as
+   * `withKnownCoins` and `withOwnKeys` do.
+   */
+  updatePsbt(psbt: Psbt): Result<Psbt> {
+    if (!this.following) return walletMissing()
+    const { book, ledger } = this.following
+    const coins = psbt.inputs.map(({ prevout }) => ledger.output(prevout)?.output)
+    const known = withKnownCoins(psbt, coins)
+    return known.ok ? withOwnKeys(known.value, book, ledger) : known
   }
 
   /**
@@ -398,37 +510,42 @@ export class Wallet {
 
   // Inside
 
-  /** Hands out the next address. */
-  private async issue(label: string | undefined): Promise<Result<IssuedAddress>> {
+  /** Hands out the next address; `mining`: it becomes the one that mining pays to. */
+  private async issue(label: string | undefined, mining = false): Promise<Result<IssuedAddress>> {
     if (!this.following) return walletMissing()
     if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
-    const { book } = this.following
+    const { book, follower } = this.following
     const key = book.peek(RECEIVING)
+    if (key.index >= MAX_ISSUED)
+      return notNow(
+        'addresses-exhausted',
+        `This wallet has given out ${MAX_ISSUED} addresses, the most that a wallet can have. Use one that was given out before.`,
+      )
     book.issue(key)
+    if (mining) this.mining = key.index
     if (label) this.putLabel(key.address, label)
     this.stale = true
+    // Keys that are new to the look-ahead may have been used elsewhere, with the same words.
+    follower.advance()
     await this.flush()
     return accept(this.issued(book, key))
   }
 
+  /** Index of the first receiving key with the label that told the mining address in version 0.3.0. */
+  private labelledMining(book: AddressBook): number | undefined {
+    return book.issued(RECEIVING).find(({ address }) => this.labels.get(address) === MINING_LABEL)?.index
+  }
+
   private plan(
     psbtClass: typeof Psbt,
-    selection: Selection<SpendableCoin>,
-    payees: readonly Payee[],
-    changeKey: OwnKey,
-    replaces: Txid | undefined,
+    parts: Pick<PlanParts, 'selection' | 'payees' | 'changeKey' | 'reduced'> & { readonly replaces?: Txid },
   ): PaymentPlan {
-    const { addressPrefix } = this.context
-    const lockTime = this.following!.ledger.tip.height
-    const scripts = payees.map(({ scriptPubKey }) => scriptPubKey)
     return planPayment({
+      replaces: undefined,
+      ...parts,
       psbtClass,
-      selection,
-      scripts,
-      changeKey,
-      lockTime,
-      addressPrefix,
-      replaces,
+      lockTime: this.following!.ledger.tip.height,
+      addressPrefix: this.context.addressPrefix,
       random: this.options.random,
     })
   }
@@ -447,17 +564,24 @@ export class Wallet {
         )
       const taken = ledger.spendersOf(key).some(({ txid }) => txid !== replaces)
       if (taken || !ledger.isActive(own.entry))
-        return notNow('coin-spent', 'One of these coins was spent meanwhile. Prepare the payment again.')
+        return notNow(
+          'coin-spent',
+          'What this payment would spend was spent meanwhile, or left the chain. Nothing was sent. Prepare the payment again.',
+        )
       coins.push(own)
     }
     return accept(coins)
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
-  private async signatures(psbtClass: typeof Psbt, psbt: Psbt): Promise<Result<Transaction>> {
+  private async signatures(
+    psbtClass: typeof Psbt,
+    psbt: Psbt,
+    replaced: Uint8Array | undefined,
+  ): Promise<Result<Transaction>> {
     const complete = psbt.extract()
     if (complete.ok) return complete
-    const bytes = await this.options.signer.signPsbt(psbt.bytes)
+    const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
     const signed = psbtClass.parse(bytes.value)
     if (!signed.ok) return signed
@@ -488,20 +612,33 @@ export class Wallet {
         'A wallet needs a descriptor that ends in /*, with one key an address.',
       )
     const tip = birthBlock(chain, account.birthday)
-    this.follow({ network: chain.genesis.hash, account, next: [0, 0], tip, locator: [] }, new Map())
+    // Nothing lies between the block where it begins and the one where it stands: its first keys were looked for there.
+    const searched = { above: tip.height, keys: [GAP_LIMIT, GAP_LIMIT] } as const
+    const stored = { network: chain.genesis.hash, account, next: [0, 0], tip, locator: [], searched } as const
     this.stale = true
+    this.follow(descriptor.value, stored, new Map())
     return OK
   }
 
   /** Begins to follow the chain from what is stored. */
-  private follow({ account, next, tip, locator }: StoredWallet, records: ReadonlyMap<string, string>): void {
-    const descriptor = parseDescriptor(account.descriptor)
-    if (!descriptor.ok) throw new Error(descriptor.detail)
-    const book = new AddressBook(descriptor.value, this.context.addressPrefix, next)
+  private follow(
+    descriptor: Descriptor,
+    stored: AnyStoredWallet,
+    records: ReadonlyMap<string, string>,
+  ): void {
+    const { account, next, tip, locator } = stored
+    const book = new AddressBook(descriptor, this.context.addressPrefix, next, decodeKeys(records))
     const ledger = new Ledger(book, tip)
     ledger.load(records)
-    const follower = new ChainFollower(this.options.chain, book, ledger, locator, {
+    this.mining = stored.searched ? stored.mining : this.labelledMining(book)
+    // Version 0.3.0 did not look behind for keys that it derived late: this one does, once.
+    const searched = stored.searched ?? { above: 0, keys: [0, 0] }
+    this.storedSearch = stored.searched
+    const follower = new ChainFollower(this.options.chain, book, ledger, locator, searched, {
       advanced: (txids) => this.note(txids),
+      keysDerived: () => {
+        for (const { keysDerived } of this.listeners) keysDerived?.()
+      },
       failed: (error) => this.tellFailure(error),
     })
     this.following = { account, book, ledger, follower }
@@ -533,11 +670,13 @@ export class Wallet {
     const changes = this.unwritten
     this.unwritten = new Map()
     if (!this.following) return changes
-    const { account, book, ledger } = this.following
-    for (const [key, value] of ledger.takeChanges()) changes.set(key, value)
+    const { account, book, ledger, follower } = this.following
+    const records = [ledger.takeChanges(), ...book.takePages().map(keysRecord)]
+    for (const record of records) for (const [key, value] of record) changes.set(key, value)
     const { tip } = ledger
+    const { searched } = follower
     const idle = Math.abs(tip.height - this.storedHeight) < BLOCKS_PER_TIP_RECORD
-    if (changes.size === 0 && !this.stale && idle) return changes
+    if (changes.size === 0 && !this.stale && idle && searched === this.storedSearch) return changes
     const { chain } = this.options
     const state = {
       network: chain.genesis.hash,
@@ -545,9 +684,12 @@ export class Wallet {
       next: book.next,
       tip,
       locator: locatorOf(chain, tip),
+      searched,
+      mining: this.mining,
     }
     for (const [key, value] of encodeWallet(state)) changes.set(key, value)
     this.storedHeight = tip.height
+    this.storedSearch = searched
     this.stale = false
     return changes
   }
@@ -562,16 +704,24 @@ export class Wallet {
     for (const [key, value] of labelRecord(address, label || undefined)) this.unwritten.set(key, value)
   }
 
-  private issued(book: AddressBook, key: OwnKey): IssuedAddress {
+  private issued(book: AddressBook, key: OwnKey, reach = book.reach(RECEIVING)): IssuedAddress {
     const { address, scriptPubKey, index } = key
     const label = this.labels.get(address)
-    return { address, scriptPubKey, index, label, used: book.isUsed(key), beyondGap: book.isBeyondGap(key) }
+    return { address, scriptPubKey, index, label, used: book.isUsed(key), beyondGap: index >= reach }
   }
 
   /** Seconds since 1970. */
   private now(): number {
     return Math.floor(this.options.clock.now() / 1000)
   }
+}
+
+/** Of a payment that the mempool would not have: nothing was kept of it. */
+export function paymentRefused({ detail }: results.Rejection): Rejection {
+  return notNow(
+    'payment-refused',
+    `The payment was not sent: ${detail} Nothing was recorded, its coins are free.`,
+  )
 }
 
 function walletMissing(): Rejection {
@@ -583,6 +733,10 @@ function walletMissing(): Rejection {
 
 function unknownTransaction(): Rejection {
   return invalid('transaction-unknown', 'This wallet has no such transaction.')
+}
+
+function isBeyond(next: PerBranch, present: PerBranch): boolean {
+  return next.some((index, branch) => index > present[branch])
 }
 
 function labelTooLong(): Rejection {

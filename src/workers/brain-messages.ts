@@ -2,9 +2,10 @@
  * What passes between the Window and the brain's worker: `open`, answered by `claimed`; `join`, answered by `ready`; then RPC calls and
  * events. Frames of peers and PSBTs have ports of their own.
  */
+
+import type { PeerId } from '../network/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
 import type { RpcResponse } from '../node/rpc-error.ts'
-import type { PeerId } from '../protocol/transport.ts'
 
 /** Window to brain. */
 export type BrainRequest =

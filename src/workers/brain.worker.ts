@@ -3,11 +3,10 @@ import { networkId } from '../consensus/genesis.ts'
 import { decodeParams, type NetworkParams } from '../consensus/params.ts'
 import { ThreadedMinerPool } from '../mining/threaded-miner-pool.ts'
 import type { FaultEvent, LogEvent, NodeEvent } from '../node/events.ts'
-import { NodeCore } from '../node/node-core.ts'
+import { NodeCore, type RpcPart, type WalletPart } from '../node/node-core.ts'
 import { callRpc } from '../node/rpc.ts'
 import { RPC_MISC_ERROR, RpcError, type RpcResponse } from '../node/rpc-error.ts'
-import type { RpcPart } from '../node/rpc-part.ts'
-import type { WalletPart } from '../node/wallet-part.ts'
+import type { Faults } from '../primitives/ports.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
 import { hasKeys } from '../storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
@@ -46,10 +45,18 @@ window.listen((request) => {
   })
 })
 
-// A bug anywhere in the node: the person is told, and what is durable stays so.
-self.addEventListener('unhandledrejection', (event) =>
-  tellFault(String(event.reason?.message ?? event.reason)),
-)
+/** Begins the line of a bug in the browser's console. */
+const FAULT = 'A fault of this program:'
+
+/** A bug anywhere in the node: the person is told, and what is durable stays so. */
+const faults: Faults = {
+  report(error, consequence) {
+    console.error(FAULT, error)
+    tellFault(consequence === undefined ? messageOf(error) : `${messageOf(error)} ${consequence}`)
+  },
+}
+// What no part of it caught.
+self.addEventListener('unhandledrejection', (event) => faults.report(event.reason))
 self.addEventListener('error', (event) => tellFault(event.message))
 
 async function handle(request: BrainRequest): Promise<void> {
@@ -109,7 +116,8 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,
-    transport: new RemoteTransport(request.self, new Channel(request.transport)),
+    faults,
+    transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
     signer: await RemoteSigner.connect(request.signer),
     loadPsbt: async () => (await later(import('../wallet/psbt.ts'))).Psbt,
     loadRpc,

@@ -1,10 +1,11 @@
 /**
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
- * wallet's state pass; passphrases and seed words travel between Window and signer alone.
+ * wallet's state pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
-import type { Result } from '../primitives/result.ts'
-import type { BackupNetwork } from '../wallet/backup.ts'
-import type { LocalSigner } from '../wallet/local-signer.ts'
+import type { Agreement } from '../signer/approvals.ts'
+import type { BackupNetwork } from '../signer/backup.ts'
+import type { LocalSigner } from '../signer/local-signer.ts'
+import { notNow, OK, type Result } from '../wallet/result.ts'
 import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
@@ -12,6 +13,9 @@ import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 export interface SignRequest {
   readonly id: number
   readonly psbt: Uint8Array
+  /** See `Signer.signPsbt`. */
+  readonly replaced: Uint8Array | undefined
+  readonly hashType: number | undefined
 }
 
 /** Signer to brain; the state comes first. */
@@ -21,21 +25,40 @@ export type SignerEvent =
 
 /** What a person asks of the signer. Answers are the results of `LocalSigner`'s methods of the same names. */
 export type SignerCommand =
-  | { readonly type: 'create'; readonly passphrase: string; readonly words: 12 | 24 }
-  | { readonly type: 'restoreWords'; readonly words: string; readonly passphrase: string }
+  | {
+      readonly type: 'create'
+      readonly passphrase: string
+      readonly words: 12 | 24
+      readonly mnemonicPassphrase: string
+      readonly chainTime: number
+    }
+  | { readonly type: 'readWords'; readonly words: string }
+  | {
+      readonly type: 'restoreWords'
+      readonly words: string
+      readonly passphrase: string
+      readonly mnemonicPassphrase: string
+    }
   | { readonly type: 'restoreBackup'; readonly file: string; readonly passphrase: string }
   | { readonly type: 'exportBackup'; readonly passphrase: string; readonly metadata: string }
   | { readonly type: 'revealWords'; readonly passphrase: string }
   | { readonly type: 'changePassphrase'; readonly passphrase: string; readonly next: string }
   | { readonly type: 'unlock'; readonly passphrase: string; readonly seconds: number | undefined }
   | { readonly type: 'lock' }
+  | { readonly type: 'review'; readonly psbt: Uint8Array }
+  | { readonly type: 'approve'; readonly agreement: Agreement }
+  | { readonly type: 'revoke'; readonly approval: number }
 
 /** Window to signer: once `open`, then commands. */
 export type SignerRequest =
   | {
       readonly type: 'open'
+      /** Name of a lock that the worker holds as long as it lives. */
+      readonly life: string
       readonly network: BackupNetwork
       readonly coinType: number
+      /** Of its addresses. */
+      readonly addressPrefix: string
       /** Name of the profile's database. */
       readonly database: string
       /** The brain's port. */
@@ -82,8 +105,8 @@ export class RemoteSigner implements Signer {
     return this.current
   }
 
-  signPsbt(psbt: Uint8Array): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt }))
+  signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.answers.ask((id) => this.channel.post({ id, psbt, replaced, hashType }))
   }
 
   onChange(listener: (status: SignerStatus) => void): () => void {
@@ -105,18 +128,34 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
   channel.post({ type: 'status', status: signer.status() })
   signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt }) => {
-    channel.post({ type: 'signed', id, result: await signer.signPsbt(psbt) })
+  channel.listen(async ({ id, psbt, replaced, hashType }) => {
+    const result = await answered(() => signer.signPsbt(psbt, replaced, hashType))
+    channel.post({ type: 'signed', id, result })
   })
 }
 
-/** Carries out what a person asked. */
-export async function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+/** Carries out what a person asked. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */
+export function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+  return answered(() => carryOut(signer, command))
+}
+
+async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await run()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return notNow('signer-failed', `The keeper of keys met a fault. ${reason}`)
+  }
+}
+
+async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
   switch (command.type) {
     case 'create':
-      return signer.create(command.passphrase, command.words)
+      return signer.create(command.passphrase, command.words, command)
+    case 'readWords':
+      return signer.readWords(command.words)
     case 'restoreWords':
-      return signer.restoreWords(command.words, command.passphrase)
+      return signer.restoreWords(command.words, command.passphrase, command.mnemonicPassphrase)
     case 'restoreBackup':
       return signer.restoreBackup(command.file, command.passphrase)
     case 'exportBackup':
@@ -129,6 +168,13 @@ export async function runCommand(signer: LocalSigner, command: SignerCommand): P
       return signer.unlock(command.passphrase, command.seconds)
     case 'lock':
       signer.lock()
-      return { ok: true, value: undefined }
+      return OK
+    case 'review':
+      return signer.review(command.psbt)
+    case 'approve':
+      return signer.approve(command.agreement)
+    case 'revoke':
+      signer.revoke(command.approval)
+      return OK
   }
 }

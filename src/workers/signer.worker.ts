@@ -1,7 +1,9 @@
 /** Thread root of the signer: the only thread that ever holds keys, passphrases or seed words. */
+
+import { LocalSigner } from '../signer/local-signer.ts'
 import { IdbKeyStore } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
-import { LocalSigner } from '../wallet/local-signer.ts'
+import { notNow } from '../wallet/result.ts'
 import { Channel } from './channel.ts'
 import { runCommand, type SignerAnswer, type SignerRequest, serveSigner } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
@@ -20,19 +22,28 @@ window.listen(async (request) => {
     return
   }
   const { id, command } = request
-  try {
-    if (signer === undefined) throw new Error('The wallet’s keys are not open yet.')
-    window.post({ type: 'answer', id, result: await runCommand(signer, command) })
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error)
-    window.post({ type: 'answer', id, result: { ok: false, kind: 'retry', code: 'wallet-storage', detail } })
-  }
+  const result = signer
+    ? await runCommand(signer, command)
+    : notNow('signer-failed', 'The wallet’s keys are not open yet. Try again in a moment.')
+  window.post({ type: 'answer', id, result })
 })
 
+/** Resolves once a lock is held, which is never given back. */
+function hold(name: string): Promise<void> {
+  return new Promise((held) => {
+    void navigator.locks.request(name, () => {
+      held()
+      return new Promise(() => {})
+    })
+  })
+}
+
 async function open(request: Extract<SignerRequest, { type: 'open' }>): Promise<LocalSigner> {
+  await hold(request.life)
   const opened = await LocalSigner.open({
     network: request.network,
     coinType: request.coinType,
+    addressPrefix: request.addressPrefix,
     store: new IdbKeyStore(await ProfileDatabase.open(request.database)),
     clock: systemClock,
     random: systemRandom,

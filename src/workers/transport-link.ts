@@ -2,6 +2,7 @@
  * The Transport port across threads: `RemoteTransport` is what the brain's worker sees, `serveTransport` stands in the Window
  * beside the real one. Buffers are transferred; every promise of the port becomes a numbered answer.
  */
+
 import type {
   GossipVerdict,
   NetworkStatus,
@@ -9,16 +10,22 @@ import type {
   PeerInfo,
   RememberedPeer,
   Standing,
+  Subscription,
   Topic,
   Transport,
   TransportHandler,
   TransportOffence,
-} from '../protocol/transport.ts'
+} from '../network/transport.ts'
+import type { Faults } from '../primitives/ports.ts'
 import { type Channel, PendingAnswers, toTransfer } from './channel.ts'
 
 /** Brain to Window. */
 export type TransportCommand =
-  | { readonly type: 'start'; readonly remembered: readonly RememberedPeer[] }
+  | {
+      readonly type: 'start'
+      readonly subscriptions: readonly Subscription[]
+      readonly remembered: readonly RememberedPeer[]
+    }
   | { readonly type: 'stop' }
   | { readonly type: 'send'; readonly to: PeerId; readonly frame: Uint8Array }
   | { readonly type: 'publish'; readonly topic: Topic; readonly payload: Uint8Array }
@@ -58,19 +65,21 @@ export type TransportEvent =
 export class RemoteTransport implements Transport {
   readonly self: PeerId
   private readonly channel: Channel<TransportCommand, TransportEvent>
+  private readonly faults: Faults
   private handler: TransportHandler | undefined
   private started: { resolve(): void; reject(error: Error): void } | undefined
   private stopped: (() => void) | undefined
 
-  constructor(self: PeerId, channel: Channel<TransportCommand, TransportEvent>) {
+  constructor(self: PeerId, channel: Channel<TransportCommand, TransportEvent>, faults: Faults) {
     this.self = self
     this.channel = channel
+    this.faults = faults
     channel.listen((event) => this.receive(event))
   }
 
   start(handler: TransportHandler, remembered: readonly RememberedPeer[] = []): Promise<void> {
     this.handler = handler
-    this.channel.post({ type: 'start', remembered })
+    this.channel.post({ type: 'start', subscriptions: handler.subscriptions, remembered })
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject }
     })
@@ -138,8 +147,11 @@ export class RemoteTransport implements Transport {
         break
       case 'frame': {
         const done = (): void => this.channel.post({ type: 'frame-done', id: event.id })
-        // A handler that throws is a bug of ours; the worker's error event tells it, and the peer is not stalled for it.
-        void handler?.frame(event.from, event.frame).finally(done)
+        // A handler that throws is a bug of ours, and the peer is not stalled for it.
+        handler
+          ?.frame(event.from, event.frame)
+          .catch((error: unknown) => this.faults.report(error))
+          .finally(done)
         break
       }
       case 'gossip':
@@ -152,9 +164,10 @@ export class RemoteTransport implements Transport {
     let verdict: GossipVerdict = 'ignore'
     try {
       if (this.handler) verdict = await this.handler.gossip(event)
-    } finally {
-      this.channel.post({ type: 'verdict', id: event.id, verdict })
+    } catch (error) {
+      this.faults.report(error)
     }
+    this.channel.post({ type: 'verdict', id: event.id, verdict })
   }
 }
 
@@ -165,7 +178,7 @@ export function serveTransport(
 ): void {
   const frames = new PendingAnswers<void>()
   const verdicts = new PendingAnswers<GossipVerdict>()
-  const handler: TransportHandler = {
+  const handler: Omit<TransportHandler, 'subscriptions'> = {
     peerConnected: (peer) => channel.post({ type: 'peer-connected', peer }),
     peerDisconnected: (id) => channel.post({ type: 'peer-disconnected', id }),
     latency: (id, milliseconds) => channel.post({ type: 'latency', id, milliseconds }),
@@ -186,7 +199,7 @@ export function serveTransport(
   channel.listen((command) => {
     switch (command.type) {
       case 'start':
-        transport.start(handler, command.remembered).then(
+        transport.start({ ...handler, subscriptions: command.subscriptions }, command.remembered).then(
           () => channel.post({ type: 'started' }),
           (error: unknown) => channel.post({ type: 'start-failed', reason: String(error) }),
         )

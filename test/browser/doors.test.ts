@@ -3,7 +3,7 @@
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { assert } from 'chai'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import { isDirect } from '../../src/transport/libp2p-node.ts'
 import { freeConnections, unfreedConnections } from '../../src/transport/peer-connections.ts'
 import { Hostile, stopHostiles, succeeds } from './support/hostile.ts'

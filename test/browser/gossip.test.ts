@@ -3,7 +3,7 @@
  */
 
 import { assert } from 'chai'
-import { MAX_GOSSIP_BYTES } from '../../src/protocol/transport.ts'
+import { MAX_GOSSIP_BYTES } from '../../src/network/transport.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 
 describe('gossip', () => {

@@ -6,7 +6,7 @@
 import type { Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { assert } from 'chai'
-import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
+import { MAX_FRAME_BYTES } from '../../src/network/transport.ts'
 import type { TransportOptions } from '../../src/transport/options.ts'
 import { Hostile, stopHostiles, succeeds } from './support/hostile.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'

@@ -4,7 +4,7 @@
  */
 
 import { assert } from 'chai'
-import type { GossipVerdict } from '../../src/protocol/transport.ts'
+import type { GossipVerdict } from '../../src/network/transport.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 import type { BrainReply, BrainRequest } from './support/verdict-worker.ts'
 

@@ -4,8 +4,8 @@
  */
 
 import { assert } from 'chai'
+import type { PeerInfo, RememberedPeer } from '../../src/network/transport.ts'
 import { KnownPeers } from '../../src/protocol/known-peers.ts'
-import type { PeerInfo, RememberedPeer } from '../../src/protocol/transport.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'
 

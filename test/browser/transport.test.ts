@@ -3,7 +3,7 @@
  */
 
 import { assert } from 'chai'
-import { MAX_FRAME_BYTES, type PeerId } from '../../src/protocol/transport.ts'
+import { MAX_FRAME_BYTES, type PeerId } from '../../src/network/transport.ts'
 import { ConnectionBudget } from '../../src/transport/connection-budget.ts'
 import { MAX_QUEUED_BYTES } from '../../src/transport/peer-stream.ts'
 import { deferred, randomNetworkId, startRelay, stopRelay, stopTabs, Tab } from './support/tab.ts'

@@ -1,7 +1,7 @@
 /** The page says what is wrong with a tab's place in the network, with what to do; bans are seen, made and lifted. */
 import { assert } from 'chai'
+import type { NetworkStatus } from '../../src/network/transport.ts'
 import type { MiningEvent } from '../../src/node/events.ts'
-import type { NetworkStatus } from '../../src/protocol/transport.ts'
 import { Warnings } from '../../web/components/warnings.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import { NetworkView } from '../../web/views/network-view.ts'

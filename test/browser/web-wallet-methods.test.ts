@@ -17,12 +17,15 @@ describe('methods that make a wallet', () => {
   let wallets: string[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
+  /** What the brain answers to labels. */
+  let imported: () => object
   let listeners: Map<NodeEventName, (detail: unknown) => void>
 
   beforeEach(() => {
     commands = []
     wallets = ['']
     problem = undefined
+    imported = () => ({ labels: 0 })
     listeners = new Map()
   })
 
@@ -33,9 +36,10 @@ describe('methods that make a wallet', () => {
   /** With brain and signer as far as the methods see them. */
   function call(method: string, args: readonly unknown[]): Promise<unknown> {
     const brain = {
-      async rpc() {
+      async rpc(name: string) {
         if (problem) throw problem
-        return wallets
+        if (name === 'importlabels') return imported()
+        return name === 'getblockchaininfo' ? { mediantime: 1_000 } : wallets
       },
       on(name: NodeEventName, listener: (detail: unknown) => void) {
         listeners.set(name, listener)
@@ -70,10 +74,10 @@ describe('methods that make a wallet', () => {
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
     assert.deepEqual(commands, [
-      { type: 'create', passphrase: 'horse', words: 24 },
-      { type: 'create', passphrase: 'horse', words: 12 },
-      { type: 'create', passphrase: 'horse', words: 12 },
-      { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse' },
+      { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
+      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
+      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
+      { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse', mnemonicPassphrase: '' },
     ])
   })
 
@@ -86,9 +90,35 @@ describe('methods that make a wallet', () => {
       ['', false, true, 'horse'],
       ['', { passphrase: 'horse', blank: true }],
       ['', { passphrase: 'horse', wordcount: 18 }],
+      ['', { passphrase: 'horse', wordCount: 24 }],
+      ['', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'TREZOR' }],
+      ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
     assert.lengthOf(commands, 0)
+  })
+
+  it('hands the passphrase of BIP39 on, to restore and to make', async () => {
+    await create('', { passphrase: 'horse', words: MNEMONIC, mnemonicpassphrase: 'TREZOR' })
+    await create('', { passphrase: 'horse', mnemonicpassphrase: 'TREZOR' })
+    assert.deepEqual(
+      commands.map((command) => 'mnemonicPassphrase' in command && command.mnemonicPassphrase),
+      ['TREZOR', 'TREZOR'],
+    )
+  })
+
+  it('says what a backup lacks; the keys are restored all the same', async () => {
+    assert.deepEqual(await call('importbackup', ['{}', 'horse']), { name: '' })
+    imported = () => ({ labels: 1, warnings: ['1 label was left out.'] })
+    assert.deepEqual(await call('importbackup', ['{}', 'horse']), {
+      name: '',
+      warnings: ['1 label was left out.'],
+    })
+    imported = () => {
+      throw new Error('The labels could not be read.')
+    }
+    const { warnings } = (await call('importbackup', ['{}', 'horse'])) as { warnings: string[] }
+    assert.match(warnings[0]!, /keys are restored.*The labels could not be read\./)
   })
 
   it('makes no key while the node lacks what it follows one with', async () => {

@@ -4,6 +4,8 @@ import type { TipEvent } from '../../src/node/events.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import type { UnlockRequest } from '../../web/requests.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
+import { WalletHome } from '../../web/views/wallet-home.ts'
+import { WalletPayment } from '../../web/views/wallet-payment.ts'
 import { WalletSend } from '../../web/views/wallet-send.ts'
 import { isBackedUp } from '../../web/wallet-memory.ts'
 import { deepAll, deepOne, ScriptedOpentab, type, until } from './support/scripted-opentab.ts'
@@ -15,29 +17,35 @@ describe('sending', () => {
   let opentab: ScriptedOpentab
   let view: WalletSend
   let confirmations: number
+  let payee: string
+  let feeIsHigh: boolean
+  let refusal: string | undefined
 
   beforeEach(async () => {
     confirmations = 0
+    payee = 'tabrt1pbob'
+    feeIsHigh = false
+    refusal = undefined
     opentab = new ScriptedOpentab({
       getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
       getmempoolinfo: () => ({ size: 0, bytes: 0, mempoolminfee: 0.00001 }),
       estimatesmartfee: (blocks: number) => ({ feerate: 0.00001, blocks }),
       validateaddress: (address: string) =>
         address.startsWith('tabrt1p') ? { isvalid: true } : { isvalid: false, error: 'Not of this network.' },
-      // The node takes the fee from the amount: what is reviewed must be what the node planned.
-      walletcreatefundedpsbt: () => ({
-        psbt: 'plan',
+      walletcreatefundedpsbt: () => ({ psbt: 'plan', fee: 0 }),
+      // What is shown is what the keeper of keys read.
+      reviewpsbt: () => ({
+        digest: 'read',
+        payees: [{ address: payee, amount: 2 }],
+        change: [{ address: 'tabrt1pme', amount: 2.999998 }],
         fee: 0.000002,
-        changepos: 1,
+        feeishigh: feeIsHigh,
         vsize: 150,
-        outputs: [
-          { address: 'tabrt1pbob', amount: 2, change: false },
-          { address: 'tabrt1pme', amount: 2.999998, change: true },
-        ],
       }),
-      walletprocesspsbt: () => ({ psbt: 'signed', complete: true }),
-      finalizepsbt: () => ({ hex: '00', complete: true }),
-      sendrawtransaction: () => 'cd'.repeat(32),
+      sendpsbt: () => {
+        if (refusal) throw new Error(refusal)
+        return 'cd'.repeat(32)
+      },
       setlabel: () => null,
       gettransaction: () => ({ txid: 'cd'.repeat(32), amount: -2, confirmations, time: 0, details: [] }),
     })
@@ -47,7 +55,7 @@ describe('sending', () => {
     await until(
       'balance and fees are there',
       () =>
-        view.shadowRoot!.textContent!.includes('5 coins') && deepAll(view, 'input[name=speed]').length === 4,
+        view.shadowRoot!.textContent!.includes('5 coins') && deepAll(view, 'input[name=speed]').length === 2,
     )
   })
 
@@ -75,25 +83,71 @@ describe('sending', () => {
     assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
   })
 
-  it('shows what the node planned, and signs nothing before it is confirmed', async () => {
+  it('shows what the keeper of keys read, and signs nothing before it is confirmed', async () => {
     await review()
     const text = (id: string): string =>
       deepOne(view, `[data-testid=review-${id}]`).textContent!.replace(/\s+/g, ' ').trim()
     assert.include(text('recipient'), 'tabrt1pbob')
     assert.equal(text('amount'), '2 coins')
+    assert.include(text('note'), 'Bob')
     assert.include(text('fee'), '0.000002 coins')
     assert.equal(text('total'), '2.000002 coins')
-    assert.equal(opentab.count('walletprocesspsbt'), 0)
+    assert.include(text('change'), '2.999998 coins')
+    assert.deepEqual(
+      opentab.calls.filter(({ method }) => method === 'reviewpsbt').map(({ params }) => params),
+      [['plan']],
+    )
     press('Back')
     await view.updateComplete
     assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '2')
-    assert.equal(opentab.count('sendrawtransaction'), 0)
+    assert.equal((deepOne(view, '#note') as HTMLInputElement).value, 'Bob')
+    assert.equal(opentab.count('sendpsbt'), 0)
+  })
+
+  it('shows no payment but the one that was asked for', async () => {
+    payee = 'tabrt1peve'
+    type(deepOne(view, '#recipient'), 'tabrt1pbob')
+    type(deepOne(view, '#amount'), '2')
+    await view.updateComplete
+    press('Review payment')
+    await until('it says so', () => shows('another payment than you asked for: 2 coins to tabrt1peve'))
+    assert.lengthOf(deepAll(view, 'ot-send-review'), 0)
+  })
+
+  it('asks again before it gives an unusual fee', async () => {
+    feeIsHigh = true
+    await review()
+    const send = deepOne(view, 'button', 'Send 2 coins') as HTMLButtonElement
+    assert.isTrue(send.disabled, 'it can be sent')
+    deepOne(view, 'input[type=checkbox]').click()
+    await until('it can be sent', () => !send.disabled)
+  })
+
+  it('tells why a stale review is not sent', async () => {
+    refusal = 'What this payment would spend was spent meanwhile.'
+    await review()
+    press('Send 2 coins')
+    await until('it says so', () => shows('was spent meanwhile'))
+    assert.lengthOf(deepAll(view, 'ot-send-done'), 0)
+    assert.equal(opentab.count('walletcreatefundedpsbt'), 1, 'it was planned anew')
+  })
+
+  it('gives the amount and note of a link to its own recipient alone', async () => {
+    await review()
+    press('Back')
+    await view.updateComplete
+    type(deepOne(view, '#recipient'), '')
+    type(deepOne(view, '#recipient'), 'tabrt1peve')
+    await view.updateComplete
+    assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '')
+    assert.equal((deepOne(view, '#note') as HTMLInputElement).value, '')
   })
 
   it('sends, keeps the label, and counts confirmations at every block', async () => {
     await review()
     press('Send 2 coins')
     await until('it is sent', () => shows('2 coins sent'))
+    assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['plan', { digest: 'read' }] })
     assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
     await until('it waits', () => shows('Unconfirmed'))
     confirmations = 2
@@ -102,6 +156,58 @@ describe('sending', () => {
     confirmations = -1
     opentab.emit('tip', TIP)
     await until('the conflict', () => shows('Conflicted'))
+  })
+
+  it('shows what a payment link says, and lets it go with the link', async () => {
+    const recipient = deepOne(view, '#recipient') as HTMLInputElement
+    const amount = deepOne(view, '#amount') as HTMLInputElement
+    type(recipient, 'opentab:tabrt1pana?label=Ana&amount=0.5&message=Lunch+for%20two')
+    await until('what it says', () => shows('for “Ana”, with the message “Lunch+for two”'))
+    assert.equal(amount.value, '0.5')
+    recipient.dispatchEvent(new Event('change'))
+    await view.updateComplete
+    assert.equal(recipient.value, 'tabrt1pana')
+    assert.isTrue(shows('for “Ana”'))
+    type(recipient, '')
+    type(recipient, 'tabrt1pbob')
+    await view.updateComplete
+    assert.equal(amount.value, '')
+    assert.isFalse(shows('Ana'))
+    type(amount, '2')
+    await view.updateComplete
+    press('Review payment')
+    await until('the review', () => deepAll(view, 'ot-send-review').length === 1)
+    await until('its text', () => shows('They get'))
+    press('Send 2 coins')
+    await until('it is sent', () => shows('2 coins sent'))
+    assert.equal(opentab.count('setlabel'), 0)
+  })
+
+  it('keeps an amount of one’s own when the link goes', async () => {
+    const recipient = deepOne(view, '#recipient') as HTMLInputElement
+    const amount = deepOne(view, '#amount') as HTMLInputElement
+    type(recipient, 'opentab:tabrt1pana?amount=0.5')
+    await view.updateComplete
+    type(amount, '0.75')
+    type(recipient, 'tabrt1pbob')
+    await view.updateComplete
+    assert.equal(amount.value, '0.75')
+  })
+
+  it('says what a payment costs, and asks again before a rate far above what is needed', async () => {
+    assert.isTrue(shows('≈\u00a00.00000154 coins'))
+    assert.isTrue(shows('paying more gains nothing'))
+    type(deepOne(view, '#recipient'), 'tabrt1pbob')
+    type(deepOne(view, '#amount'), '2')
+    deepAll(view, 'input[name=speed]').at(-1)!.click()
+    await until('the field', () => deepAll(view, '#rate').length === 1)
+    type(deepOne(view, '#rate'), '9,999.0')
+    await until('its cost', () => shows('≈\u00a00.01539846 coins'))
+    press('Review payment')
+    await until('the question', () => shows('9,999 sat/vB is 9,999 times what is needed now'))
+    assert.equal(opentab.count('walletcreatefundedpsbt'), 0)
+    press('Review payment')
+    await until('the review', () => deepAll(view, 'ot-send-review').length === 1)
   })
 
   it('asks for the passphrase of a locked wallet, and sends nothing without it', async () => {
@@ -117,8 +223,133 @@ describe('sending', () => {
     await until('it asked', () => asked === 1)
     document.body.removeEventListener('ot-unlock', refuse)
     await view.updateComplete
-    assert.equal(opentab.count('walletprocesspsbt'), 0)
-    assert.equal(opentab.count('sendrawtransaction'), 0)
+    assert.equal(opentab.count('sendpsbt'), 0)
+  })
+})
+
+describe('a payment that waits', () => {
+  const TXID = 'ab'.repeat(32)
+  const detail = {
+    txid: TXID,
+    kind: 'sent',
+    state: 'pending',
+    inmempool: true,
+    amount: -1.5,
+    fee: -0.000002,
+    confirmations: 0,
+    time: 0,
+    walletconflicts: [] as string[],
+    details: [{ category: 'send', amount: -1.5, address: 'tabrt1pbob', label: 'Bob' }],
+  }
+  let opentab: ScriptedOpentab
+  let view: WalletPayment
+
+  async function open(part: object): Promise<void> {
+    opentab = new ScriptedOpentab({
+      gettransaction: () => ({ ...detail, ...part }),
+      getmempoolentry: () => {
+        if ('state' in part) throw new Error('It is not in the mempool.')
+        return { vsize: 150, fees: { base: 0.000003 }, time: 0 }
+      },
+      psbtbumpfee: () => ({ psbt: 'bump', reduced: 0.001 }),
+      reviewpsbt: () => ({
+        digest: 'read',
+        payees: [{ address: 'tabrt1pbob', amount: 1.499 }],
+        change: [],
+        fee: 0.001002,
+        feeishigh: false,
+        vsize: 150,
+      }),
+      sendpsbt: () => 'cd'.repeat(32),
+      setlabel: () => null,
+    })
+    view = new WalletPayment()
+    view.node = new LiveNode(opentab)
+    view.txid = TXID
+    document.body.append(view)
+    await until('it is there', () =>
+      deepAll(view, 'h1').some(({ textContent }) => textContent!.includes('Sent')),
+    )
+  }
+
+  afterEach(() => view.remove())
+
+  const press = (text: string): void => deepOne(view, 'button', text).click()
+
+  it('gets a higher fee after a review, which tells what the payee gets less', async () => {
+    await open({})
+    press('Raise the fee')
+    await view.updateComplete
+    press('Review with this fee')
+    await until('the review', () => deepAll(view, '[data-testid=review-amount]').length === 1)
+    assert.include(deepOne(view, '[data-testid=review-amount]').textContent!, '1.499')
+    assert.include(deepOne(view, '.notice').textContent!.replace(/\s+/g, ' '), '0.001 coins less than before')
+    assert.equal(opentab.count('sendpsbt'), 0)
+    press('Send 1.499 coins')
+    await until('it is sent', () => opentab.count('sendpsbt') === 1)
+    assert.deepInclude(opentab.calls, {
+      method: 'sendpsbt',
+      params: ['bump', { digest: 'read', replaces: TXID }],
+    })
+  })
+
+  it('that was replaced says by what, and offers nothing', async () => {
+    const by = 'ef'.repeat(32)
+    await open({ state: 'replaced', inmempool: false, replaced_by_txid: by, walletconflicts: [by] })
+    assert.isNotNull(view.shadowRoot!.querySelector(`a[href="/wallet/tx/${by}"]`))
+    assert.lengthOf(
+      deepAll(view, 'button').filter(({ textContent }) => textContent!.includes('up')),
+      0,
+    )
+    assert.include(deepOne(view, 'ot-confirmations').shadowRoot!.textContent!, 'Replaced')
+  })
+})
+
+describe('the history', () => {
+  const mined = { kind: 'mined', state: 'confirmed', category: 'generate', amount: 50, inmempool: false }
+  /** Oldest first: a payment below more rewards than a page of lines holds entries. */
+  const entries = [
+    { ...mined, kind: 'sent', category: 'send', amount: -1, txid: 'sent', address: 'tabrt1pbob' },
+    ...Array.from({ length: 300 }, (_, i) => ({ ...mined, txid: `mined ${i}` })),
+    { ...mined, kind: 'received', category: 'receive', amount: 2, txid: 'received' },
+  ].map((entry, i) => ({ ...entry, vout: 0, time: i, confirmations: 400 - i }))
+  let view: WalletHome
+
+  beforeEach(async () => {
+    view = new WalletHome()
+    view.node = new LiveNode(
+      new ScriptedOpentab({
+        getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
+        listtransactions: (_label: string, count: number) => entries.slice(-count),
+      }),
+    )
+    document.body.append(view)
+    await until('it is there', () => titles().length > 0)
+  })
+
+  afterEach(() => view.remove())
+
+  const titles = (): string[] => deepAll(view, '.title').map(({ textContent }) => textContent!)
+  const show = (filter: string): void => {
+    deepOne(view, 'label', filter).querySelector('input')!.click()
+  }
+
+  it('has one line for rewards in a row, which opens, and finds what lies below them', async () => {
+    assert.deepEqual(titles(), ['Received', 'Mined', 'Sent'])
+    const group = deepOne(view, 'button.group', '300 blocks')
+    assert.equal(group.getAttribute('aria-expanded'), 'false')
+    assert.include(group.textContent!, '15,000')
+    group.click()
+    await until('it is open', () => titles().length === 303)
+    deepOne(view, 'button.group').click()
+    await until('it is closed', () => titles().length === 3)
+  })
+
+  it('is narrowed to payments, or to mining', async () => {
+    show('Payments')
+    await until('only payments', () => titles().join() === 'Received,Sent')
+    show('Mining')
+    await until('only rewards', () => titles().join() === 'Mined')
   })
 })
 

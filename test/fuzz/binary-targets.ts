@@ -8,6 +8,7 @@ import { checkBlock, checkTransaction, contextualCheckBlock } from '../../src/co
 import { COIN_BYTES, readCoin, writeCoin } from '../../src/consensus/coin-table.ts'
 import { genesisOf } from '../../src/consensus/genesis.ts'
 import { decodeParams, encodeParams, PUBLIC, REGTEST } from '../../src/consensus/params.ts'
+import { requestIdOf } from '../../src/network/frames.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { Block, BlockHeader, decodeBlock, decodeHeader } from '../../src/primitives/block.ts'
 import { EMPTY } from '../../src/primitives/bytes.ts'
@@ -20,7 +21,7 @@ import {
   encodeCompactBlock,
   PartialBlock,
 } from '../../src/protocol/compact-block.ts'
-import { decodeMessage, encodeMessage, largeAnswerIn, type Message } from '../../src/protocol/wire.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../src/protocol/wire.ts'
 import { OP_RETURN } from '../../src/script/opcodes.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { decodeChecks, encodeChecks } from '../../src/workers/check-batch.ts'
@@ -179,7 +180,7 @@ const decoders: readonly Pick<Target, 'name' | 'examples' | 'run' | 'bound'>[] =
     examples: messages.map(encodeMessage),
     bound: linear(1_500, 24),
     run(input) {
-      largeAnswerIn(input)
+      requestIdOf(input)
       const decoded = decodeMessage(input)
       if (!decoded.ok || !decoded.value) return false
       assert.deepEqual(encodeMessage(decoded.value), input)

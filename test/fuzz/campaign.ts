@@ -1,5 +1,5 @@
 /** One target fuzzed with a number of inputs: its examples and seeds first, then new ones. */
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import type { Coverage } from './coverage.ts'
 import { type Failure, Fuzzer, minimised, type Target } from './fuzzer.ts'
 import { readSeeds } from './seeds.ts'

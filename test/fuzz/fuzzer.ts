@@ -3,7 +3,7 @@
  * its binary asks for a newer C library than long-lived systems have.) Deterministic: the same seed does the same.
  */
 import { bytesToHex } from '../../src/primitives/bytes.ts'
-import type { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import type { Coverage } from './coverage.ts'
 import { type Dictionary, mutate } from './mutations.ts'
 

@@ -1,7 +1,7 @@
 /** Small random changes of an input: of bits and bytes, of the lengths and numbers of Bitcoin's encodings, and of whole parts. */
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import { Writer } from '../../src/primitives/codec.ts'
-import type { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 
 /** Bytes that mean something to a target. */
 export type Dictionary = readonly Uint8Array[]

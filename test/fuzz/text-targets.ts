@@ -5,6 +5,7 @@ import { networkId } from '../../src/consensus/genesis.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { formatCoins, parseCoins, sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { accept } from '../../src/primitives/result.ts'
 import {
   addressOf,
   decodeAddress,
@@ -12,11 +13,12 @@ import {
   encodeSegwitAddress,
 } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
-import { readBackup, writeBackup } from '../../src/wallet/backup.ts'
+import { readBackup, writeBackup } from '../../src/signer/backup.ts'
 import { parseDescriptor } from '../../src/wallet/descriptor.ts'
-import { decodeMetadata, encodeMetadata } from '../../src/wallet/metadata.ts'
+import { decodeMetadata, encodeLabels, encodeMetadata } from '../../src/wallet/metadata.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import { formatPaymentLink, parsePaymentLink } from '../../src/wallet/uri.ts'
+import { value } from '../support/wallets.ts'
 import type { Target } from './fuzzer.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -34,7 +36,11 @@ const descriptor = `tr([d34db33f/86h/1'/0]${XPUB}/<0;1>/*)`
 
 const network = { id: networkId(REGTEST), name: REGTEST.name }
 const backup = writeBackup(
-  { words: 'abandon about', birthday: 1, metadata: encodeMetadata({ next: [1, 2], labels: new Map() }) },
+  {
+    words: 'abandon about',
+    birthday: 1,
+    metadata: encodeMetadata({ next: [1, 2], mining: undefined, labels: new Map() }),
+  },
   network,
   1,
   'passphrase',
@@ -59,6 +65,21 @@ const payment = (): Psbt =>
 const psbt = payment()
 const signed = payment()
 signed.addSignature(0, new Uint8Array(64).fill(1))
+
+/** A coin that is spent by a leaf. */
+const leafPsbt = payment()
+leafPsbt.maps.inputs[0] = {
+  ...leafPsbt.maps.inputs[0],
+  tapLeafScript: [
+    [{ version: 0xc0, internalKey, merklePath: [] }, Uint8Array.of(0x20, ...internalKey, 0xac, 0xc0)],
+  ],
+}
+leafPsbt.addLeafSignature(
+  0,
+  internalKey,
+  value(Psbt.parse(leafPsbt.bytes)).inputs[0].leaves[0].hash,
+  new Uint8Array(65).fill(1),
+)
 
 /** Without the search for slips of the keyboard, which is fuzzed as `address`. */
 const checkAddress = decodeSegwitAddress
@@ -132,7 +153,7 @@ export const TEXT_TARGETS: readonly Target[] = [
   },
   {
     name: 'psbt',
-    examples: [psbt.bytes, signed.bytes],
+    examples: [psbt.bytes, signed.bytes, leafPsbt.bytes],
     dictionary: [
       bytesOf('psbt\xff'),
       Uint8Array.of(0),
@@ -148,7 +169,7 @@ export const TEXT_TARGETS: readonly Target[] = [
       const again = Psbt.parse(parsed.value.bytes)
       assert.ok(again.ok)
       assert.equal(again.value.unsigned.txid, parsed.value.unsigned.txid)
-      void parsed.value.spentOutputs
+      void parsed.value.fee
       parsed.value.extract()
       return true
     },
@@ -169,15 +190,22 @@ export const TEXT_TARGETS: readonly Target[] = [
   },
   {
     name: 'metadata',
-    examples: [bytesOf(encodeMetadata({ next: [3, 4], labels: new Map([[address, 'Ana']]) }))],
-    dictionary: ['"next":', '"labels":', 'null', '[[]]', '1e9', '-1'].map(bytesOf),
+    examples: [
+      encodeMetadata({ next: [3, 4], mining: 1, labels: new Map([[address, 'Ana']]) }),
+      encodeLabels(new Map([[address, 'Ana']])),
+    ].map(bytesOf),
+    dictionary: ['"next":', '"labels":', '"mining":', '"type":"addr"', 'null', '[[]]', '1e9', '-1'].map(
+      bytesOf,
+    ),
     maxLength: 500,
     share: 0.5,
     bound: (input) => 500 + 20 * input.length,
     run(input) {
-      const decoded = decodeMetadata(textOf(input))
+      const decoded = decodeMetadata(textOf(input), PREFIX)
       if (!decoded.ok) return false
-      assert.deepEqual(decodeMetadata(encodeMetadata(decoded.value)), decoded)
+      const { next, mining, labels } = decoded.value
+      const again = decodeMetadata(encodeMetadata({ next, mining: mining ?? undefined, labels }), PREFIX)
+      assert.deepEqual(again, accept({ next, mining: mining ?? null, labels, warnings: [] }))
       return true
     },
   },

@@ -88,9 +88,13 @@ test(
     await elsewhere.getByRole('textbox', { name: 'Seed words' }).fill(`${words} zoo`)
     await elsewhere.getByLabel('Passphrase for this browser').fill(PASSPHRASE)
     await elsewhere.getByLabel('Repeat the passphrase').fill(PASSPHRASE)
-    await press(elsewhere, 'button', 'Restore the wallet')
-    await see(elsewhere, /words/)
-    await elsewhere.getByRole('textbox', { name: 'Seed words' }).fill(words)
+    await press(elsewhere, 'button', 'Check the words')
+    await see(elsewhere, /These are 13 words/)
+    await elsewhere.getByRole('textbox', { name: 'Seed words' }).fill(numbered(words))
+    await press(elsewhere, 'button', 'Check the words')
+    const understood = elsewhere.getByRole('list', { name: 'Seed words' }).locator('.word')
+    await understood.first().waitFor()
+    assert.equal((await understood.allInnerTexts()).join(' '), words)
     await press(elsewhere, 'button', 'Restore the wallet')
     await see(elsewhere.getByTestId('spendable'), balance)
   }),
@@ -115,6 +119,14 @@ async function makeWallet(page: Page): Promise<string> {
   await press(page, 'button', 'Finish')
   await page.getByRole('heading', { name: 'Wallet', exact: true }).waitFor()
   return words.join(' ')
+}
+
+/** As people keep them: numbered, and the first four letters of each. */
+function numbered(words: string): string {
+  return words
+    .split(' ')
+    .map((word, at) => `${at + 1}. ${word.slice(0, 4).toUpperCase()}`)
+    .join('\n')
 }
 
 /** The address with one character that is another. */

@@ -1,11 +1,12 @@
 /**
- * Promise: every view works in light and dark, on a desktop and on a phone: without errors and without scrolling sideways. With
+ * Promise: every view works in light and dark, on a desktop and on a phone: without errors, without scrolling sideways, and with text that can be read. With
  * OPENTAB_SCREENSHOTS=folder it saves a picture of each.
  */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
+import { hardToRead } from '../support/contrast.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
 const FOLDER = process.env.OPENTAB_SCREENSHOTS
@@ -15,6 +16,9 @@ const SCREENS = [
   { name: 'phone', width: 390, height: 844 },
 ] as const
 
+/** Times that a view is drawn anew, at most, before it is judged. */
+const FRAMES = 10
+
 const COLOURS = ['light', 'dark'] as const
 
 test(
@@ -23,6 +27,8 @@ test(
     await world.serve()
     const [ada, ben] = (await world.openAll(['Ada', 'Ben'])) as [Tab, Tab]
     await ada.untilPeers(1)
+    // What the tests' compiler calls in a function that is run in the page.
+    await ada.page.evaluate('globalThis.__name = (named) => named')
     await show(ada, {
       first: '/',
       'no-wallet': '/wallet',
@@ -38,19 +44,26 @@ test(
     const txid = await ada.pay(to, 1.5)
     await ada.generate(3)
     await untilAgreed([ada, ben])
-    await ada.pay(to, 0.25)
+    const first = await ada.pay(to, 0.25)
+    await ada.rpc('bumpfee', first, { fee_rate: 10 })
     await ben.pay(
       await ada.rpc('getnewaddress', 'A label that is rather long, as people write them'),
       0.123_456_78,
     )
     await ada.until('both payments wait', 'getrawmempool', [], (txids: string[]) => txids.length === 2)
+    await show(ada, { overview: '/' })
+    // Cards of blocks are links that say what they show.
+    await ada.page
+      .getByRole('link', { name: /^Block 107 1 transaction .*(ago|now)$/ })
+      .first()
+      .waitFor({ state: 'attached' })
     await show(ada, {
-      overview: '/',
       wallet: '/wallet',
       receive: '/wallet/receive',
       send: '/wallet/send',
       backup: '/wallet/backup',
       payment: `/wallet/tx/${txid}`,
+      replaced: `/wallet/tx/${first}`,
       explorer: '/explorer',
       mempool: '/explorer/mempool',
       block: '/block/105',
@@ -61,38 +74,75 @@ test(
       'not-found': '/no/such/view',
       'no-block': '/block/999999',
     })
+    await review(ada, to)
     assert.deepEqual(ada.consoleErrors, [])
   }),
 )
 
+/** Shows a payment with a fee that is unusual before it is sent. */
+async function review(tab: Tab, to: string): Promise<void> {
+  const { page } = tab
+  await show(tab, { form: '/wallet/send' })
+  await page.getByLabel('Pay to').fill(to)
+  await page.getByLabel('Amount').fill('1.25')
+  await page.getByLabel('Note').fill('Coffee, and the cake of last week')
+  await page.getByText('Custom').click()
+  await page.getByLabel('Fee rate, sat/vB').fill('5000')
+  await page.getByRole('button', { name: 'Review payment' }).click()
+  await page.getByRole('heading', { name: 'Review the payment' }).waitFor()
+  assert.deepEqual(await look(tab, 'review'), [])
+}
+
 /** Shows each view on every screen in every colour scheme, and looks at it. */
 async function show(tab: Tab, views: Readonly<Record<string, string>>): Promise<void> {
   const { page } = tab
+  /** What can't be read, of all views: whoever changes a colour wants to see all that it does. */
+  const hard: string[] = []
   for (const [name, path] of Object.entries(views)) {
     await page.evaluate((to) => {
       history.pushState(null, '', to + location.search)
       dispatchEvent(new PopStateEvent('popstate'))
     }, path)
-    for (const { name: screen, width, height } of SCREENS) {
-      await page.setViewportSize({ width, height })
-      for (const colorScheme of COLOURS) {
-        await page.emulateMedia({ colorScheme })
-        await rendered(tab)
-        const what = `${name} on a ${screen}, ${colorScheme}`
-        const headings = page.getByRole('heading', { level: 1 })
-        assert.equal(await headings.count(), 1, `${what} has one main heading`)
-        const sideways = await page.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement
-          return scrollWidth - clientWidth
+    hard.push(...(await look(tab, name)))
+  }
+  assert.deepEqual(hard, [])
+}
+
+/** Looks at what is shown, on every screen in every colour scheme. Answers what can't be read. */
+async function look(tab: Tab, name: string): Promise<string[]> {
+  const { page } = tab
+  const hard: string[] = []
+  for (const { name: screen, width, height } of SCREENS) {
+    await page.setViewportSize({ width, height })
+    for (const colorScheme of COLOURS) {
+      // Colours change at once, not by transitions.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await rendered(tab)
+      const what = `${name} on a ${screen}, ${colorScheme}`
+      const headings = page.getByRole('heading', { level: 1 })
+      assert.equal(await headings.count(), 1, `${what} has one main heading`)
+      const sideways = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement
+        return scrollWidth - clientWidth
+      })
+      assert.equal(sideways, 0, `${what} scrolls sideways by ${sideways} pixels`)
+      hard.push(...(await unreadable(tab)).map((line) => `${what}: ${line}`))
+      if (FOLDER !== undefined)
+        await page.screenshot({
+          path: join(FOLDER, `${name}-${screen}-${colorScheme}.png`),
+          fullPage: true,
         })
-        assert.equal(sideways, 0, `${what} scrolls sideways by ${sideways} pixels`)
-        if (FOLDER !== undefined)
-          await page.screenshot({
-            path: join(FOLDER, `${name}-${screen}-${colorScheme}.png`),
-            fullPage: true,
-          })
-      }
     }
+  }
+  return hard
+}
+
+/** What stays hard to read: another colour scheme reaches a busy page in steps, texts after what is behind them. */
+async function unreadable(tab: Tab): Promise<readonly string[]> {
+  for (let frame = 0; ; frame++) {
+    const lines = await tab.page.evaluate(hardToRead)
+    if (lines.length === 0 || frame === FRAMES) return lines
+    await rendered(tab)
   }
 }
 

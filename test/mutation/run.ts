@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { EQUIVALENT, type Equivalent } from './equivalent.ts'
 import type { Mutant } from './mutants.ts'
 import { Suite, type TestFile, type Verdict } from './suite.ts'

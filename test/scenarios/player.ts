@@ -14,6 +14,7 @@ import { outpointKey } from '../../src/primitives/transaction.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { TEST_SALT, type TestBlock, type TestChain } from '../support/chain-builder.ts'
+import { FAIL_TEST } from '../support/faults.ts'
 import { blockCodeOf, codeOf, kindOf, type RuleId, stageOf } from './rules.ts'
 import { type Expected, type Scenario, ScenarioWriter, type Step } from './scenario.ts'
 
@@ -173,6 +174,7 @@ function openOn(net: TestChain, store: MemoryChainStore, clock: { readonly now: 
     params: net.params,
     store,
     checks: new InlineCheckPool(),
+    faults: FAIL_TEST,
     clock: { now: () => clock.now * 1000, after: () => () => undefined },
   })
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import type { BlockHash, Txid } from '../../src/primitives/hashes.ts'
 import { Acknowledged } from '../../src/simulation/acknowledged.ts'
-import { MINUTE } from '../../src/simulation/world.ts'
+import { MINUTE } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 test('a payment or an address whose answer is the last thing that a tab does is there when it starts again', async () => {

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import { BlockHeader } from '../../src/primitives/block.ts'
 import { equalBytes } from '../../src/primitives/bytes.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
 import { MAX_HEADERS } from '../../src/protocol/wire.ts'
 import { Adversary, type Attack } from '../../src/simulation/adversary.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'
-import { MINUTE, SECOND, type World } from '../../src/simulation/world.ts'
+import type { World } from '../../src/simulation/world.ts'
+import { MINUTE, SECOND } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 const params = { ...REGTEST, coinbaseMaturity: 3 }

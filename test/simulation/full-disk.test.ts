@@ -1,7 +1,7 @@
 /** Promise: a full disk stops one tab's mining and payments, says so, leaves what it holds readable, and does not trouble the others. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MINUTE } from '../../src/simulation/world.ts'
+import { MINUTE } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 test('one node whose disk is full', async () => {

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import { Adversary, type Attack } from '../../src/simulation/adversary.ts'
 import { ATTACKS, type AttackName, BAD_BLOCKS, servingAttack } from '../../src/simulation/attacks.ts'
-import { MINUTE, SECOND } from '../../src/simulation/world.ts'
+import { MINUTE, SECOND } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 /** Whether the attacker is banned by all whom it reaches, or borne: what honest peers could do by chance is no offence. */

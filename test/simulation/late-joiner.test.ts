@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'
-import { MINUTE, type World } from '../../src/simulation/world.ts'
+import type { World } from '../../src/simulation/world.ts'
+import { MINUTE } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 const params = { ...REGTEST, coinbaseMaturity: 3 }

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'
-import { MINUTE, SECOND, type World } from '../../src/simulation/world.ts'
+import type { World } from '../../src/simulation/world.ts'
+import { MINUTE, SECOND } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
 /** The hash of a node's tip. */

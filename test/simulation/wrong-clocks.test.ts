@@ -1,15 +1,16 @@
 /** Promise: a tab whose clock is wrong is told which way, follows the chain, and makes no branch of its own; liars change nothing of that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PeerId } from '../../src/network/transport.ts'
 import type { ClockEvent, MiningEvent, NetworkEvent } from '../../src/node/events.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
 import { Adversary } from '../../src/simulation/adversary.ts'
 import { ATTACKS } from '../../src/simulation/attacks.ts'
 import type { SimulatedNode } from '../../src/simulation/simulated-node.ts'
-import { MINUTE, SECOND, type World } from '../../src/simulation/world.ts'
+import type { World } from '../../src/simulation/world.ts'
+import { MINUTE, SECOND } from '../../src/simulator/run.ts'
 import { newWorld } from '../support/worlds.ts'
 
-const conditions = { latency: [20, 100] as const, gossipLoss: 0, degree: 5 }
+const conditions = { latency: [20, 100] as const, loss: 0, degree: 5 }
 
 function height({ core: { chain } }: SimulatedNode): number {
   return chain.headers.height(chain.tip)

@@ -8,9 +8,10 @@ import type { Txid } from '../../src/primitives/hashes.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import type { CheckPool } from '../../src/script/input-check.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { type TestBlock, TestChain, type TestCoin, TestWallet } from './chain-builder.ts'
+import { FAIL_TEST } from './faults.ts'
 
 /** Coinbases mature at once, so that a test needs few blocks. */
 export const QUICK_PARAMS: NetworkParams = { ...REGTEST, coinbaseMaturity: 1 }
@@ -55,6 +56,7 @@ export class ChainNode {
       params,
       checks,
       clock: time,
+      faults: FAIL_TEST,
       store: new MemoryChainStore(),
       alreadyVerified: (tx) => mempool?.wasVerified(tx) ?? false,
     })

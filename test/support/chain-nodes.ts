@@ -9,6 +9,7 @@ import { outpointKey } from '../../src/primitives/transaction.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { TEST_SALT, type TestBlock } from './chain-builder.ts'
+import { FAIL_TEST } from './faults.ts'
 
 /** Regtest whose coinbases can be spent soon, and whose coins are often counted. */
 export const QUICK: NetworkParams = { ...REGTEST, coinbaseMaturity: 2, snapshotInterval: 8, snapshotDelay: 3 }
@@ -25,6 +26,7 @@ export function openChain(options: Partial<ChainOptions> = {}): Promise<Chain> {
     store: new MemoryChainStore(TEST_SALT),
     checks: new InlineCheckPool(),
     clock: lateClock,
+    faults: FAIL_TEST,
     ...options,
   })
 }

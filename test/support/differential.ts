@@ -33,6 +33,7 @@ const SHARES = {
   signatures: 10,
   derivation: 4,
   psbt: 6,
+  'psbt roles': 6,
   filters: 20,
   'large filters': 0.5,
   'corrupted filters': 20,

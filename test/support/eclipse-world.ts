@@ -4,9 +4,9 @@
  * starts dials follows `Dialler`.
  */
 
+import type { PeerId, RememberedPeer } from '../../src/network/transport.ts'
 import { KnownPeers } from '../../src/protocol/known-peers.ts'
-import type { PeerId, RememberedPeer } from '../../src/protocol/transport.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { Candidates, type Dialled, type Source } from '../../src/transport/candidates.ts'
 import { chooseEvicted, chooseExchanged, type Occupant } from '../../src/transport/eviction.ts'

@@ -3,26 +3,29 @@ import { setImmediate } from 'node:timers/promises'
 import type { ChainStore } from '../../src/chain/store.ts'
 import { networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
-import { NodeCore } from '../../src/node/node-core.ts'
+import { type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
-import { type LoadRpc, rpcPart } from '../../src/node/rpc-part.ts'
-import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
+import { rpcPart } from '../../src/node/rpc-part.ts'
+import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { Faults } from '../../src/primitives/ports.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { LocalSigner } from '../../src/signer/local-signer.ts'
+import { unattended } from '../../src/signer/unattended.ts'
+import { TabNetwork } from '../../src/simulation/tab-network.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
-import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import { LocalSigner } from '../../src/wallet/local-signer.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
+import { FAIL_TEST } from './faults.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
 /** Mined coins mature soon, so that a test needs few blocks. */
@@ -37,6 +40,8 @@ export interface RigNodeOptions {
   readonly chainStore?: ChainStore
   readonly walletStore?: WalletStore
   readonly loadRpc?: LoadRpc
+  /** A bug fails the test by default. */
+  readonly faults?: Faults
   readonly loadWallet?: LoadWallet
 }
 
@@ -51,7 +56,7 @@ export type Json = any
 
 export class NodeRig {
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   readonly params: NetworkParams
   readonly random: SeededRandom
   readonly verdicts = new VerdictCache()
@@ -61,9 +66,9 @@ export class NodeRig {
     this.random = new SeededRandom(seed)
     // Far enough from genesis that no block of a test is ahead of its time.
     this.time = new VirtualTime((params.genesisTime + 1_000_000) * 1000, () => setImmediate())
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+    this.network = new TabNetwork(this.time, this.random.fork('network'), {
       latency: [10, 100],
-      gossipLoss: 0,
+      loss: 0,
       degree: 2,
     })
   }
@@ -109,6 +114,7 @@ export class RigNode {
     this.signer = await LocalSigner.open({
       network: { id: networkId(params), name: params.name },
       coinType: 1,
+      addressPrefix: params.addressPrefix,
       store: this.keys,
       clock: time,
       random: random.fork('signer'),
@@ -122,7 +128,8 @@ export class RigNode {
       NodeCore.open(params, {
         clock: time,
         random,
-        signer: this.signer,
+        faults: this.options.faults ?? FAIL_TEST,
+        signer: unattended(this.signer),
         loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),

@@ -4,13 +4,15 @@
  */
 import { Chain } from '../../src/chain/chain.ts'
 import { Mempool } from '../../src/mempool/mempool.ts'
+import type { GossipVerdict, PeerId, Topic, TransportHandler } from '../../src/network/transport.ts'
 import type { Block } from '../../src/primitives/block.ts'
 import type { Clock } from '../../src/primitives/ports.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
+import type { MakePart } from '../../src/protocol/part.ts'
 import { PeerManager } from '../../src/protocol/peer-manager.ts'
 import type { BanRecord } from '../../src/protocol/peer-store.ts'
-import type { GossipVerdict, PeerId, Topic, TransportHandler } from '../../src/protocol/transport.ts'
 import {
+  COMMON_TOPICS,
   decodeMessage,
   encodeMessage,
   type HelloMessage,
@@ -19,12 +21,13 @@ import {
   PROTOCOL_VERSION,
 } from '../../src/protocol/wire.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
-import { VirtualNetwork, type VirtualTransport } from '../../src/simulation/virtual-network.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { TabNetwork, type VirtualTransport } from '../../src/simulation/tab-network.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import type { TestBlock, TestChain } from './chain-builder.ts'
+import { FAIL_TEST } from './faults.ts'
 
 /** A store whose bans a test can look at. */
 export class WatchedPeerStore extends MemoryPeerStore {
@@ -54,7 +57,7 @@ export function networksOf(blocks: TestChain) {
 export class TestNetwork {
   readonly blocks: TestChain
   readonly time: VirtualTime
-  readonly network: VirtualNetwork
+  readonly network: TabNetwork
   private readonly random = new SeededRandom('protocol')
   private readonly running: (() => Promise<void>)[] = []
 
@@ -63,9 +66,9 @@ export class TestNetwork {
     this.blocks = blocks
     const start = (blocks.params.genesisTime + 1_000_000) * 1000
     this.time = new VirtualTime(start, () => new Promise((resolve) => setImmediate(resolve)))
-    this.network = new VirtualNetwork(this.time, this.random.fork('network'), {
+    this.network = new TabNetwork(this.time, this.random.fork('network'), {
       latency: [20, 20],
-      gossipLoss,
+      loss: gossipLoss,
       degree,
     })
   }
@@ -76,14 +79,21 @@ export class TestNetwork {
     tip: TestBlock,
     peerStore = new WatchedPeerStore(),
     clock: Clock = this.time,
+    parts: readonly MakePart[] = [],
   ): Promise<TestNode> {
     const { params } = this.blocks
     const checks = new InlineCheckPool()
-    const chain = await Chain.open({ params, clock, checks, store: new MemoryChainStore() })
+    const chain = await Chain.open({
+      params,
+      clock,
+      checks,
+      faults: FAIL_TEST,
+      store: new MemoryChainStore(),
+    })
     const mempool = new Mempool({ chain, checks, clock })
     const transport = this.network.endpoint(name as PeerId)
     const random = this.random.fork(name)
-    const manager = new PeerManager({ chain, mempool, transport, clock, random, store: peerStore })
+    const manager = new PeerManager({ chain, mempool, transport, clock, random, store: peerStore, parts })
     const node = new TestNode(name as PeerId, chain, mempool, manager, transport, peerStore)
     for (const { block } of this.blocks.branch(tip)) await chain.acceptBlock(block)
     await chain.settled()
@@ -209,6 +219,7 @@ export class TestNode {
 /** A peer that only does what the test says. */
 export class Puppet implements TransportHandler {
   readonly id: PeerId
+  readonly subscriptions = COMMON_TOPICS
   readonly received: Message[] = []
   readonly gossiped: { topic: Topic; payload: Uint8Array }[] = []
   /** Called on every message; to answer, use `send`. */

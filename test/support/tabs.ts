@@ -23,6 +23,9 @@ import { NodeTab, PATIENCE, type PageGlobals } from './node-tab.ts'
 
 export { PASSPHRASE } from './node-tab.ts'
 
+/** How the brain begins the line of a bug in the console. */
+const FAULT = 'A fault of this program:'
+
 /** Log lines that a failed journey prints of each tab. */
 const LOG_LINES = 30
 
@@ -44,7 +47,7 @@ export interface OpenOptions {
 /** A tab of Chromium. */
 export class Tab extends NodeTab {
   readonly page: Page
-  /** Errors that nothing in the page caught. */
+  /** Errors that nothing in the page caught, and bugs that the brain told of. */
   readonly pageErrors: string[] = []
   /** Errors on the console; the browser reports failed requests there, too. */
   readonly consoleErrors: string[] = []
@@ -56,7 +59,10 @@ export class Tab extends NodeTab {
     this.page = page
     page.on('pageerror', (error) => this.pageErrors.push(error.stack ?? error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error') this.consoleErrors.push(message.text())
+      if (message.type() !== 'error') return
+      const text = message.text()
+      this.consoleErrors.push(text)
+      if (text.startsWith(FAULT)) this.pageErrors.push(text)
     })
     page.on('request', (request) => this.requests.push(request.url()))
     page.on('websocket', (socket) => this.requests.push(socket.url()))
@@ -245,11 +251,25 @@ export async function textOf(locator: Locator): Promise<string> {
 /** Waits until all tabs are on one tip, and answers its hash. */
 export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
   const over = AbortSignal.timeout(PATIENCE)
+  /** Of each tab, the wait for its next event: it goes on for those that say nothing while others do. */
+  const waits = new Map<Tab, Promise<void>>()
   for (;;) {
-    const seen = await Promise.all(tabs.map((tab) => tab.eventsSeen()))
+    // In an object, or it would be waited for here.
+    const next = await Promise.all(
+      tabs.map(async (tab) => {
+        if (!waits.has(tab)) {
+          const seen = await tab.eventsSeen()
+          const wait = tab.anotherEvent(seen, over).finally(() => waits.delete(tab))
+          // It goes on when they agree, until its page closes.
+          wait.catch(() => undefined)
+          waits.set(tab, wait)
+        }
+        return { wait: waits.get(tab)! }
+      }),
+    )
     const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
-    await Promise.race(tabs.map((tab, at) => tab.anotherEvent(seen[at]!, over)))
+    await Promise.race(next.map(({ wait }) => wait))
   }
 }

@@ -65,7 +65,8 @@ export class VectorReport {
     this.skipMany(reason, rows?.length ?? 0)
   }
 
-  private skipMany(reason: string, count: number): void {
+  /** Counts this many rows that don't apply. */
+  skipMany(reason: string, count: number): void {
     if (count > 0) this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + count)
   }
 

@@ -6,8 +6,8 @@ import { concatBytes } from '../../src/primitives/bytes.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Clock, Random } from '../../src/primitives/ports.ts'
 import type { Result } from '../../src/primitives/result.ts'
+import { LocalSigner, type LocalSignerOptions } from '../../src/signer/local-signer.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
-import { LocalSigner, type LocalSignerOptions } from '../../src/wallet/local-signer.ts'
 
 export const PASSPHRASE = 'a long walk'
 /** The words of BIP86's example. */
@@ -69,6 +69,7 @@ export function openSigner(options: Partial<LocalSignerOptions> = {}): Promise<L
   return LocalSigner.open({
     network: TEST_NETWORK,
     coinType: 1,
+    addressPrefix: REGTEST.addressPrefix,
     store: new MemoryKeyStore(),
     clock: new ManualClock(),
     random: seededRandom('signer'),

@@ -92,7 +92,7 @@ test('relations of any two headers are those of a naive tree', () => {
 
 test('pages hold everything, and only those that changed are written again', () => {
   const { tree, naive } = grow(2 * HEADERS_PER_PAGE + 10, 3)
-  const marks = [{ index: 1500, bodyOrder: 7, connected: true as const }]
+  const marks = [{ index: 1500, bodyOrder: 7, connectedBy: 0 as const }]
   const pages = new Map(tree.takeChangedPages(marks).map(({ page, bytes }) => [page, bytes]))
   assert.deepEqual([...pages.keys()].sort(), [0, 1, 2])
   assert.equal(tree.hasBody(1500), false)
@@ -103,8 +103,10 @@ test('pages hold everything, and only those that changed are written again', () 
   const restored = HeaderTree.restore([0, 1, 2].map((page) => pages.get(page) as Uint8Array))
   compare(restored, naive, 4)
   assert.deepEqual(
-    [restored.hasBody(1500), restored.bodyOrder(1500), restored.wasConnected(1500)],
-    [true, 7, true],
+    [restored.hasBody(1500), restored.bodyOrder(1500)].concat(
+      ([0, 1] as const).map((by) => restored.wasConnected(1500, by)),
+    ),
+    [true, 7, true, false],
   )
   for (let index = 0; index < naive.length; index++)
     assert.equal(restored.isInvalid(index), ancestors(naive, index).includes(2000), `header ${index}`)

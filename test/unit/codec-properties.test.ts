@@ -232,10 +232,10 @@ test('header pages: a tree restored from them holds the same, and damaged ones a
         tree.add(header, parent, { base: header.bits - back, ease: nonce })
         if (nonce % 7 === 3) tree.markInvalid(parent === 0 ? tree.size - 1 : parent)
       }
-      const pages = tree.takeChangedPages([{ index: tree.size - 1, bodyOrder: 1, connected: true }])
+      const pages = tree.takeChangedPages([{ index: tree.size - 1, bodyOrder: 1, connectedBy: 1 }])
       const bytes = pages.map((page) => page.bytes)
       const restored = HeaderTree.restore(bytes)
-      tree.apply([{ index: tree.size - 1, bodyOrder: 1, connected: true }])
+      tree.apply([{ index: tree.size - 1, bodyOrder: 1, connectedBy: 1 }])
       assert.equal(restored.size, tree.size)
       for (let index = 0; index < tree.size; index++)
         assert.deepEqual(viewOf(restored, index), viewOf(tree, index))
@@ -250,7 +250,13 @@ test('header pages: a tree restored from them holds the same, and damaged ones a
 
 function viewOf(tree: HeaderTree, index: number): unknown[] {
   const place = [tree.parent(index), tree.height(index), tree.chainWork(index), tree.find(tree.hash(index))]
-  const marks = [tree.hasBody(index), tree.bodyOrder(index), tree.wasConnected(index), tree.isInvalid(index)]
+  const marks = [
+    tree.hasBody(index),
+    tree.bodyOrder(index),
+    tree.wasConnected(index, 0),
+    tree.wasConnected(index, 1),
+    tree.isInvalid(index),
+  ]
   return [bytesToHex(tree.header(index).bytes), ...place, ...marks]
 }
 

@@ -148,6 +148,8 @@ test('the bounds of each number are the last that are allowed', () => {
   // What numbers must be to each other never gets in the way.
   const roomy = {
     ...PUBLIC,
+    name: 'class',
+    addressPrefix: 'cls',
     initialSubsidy: sats(0),
     retarget: false,
     targetSpacing: 1,
@@ -175,6 +177,40 @@ test('no network takes an address prefix of Bitcoin', () => {
     const checked = checkParams({ ...PUBLIC, addressPrefix })
     assert.equal(!checked.ok && checked.code, 'params-address-prefix', addressPrefix)
   }
+})
+
+test('no network passes for one of this program: neither by its name nor by its addresses', () => {
+  const own = { ...PUBLIC, name: 'class', addressPrefix: 'cls' }
+  const answer = (change: Partial<NetworkParams>): string => {
+    const checked = decodeParams(encodeParams({ ...own, ...change }))
+    return checked.ok ? 'ok' : checked.code
+  }
+  for (const name of [
+    'opentab',
+    '0pentab',
+    'open-tab',
+    'opentab-2',
+    'my-opentab',
+    'main',
+    'ma1n',
+    'public',
+    'reg-test',
+  ])
+    assert.equal(answer({ name }), 'params-name', name)
+  for (const addressPrefix of ['tab', 'tabrt', 'tabs', 'bc'])
+    assert.equal(answer({ addressPrefix }), 'params-address-prefix', addressPrefix)
+  // The rules of a network of its own under the name of the public one, and the other way round.
+  assert.equal(answer({ ...PUBLIC, initialSubsidy: sats(1) }), 'params-name')
+  assert.equal(answer({ ...REGTEST, name: 'class' }), 'params-address-prefix')
+  for (const allowed of [
+    {},
+    { name: 'maintenance' },
+    { name: 'test-7b' },
+    { addressPrefix: 'ta' },
+    PUBLIC,
+    REGTEST,
+  ])
+    assert.equal(answer(allowed), 'ok', JSON.stringify(allowed))
 })
 
 test('no network makes more money than the greatest sum, and the public one comes close', () => {

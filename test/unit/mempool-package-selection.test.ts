@@ -10,7 +10,7 @@ import {
   withAncestors,
 } from '../../src/mempool/graph.ts'
 import { selectPackages } from '../../src/mempool/package-selection.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { addGenerated, type EntryShape } from '../support/mempool-graphs.ts'
 
 function graphOf(shapes: readonly EntryShape[]): { graph: MempoolGraph; entries: Entry[] } {

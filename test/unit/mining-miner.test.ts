@@ -8,7 +8,7 @@ import { Miner, type MinerOptions, type MinerState } from '../../src/mining/mine
 import type { MinerPool, MinerPoolListener, MinerSettings, MiningJob } from '../../src/mining/miner-pool.ts'
 import { typescriptKernel } from '../../src/mining/typescript-kernel.ts'
 import { decodeHeader } from '../../src/primitives/block.ts'
-import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { TestWallet } from '../support/chain-builder.ts'
 import { ChainNode, QUICK_PARAMS } from '../support/chain-node.ts'
 

@@ -6,8 +6,8 @@ import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { deliver, openChain } from '../support/chain-nodes.ts'
+import { ToldFaults } from '../support/faults.ts'
 import { NodeRig, RIG_PARAMS, type RigNode, STRANGER } from '../support/node-rig.ts'
-import { unhandledRejection } from '../support/unhandled-rejection.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 
 /** A disk that is full from some moment on: it can be read, and takes nothing more. */
@@ -165,16 +165,16 @@ test('a full disk stops mining and payments; the chain stays readable and reopen
 test('a bug in the chain stops mining and payments, and says so', async () => {
   const rig = new NodeRig()
   const chainStore = new FillingChainStore()
-  const node = await rig.add('node', { chainStore })
+  const faults = new ToldFaults()
+  const node = await rig.add('node', { chainStore, faults })
   await node.fund()
   await node.rpc('setgenerate', true)
-  const reported = unhandledRejection()
   chainStore.write = () => Promise.reject(new TypeError('a bug'))
-  await rig.until(() => node.told('fault').length > 0)
-  assert.match(String(await reported), /a bug/)
-  const [{ kind, message }] = node.told('fault')
-  assert.equal(kind, 'internal')
-  assert.match(message, /a bug.*fault of this program.*Reload/)
+  await rig.until(() => faults.told.length > 0)
+  const [{ error, consequence }] = faults.told
+  assert.match(String(error), /a bug/)
+  assert.match(String(consequence), /fault of this program.*Reload/)
+  assert.equal(faults.told.length, 1, 'told once')
   assert.equal(node.core.miner.state.status, 'stopped')
   assert.equal((await node.failure('sendtoaddress', STRANGER, 1)).code, -20)
   assert.equal(await node.rpc('getblockcount'), 6)

@@ -10,7 +10,7 @@ const PROMISED =
   )
 
 const HASH = '11'.repeat(32)
-const LONG = 'x'.repeat(201)
+const LONG = 'x'.repeat(256)
 
 /** Method, arguments, code, and what the sentence must hold. */
 const REFUSED: readonly (readonly [method: string, args: readonly unknown[], code: number, says: RegExp])[] =
@@ -52,7 +52,7 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
     ['getblocktemplate', [[]], -3, /an object, not an array/],
     ['getblocktemplate', [{ payoutaddress: 5 }], -3, /text/],
     ['getblocktemplate', [{ payto: STRANGER }], -3, /no field 'payto'; its fields are payoutaddress/],
-    ['getnewaddress', [LONG], -8, /at most 200 characters/],
+    ['getnewaddress', [LONG], -8, /at most 255 characters/],
     ['getnewaddress', ['', 'legacy'], -8, /bech32m/],
     ['setlabel', ['nobody', 'x'], -5, /tabrt1/],
     ['listunspent', [2, 1.5], -8, /whole number/],
@@ -81,7 +81,7 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
       'walletcreatefundedpsbt',
       [[], [{ [STRANGER]: 1 }, { [STRANGER]: 2 }], 0, { subtractFeeFromOutputs: [1] }],
       -8,
-      /empty or name all outputs, 0 to 1/,
+      /empty or name all outputs that pay, 0, 1/,
     ],
     ['walletprocesspsbt', ['%'], -22, /not base64/],
     ['walletprocesspsbt', ['AAAA'], -22, /no PSBT/],

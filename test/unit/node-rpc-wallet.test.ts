@@ -228,15 +228,15 @@ test('a payment of the wallet is durable before the network hears of it, whoever
   await rig.until(() => peer.core.mempool.size === 1)
 })
 
-test('a payment that the mempool refuses is given up: its coins are free again', async () => {
+test('a payment that the mempool refuses leaves no trace: its coins are free', async () => {
   const node = await fundedNode()
+  const before = await node.rpc('listtransactions')
   const pay = ['sendtoaddress', STRANGER, 1, '', '', false, true, null, '', false] as const
   const { code, message } = await node.failure(...pay, 0.5)
   assert.equal(code, -26)
-  assert.match(message, /was not sent: The fee of .* Its coins are free again/)
+  assert.match(message, /was not sent: The fee of .* Nothing was recorded/)
   assert.equal((await node.rpc('listunspent')).length, 1)
-  const [line] = (await node.rpc('listtransactions')).slice(-1)
-  assert.deepEqual([line.state, line.abandoned, line.inmempool], ['abandoned', true, false])
+  assert.deepEqual(await node.rpc('listtransactions'), before)
   await node.rpc(...pay, 1)
 })
 
@@ -286,8 +286,80 @@ test('labels and given addresses survive by export and import', async () => {
   const exported = await node.rpc('exportlabels')
   await node.rpc('setlabel', STRANGER, '')
   await node.rpc('setlabel', address, 'other')
-  assert.equal(await node.rpc('importlabels', exported), null)
+  assert.deepEqual(await node.rpc('importlabels', exported), { labels: 2 })
   assert.equal(await node.rpc('exportlabels'), exported)
+})
+
+test('addresses that words alone would not bring back are warned of', async () => {
+  const node = await new NodeRig().add('node')
+  const addresses: string[] = []
+  const ask = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) addresses.push(await node.rpc('getnewaddress'))
+  }
+  const warnings = async (): Promise<string[]> => (await node.rpc('getwalletinfo')).warnings
+  await ask(20)
+  assert.deepEqual(await warnings(), [])
+  assert.equal((await node.rpc('getaddressinfo', addresses[19])).warnings, undefined)
+  await ask(1)
+  assert.match((await warnings())[0], /^The latest address was given out after 20 unused ones in a row/)
+  await ask(4)
+  assert.match((await warnings())[0], /^The latest 5 addresses were given out/)
+  assert.match((await node.rpc('getaddressinfo', addresses[20])).warnings[0], /backup file/)
+  await node.generate(1, addresses[10])
+  assert.deepEqual(await warnings(), [])
+})
+
+test('getaddressinfo tells where a key of the wallet lies, and whose another address is', async () => {
+  const node = await new NodeRig().add('node')
+  const address = await node.rpc('getnewaddress', 'rent')
+  const own = await node.rpc('getaddressinfo', address.toUpperCase())
+  assert.deepEqual(
+    [own.address, own.ismine, own.solvable, own.ischange, own.labels],
+    [address, true, true, false, ['rent']],
+  )
+  assert.match(own.hdkeypath, /^m\/86h\/1h\/0h\/0\/0$/)
+  assert.match(
+    own.desc,
+    new RegExp(`^tr\\(\\[${own.hdmasterfingerprint}/86h/1h/0h/0/0\\][0-9a-f]{64}\\)#.{8}$`),
+  )
+  await node.rpc('setlabel', STRANGER, 'landlord')
+  const other = await node.rpc('getaddressinfo', STRANGER)
+  assert.deepEqual([other.ismine, other.labels, other.desc], [false, ['landlord'], undefined])
+  assert.equal((await node.failure('getaddressinfo', 'x')).code, -5)
+})
+
+test('labels are exported for other wallets, and what is no address is told, not kept', async () => {
+  const node = await new NodeRig().add('node')
+  await node.rpc('setlabel', STRANGER, 'landlord')
+  const lines = await node.rpc('exportlabels', 'bip329')
+  assert.deepEqual(JSON.parse(lines), { type: 'addr', ref: STRANGER, label: 'landlord' })
+  await node.rpc('setlabel', STRANGER, '')
+  const more = `${lines}${JSON.stringify({ type: 'addr', ref: 'nonsense', label: 'x' })}\n`
+  const taken = await node.rpc('importlabels', more)
+  assert.equal(taken.labels, 1)
+  assert.match(taken.warnings[0], /"nonsense" is no address/)
+  assert.equal(await node.rpc('exportlabels', 'bip329'), lines)
+  assert.equal((await node.failure('exportlabels', 'csv')).code, -8)
+})
+
+test('a label makes no address the one that mining pays to', async () => {
+  const node = await new NodeRig().add('node')
+  const taken = await node.rpc('getnewaddress', 'Mining')
+  await node.rpc('importlabels', JSON.stringify({ type: 'addr', ref: taken, label: 'Mining' }))
+  await node.restart()
+  const { coinbasetxn } = await node.rpc('getblocktemplate')
+  const { vout } = await node.rpc('decoderawtransaction', coinbasetxn.data)
+  const payout = vout[0].scriptPubKey.address
+  assert.notEqual(payout, taken)
+  await node.rpc('setlabel', payout, 'Pit')
+  await node.rpc('setlabel', taken, 'Mining')
+  await node.rpc('generatetoaddress', 1, payout)
+  await node.restart()
+  const [again] = await node.rpc('listtransactions', 'Pit')
+  assert.equal(again.address, payout)
+  const next = await node.rpc('getblocktemplate')
+  const { vout: paid } = await node.rpc('decoderawtransaction', next.coinbasetxn.data)
+  assert.equal(paid[0].scriptPubKey.address, payout)
 })
 
 test('the mining address stays the same over restarts and labels', async () => {

@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { type LoadWallet, walletPart } from '../../src/node/wallet-part.ts'
+import type { LoadWallet } from '../../src/node/node-core.ts'
+import { walletPart } from '../../src/node/wallet-part.ts'
 import { type Json, NodeRig, STRANGER } from '../support/node-rig.ts'
 import { PASSPHRASE, value } from '../support/wallets.ts'
 
@@ -128,4 +129,28 @@ test('a restored wallet gives no address out that its history has used', async (
   value(await after.signer.restoreWords(words, PASSPHRASE))
   const fresh = await after.rpc('getnewaddress')
   assert.ok(!used.includes(fresh), `${fresh} was given out before`)
+})
+
+test('what a later payment reveals is looked for in earlier blocks and among those that wait', async () => {
+  const rig = new NodeRig()
+  const [before, after, payer] = await Promise.all([
+    rig.add('before', { wallet: false }),
+    rig.add('after', { wallet: false }),
+    rig.add('payer'),
+  ])
+  const words = value(await before.signer.create(PASSPHRASE))
+  const addresses: string[] = []
+  for (let i = 0; i < 50; i++) addresses.push(await before.rpc('getnewaddress'))
+  await payer.fund()
+  await payer.generate(1, addresses[30])
+  await rig.until(() => after.tip === payer.tip)
+  // Of these three payments only the last is found by who knows 20 addresses; it leads to the block, that to the other.
+  await payer.rpc('sendtoaddress', addresses[48], 2)
+  await payer.rpc('sendtoaddress', addresses[15], 1)
+  await rig.until(() => [before, after].every(({ core }) => core.mempool.size === 2))
+
+  value(await after.signer.restoreWords(words, PASSPHRASE))
+  const fresh = await after.rpc('getnewaddress')
+  assert.deepEqual((await after.rpc('getbalances')).mine, (await before.rpc('getbalances')).mine)
+  assert.equal(fresh, addresses[49])
 })

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { PeerId } from '../../src/network/transport.ts'
 import { conclusionOf } from '../../src/protocol/clock-comparison.ts'
-import type { PeerId } from '../../src/protocol/transport.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { networksOf, type Puppet, type TestNetwork } from '../support/protocol-nodes.ts'
 

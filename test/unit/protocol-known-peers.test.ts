@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
-import { compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
-import { KnownPeers } from '../../src/protocol/known-peers.ts'
-import { MAX_KNOWN_PEERS } from '../../src/protocol/peer-store.ts'
 import type {
   PeerId,
   PeerInfo,
   RememberedPeer,
   Standing,
   TransportHandler,
-} from '../../src/protocol/transport.ts'
+} from '../../src/network/transport.ts'
+import { compactBlockOf, encodeCompactBlock } from '../../src/protocol/compact-block.ts'
+import { KnownPeers } from '../../src/protocol/known-peers.ts'
+import { MAX_KNOWN_PEERS } from '../../src/protocol/peer-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { TestChain } from '../support/chain-builder.ts'
 import { TestNetwork } from '../support/protocol-nodes.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { MAX_FRAME_BYTES } from '../../src/network/transport.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { Block, BlockHeader, merkleRoot } from '../../src/primitives/block.ts'
 import { hexToBytes } from '../../src/primitives/bytes.ts'
@@ -11,7 +12,6 @@ import {
   encodeCompactBlock,
   PartialBlock,
 } from '../../src/protocol/compact-block.ts'
-import { MAX_FRAME_BYTES } from '../../src/protocol/transport.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../src/protocol/wire.ts'
 
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })

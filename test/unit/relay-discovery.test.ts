@@ -158,6 +158,15 @@ describe('the peer directory', () => {
     assert.deepEqual([other.length, countFrom(other, '192.0.2.1')], [5, 4])
   })
 
+  test('every other one named is of the asker’s own address, whoever has himself listed elsewhere', async () => {
+    const elsewhere = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`203.0.${i}.1`, 10]))
+    const directory = await directoryOf({ '192.0.2.1': 5, ...elsewhere })
+    const answer = directory.peersOf('aa', peerId('192.0.2.1 0'))
+    const isNear = answer.map((peer) => peer.startsWith('192.0.2.1 '))
+    assert.deepEqual(isNear.slice(0, 8), [true, false, true, false, true, false, true, false])
+    assert.equal(answer.length, MAX_PEERS_IN_ANSWER)
+  })
+
   test('names only peers that hold a reservation', async () => {
     const reserved = new Set(['b'])
     const directory = new PeerDirectory((peer) =>

@@ -1,7 +1,7 @@
 /** Promise: no list decides by its length whom a tab dials, and no relay by its word alone whom it can't. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId, RememberedPeer, Standing } from '../../src/protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing } from '../../src/network/transport.ts'
 import {
   Candidates,
   type Chosen,
@@ -160,4 +160,17 @@ test('who was introduced by a tab that is gone is forgotten, who was named by ot
   from.forgetSource('/p2p/tab')
   assert.notEqual(from.get('a 0' as PeerId), undefined)
   assert.equal(from.get('a 1' as PeerId), undefined)
+})
+
+test('whom a source named first is dialled first, and those of its last answer before those of an earlier one', () => {
+  const known = candidates()
+  known.add(names('early', 2), RELAY.prefix, true, 0)
+  known.add(names('late', 3), RELAY.prefix, true, 0)
+  const order: string[] = []
+  for (;;) {
+    const next = known.pick(situation({ chosen: order.map((id) => chosen(id)) }))
+    if (!('candidate' in next)) break
+    order.push(next.candidate.id)
+  }
+  assert.deepEqual(order, ['late 0', 'late 1', 'late 2', 'early 0', 'early 1'])
 })

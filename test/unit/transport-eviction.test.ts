@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { PeerId } from '../../src/protocol/transport.ts'
+import type { PeerId } from '../../src/network/transport.ts'
 import { chooseEvicted, chooseExchanged, isLopsided, type Occupant } from '../../src/transport/eviction.ts'
 
 const PLACES = { maxPeers: 12, outboundPeers: 4 }

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { DUST } from '../../src/policy/fees.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { Transaction, unsignedInput } from '../../src/primitives/transaction.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import {
   type Candidate,
-  DUST,
   feeOf,
   INPUT_WEIGHT,
   OUTPUT_WEIGHT,

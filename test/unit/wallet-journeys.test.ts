@@ -7,14 +7,16 @@ import { test } from 'node:test'
 import type { Chain } from '../../src/chain/chain.ts'
 import { Mempool } from '../../src/mempool/mempool.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
+import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { outpointKey, type Transaction } from '../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { InlineCheckPool } from '../../src/script/verify-input.ts'
+import type { LocalSigner } from '../../src/signer/local-signer.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import type { LocalSigner } from '../../src/wallet/local-signer.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import { NO_SIGNER } from '../../src/wallet/signer.ts'
-import { Wallet, type WalletOptions } from '../../src/wallet/wallet.ts'
+import { type PaymentOrder, Wallet, type WalletOptions } from '../../src/wallet/wallet.ts'
 import { type TestBlock, TestChain, TestWallet } from '../support/chain-builder.ts'
 import { deliver, openChain, QUICK } from '../support/chain-nodes.ts'
 import {
@@ -64,7 +66,7 @@ class TestNode {
       loadPsbt: async () => Psbt,
       ...options,
       store,
-      signer,
+      signer: unattended(signer),
     })
     await wallet.settled()
     mempool.subscribe({
@@ -99,11 +101,16 @@ class TestNode {
     return this.send(plan)
   }
 
-  async send(plan: Parameters<Wallet['sign']>[0]): Promise<Transaction> {
-    const transaction = value(await this.wallet.sign(plan))
+  async send(plan: PaymentOrder): Promise<Transaction> {
+    const transaction = value(await this.sign(plan))
     value(await this.mempool.accept(transaction))
     await this.wallet.settled()
     return transaction
+  }
+
+  /** Has a plan signed and recorded, unless the mempool would refuse it. */
+  sign(plan: PaymentOrder) {
+    return this.wallet.sign(plan, (payment) => this.mempool.test(payment))
   }
 
   get total(): number {
@@ -361,7 +368,7 @@ test('an address is stored before it is shown', async () => {
     [undefined, 'b'],
   )
   assert.equal(codeOf(await reopened.wallet.setLabel('nonsense', 'b')).startsWith('address-'), true)
-  assert.equal(codeOf(await reopened.wallet.newAddress('x'.repeat(201))), 'label-too-long')
+  assert.equal(codeOf(await reopened.wallet.newAddress('x'.repeat(256))), 'label-too-long')
 })
 
 test('metadata brings back labels, and addresses that words alone would miss', async () => {
@@ -385,11 +392,11 @@ test('coins of a payment under way are not promised to another', async () => {
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plans = [0, 1].map(() => node.wallet.createPayment({ recipients, feeRate: RATE }))
   const [one, two] = (await Promise.all(plans)).map(value)
-  const signing = node.wallet.sign(one)
-  assert.equal(codeOf(await node.wallet.sign(two)), 'coin-promised')
+  const signing = node.sign(one)
+  assert.equal(codeOf(await node.sign(two)), 'coin-promised')
   assert.equal(codeOf(await node.wallet.createPayment({ recipients, feeRate: RATE })), 'insufficient-funds')
   const payment = value(await signing)
-  assert.equal(codeOf(await node.wallet.sign(two)), 'coin-spent')
+  assert.equal(codeOf(await node.sign(two)), 'coin-spent')
   // Recorded, though no mempool has it yet: a crash now loses nothing.
   const reopened = await TestNode.open({
     chain: node.chain,
@@ -411,10 +418,10 @@ test('a locked signer leaves everything as it was', async () => {
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plan = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
   node.signer.lock()
-  assert.equal(codeOf(await node.wallet.sign(plan)), 'wallet-locked')
+  assert.equal(codeOf(await node.sign(plan)), 'wallet-locked')
   assert.equal(node.wallet.balances().trusted, SUBSIDY)
   value(await node.signer.unlock(PASSPHRASE))
-  assert.ok((await node.wallet.sign(plan)).ok, 'not signed')
+  assert.ok((await node.sign(plan)).ok, 'not signed')
 })
 
 test('change that waits is spent, and only when it must be', async () => {
@@ -507,20 +514,115 @@ test('a plan whose coin a reorganisation took is not signed', async () => {
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plan = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
   await node.deliver(...net.branch(net.mineEmpty(net.genesis, 4, { extraNonce: Uint8Array.of(6) })))
-  assert.equal(codeOf(await node.wallet.sign(plan)), 'coin-spent')
+  assert.equal(codeOf(await node.sign(plan)), 'coin-spent')
 })
 
-test('a payment that the mempool refuses is given up', async () => {
+test('a payment that the mempool refuses leaves no trace', async () => {
   const node = await TestNode.open()
-  await node.fund(net.genesis, 1)
+  await node.fund(net.genesis, 2)
   const payment = await node.pay(1_000_000)
   assert.equal(codeOf(await node.wallet.abandon(payment.txid)), 'not-abandonable')
+  const before = node.wallet.history().length
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const cheap = value(await node.wallet.createPayment({ recipients, feeRate: 1 }))
-  const refused = value(await node.wallet.sign(cheap))
-  assert.equal((await node.mempool.accept(refused)).ok, false)
-  value(await node.wallet.abandon(refused.txid))
-  assert.equal(node.wallet.transaction(refused.txid)!.state, 'abandoned')
+  assert.equal(codeOf(await node.sign(cheap)), 'payment-refused')
+  assert.equal(node.wallet.history().length, before)
+  assert.equal(
+    (
+      await TestNode.open({ chain: node.chain, store: await copyOf(node.store), signer: node.signer })
+    ).wallet.history().length,
+    before,
+    'it was stored',
+  )
+  assert.ok((await node.wallet.createPayment({ recipients, feeRate: RATE })).ok, 'its coins are held')
+})
+
+test('a payment with data is bumped with its data', async () => {
+  const node = await TestNode.open()
+  await node.fund(net.genesis, 1)
+  const data = new Uint8Array(80).fill(7)
+  const recipients = [{ data }, { address: shopAddress, amount: sats(1_000_000) }]
+  const plan = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
+  const payment = await node.send(plan)
+  assert.equal(payment.vsize, plan.vsize)
+  const bump = value(await node.wallet.bumpFee(payment.txid, 10_000))
+  const replacement = await node.send(bump)
+  assert.equal(replacement.vsize, bump.vsize)
+  const scripts = (tx: Transaction) =>
+    tx.outputs.map(({ scriptPubKey, value }) => `${value} ${bytesToHex(scriptPubKey)}`)
+  const carried = `0 6a4c50${'07'.repeat(80)}`
+  assert.ok(scripts(payment).includes(carried), 'the payment has no data')
+  assert.ok(scripts(replacement).includes(carried), 'the replacement has no data')
+  assert.equal(replacement.outputs.length, 3)
+})
+
+test('a payment may be of data alone, and carries data once', async () => {
+  const node = await TestNode.open()
+  await node.fund(net.genesis, 1)
+  const note = { data: Uint8Array.of(1, 2, 3) }
+  const plan = value(
+    await node.wallet.createPayment({ recipients: [note], feeRate: RATE, subtractFee: true }),
+  )
+  const payment = await node.send(plan)
+  assert.equal(payment.outputs.length, 2)
+  for (const recipients of [[note, note], [{ data: new Uint8Array(81) }]])
+    assert.equal(codeOf(await node.wallet.createPayment({ recipients, feeRate: RATE })), 'data-invalid')
+})
+
+test('a payment of all there is bears the higher fee itself', async () => {
+  const node = await TestNode.open()
+  await node.fund(net.genesis, 2)
+  const payment = await node.pay(node.wallet.balances().trusted, { subtractFee: true })
+  const fee = (tx: Transaction) => 2 * SUBSIDY - tx.outputs.reduce((sum, { value }) => sum + value, 0)
+  const plan = value(await node.wallet.bumpFee(payment.txid, 10_000))
+  assert.equal(plan.fee, Math.ceil((plan.vsize * 10_000) / 1000))
+  assert.equal(plan.reduced, plan.fee - fee(payment))
+  const replacement = await node.send(plan)
+  assert.equal(replacement.outputs.length, 1)
+  assert.equal(fee(replacement), plan.fee)
+  assert.deepEqual(replacement.outputs[0].scriptPubKey, payment.outputs[0].scriptPubKey)
+})
+
+test('what lost its coin counts how deep it lost it, and so does what hangs on it', async () => {
+  const node = await TestNode.open()
+  const tip = await node.fund(net.genesis, 1)
+  const recipients = [{ address: shopAddress, amount: sats(2_000_000) }]
+  const rival = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
+  const signed = value(await unattended(node.signer).signPsbt(rival.psbt))
+  const payment = await node.pay(1_000_000)
+  const child = await node.pay(1_000_000)
+  const states = () =>
+    [payment, child].map(({ txid }) => {
+      const { state, confirmations } = node.wallet.transaction(txid)!
+      return `${state} ${confirmations}`
+    })
+  assert.deepEqual(states(), ['pending 0', 'pending 0'])
+  const mined = net.mineBlock(tip, [value(value(Psbt.parse(signed)).extract())])
+  await node.deliver(mined)
+  assert.deepEqual(states(), ['conflicted -1', 'conflicted -1'])
+  const later = net.mineEmpty(mined, 3)
+  await node.deliver(...net.branch(later).slice(mined.height))
+  assert.deepEqual(states(), ['conflicted -4', 'conflicted -4'])
+})
+
+test('replacements know whose place they took', async () => {
+  const node = await TestNode.open()
+  await node.fund(net.genesis, 1)
+  const payments = [await node.pay(1_000_000)]
+  for (const feeRate of [10_000, 20_000])
+    payments.push(await node.send(value(await node.wallet.bumpFee(payments.at(-1)!.txid, feeRate))))
+  const [first, second, third] = payments.map(({ txid }) => txid)
+  assert.deepEqual(
+    [first, second, third].map((txid) => {
+      const { state, replaces, replacedBy } = node.wallet.transaction(txid)!
+      return [state, replaces, replacedBy]
+    }),
+    [
+      ['replaced', undefined, second],
+      ['replaced', first, third],
+      ['pending', second, undefined],
+    ],
+  )
 })
 
 test('mistakes get a code and a sentence', async () => {
@@ -571,9 +673,10 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
   assert.equal(codeOf(await watching.watch(hot.wallet.account!)), 'wallet-exists')
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plan = value(await watching.createPayment({ recipients, feeRate: RATE }))
-  assert.equal(codeOf(await watching.sign(plan)), 'wallet-missing')
-  const signed = value(await hot.signer.signPsbt(plan.psbt))
-  const payment = value(await watching.sign({ psbt: signed }))
+  const check = (tx: Transaction) => mempool.test(tx)
+  assert.equal(codeOf(await watching.sign(plan, check)), 'wallet-missing')
+  const signed = value(await unattended(hot.signer).signPsbt(plan.psbt))
+  const payment = value(await watching.sign({ psbt: signed }, check))
   value(await mempool.accept(payment))
   await hot.deliver(net.mineBlock(tip, [payment]))
   await watching.settled()
@@ -606,7 +709,7 @@ test('a failing store is told once, and nothing is shown that was not stored', a
   await assert.rejects(node.wallet.newAddress(), /disk full/)
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plan = value(await node.wallet.createPayment({ recipients, feeRate: RATE }))
-  await assert.rejects(node.wallet.sign(plan), /disk full/)
+  await assert.rejects(node.sign(plan), /disk full/)
   await deliver(node.chain, [net.mineBlock(tip, [])])
   assert.deepEqual(failures, ['disk full'])
 })

@@ -5,18 +5,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Transaction as ScureTransaction } from '@scure/btc-signer'
+import { TaprootControlBlock } from '@scure/btc-signer/psbt.js'
 import fc from 'fast-check'
 import { sats } from '../../src/primitives/amount.ts'
-import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import { p2trScript } from '../../src/script/taproot.ts'
+import { OP_CHECKSIG, pushData } from '../../src/script/opcodes.ts'
+import { p2trScript, taprootOutputKey } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
+import { isKeyRecord, type KeyRecord } from '../../src/signer/key-record.ts'
+import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
+import type { LocalSigner } from '../../src/signer/local-signer.ts'
+import { isBox, openBox, sealBox } from '../../src/signer/passphrase-box.ts'
+import { unattended } from '../../src/signer/unattended.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
-import { isKeyRecord, type KeyRecord } from '../../src/wallet/key-record.ts'
-import { deriveAccount, wordsToEntropy } from '../../src/wallet/keys.ts'
-import type { LocalSigner } from '../../src/wallet/local-signer.ts'
-import { isBox, openBox, sealBox } from '../../src/wallet/passphrase-box.ts'
 import { Psbt, type PsbtKey } from '../../src/wallet/psbt.ts'
+import type { PsbtInputMap } from '../../src/wallet/psbt-maps.ts'
+import { controlBlocksOf, rootOf } from '../support/tapscript-spends.ts'
 import {
   codeOf,
   ManualClock,
@@ -76,7 +81,7 @@ test('a new wallet is locked, opens with its passphrase, and shows its words onl
   assert.equal(locked.state, 'locked')
   assert.equal(codeOf(await signer.unlock('another walk')), 'wallet-passphrase-incorrect')
   assert.equal(codeOf(await signer.revealWords('another walk')), 'wallet-passphrase-incorrect')
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
   value(await signer.unlock(PASSPHRASE))
   assert.equal(signer.status().state, 'unlocked')
   signer.lock()
@@ -88,26 +93,28 @@ test('a new wallet is locked, opens with its passphrase, and shows its words onl
 
   const reopened = await openSigner({ store })
   assert.deepEqual(reopened.status(), locked)
-  assert.equal(value(await reopened.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await reopened.revealWords(PASSPHRASE)).words, words)
 })
 
 test('no command overwrites a stored seed', async () => {
   const signer = await openSigner()
   const words = value(await signer.create(PASSPHRASE))
-  const backup = value(await signer.exportBackup(PASSPHRASE, ''))
+  const other = await openSigner({ random: seededRandom('other') })
+  value(await other.create(PASSPHRASE))
+  const backup = value(await other.exportBackup(PASSPHRASE, ''))
   assert.equal(codeOf(await signer.create('x')), 'wallet-exists')
   assert.equal(codeOf(await signer.restoreWords(WORDS, 'x')), 'wallet-exists')
   assert.equal(codeOf(await signer.restoreBackup(backup, PASSPHRASE)), 'wallet-exists')
   const both = await Promise.all([signer.create('y'), signer.restoreWords(WORDS, 'z')])
   assert.deepEqual(both.map(codeOf), ['wallet-exists', 'wallet-exists'])
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
 })
 
 test('two first commands at once make one wallet', async () => {
   const signer = await openSigner()
   const [one, two] = await Promise.all([signer.create(PASSPHRASE), signer.create(PASSPHRASE)])
   assert.equal(codeOf(two), 'wallet-exists')
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), value(one))
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, value(one))
 })
 
 test('without a wallet, or a passphrase, nothing is done', async () => {
@@ -170,7 +177,7 @@ test('the passphrase changes, and the former one is worth nothing', async () => 
   value(await signer.changePassphrase(PASSPHRASE, 'new'))
   const reopened = await openSigner({ store })
   assert.equal(codeOf(await reopened.unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
-  assert.equal(value(await reopened.revealWords('new')), words)
+  assert.equal(value(await reopened.revealWords('new')).words, words)
 })
 
 test('a record that was tampered with is not opened', async () => {
@@ -186,7 +193,7 @@ test('a record that was tampered with is not opened', async () => {
   assert.equal(codeOf(await (await openSigner({ store })).unlock(PASSPHRASE)), 'wallet-passphrase-incorrect')
   for (const damaged of [
     { ...record, box: { ...record.box, logN: 60 } },
-    { ...record, version: 2 },
+    { ...record, version: 3 },
     'text',
     null,
   ]) {
@@ -203,10 +210,10 @@ test('a failing store leaves the wallet that was there', async () => {
   const words = value(await signer.create(PASSPHRASE))
   store.save = () => Promise.reject(new Error('disk full'))
   await assert.rejects(signer.changePassphrase(PASSPHRASE, 'new'), /disk full/)
-  assert.equal(value(await signer.revealWords(PASSPHRASE)), words)
+  assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
 })
 
-test('a backup brings back seed, birthday and metadata, with its own passphrase on its own network', async () => {
+test('a backup brings back seed and metadata, with its own passphrase on its own network', async () => {
   const clock = new ManualClock()
   const signer = await openSigner({ clock })
   const words = value(await signer.create(PASSPHRASE))
@@ -221,8 +228,10 @@ test('a backup brings back seed, birthday and metadata, with its own passphrase 
   const restored = await openSigner()
   assert.equal(codeOf(await restored.restoreBackup(file, 'wrong')), 'wallet-passphrase-incorrect')
   assert.equal(value(await restored.restoreBackup(file, PASSPHRASE)), 'métadonnées')
-  assert.deepEqual(restored.status(), status)
-  assert.equal(value(await restored.revealWords(PASSPHRASE)), words)
+  // All blocks are searched, whatever the clock said that named the birthday.
+  assert.deepEqual(restored.status(), { ...status, account: { ...status.account, birthday: 0 } })
+  assert.equal(value(await restored.restoreBackup(file, PASSPHRASE)), 'métadonnées', 'no second try')
+  assert.equal(value(await restored.revealWords(PASSPHRASE)).words, words)
 
   const elsewhere = await openSigner({ network: { id: '22'.repeat(32), name: 'class 7b' } })
   const refused = await elsewhere.restoreBackup(file, PASSPHRASE)
@@ -232,12 +241,82 @@ test('a backup brings back seed, birthday and metadata, with its own passphrase 
     '{}': 'backup-format',
     null: 'backup-format',
     [file.slice(0, -10)]: 'backup-format',
-    [file.replace('"version": 1', '"version": 2')]: 'backup-version',
+    [file.replace('"version": 1', '"version": 2')]: 'wallet-passphrase-incorrect',
+    [file.replace('"version": 1', '"version": 3')]: 'backup-version',
     [file.replace('"logN": 1', '"logN": 40')]: 'backup-format',
     [file.replace(/"created": \d+/, '"created": 1')]: 'wallet-passphrase-incorrect',
   }
   for (const [text, code] of Object.entries(broken))
     assert.equal(codeOf(await (await openSigner()).restoreBackup(text, PASSPHRASE)), code, text.slice(0, 60))
+})
+
+test("BIP39's passphrase makes another wallet, and comes back with the seed everywhere", async () => {
+  const accountIn = (signer: Awaited<ReturnType<typeof openSigner>>): string => {
+    const status = signer.status()
+    assert.ok(status.state !== 'none', 'no wallet')
+    return status.account.descriptor
+  }
+  const store = new MemoryKeyStore()
+  const signer = await openSigner({ store })
+  value(await signer.restoreWords(WORDS, PASSPHRASE, 'TREZOR'))
+  assert.equal(accountIn(signer), deriveAccount(value(wordsToEntropy(WORDS)), 1, 'TREZOR').descriptor.text)
+  assert.notEqual(accountIn(signer), accountIn(await unlockedSigner()))
+  assert.ok(!JSON.stringify(await store.load()).includes('TREZOR'), 'the record tells a secret')
+
+  const reopened = await openSigner({ store })
+  value(await reopened.unlock(PASSPHRASE))
+  value(await reopened.changePassphrase(PASSPHRASE, 'another long walk'))
+  assert.deepEqual(value(await reopened.revealWords('another long walk')), {
+    words: WORDS,
+    mnemonicPassphrase: 'TREZOR',
+  })
+  const file = value(await reopened.exportBackup('another long walk', 'labels'))
+  assert.match(file, /"version": 2/, 'a program without it would restore another wallet')
+  const restored = await openSigner()
+  assert.equal(value(await restored.restoreBackup(file, 'another long walk')), 'labels')
+  assert.equal(accountIn(restored), accountIn(signer))
+  value(await restored.unlock('another long walk'))
+
+  // Made with it from the start.
+  const made = await openSigner()
+  const words = value(await made.create(PASSPHRASE, 12, { mnemonicPassphrase: 'Ü' }))
+  const again = await openSigner()
+  value(await again.restoreWords(words, PASSPHRASE, 'U\u0308'))
+  assert.equal(accountIn(again), accountIn(made))
+})
+
+test('a birthday is no later than the chain says, however far ahead the clock is', async () => {
+  const clock = new ManualClock()
+  const birthdayAt = async (chainTime: number): Promise<number> => {
+    const signer = await openSigner({ clock })
+    value(await signer.create(PASSPHRASE, 12, { chainTime }))
+    const status = signer.status()
+    return status.state === 'none' ? Number.NaN : status.account.birthday
+  }
+  const now = clock.now() / 1000
+  assert.equal(await birthdayAt(now - 50_000), now - 50_000)
+  assert.equal(await birthdayAt(now + 50_000), now)
+})
+
+test('words are shown in full before they are restored; nothing is stored by it', async () => {
+  const signer = await openSigner()
+  assert.equal(value(await signer.readWords(`1. ABAN 2. ${WORDS.split(' ').slice(1).join(' ')}`)), WORDS)
+  assert.equal(codeOf(await signer.readWords('one tvo')), 'mnemonic-word')
+  assert.deepEqual(signer.status(), { state: 'none' })
+})
+
+test('no backup file is made under a passphrase that is guessed at once', async () => {
+  for (const [passphrase, code] of [
+    ['abc', 'passphrase-weak'],
+    ['aaaaaaaaaaaaaaaa', 'passphrase-weak'],
+    ['1212121212', 'passphrase-weak'],
+    ['12345678', 'accepted'],
+    ['a long walk', 'accepted'],
+  ]) {
+    const signer = await openSigner()
+    value(await signer.create(passphrase))
+    assert.equal(codeOf(await signer.exportBackup(passphrase, '')), code, passphrase)
+  }
 })
 
 // --- Signing ---
@@ -281,8 +360,9 @@ function payment({ inputs, change, paid = 50_000 }: Payment = {}): Psbt {
   })
 }
 
-async function sign(signer: LocalSigner, psbt: Psbt) {
-  return signer.signPsbt(psbt.bytes)
+/** As whoever prepared it agrees to it. */
+function sign(signer: LocalSigner, psbt: Psbt) {
+  return unattended(signer).signPsbt(psbt.bytes)
 }
 
 test('a signed payment verifies, and is what scure-btc-signer signs', async () => {
@@ -339,6 +419,156 @@ test('a sighash type other than the default, and a missing coin, are refused', a
   const unknown = ScureTransaction.fromPSBT(payment().bytes)
   unknown.updateInput(0, { witnessUtxo: undefined })
   assert.equal(codeOf(await signer.signPsbt(unknown.toPSBT())), 'psbt-invalid')
+})
+
+test('a hash type that is named is signed, and nothing else than what was named', async () => {
+  const signer = await unlockedSigner()
+  const psbt = payment()
+  for (const type of [0, 1, 2, 3, 0x81, 0x82, 0x83]) {
+    const signed = value(Psbt.parse(value(await unattended(signer).signPsbt(psbt.bytes, undefined, type))))
+    assert.ok(signed.extract().ok, `${type}`)
+    assert.ok(signed.maps.inputs.every(({ tapKeySig }) => (tapKeySig?.[64] ?? 0) === type))
+    assert.ok(signed.inputs.every(({ sighashType }) => (sighashType ?? 0) === type))
+    const asking = Psbt.parse(signed.bytes)
+    for (const other of [0, 1, 0x83])
+      if (type !== 0 && other !== type)
+        assert.equal(
+          codeOf(await unattended(signer).signPsbt(value(asking).bytes, undefined, other)),
+          'psbt-sighash',
+        )
+  }
+  for (const none of [4, 0x80, 0x84])
+    assert.equal(codeOf(await unattended(signer).signPsbt(psbt.bytes, undefined, none)), 'psbt-sighash')
+})
+
+test('what others may add to may pay more than it spends, and nothing else may', async () => {
+  const signer = await unlockedSigner()
+  const short = payment({ paid: 60_000 })
+  for (const type of [0, 1, 2, 3])
+    assert.equal(codeOf(await unattended(signer).signPsbt(short.bytes, undefined, type)), 'psbt-mismatch')
+  for (const type of [0x81, 0x83]) value(await unattended(signer).signPsbt(short.bytes, undefined, type))
+})
+
+/** A tree of two leaves: the account's own key in one, nobody's in the other. */
+const leafTree = [
+  { script: concatBytes(pushData(ownKey(0, 4).internalKey), Uint8Array.of(OP_CHECKSIG)), leafVersion: 0xc0 },
+  { script: concatBytes(pushData(stranger.internalKey), Uint8Array.of(OP_CHECKSIG)), leafVersion: 0xc0 },
+] as const
+
+/** Spends a coin of this tree under `internalKey`. */
+function leafPayment(
+  internalKey: Uint8Array,
+  change: (map: PsbtInputMap) => PsbtInputMap = (map) => map,
+): Psbt {
+  const { outputKey } = taprootOutputKey(internalKey, rootOf(leafTree))!
+  const psbt = Psbt.of({
+    inputs: [
+      {
+        prevout: { txid: new Uint8Array(32).fill(1), index: 0 },
+        sequence: 0,
+        spent: { value: sats(40_000), scriptPubKey: p2trScript(outputKey) },
+        key: undefined,
+      },
+    ],
+    outputs: [{ value: sats(30_000), scriptPubKey: stranger.scriptPubKey, key: undefined }],
+    lockTime: 0,
+  })
+  const { internalKey: publicKey, origin } = ownKey(0, 4)
+  const hashes = [rootOf(leafTree[0])]
+  const [controlBlock] = controlBlocksOf(internalKey, leafTree)
+  const map: PsbtInputMap = {
+    ...psbt.maps.inputs[0],
+    tapLeafScript: [
+      [TaprootControlBlock.decode(controlBlock), concatBytes(leafTree[0].script, Uint8Array.of(0xc0))],
+    ],
+    tapBip32Derivation: [
+      [publicKey, { hashes, der: { fingerprint: origin.fingerprint, path: [...origin.path] } }],
+    ],
+  }
+  psbt.maps.inputs[0] = change(map)
+  return value(Psbt.parse(psbt.bytes))
+}
+
+test('the leaf that our key stands in is signed, and no leaf of another coin', async () => {
+  const signer = await unlockedSigner()
+  const signed = value(Psbt.parse(value(await sign(signer, leafPayment(stranger.internalKey)))))
+  assert.equal(signed.maps.inputs[0].tapKeySig, undefined)
+  assert.equal(signed.maps.inputs[0].tapScriptSig?.length, 1)
+  assert.ok(signed.extract().ok, 'the signature holds')
+  const [typed] = value(
+    Psbt.parse(
+      value(await unattended(signer).signPsbt(leafPayment(stranger.internalKey).bytes, undefined, 0x83)),
+    ),
+  ).maps.inputs
+  assert.equal(typed.tapScriptSig?.[0][1][64], 0x83)
+
+  // The key path of the same coin, tweaked with the root of its tree.
+  const { internalKey, origin } = ownKey(0, 4)
+  const der = { fingerprint: origin.fingerprint, path: [...origin.path] }
+  const byKey = leafPayment(internalKey, (map) => ({
+    witnessUtxo: map.witnessUtxo,
+    tapInternalKey: internalKey,
+    tapMerkleRoot: rootOf(leafTree),
+    tapBip32Derivation: [[internalKey, { hashes: [], der }]],
+  }))
+  assert.ok(value(Psbt.parse(value(await sign(signer, byKey)))).extract().ok)
+
+  const { spent } = payment().inputs[0]
+  const refusals: [string, Psbt][] = [
+    // A leaf that the coin does not commit to.
+    [
+      'psbt-mismatch',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        witnessUtxo: { amount: 40_000n, script: spent!.scriptPubKey },
+      })),
+    ],
+    // Another key's path.
+    [
+      'psbt-mismatch',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        tapBip32Derivation: [[stranger.internalKey, map.tapBip32Derivation![0][1]]],
+      })),
+    ],
+    // A key that is not in the leaf.
+    [
+      'psbt-not-ours',
+      leafPayment(stranger.internalKey, (map) => ({
+        ...map,
+        tapBip32Derivation: [
+          [
+            ownKey(0, 5).internalKey,
+            {
+              hashes: [rootOf(leafTree[0])],
+              der: { fingerprint: origin.fingerprint, path: [...ownKey(0, 5).origin.path] },
+            },
+          ],
+        ],
+      })),
+    ],
+    // The root is left out, and no leaf is there.
+    [
+      'psbt-mismatch',
+      leafPayment(internalKey, (map) => ({
+        witnessUtxo: map.witnessUtxo,
+        tapInternalKey: internalKey,
+        tapBip32Derivation: [[internalKey, { hashes: [], der }]],
+      })),
+    ],
+  ]
+  for (const [code, psbt] of refusals) assert.equal(codeOf(await sign(signer, psbt)), code)
+})
+
+test('inputs that are final are left as they are, and the others signed', async () => {
+  const signer = await unlockedSigner()
+  const whole = value(Psbt.parse(value(await sign(signer, payment())))).finalized()
+  const half = payment()
+  half.maps.inputs[0] = whole.maps.inputs[0]
+  const signed = value(Psbt.parse(value(await sign(signer, value(Psbt.parse(half.bytes))))))
+  assert.deepEqual(signed.maps.inputs[0], whole.maps.inputs[0])
+  assert.ok(signed.extract().ok)
+  assert.equal(codeOf(await sign(signer, whole)), 'psbt-not-ours')
 })
 
 test("of a payment with another's coin only our input is signed", async () => {

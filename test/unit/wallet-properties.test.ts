@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HDKey } from '@scure/bip32'
 import fc from 'fast-check'
+import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { OK } from '../../src/primitives/result.ts'
-import { readBackup, writeBackup } from '../../src/wallet/backup.ts'
+import { encodeAddress } from '../../src/script/address.ts'
+import { readBackup, writeBackup } from '../../src/signer/backup.ts'
+import { decodeSecret, encodeSecret } from '../../src/signer/key-record.ts'
 import { accountDescriptor, HARDENED, parseDescriptor } from '../../src/wallet/descriptor.ts'
-import { decodeMetadata, encodeMetadata } from '../../src/wallet/metadata.ts'
+import { decodeMetadata, encodeLabels, encodeMetadata } from '../../src/wallet/metadata.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import { formatPaymentLink, parsePaymentLink } from '../../src/wallet/uri.ts'
 import { decodeLabels, decodeWallet, encodeWallet, labelRecord } from '../../src/wallet/wallet-records.ts'
@@ -76,28 +79,41 @@ test('payment links: whatever text is read says the same when it is written agai
 const next = fc.tuple(fc.nat({ max: 10_000 }), fc.nat({ max: 10_000 }))
 
 test("the wallet's records and what a backup adds to its words are read back whole", () => {
-  const entries = fc.array(fc.tuple(fc.string({ maxLength: 60 }), label), { maxLength: 5 })
+  const address = bytes32.map((key) => encodeAddress(key, REGTEST.addressPrefix))
+  const entries = fc.array(fc.tuple(address, label), { maxLength: 5 })
+  const mining = fc.option(fc.nat({ max: 10 }), { nil: undefined })
   const hash = bytes32.map(bytesToHex)
   fc.assert(
-    fc.property(next, entries, fc.tuple(hash, hash, fc.nat()), (next, rows, [network, tipHash, height]) => {
-      const labels = new Map(rows)
-      assert.deepEqual(decodeMetadata(encodeMetadata({ next, labels })), {
-        ok: true,
-        value: { next, labels },
-      })
-      const records = new Map([...labels].flatMap(([address, text]) => [...labelRecord(address, text)]))
-      assert.deepEqual(decodeLabels(records as Map<string, string>), labels)
-      const account = { descriptor: 'tr(…)', fingerprint: 7, path: [1], birthday: height }
-      const tip = { hash: tipHash, height }
-      const stored = { network, account, next, tip, locator: [tipHash] } as never
-      assert.deepEqual(decodeWallet(encodeWallet(stored) as Map<string, string>), stored)
-    }),
+    fc.property(
+      next,
+      mining,
+      entries,
+      fc.tuple(hash, hash, fc.nat()),
+      (next, mining, rows, [network, tipHash, height]) => {
+        const labels = new Map(rows)
+        assert.deepEqual(decodeMetadata(encodeMetadata({ next, mining, labels }), REGTEST.addressPrefix), {
+          ok: true,
+          value: { next, mining: mining ?? null, labels, warnings: [] },
+        })
+        const lines = decodeMetadata(encodeLabels(labels), REGTEST.addressPrefix)
+        assert.deepEqual(lines.ok && lines.value.labels, new Map(rows.filter(([, text]) => text !== '')))
+        const records = new Map([...labels].flatMap(([address, text]) => [...labelRecord(address, text)]))
+        assert.deepEqual(decodeLabels(records as Map<string, string>), labels)
+        const account = { descriptor: 'tr(…)', fingerprint: 7, path: [1], birthday: height }
+        const tip = { hash: tipHash, height }
+        const stored = { network, account, next, tip, locator: [tipHash] } as never
+        assert.deepEqual(decodeWallet(encodeWallet(stored) as Map<string, string>), stored)
+      },
+    ),
   )
 })
 
 test('backups: opened with their passphrase they say what they said; a damaged one is refused or says the same', () => {
   const network = { id: '00'.repeat(32), name: 'regtest' }
-  const content = fc.record({ words: label, birthday: u32, metadata: label }, { noNullPrototype: true })
+  const content = fc.record(
+    { words: label, mnemonicPassphrase: fc.string({ minLength: 1 }), birthday: u32, metadata: label },
+    { noNullPrototype: true, requiredKeys: ['words', 'birthday', 'metadata'] },
+  )
   const random = { bytes: (length: number) => new Uint8Array(length).fill(length) }
   fc.assert(
     fc.property(
@@ -144,5 +160,18 @@ test('PSBTs: whatever is read is written in one form, which is read back the sam
       assert.deepEqual(again.value.bytes, other.value.bytes)
     }),
     { numRuns: 50 },
+  )
+})
+
+test('key records: a secret is read back whole, and one without a BIP39 passphrase lies as it always has', () => {
+  const entropy = fc
+    .constantFrom(16, 20, 24, 28, 32)
+    .chain((n) => fc.uint8Array({ minLength: n, maxLength: n }))
+  fc.assert(
+    fc.property(entropy, fc.string({ unit: 'grapheme' }), (entropy, mnemonicPassphrase) => {
+      const { version, bytes } = encodeSecret({ entropy, mnemonicPassphrase })
+      assert.deepEqual(decodeSecret(version, bytes), { entropy, mnemonicPassphrase })
+      if (mnemonicPassphrase === '') assert.deepEqual({ version, bytes }, { version: 1, bytes: entropy })
+    }),
   )
 })

@@ -30,6 +30,12 @@ test('a plain address, an upper-case link and unknown parameters are read', () =
     assert.equal(parsePaymentLink(text, check).ok, true, text)
 })
 
+test('all of a link counts: a question mark in its text, a plus sign as it is, a message', () => {
+  const parsed = parsePaymentLink(`opentab:${ADDRESS}?label=Lunch?&amount=0.5&message=1+1`, check)
+  const value = { address: ADDRESS, amount: sats(50_000_000), label: 'Lunch?', message: '1+1' }
+  assert.deepEqual(parsed, { ok: true, value })
+})
+
 test('a link that can not be honoured is refused', () => {
   const refusals = {
     [`bitcoin:${ADDRESS}`]: 'link-invalid',
@@ -38,6 +44,7 @@ test('a link that can not be honoured is refused', () => {
     [`opentab:${ADDRESS}?amount=1&amount=2`]: 'link-invalid',
     [`opentab:${ADDRESS}?label=%E0%A4%A`]: 'link-invalid',
     [`opentab:${ADDRESS}?req-escrow=1`]: 'link-requires',
+    [`opentab:${ADDRESS}?a?b&req-escrow=1`]: 'link-requires',
     [`opentab:${ADDRESS}?label=${'x'.repeat(3000)}`]: 'link-invalid',
     [`opentab:${ADDRESS.slice(0, -1)}q`]: 'address-checksum',
   }

@@ -1,13 +1,15 @@
 /** Promise: whatever the brain makes of gossip, the Window has a verdict. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/protocol/transport.ts'
+import type { PeerId, RememberedPeer, Standing, TransportHandler } from '../../src/network/transport.ts'
+import type { Faults } from '../../src/primitives/ports.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { RemoteTransport, serveTransport } from '../../src/workers/transport-link.ts'
+import { FAIL_TEST, ToldFaults } from '../support/faults.ts'
 import { silentTransport } from '../support/silent-transport.ts'
-import { unhandledRejection } from '../support/unhandled-rejection.ts'
 
 const idle: TransportHandler = {
+  subscriptions: [{ topic: 'tx', isCommon: true }],
   peerConnected: () => {},
   peerDisconnected: () => {},
   frame: async () => {},
@@ -18,7 +20,10 @@ const idle: TransportHandler = {
 }
 
 /** The Window's side of a brain that handles events as told. */
-async function windowSide(handler: TransportHandler): Promise<TransportHandler & Disposable> {
+async function windowSide(
+  handler: TransportHandler,
+  faults: Faults = FAIL_TEST,
+): Promise<TransportHandler & Disposable> {
   const { port1, port2 } = new MessageChannel()
   let served: TransportHandler = idle
   const transport = silentTransport({
@@ -27,7 +32,7 @@ async function windowSide(handler: TransportHandler): Promise<TransportHandler &
     },
   })
   serveTransport(transport, new Channel(port1))
-  await new RemoteTransport(transport.self, new Channel(port2)).start(handler)
+  await new RemoteTransport(transport.self, new Channel(port2), faults).start(handler)
   return { ...served, [Symbol.dispose]: () => port1.close() }
 }
 
@@ -39,10 +44,17 @@ test('the verdict on gossip crosses threads', async () => {
 })
 
 test('gossip on which the handler fails is ignored, and the failure reported', async () => {
-  using window = await windowSide({ ...idle, gossip: () => Promise.reject(new Error('a bug')) })
-  const reported = unhandledRejection()
+  const faults = new ToldFaults()
+  using window = await windowSide({ ...idle, gossip: () => Promise.reject(new Error('a bug')) }, faults)
   assert.equal(await window.gossip(message), 'ignore')
-  assert.match(String(await reported), /a bug/)
+  assert.match(String(faults.told[0]?.error), /a bug/)
+})
+
+test('a frame on which the handler fails is done with, and the failure reported', async () => {
+  const faults = new ToldFaults()
+  using window = await windowSide({ ...idle, frame: () => Promise.reject(new Error('a bug')) }, faults)
+  await window.frame(message.from, Uint8Array.of(1))
+  assert.match(String(faults.told[0]?.error), /a bug/)
 })
 
 test('peers that the brain remembers and values are told to the Window', async () => {
@@ -58,7 +70,7 @@ test('peers that the brain remembers and values are told to the Window', async (
     })
     serveTransport(transport, new Channel(port1))
   })
-  const remote = new RemoteTransport('window' as PeerId, new Channel(port2))
+  const remote = new RemoteTransport('window' as PeerId, new Channel(port2), FAIL_TEST)
   await remote.start(idle, [friend])
   assert.deepEqual(started, [friend])
   remote.valued(friend.id, 'proven')

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { HDKey } from '@scure/bip32'
 import { mnemonicToSeedSync } from '@scure/bip39'
+import { wordlist } from '@scure/bip39/wordlists/english.js'
 import { bytesToHex, hexToBytes } from '../../src/primitives/bytes.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
+import { deriveAccount, entropyToWords, masterKey, wordsToEntropy } from '../../src/signer/keys.ts'
 import { accountDescriptor, parseDescriptor } from '../../src/wallet/descriptor.ts'
-import { deriveAccount, entropyToWords, masterKey, wordsToEntropy } from '../../src/wallet/keys.ts'
+import { isRecord } from '../support/vector-files.ts'
 import { value } from '../support/wallets.ts'
 import { jsonRule, type VectorRule } from './rule.ts'
 
@@ -22,17 +24,16 @@ const bip39: VectorRule = {
   accepts: ({ rows }) => rows.length > 0 && rows.every(isBip39Row),
   run: ({ rows }, report) => {
     for (const [entropy, words, seed, xprv] of rows as readonly Bip39Row[]) {
-      if (!/^[a-z ]+$/.test(words)) {
+      // Words without accents are no sign of a language.
+      if (!words.split(' ').every((word) => wordlist.includes(word))) {
         report.skip('another language than English')
         continue
       }
       report.row(words, () => {
         assert.equal(entropyToWords(hexToBytes(entropy)), words)
         assert.equal(bytesToHex(value(wordsToEntropy(words))), entropy)
-        // The vectors carry BIP39's optional passphrase, which this wallet never uses.
-        const derived = mnemonicToSeedSync(words, 'TREZOR')
-        assert.equal(bytesToHex(derived), seed)
-        assert.equal(HDKey.fromMasterSeed(derived).privateExtendedKey, xprv)
+        assert.equal(bytesToHex(mnemonicToSeedSync(words, 'TREZOR')), seed)
+        assert.equal(masterKey(hexToBytes(entropy), 'TREZOR').privateExtendedKey, xprv)
       })
     }
   },
@@ -65,6 +66,52 @@ const bip32 = jsonRule<Bip32Vectors>(
       report.row(reason, () => assert.throws(() => accountDescriptor(key, origin)))
   },
 )
+
+/** An extended key of bitcoinjs's list. */
+interface BitcoinjsKey {
+  readonly path?: string
+  readonly base58: string
+  readonly base58Priv: string
+}
+
+interface BitcoinjsBip32 {
+  readonly valid: readonly {
+    readonly network: string
+    readonly master: BitcoinjsKey & { readonly seed?: string }
+    readonly children: readonly BitcoinjsKey[]
+  }[]
+  readonly invalid: {
+    readonly fromBase58: readonly { readonly exception: string; readonly string: string }[]
+    readonly fromSeed: readonly unknown[]
+    readonly [method: string]: readonly unknown[]
+  }
+}
+
+const bitcoinjsBip32: VectorRule = {
+  folder: 'bip32',
+  accepts: ({ json }) => isRecord(json) && Array.isArray(json.valid) && isRecord(json.invalid),
+  run: ({ json }, report) => {
+    const { valid, invalid } = json as BitcoinjsBip32
+    const { fromBase58, fromSeed, ...others } = invalid
+    for (const { network, master, children } of valid) {
+      if (network !== 'bitcoin' || master.seed === undefined) {
+        report.skipAll('version bytes of another network, or no seed', [master, ...children])
+        continue
+      }
+      const root = HDKey.fromMasterSeed(hexToBytes(master.seed))
+      for (const { path = 'm', base58, base58Priv } of [master, ...children])
+        report.row(`${master.seed} ${path}`, () => {
+          const key = root.derive(path)
+          assert.deepEqual([key.publicExtendedKey, key.privateExtendedKey], [base58, base58Priv])
+        })
+    }
+    const origin = { fingerprint: 0, path: [] }
+    for (const { exception, string } of fromBase58)
+      report.row(`${exception} ${string}`, () => assert.throws(() => accountDescriptor(string, origin)))
+    report.skipAll('seeds of lengths that no words give', fromSeed)
+    for (const [name, list] of Object.entries(others)) report.skipAll(`bitcoinjs's own method ${name}`, list)
+  },
+}
 
 /** A step that needs no secret is also taken by a descriptor: from the parent's extended key, where that is in the list. */
 function checkDescriptorStep(
@@ -116,4 +163,4 @@ const bip86 = jsonRule<Bip86Vectors>(
   },
 )
 
-export const keyRules: readonly VectorRule[] = [bip39, bip32, bip86]
+export const keyRules: readonly VectorRule[] = [bip39, bip32, bitcoinjsBip32, bip86]

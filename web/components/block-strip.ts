@@ -4,7 +4,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import { type BlockSummary, readBlocks } from '../chain-reader.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { bytesText, countText, plural } from '../format.ts'
+import { bytesText, countText, percentText, plural } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import type { MempoolInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -120,8 +120,8 @@ export class BlockStrip extends LitElement {
         ({ hash }) => hash,
         (block) =>
           html`<li class="block-item">
-            <a class="block" href=${`/block/${block.hash}`} aria-label=${`Block ${block.height}`}>
-              <strong>${countText(block.height)}</strong>
+            <a class="block" href=${`/block/${block.hash}`}>
+              <strong><span class="visually-hidden">Block </span>${countText(block.height)}</strong>
               ${plural(block.transactions, 'transaction')}<br />${block.height === 0 ? 'the first block' : html`<ot-age .time=${block.time}></ot-age>`}
               ${this.#fill(block.weight, weightLimit)}
             </a>
@@ -133,7 +133,7 @@ export class BlockStrip extends LitElement {
   /** How full a block is, as a bar at its foot. */
   #fill(weight: number, limit: number) {
     const percent = Math.min(100, (weight / limit) * 100)
-    return html`<span class="fill" title=${`${percent.toFixed(percent < 1 ? 1 : 0)} % full`}
+    return html`<span class="fill" title=${`${percentText(percent)} full`}
       ><svg aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 100 1">
         <rect width=${percent} height="1" /></svg
     ></span>`

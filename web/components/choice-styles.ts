@@ -8,7 +8,7 @@ export const choiceStyles = css`
   }
   .choices label {
     margin: 0;
-    padding: 10px 14px;
+    padding: 10px 12px;
     border: 1px solid var(--line-strong);
     border-radius: var(--radius-small);
     font-weight: 560;

@@ -4,10 +4,20 @@
  */
 import { css, html, LitElement, svg } from 'lit'
 import { countText, plural } from '../format.ts'
+import type { Payment } from '../history.ts'
 import { base } from '../styles/base.ts'
 
 /** Blocks after which a payment counts as confirmed. */
 export const CONFIRMED = 6
+
+/** What became of what will not be confirmed. */
+const UNDONE = { abandoned: 'Given up', replaced: 'Replaced', orphaned: 'Not in the chain' } as const
+
+/** What the badge of a payment says. */
+export function badgeOf({ state, immature }: Pick<Payment, 'state' | 'immature'>): Confirmations['state'] {
+  if (state === 'abandoned' || state === 'replaced' || state === 'orphaned') return state
+  return immature ? 'maturing' : 'counting'
+}
 
 export class Confirmations extends LitElement {
   static override properties = { count: { type: Number }, of: { type: Number }, state: {} }
@@ -34,7 +44,7 @@ export class Confirmations extends LitElement {
   declare count: number
   /** Blocks that it takes: 6 unless given, such as a coinbase's maturity. */
   declare of: number | undefined
-  declare state: 'counting' | 'maturing' | 'abandoned'
+  declare state: 'counting' | 'maturing' | 'abandoned' | 'replaced' | 'orphaned'
 
   constructor() {
     super()
@@ -44,7 +54,8 @@ export class Confirmations extends LitElement {
 
   override render() {
     const of = this.of ?? CONFIRMED
-    if (this.state === 'abandoned') return html`<span class="badge">Given up</span>`
+    const undone = UNDONE[this.state as keyof typeof UNDONE]
+    if (undone) return html`<span class="badge">${undone}</span>`
     if (this.count < 0) return html`<span class="badge bad">Conflicted</span>`
     if (this.count === 0) return html`<span class="badge warn">Unconfirmed</span>`
     if (this.count >= of && this.state === 'counting')

@@ -3,8 +3,9 @@
  * Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import { sats } from '../../src/primitives/amount.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { durationText, feeRateText, plural } from '../format.ts'
+import { amountWithUnit, countText, durationText, feeRateText, plural } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import {
   FEE_TARGETS,
@@ -19,6 +20,13 @@ import { base } from '../styles/base.ts'
 import { choiceStyles } from './choice-styles.ts'
 
 const NAMES: Readonly<Record<FeeSpeed, string>> = { slow: 'Slow', normal: 'Normal', fast: 'Fast' }
+
+/** Virtual bytes of a payment that spends one coin and has change: one key-path input, two P2TR outputs. */
+const USUAL_VSIZE = 154
+
+/** Rates from which on one is asked twice: satoshis per virtual byte, and multiples of the dearest on offer. */
+const HIGH_RATE = 100
+const HIGH_MULTIPLE = 20
 
 interface Offer {
   readonly choices: readonly FeeChoice[]
@@ -38,15 +46,10 @@ export class FeePicker extends LitElement {
     choiceStyles,
     css`
       .choices {
-        grid-template-columns: repeat(4, minmax(0, 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(130px, 1fr));
       }
       .custom {
         margin-top: 12px;
-      }
-      @media (max-width: 520px) {
-        .choices {
-          grid-template-columns: 1fr 1fr;
-        }
       }
     `,
   ]
@@ -55,6 +58,8 @@ export class FeePicker extends LitElement {
   /** The rate of one's own. */
   declare typed: string
   declare problem: string | undefined
+  /** The high rate that was asked about. */
+  #questioned: number | undefined
   readonly #offer: RpcController<Offer> = new RpcController(this, {
     events: ['tip'],
     load: async (node) => {
@@ -75,30 +80,49 @@ export class FeePicker extends LitElement {
   /** The rate that is chosen, satoshis per virtual byte; undefined, and said why, when what is typed is none. */
   read(): number | undefined {
     const { choices = [], minimum = 1 } = this.#offer.value ?? {}
-    if (this.speed !== 'custom') return choices.find(({ speed }) => speed === this.speed)?.rate ?? minimum
+    const chosen = this.#chosen
+    if (chosen !== 'custom') return choices.find(({ speed }) => speed === chosen)?.rate ?? minimum
     const { value, problem } = readFeeRate(this.typed, minimum)
-    this.problem = problem
-    return value
+    const multiple = (value ?? 0) / Math.max(minimum, ...choices.map(({ rate }) => rate))
+    const isHigh = value !== undefined && value >= HIGH_RATE && multiple >= HIGH_MULTIPLE
+    this.problem =
+      isHigh && value !== this.#questioned
+        ? `${feeRateText(value)} is ${countText(multiple)} times what is needed now: ${costText(value)} for a usual payment. To pay that much, press the button again.`
+        : problem
+    this.#questioned = isHigh ? value : undefined
+    return this.problem === undefined ? value : undefined
+  }
+
+  /** What was chosen; the normal rate where that is no longer on offer. */
+  get #chosen(): FeeSpeed | 'custom' {
+    const isOffered = this.#offer.value?.choices.some(({ speed }) => speed === this.speed)
+    return this.speed === 'custom' || isOffered ? this.speed : 'normal'
   }
 
   override render() {
     const { params } = this.node.identity
+    const { choices = [], minimum = 0 } = this.#offer.value ?? {}
+    const hasRoom = choices.length === 1 && choices[0]!.rate <= minimum
     const wait = (blocks: number) =>
       params.retarget ? `≈ ${durationText(blocks * params.targetSpacing)}` : plural(blocks, 'block')
     return html`<fieldset>
       <legend>Fee</legend>
       <div class="choices">
-        ${(this.#offer.value?.choices ?? []).map(({ speed, rate, blocks }) =>
+        ${choices.map(({ speed, rate, blocks }) =>
           this.#choice(
             speed,
             NAMES[speed],
-            html`<span>${feeRateText(rate)}</span
-              ><span title=${`within ${plural(blocks, 'block')}`}>${wait(blocks)}</span>`,
+            html`<span>${feeRateText(rate)}</span>
+              <span>${costText(rate)}</span>
+              <span title=${`within ${plural(blocks, 'block')}`}>${wait(blocks)}</span>`,
           ),
         )}
         ${this.#choice('custom', 'Custom', html`<span>your own rate</span>`)}
       </div>
       ${this.speed === 'custom' ? this.#custom() : nothing}
+      <p class="hint">
+        ${hasRoom ? 'Blocks have room: paying more gains nothing. ' : nothing}Costs are for a usual payment; the review shows that of yours.
+      </p>
     </fieldset>`
   }
 
@@ -107,7 +131,7 @@ export class FeePicker extends LitElement {
       <input
         type="radio"
         name="speed"
-        .checked=${this.speed === speed}
+        .checked=${this.#chosen === speed}
         @change=${() => {
           this.speed = speed
         }}
@@ -116,6 +140,7 @@ export class FeePicker extends LitElement {
   }
 
   #custom() {
+    const rate = readFeeRate(this.typed, 0).value
     return html`<div class="field custom">
       <label for="rate">Fee rate, sat/vB</label>
       <input
@@ -138,10 +163,17 @@ export class FeePicker extends LitElement {
         ${
           this.problem
             ? html`<p class="error">${this.problem}</p>`
-            : html`<p class="hint">Satoshis (0.00000001 coins) for each virtual byte of the transaction.</p>`
+            : html`<p class="hint">
+                Satoshis (${amountWithUnit(sats(1))}) for each virtual byte of the transaction${rate === undefined ? nothing : `: ${costText(rate)}`}.
+              </p>`
         }
       </div>
     </div>`
   }
+}
+
+/** What a usual payment costs at a rate. */
+function costText(rate: number): string {
+  return `≈\u00a0${amountWithUnit(sats(Math.ceil(rate * USUAL_VSIZE)))}`
 }
 customElements.define('ot-fee-picker', FeePicker)

@@ -9,7 +9,7 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, durationText, fromCoins, hashesPerBlock, hashRateText, plural } from '../format.ts'
-import { paymentsOf } from '../history.ts'
+import { isVoid, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
@@ -46,6 +46,10 @@ export class Guide extends LitElement {
   static override styles = [
     base,
     css`
+      .about {
+        max-width: 62ch;
+        margin-top: 8px;
+      }
       ol {
         margin-top: 20px;
       }
@@ -123,7 +127,7 @@ export class Guide extends LitElement {
         trusted: fromCoins(mine.trusted),
         immature: fromCoins(mine.immature),
         maturing: Math.max(0, ...payments.filter((p) => p.immature).map((p) => p.confirmations)),
-        hasCoins: payments.some((p) => !p.abandoned),
+        hasCoins: payments.some((p) => !isVoid(p)),
         hasPaid: payments.some((p) => p.kind === 'sent' || p.kind === 'moved'),
       }
     },
@@ -160,6 +164,14 @@ export class Guide extends LitElement {
     if (current < 0) return nothing
     return html`<section class="card" aria-labelledby="title">
       <h2 id="title">Get started</h2>
+      ${
+        current === 0
+          ? html`<p class="about">
+              Opentab is a small Bitcoin-style network whose nodes are browser tabs. This tab is one of them: it keeps the chain and checks
+              every block itself, and can mine and pay other tabs. No account, and no server that it trusts.
+            </p>`
+          : nothing
+      }
       <ol>
         ${steps.map(
           ({ title, done, body }, at) =>

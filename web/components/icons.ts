@@ -53,7 +53,6 @@ export const icons = {
   ),
   back: icon(svg`<path d="M12 4.5 6.5 10l5.5 5.5"/>`, 18),
   forward: icon(svg`<path d="M8 4.5 13.5 10 8 15.5"/>`, 18),
-  arrowDown: icon(svg`<path d="M10 4v12M5 11l5 5 5-5"/>`, 18),
   external: icon(
     svg`<path d="M8 4.5H5.5a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1V12M11.5 4.5h4v4M15.5 4.5 9.5 10.5"/>`,
     18,
@@ -64,14 +63,12 @@ export const icons = {
   moon: icon(svg`<path d="M16.3 11.9A6.8 6.8 0 0 1 8.1 3.7a6.8 6.8 0 1 0 8.2 8.2Z"/>`),
   system: icon(svg`<rect x="3" y="4" width="14" height="9.6" rx="1.8"/><path d="M7 16.8h6"/>`),
   ban: icon(svg`<circle cx="10" cy="10" r="6.6"/><path d="m5.4 14.6 9.2-9.2"/>`, 18),
-  close: icon(svg`<path d="m5.5 5.5 9 9M14.5 5.5l-9 9"/>`, 18),
 } as const
 
-/** The page's mark: a tab that holds a coin. */
+/** The page's mark: a browser's window with an open tab, and room for another. */
 export const mark: TemplateResult = html`<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
-  <path
-    fill="currentColor"
-    d="M.5 26C4 26 5 24.5 5 21.5V13a6.5 6.5 0 0 1 6.5-6.5h9A6.5 6.5 0 0 1 27 13v8.5c0 3 1 4.5 4.5 4.5Z"
-  />
-  <circle cx="16" cy="16.5" r="4.4" fill="none" stroke="var(--surface)" stroke-width="2.6" />
+  <rect width="31" height="27" x=".5" y="2.5" rx="6" fill="currentColor" />
+  <path fill="var(--surface)" d="M3 12.5h.5c1.2 0 1.8-.7 1.8-1.8V9a3 3 0 0 1 3-3h7.4a3 3 0 0 1 3 3v1.7c0 1.1.6 1.8 1.8 1.8H29v11a3.5 3.5 0 0 1-3.5 3.5h-19A3.5 3.5 0 0 1 3 23.5Z" />
+  <path stroke="var(--surface)" stroke-width="1.8" stroke-linecap="round" d="M24 6.6v4M22 8.6h4" />
+  <path stroke="currentColor" stroke-width="2.6" stroke-linecap="round" d="M7.5 17.2h17" />
 </svg>`

@@ -23,12 +23,14 @@ export class Notices extends LitElement {
       :host {
         position: fixed;
         z-index: 5;
-        right: 20px;
-        bottom: 20px;
+        /* In the middle: what stands in the rows of a list stands at its ends. */
+        inset: auto 16px 20px;
+        pointer-events: none;
+      }
+      .messages {
         display: grid;
         gap: 8px;
-        justify-items: end;
-        pointer-events: none;
+        justify-items: center;
       }
       .message {
         display: flex;
@@ -58,7 +60,6 @@ export class Notices extends LitElement {
       }
       @media (max-width: 960px) {
         :host {
-          right: 16px;
           bottom: calc(74px + env(safe-area-inset-bottom));
         }
         /* Little may lie over a phone's page. */

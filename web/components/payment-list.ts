@@ -1,21 +1,31 @@
-/** `<ot-payments .payments .node>`: the wallet's history, one row a payment. Thread: Window. */
-import { css, html, LitElement } from 'lit'
+/** `<ot-payments .payments .node .filter .most>`: the wallet's history, one row a payment; rewards of mining in a row are one, which opens.
+ * The first `most` rows, all when left out. Thread: Window. */
+import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { shortened } from '../format.ts'
-import { type Payment, paymentTitle } from '../history.ts'
+import { sats } from '../../src/primitives/amount.ts'
+import { plural, shortened } from '../format.ts'
+import { isVoid, type Payment, paymentTitle } from '../history.ts'
+import { type HistoryFilter, type HistoryRow, rowsOf } from '../history-rows.ts'
 import type { LiveNode } from '../live-node.ts'
 import { base } from '../styles/base.ts'
 import './age.ts'
 import { signedAmount } from './amount.ts'
-import './confirmations.ts'
+import { badgeOf } from './confirmations.ts'
 import { icons } from './icons.ts'
 
 export class PaymentList extends LitElement {
-  static override properties = { payments: { attribute: false }, node: { attribute: false } }
+  static override properties = {
+    payments: { attribute: false },
+    node: { attribute: false },
+    filter: {},
+    most: { type: Number },
+    opened: { state: true },
+  }
   static override styles = [
     base,
     css`
-      a {
+      a,
+      .group {
         display: grid;
         grid-template-columns: 36px minmax(0, 1fr);
         gap: 0 14px;
@@ -25,6 +35,22 @@ export class PaymentList extends LitElement {
         border-radius: 10px;
         color: var(--text);
       }
+      .group {
+        width: calc(100% + 24px);
+        min-height: 0;
+        border: 0;
+        background: none;
+        box-shadow: none;
+        font: inherit;
+        text-align: left;
+      }
+      .open {
+        color: var(--accent);
+        font-weight: 560;
+      }
+      .inner {
+        margin-left: 50px;
+      }
       .line {
         display: flex;
         justify-content: space-between;
@@ -33,7 +59,8 @@ export class PaymentList extends LitElement {
         min-width: 0;
         min-height: 26px;
       }
-      a:hover {
+      a:hover,
+      .group:hover {
         background: var(--sunken);
         text-decoration: none;
       }
@@ -82,32 +109,91 @@ export class PaymentList extends LitElement {
       }
     `,
   ]
+  /** Newest first. */
   declare payments: readonly Payment[]
+  declare filter: HistoryFilter
+  declare most: number
   declare node: LiveNode
+  /** Oldest rewards of the groups that are open: new ones join a group at its other end. */
+  declare opened: ReadonlySet<string>
 
   constructor() {
     super()
     this.payments = []
+    this.filter = 'all'
+    this.most = Number.POSITIVE_INFINITY
+    this.opened = new Set()
   }
 
   override render() {
+    const rows = rowsOf(this.payments, this.filter).slice(0, this.most)
     return html`<ul>
-      ${repeat(
-        this.payments,
-        ({ txid }) => txid,
-        (payment) => html`<li>${this.#row(payment)}</li>`,
-      )}
+      ${repeat(rows, keyOf, (row) => html`<li>${'rewards' in row ? this.#rewards(row.rewards) : this.#payment(row)}</li>`)}
     </ul>`
   }
 
+  #payment({ payment, former }: Extract<HistoryRow, { readonly payment: Payment }>) {
+    return html`${this.#row(payment)}
+      ${
+        former.length === 0
+          ? nothing
+          : html`<ul class="inner" aria-label="Replaced by it">
+              ${former.map((one) => html`<li>${this.#row(one)}</li>`)}
+            </ul>`
+      }`
+  }
+
+  #rewards(rewards: readonly Payment[]) {
+    const newest = rewards[0]!
+    if (rewards.length === 1) return this.#row(newest)
+    const key = rewards.at(-1)!.txid
+    const isOpen = this.opened.has(key)
+    const made = rewards.filter((reward) => !isVoid(reward))
+    const maturing = made.filter(({ immature }) => immature).length
+    return html`<button
+        class="group in"
+        aria-expanded=${isOpen ? 'true' : 'false'}
+        @click=${() => {
+          const opened = new Set(this.opened)
+          if (!opened.delete(key)) opened.add(key)
+          this.opened = opened
+        }}
+      >
+        <span class="mark">${icons.pickaxe}</span>
+        <span class="line">
+          <span class="title">Mined</span>
+          <span class="amount">${signedAmount(sats(made.reduce((sum, { net }) => sum + net, 0)))}</span>
+        </span>
+        <span class="line">
+          <span class="about"
+            >${plural(rewards.length, 'block')}<span class="to"> · <ot-age .time=${newest.time}></ot-age></span> ·
+            <span class="open">${isOpen ? 'Hide them' : 'Show each'}</span></span
+          >
+          ${maturing > 0 ? html`<span class="badge">${maturing} not spendable yet</span>` : nothing}
+        </span>
+      </button>
+      ${
+        isOpen
+          ? html`<ul class="inner">
+              ${rewards.map((reward) => html`<li>${this.#row(reward)}</li>`)}
+            </ul>`
+          : nothing
+      }`
+  }
+
   #row(payment: Payment) {
-    const { txid, kind, net, address, time, confirmations, immature, abandoned } = payment
-    const isVoid = abandoned || confirmations < 0
+    const { txid, kind, net, address, time, confirmations, immature } = payment
     const icon = { mined: icons.pickaxe, received: icons.receive, sent: icons.send, moved: icons.wallet }[
       kind
     ]
-    const to = address && kind !== 'mined' ? html`<span class="to"> · ${shortened(address, 10)}</span>` : ''
-    return html`<a href=${`/wallet/tx/${txid}`} class=${`${net > 0 ? 'in' : ''} ${isVoid ? 'void' : ''}`}>
+    const to =
+      address && kind !== 'mined'
+        ? html`<span class="to"> · <span class="mono">${shortened(address, 10)}</span></span>`
+        : ''
+    return html`<a
+      href=${`/wallet/tx/${txid}`}
+      class=${`${net > 0 ? 'in' : ''} ${isVoid(payment) ? 'void' : ''}`}
+    >
       <span class="mark">${icon}</span>
       <span class="line">
         <span class="title">${paymentTitle(payment)}</span>
@@ -118,10 +204,14 @@ export class PaymentList extends LitElement {
         <ot-confirmations
           .count=${confirmations}
           .of=${immature ? this.node.identity.params.coinbaseMaturity : undefined}
-          .state=${abandoned ? 'abandoned' : immature ? 'maturing' : 'counting'}
+          .state=${badgeOf(payment)}
         ></ot-confirmations>
       </span>
     </a>`
   }
+}
+
+function keyOf(row: HistoryRow): string {
+  return 'rewards' in row ? row.rewards.at(-1)!.txid : row.payment.txid
 }
 customElements.define('ot-payments', PaymentList)

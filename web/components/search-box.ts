@@ -91,8 +91,8 @@ export class SearchBox extends LitElement {
     if (text === '') return
     const found = await this.#task.run(() => this.node.rpc<SearchResult>('search', text))
     if (found === undefined) return
-    this.#input.value = ''
-    this.#input.blur()
+    // What was typed meanwhile is the next search.
+    if (this.#input.value.trim() === text) this.#input.value = ''
     navigate(this, `/${found.type === 'transaction' ? 'tx' : found.type}/${found.id}`)
   }
 

@@ -80,6 +80,7 @@ export class StartScreen extends LitElement {
 
   #starting() {
     return html`<h1>Opentab</h1>
+      <p>A Bitcoin-style network whose nodes are browser tabs.</p>
       <p class="muted" role="status">${STEPS[this.step] ?? STEPS.page}</p>
       <progress aria-label="Starting"></progress>`
   }
@@ -93,15 +94,16 @@ export class StartScreen extends LitElement {
       ${kind === 'unsupported' ? nothing : this.#wayOut(kind)}`
   }
 
+  /** By targets of their own: the page follows other links by itself and keeps the query, which is what is wrong. */
   #wayOut(kind: TabErrorKind) {
     const isNamed = new URLSearchParams(location.search).has('profile')
     return html`<div class="row">
       <button class="primary" @click=${() => location.reload()}>Try again</button>
       ${
         kind === 'network'
-          ? html`<a class="button" href="/">Open the public network</a>`
+          ? html`<a class="button" href="/" target="_self">Open the public network</a>`
           : isNamed
-            ? html`<a class="button" href=${newTabUrl()}>Open another profile</a>`
+            ? html`<a class="button" href=${newTabUrl()} target="_self">Open another profile</a>`
             : nothing
       }
     </div>`

@@ -4,7 +4,7 @@
  */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { NetworkStatus } from '../../src/protocol/transport.ts'
+import type { NetworkStatus } from '../../src/network/transport.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { plural } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
@@ -39,7 +39,6 @@ export class Warnings extends LitElement {
         display: none;
       }
       .since {
-        opacity: 0.8;
         white-space: nowrap;
       }
     `,

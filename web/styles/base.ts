@@ -60,7 +60,9 @@ export const base = css`
     text-decoration: none;
     border-radius: 4px;
   }
-  a:hover {
+  a:hover,
+  p a:not(.button),
+  .notice a:not(.button) {
     text-decoration: underline;
     text-underline-offset: 3px;
   }
@@ -137,6 +139,20 @@ export const base = css`
     cursor: not-allowed;
     opacity: 0.5;
   }
+  input[type="file"]::file-selector-button {
+    min-height: 32px;
+    margin-right: 12px;
+    padding: 4px 12px;
+    border: 1px solid var(--line-strong);
+    border-radius: var(--radius-small);
+    background: var(--surface);
+    color: var(--text);
+    font: 560 14px / 1.3 var(--sans);
+    cursor: pointer;
+  }
+  input[type="file"]::file-selector-button:hover {
+    background: var(--sunken);
+  }
   button.small,
   .button.small {
     min-height: 32px;
@@ -179,7 +195,7 @@ export const base = css`
   input::placeholder,
   textarea::placeholder {
     color: var(--muted);
-    opacity: 0.75;
+    opacity: 1;
   }
   input:focus-visible,
   textarea:focus-visible,
@@ -263,6 +279,14 @@ export const base = css`
     font-family: var(--mono);
     font-size: 0.92em;
   }
+  /* A whole address fits; a phone would enlarge the page for small type. */
+  input.mono {
+    font-family: var(--mono);
+    font-size: 14px;
+  }
+  input.mono::placeholder {
+    font-family: var(--sans);
+  }
   .unit {
     color: var(--muted);
     font-weight: 400;
@@ -318,6 +342,9 @@ export const base = css`
   }
   .notice svg {
     margin-top: 1px;
+  }
+  .notice a:not(.button) {
+    color: inherit;
   }
   .notice.warn {
     background: var(--warning-soft);
@@ -450,6 +477,9 @@ export const base = css`
     button.icon {
       min-height: 40px;
       width: 40px;
+    }
+    input.mono {
+      font-size: 16px;
     }
   }
   @media (prefers-reduced-motion: reduce) {

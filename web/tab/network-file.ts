@@ -2,7 +2,7 @@
  * `network.json`, the small file beside the page that names its relays and ICE servers. A relay may come back under another
  * key, or others take its place: the file is read again and again while the tab lives. Thread: Window.
  */
-import type { RelayInfo } from '../../src/protocol/transport.ts'
+import type { RelayInfo } from '../../src/network/transport.ts'
 
 export interface NetworkFile {
   /** Multiaddrs, each ending in `/p2p/<peer id>`. */

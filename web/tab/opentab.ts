@@ -31,7 +31,7 @@ export interface Opentab {
    * straight to the signer. `opentab.rpc('help')` lists the methods.
    */
   rpc(method: string, ...params: unknown[]): Promise<unknown>
-  /** Calls `listener` at every event of this name. Returns the function that unsubscribes. */
+  /** Calls `listener` at every event of this name. Returns the function that unsubscribes. Throws an `RpcError` where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
   /** State of the wallet's keys; follows `wallet` events. */
   signerStatus(): SignerStatus

@@ -2,7 +2,7 @@
  * The Window's line to the signer worker: commands of a person, with passphrases and seed words that go nowhere else. Without keys there is
  * nothing to sign: the worker then starts with the first command.
  */
-import type { Result } from '../../src/primitives/result.ts'
+import type { Result } from '../../src/wallet/result.ts'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
 import type {
@@ -13,21 +13,41 @@ import type {
 } from '../../src/workers/signer-link.ts'
 import { TabError } from './tab-error.ts'
 
-type OpenRequest = Omit<Extract<SignerRequest, { type: 'open' }>, 'type'>
+type OpenRequest = Omit<Extract<SignerRequest, { type: 'open' }>, 'type' | 'life'>
 
 /** What is told of a profile without keys. */
 const NO_KEYS: SignerStatus = { state: 'none' }
 
+/** What a call gets that the worker can't answer any more. */
+const STOPPED =
+  'The keeper of keys has stopped. Nothing that it was doing was finished, and what is stored is kept. Reload the page, and look at the history before you pay again.'
+
 export class SignerClient {
+  /** Rejects with a `TabError` when the worker has ended, by itself or by `terminate`. */
+  readonly stopped: Promise<never>
   private readonly request: OpenRequest
   private readonly answers = new PendingAnswers<Result<unknown>>()
   private current = NO_KEYS
+  private stop: () => void = () => {}
+  /** Set once the worker has ended. */
+  private fault: TabError | undefined
   private worker: Worker | undefined
   private channel: Promise<Channel<SignerRequest, SignerAnswer>> | undefined
 
   /** Without keys the brain is told so, since it waits for the signer's state; with keys, `start` is to follow. */
   constructor(request: OpenRequest, hasKeys: boolean) {
     this.request = request
+    this.stopped = new Promise((_resolve, reject) => {
+      this.stop = () => {
+        this.fault = new TabError('failed', STOPPED)
+        reject(this.fault)
+        this.answers.failAll(this.fault)
+        if (this.current.state === 'unlocked')
+          this.current = { state: 'locked', account: this.current.account }
+      }
+    })
+    // Whoever waits for an answer is told; nobody else has to be.
+    this.stopped.catch(() => undefined)
     if (hasKeys) return
     const told: SignerEvent = { type: 'status', status: NO_KEYS }
     request.brain.postMessage(told)
@@ -41,15 +61,17 @@ export class SignerClient {
   /** Ends the worker; keys that were unlocked are gone with it. */
   terminate(): void {
     this.worker?.terminate()
+    this.stop()
   }
 
   get status(): SignerStatus {
     return this.current
   }
 
-  /** Rejects with a `TabError` where the worker can't be started. */
+  /** Rejects with a `TabError` where the worker can't be started or has ended: also when it ends before it answers. */
   async run(command: SignerCommand): Promise<Result<unknown>> {
     const channel = await this.opened()
+    if (this.fault) throw this.fault
     return this.answers.ask((id) => channel.post({ type: 'command', id, command }))
   }
 
@@ -75,13 +97,17 @@ export class SignerClient {
           ),
         ),
       )
+      const life = `opentab/signer/${crypto.randomUUID()}`
       channel.listen((answer) => {
-        if (answer.type === 'opened') resolve(channel)
-        else if (answer.type === 'open-failed') reject(new TabError('failed', answer.reason))
+        if (answer.type === 'opened') {
+          // Browsers tell nobody of a worker that crashed, but its lock becomes free.
+          void navigator.locks.request(life, () => this.stop())
+          resolve(channel)
+        } else if (answer.type === 'open-failed') reject(new TabError('failed', answer.reason))
         else if (answer.type === 'status') this.current = answer.status
         else this.answers.answer(answer.id, answer.result)
       })
-      channel.post({ type: 'open', ...this.request }, [this.request.brain])
+      channel.post({ type: 'open', life, ...this.request }, [this.request.brain])
     })
   }
 }

@@ -21,6 +21,11 @@ import { TabError } from './tab-error.ts'
 import { walletMethods } from './wallet-methods.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
 
+/** This page tells the signer what these ask for. */
+const SIGNING_METHODS: ReadonlySet<string> = new Set(
+  'sendtoaddress bumpfee walletprocesspsbt sendpsbt'.split(' '),
+)
+
 export type StartStep = 'profile' | 'keys' | 'chain'
 
 /** Resolves when the node runs; it may have no peer yet. Rejects with a `TabError`. */
@@ -74,6 +79,7 @@ async function startNode(
     {
       network: { id, name: params.name },
       coinType: coinType(params, fromDisplay(id)),
+      addressPrefix: params.addressPrefix,
       database,
       brain: signerPorts.port1,
     },
@@ -107,7 +113,17 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
+  const pay = async (method: string, args: readonly unknown[]) => {
+    const { callPayment } = await import('./payment-methods.ts').catch(() => {
+      throw new TabError(
+        'failed',
+        'The server of this page can’t be reached, and what paying needs was not fetched from it yet. Nothing was sent: try again when it is back, and reload the page if that does not help.',
+      )
+    })
+    return callPayment(brain, signer, method, args)
+  }
   const own = walletMethods(brain, signer)
+  own.set('reviewpsbt', { usage: 'reviewpsbt psbt', run: (args) => pay('reviewpsbt', args) })
   return {
     identity: {
       profile,
@@ -129,6 +145,7 @@ async function startNode(
           .sort()
           .join('\n')
       }
+      if (SIGNING_METHODS.has(method)) return pay(method, args)
       return own.get(method)?.run(args) ?? brain.rpc(method, args)
     },
     on: (name, listener) => brain.on(name, listener),
@@ -142,6 +159,7 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
   await untilDone(async () => {
     await fetchFiles()
     await import('../views/other-views.ts')
+    await import('./payment-methods.ts')
     await signer.start()
     const { keepStorage } = await import('./storage-permission.ts')
     keepStorage(brain)

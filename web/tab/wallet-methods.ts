@@ -69,6 +69,19 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
       look()
     })
 
+  /** Hands a backup's labels and count of addresses to the brain. Returns what could not be taken in. */
+  const importLabels = async (metadata: string): Promise<readonly string[]> => {
+    try {
+      const { warnings = [] } = (await brain.rpc('importlabels', [metadata])) as { warnings?: string[] }
+      return warnings
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return [
+        `The keys are restored, and the chain is searched for their coins. What the backup has beside them is missing: ${reason} Restore the same file again to try once more.`,
+      ]
+    }
+  }
+
   return new Map<string, WalletMethod>([
     [
       'createwallet',
@@ -83,7 +96,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
             )
           const options =
             typeof second === 'object' && second !== null
-              ? (second as Record<string, unknown>)
+              ? optionsOf(second)
               : { disable_private_keys: second, blank: third, passphrase: fourth }
           if (options.disable_private_keys || options.blank)
             throw new RpcError(
@@ -91,14 +104,32 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
               'The wallet has its own keys: disable_private_keys and blank must be false.',
             )
           const passphrase = passphraseOf(options.passphrase)
-          const { words, wordcount = 12 } = options
+          const { words, wordcount } = options
+          const mnemonicPassphrase = textOf('mnemonicpassphrase', options.mnemonicpassphrase ?? '')
           if (words !== undefined) {
-            await make({ type: 'restoreWords', words: textOf('words', words), passphrase })
+            if (wordcount !== undefined)
+              throw new RpcError(
+                RPC_INVALID_PARAMETER,
+                'wordcount is for new words: leave it out with words.',
+              )
+            await make({
+              type: 'restoreWords',
+              words: textOf('words', words),
+              passphrase,
+              mnemonicPassphrase,
+            })
             return { name: '', ...(await adopted()) }
           }
-          if (wordcount !== 12 && wordcount !== 24)
+          if (wordcount !== undefined && wordcount !== 12 && wordcount !== 24)
             throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
-          const mnemonic = await make({ type: 'create', passphrase, words: wordcount })
+          const { mediantime } = (await brain.rpc('getblockchaininfo', [])) as { mediantime: number }
+          const mnemonic = await make({
+            type: 'create',
+            passphrase,
+            words: wordcount ?? 12,
+            mnemonicPassphrase,
+            chainTime: mediantime,
+          })
           return { name: '', mnemonic, ...(await adopted()) }
         },
       },
@@ -134,7 +165,20 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
       'revealmnemonic',
       {
         usage: 'revealmnemonic passphrase',
-        run: ([passphrase]) => run({ type: 'revealWords', passphrase: textOf('passphrase', passphrase) }),
+        async run([passphrase]) {
+          const secret = await run({ type: 'revealWords', passphrase: textOf('passphrase', passphrase) })
+          const { words, mnemonicPassphrase } = secret as { words: string; mnemonicPassphrase: string }
+          return { mnemonic: words, mnemonicpassphrase: mnemonicPassphrase }
+        },
+      },
+    ],
+    [
+      'readmnemonic',
+      {
+        usage: 'readmnemonic words',
+        run: async ([words]) => ({
+          mnemonic: await run({ type: 'readWords', words: textOf('words', words) }),
+        }),
       },
     ],
     [
@@ -158,13 +202,25 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
             passphrase: textOf('passphrase', passphrase),
           })
           const { warnings } = await adopted()
-          if (warnings) throw new RpcError(RPC_WALLET_ERROR, warnings.join(' '))
-          await brain.rpc('importlabels', [metadata])
-          return { name: '' }
+          // The keys are stored: what fails from here on is told, and the same call tries it again.
+          const missing = warnings ?? (await importLabels(metadata as string))
+          return { name: '', ...(missing.length > 0 && { warnings: missing }) }
         },
       },
     ],
   ])
+}
+
+/** Options of `createwallet`: Bitcoin Core's and ours. A name that is not among them is refused: a slip in it would make another wallet. */
+function optionsOf(given: object): Readonly<Record<string, unknown>> {
+  const known = ['passphrase', 'words', 'mnemonicpassphrase', 'wordcount', 'disable_private_keys', 'blank']
+  const stranger = Object.keys(given).find((name) => !known.includes(name))
+  if (stranger !== undefined)
+    throw new RpcError(
+      RPC_INVALID_PARAMETER,
+      `createwallet has no option '${stranger}'; its options are ${known.join(', ')}.`,
+    )
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value ?? undefined]))
 }
 
 function textOf(name: string, value: unknown): string {

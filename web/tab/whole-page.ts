@@ -2,7 +2,7 @@
  * The network outlives the page's server, and so should a tab: once it has joined, it fetches whatever of the page it hasn't needed yet.
  * Thread: Window.
  */
-import type { NetworkStatus } from '../../src/protocol/transport.ts'
+import type { NetworkStatus } from '../../src/network/transport.ts'
 
 /** The list of the page's files, made with them (vite.config.ts). */
 const LIST = '/files.json'

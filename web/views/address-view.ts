@@ -5,7 +5,7 @@ import { amount, signedAmount } from '../components/amount.ts'
 import '../components/confirmations.ts'
 import '../components/copy-button.ts'
 import '../components/hash.ts'
-import { notFound } from '../components/not-found.ts'
+import { nothingHere } from '../components/not-found.ts'
 import '../components/qr-code.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { fromCoins, plural } from '../format.ts'
@@ -62,13 +62,20 @@ export class AddressView extends LitElement {
   }
 
   override render() {
-    const history = this.#history.value
-    if (!history)
-      return this.#history.error
-        ? notFound(sentence(this.#history.error))
-        : html`<div class="card empty"><p>Searching the chain for this address…</p></div>`
-    return html`<div class="head"><h1 tabindex="-1">Address</h1></div>
-      <div class="stack">
+    const { value: history, error } = this.#history
+    // One heading whatever is known: it may have the focus.
+    return html`<div class="head"><h1 tabindex="-1">${error && !history ? 'Not found' : 'Address'}</h1></div>
+      ${
+        history
+          ? this.#show(history)
+          : error
+            ? nothingHere(sentence(error))
+            : html`<div class="card empty"><p>Searching the chain for this address…</p></div>`
+      }`
+  }
+
+  #show(history: AddressHistory) {
+    return html`<div class="stack">
         <section class="card top">
           <ot-qr .text=${history.address} label="QR code of this address"></ot-qr>
           <dl class="facts">

@@ -5,7 +5,7 @@ import '../components/age.ts'
 import { amount, figure } from '../components/amount.ts'
 import '../components/hash.ts'
 import { icons } from '../components/icons.ts'
-import { notFound } from '../components/not-found.ts'
+import { nothingHere } from '../components/not-found.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import {
   bytesText,
@@ -14,6 +14,7 @@ import {
   feeRateText,
   fromCoins,
   hashesPerBlock,
+  percentText,
   plural,
   siText,
 } from '../format.ts'
@@ -68,13 +69,14 @@ export class BlockView extends LitElement {
       return node.rpc<BlockWithTransactions>('getblock', hash, 2)
     },
   })
-  /** What changes while the chain goes on; a height may come to name another block. */
+  /** What changes while the chain goes on; a height may come to name another block, or one at all. */
   readonly #header: RpcController<BlockHeaderResult> = new RpcController(this, {
     events: ['tip'],
     key: () => this.blockId,
     load: async (node) => {
       const header = await node.rpc<BlockHeaderResult>('getblockheader', await hashOf(node, this.blockId))
-      if (this.#block.value && this.#block.value.hash !== header.hash) this.#block.reload()
+      const { value, error } = this.#block
+      if (error || (value && value.hash !== header.hash)) this.#block.reload()
       return header
     },
   })
@@ -85,43 +87,61 @@ export class BlockView extends LitElement {
   }
 
   override render() {
-    const block = this.#block.value
-    if (!block)
-      return this.#block.error
-        ? notFound(sentence(this.#block.error))
-        : html`<div class="card empty"><p>Reading the block…</p></div>`
-    const header = this.#header.value ?? block
+    const { value: block, error } = this.#block
+    const name = /^\d+$/.test(this.blockId) ? `Block ${countText(Number(this.blockId))}` : 'Block'
+    // One heading whatever is known of the block: it may have the focus.
     return html`<div class="head">
         <div class="row">
-          <h1 tabindex="-1">Block ${countText(block.height)}</h1>
-          ${
-            header.confirmations > 0
-              ? html`<span class="badge good">${plural(header.confirmations, 'confirmation')}</span>`
-              : html`<span class="badge warn">Not in the active chain</span>`
-          }
+          <h1 tabindex="-1">${block ? `Block ${countText(block.height)}` : error ? 'Not found' : name}</h1>
+          ${block ? this.#place(this.#header.value ?? block) : nothing}
         </div>
-        <div class="row">
-          ${
-            block.previousblockhash
-              ? html`<a class="button small" href=${`/block/${block.previousblockhash}`}>${icons.back}${countText(block.height - 1)}</a>`
-              : nothing
-          }
-          ${
-            header.nextblockhash
-              ? html`<a class="button small" href=${`/block/${header.nextblockhash}`}
-                >${countText(block.height + 1)}${icons.forward}</a
-              >`
-              : html`<span class="badge">Latest</span>`
-          }
-        </div>
+        ${block ? this.#neighbours(this.#header.value ?? block) : nothing}
       </div>
-      <div class="stack">
-        <section class="card two">${this.#facts(block)}</section>
-        <section class="card" aria-labelledby="transactions">
-          <h2 id="transactions">${plural(block.tx.length, 'transaction')}</h2>
-          ${this.#transactions(block.tx)}
-        </section>
-      </div>`
+      ${
+        block
+          ? html`<div class="stack">
+            <section class="card two">${this.#facts(block)}</section>
+            <section class="card" aria-labelledby="transactions">
+              <h2 id="transactions">${plural(block.tx.length, 'transaction')}</h2>
+              ${this.#transactions(block.tx)}
+            </section>
+          </div>`
+          : error
+            ? nothingHere(sentence(error))
+            : html`<div class="card empty"><p>Reading the block…</p></div>`
+      }`
+  }
+
+  #place({ confirmations }: Pick<BlockHeaderResult, 'confirmations'>) {
+    return confirmations > 0
+      ? html`<span class="badge good">${plural(confirmations, 'confirmation')}</span>`
+      : html`<span class="badge warn">Not in the active chain</span>`
+  }
+
+  #neighbours({
+    height,
+    confirmations,
+    previousblockhash,
+    nextblockhash,
+  }: Pick<BlockHeaderResult, 'height' | 'confirmations' | 'previousblockhash' | 'nextblockhash'>) {
+    return html`<div class="row">
+      ${
+        previousblockhash
+          ? html`<a class="button small" href=${`/block/${previousblockhash}`} aria-label=${`Block ${countText(height - 1)}, before this one`}
+            >${icons.back}${countText(height - 1)}</a
+          >`
+          : nothing
+      }
+      ${
+        nextblockhash
+          ? html`<a class="button small" href=${`/block/${nextblockhash}`} aria-label=${`Block ${countText(height + 1)}, after this one`}
+            >${countText(height + 1)}${icons.forward}</a
+          >`
+          : confirmations > 0
+            ? html`<span class="badge">Latest</span>`
+            : nothing
+      }
+    </div>`
   }
 
   #facts(block: BlockWithTransactions) {
@@ -162,7 +182,7 @@ export class BlockView extends LitElement {
         </div>
         <div>
           <dt>Weight</dt>
-          <dd>${figure(`${countText(block.weight)} WU`)} <span class="muted">(${percent.toFixed(percent < 10 ? 1 : 0)} % full)</span></dd>
+          <dd>${figure(`${countText(block.weight)} WU`)} <span class="muted">(${percentText(percent)} full)</span></dd>
         </div>
         <div>
           <dt>Work</dt>

@@ -5,9 +5,16 @@ import { type BlockSummary, readBlocks } from '../chain-reader.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
-import '../components/search-box.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { amountWithUnit, bytesText, countText, feeRateText, fromCoins, plural } from '../format.ts'
+import {
+  amountWithUnit,
+  bytesText,
+  countText,
+  feeRateText,
+  fromCoins,
+  percentText,
+  plural,
+} from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import type { MempoolEntry } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -38,9 +45,6 @@ export class ExplorerView extends LitElement {
       nav a[aria-current="page"] {
         background: var(--accent-soft);
         color: var(--accent);
-      }
-      ot-search {
-        width: min(420px, 100%);
       }
       .card {
         padding: 10px 24px 14px;
@@ -88,10 +92,7 @@ export class ExplorerView extends LitElement {
   override render() {
     const waiting = this.#waiting.value
     const current = (page: string) => (this.page === page ? 'page' : nothing)
-    return html`<div class="head">
-        <h1 tabindex="-1">Explorer</h1>
-        <ot-search .node=${this.node}></ot-search>
-      </div>
+    return html`<div class="head"><h1 tabindex="-1">Explorer</h1></div>
       <nav aria-label="Explorer">
         <a href="/explorer" aria-current=${current('blocks')}>Blocks</a>
         <a href="/explorer/mempool" aria-current=${current('mempool')}
@@ -142,7 +143,7 @@ export class ExplorerView extends LitElement {
       <td class="muted">${height === 0 ? 'the first block' : html`<ot-age .time=${time}></ot-age>`}</td>
       <td class="end">${countText(transactions)}</td>
       <td class="end wide-only">${figure(bytesText(size))}</td>
-      <td class="end wide-only">${figure(`${percent.toFixed(percent < 10 ? 1 : 0)} %`)}</td>
+      <td class="end wide-only">${figure(percentText(percent))}</td>
       <td class="end wide-only"><ot-hash .value=${hash} path=${`/block/${hash}`} what="block hash"></ot-hash></td>
     </tr>`
   }

@@ -26,6 +26,7 @@ import {
   hasGraphicsCard,
   type MiningSettings,
   miningSettings,
+  networkSpeed,
   rememberMiningSettings,
   startMining,
   stopMining,
@@ -264,6 +265,7 @@ export class MinerView extends LitElement {
     const hashes = info ? hashesPerBlock(info.next.difficulty) : undefined
     const { targetSpacing } = params
     const eased = info && easedText(info.next.ease, this.node.sinceTip, targetSpacing)
+    const speed = info && networkSpeed(this.node, info)
     const height = info?.next.height ?? (this.node.tip?.height ?? 0) + 1
     return html`<section class="card" aria-labelledby="chances">
       <h2 id="chances">What comes of it</h2>
@@ -292,7 +294,7 @@ export class MinerView extends LitElement {
         <div>
           <dt>All miners</dt>
           <dd>
-            ${info ? figure(hashRateText(info.networkhashps)) : '…'}
+            ${speed ? html`${figure(speed.text)} <span class="muted">${speed.about}</span>` : '…'}
             ${
               params.retarget
                 ? html`<span class="muted">· difficulty follows, for a block every ${durationText(targetSpacing)}, and eases while none comes</span>`

@@ -3,8 +3,9 @@
  * and the log. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import { join } from 'lit/directives/join.js'
 import { repeat } from 'lit/directives/repeat.js'
-import type { RelayInfo } from '../../src/protocol/transport.ts'
+import type { RelayInfo } from '../../src/network/transport.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
@@ -222,15 +223,15 @@ export class NetworkView extends LitElement {
     } = peer
     const details = [
       peer.connection_type === 'anchor' && 'Remembered as one of the best',
-      peer.address_group && `Addresses: ${peer.address_group}`,
-      peer.introducer && `Introduced by ${shortened(peer.introducer)}`,
+      peer.address_group && html`Addresses: <span class="mono">${peer.address_group}</span>`,
+      peer.introducer && html`Introduced by <span class="mono">${shortened(peer.introducer)}</span>`,
     ].filter(Boolean)
     const direction = inbound ? 'They called us' : 'We called them'
     return html`<tr>
       <td>
         <ot-hash .value=${id} what="peer id"></ot-hash>
         <span class="about narrow-only">${direction} <ot-age .time=${conntime}></ot-age></span>
-        ${details.length > 0 ? html`<span class="about wrap">${details.join(' · ')}</span>` : nothing}
+        ${details.length > 0 ? html`<span class="about wrap">${join(details, () => ' · ')}</span>` : nothing}
         ${
           Math.abs(timeoffset) > NOTEWORTHY_PEER_OFFSET
             ? html`<span class="about score wrap">Its clock is ${durationText(Math.abs(timeoffset))} ${timeoffset > 0 ? 'ahead of' : 'behind'} this tab’s</span>`

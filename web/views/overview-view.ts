@@ -5,7 +5,6 @@ import { figure } from '../components/amount.ts'
 import '../components/block-strip.ts'
 import '../components/guide.ts'
 import { icons } from '../components/icons.ts'
-import '../components/payment-list.ts'
 import '../components/warnings.ts'
 import { miningBadge } from '../components/mining-badge.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -25,7 +24,7 @@ import {
 } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { EASING, startMining, stopMining } from '../mining.ts'
+import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -190,7 +189,10 @@ export class OverviewView extends LitElement {
         node.rpc<Balances>('getbalances'),
         node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
       ])
-      return { balances: mine, payments: paymentsOf(entries).slice(0, RECENT) }
+      const payments = paymentsOf(entries)
+      // A tab that is new has none, and joins without it; where the server is gone, it comes with the wallet's views.
+      if (payments.length > 0) await import('../components/payment-list.ts').catch(() => undefined)
+      return { balances: mine, payments }
     },
   })
 
@@ -306,6 +308,7 @@ export class OverviewView extends LitElement {
     const figures = this.#figures.value
     const { targetSpacing } = this.node.identity.params
     const eased = figures && easedText(figures.mining.next.ease, this.node.sinceTip, targetSpacing)
+    const speed = figures && networkSpeed(this.node, figures.mining)
     return html`<dl class="figures">
       <div>
         <dt>Height</dt>
@@ -327,8 +330,8 @@ export class OverviewView extends LitElement {
       </div>
       <div>
         <dt>Network speed</dt>
-        <dd class="value">${figures ? figure(hashRateText(figures.mining.networkhashps)) : '…'}</dd>
-        <dd class="about">estimated, all miners${eased ? `. The next block is ${eased}` : nothing}</dd>
+        <dd class="value">${speed ? figure(speed.text) : '…'}</dd>
+        <dd class="about">${speed?.about}${eased ? `. The next block is ${eased}` : nothing}</dd>
       </div>
       <div>
         <dt>Waiting for a block</dt>
@@ -346,7 +349,7 @@ export class OverviewView extends LitElement {
         <h2 id="recent">Your latest payments</h2>
         <a href="/wallet">All payments</a>
       </div>
-      <div class="card"><ot-payments .node=${this.node} .payments=${payments}></ot-payments></div>
+      <div class="card"><ot-payments .node=${this.node} .payments=${payments} .most=${RECENT}></ot-payments></div>
     </section>`
   }
 }

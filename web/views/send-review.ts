@@ -1,5 +1,5 @@
 /**
- * `<ot-send-review .node .review>`: shows a payment before it is signed, signs and sends it. Fires `sent` (a CustomEvent with the txid) and `back`.
+ * `<ot-send-review .node .review>`: shows a payment as the keeper of keys read it, and sends exactly that. Fires `sent` (a CustomEvent with the txid) and `back`.
  * Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
@@ -11,31 +11,26 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, countText, feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
+import { paidBy, type Review } from '../review.ts'
 import { base } from '../styles/base.ts'
 
-/** What is about to be paid. */
-export interface Review {
-  /** Base64, unsigned. */
-  readonly psbt: string
-  readonly address: string
-  /** Label for the address; empty for none. */
-  readonly label: string
-  /** What the recipient gets. */
-  readonly amount: Sats
-  readonly fee: Sats
-  readonly change: Sats
-  /** Virtual bytes. */
-  readonly vsize: number | undefined
-}
-
 export class SendReview extends LitElement {
-  static override properties = { node: { attribute: false }, review: { attribute: false } }
+  static override properties = {
+    node: { attribute: false },
+    review: { attribute: false },
+    isFeeMeant: { state: true },
+  }
   static override styles = [
     base,
     css`
       .address {
         font-family: var(--mono);
         font-size: 14px;
+      }
+      .meant {
+        display: flex;
+        gap: 10px;
+        align-items: baseline;
       }
       .total dt,
       .total dd {
@@ -47,41 +42,44 @@ export class SendReview extends LitElement {
   ]
   declare node: LiveNode
   declare review: Review
+  /** The person said so of a fee that is unusually high. */
+  declare isFeeMeant: boolean
   readonly #task = new TaskController(this)
+
+  constructor() {
+    super()
+    this.isFeeMeant = false
+  }
 
   override firstUpdated(): void {
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
   }
 
   async #send(): Promise<void> {
-    const { psbt, address, label } = this.review
     if (this.node.signer.state === 'locked' && !(await this.#unlock())) return
+    const { note, payees } = this.review
     const txid = await this.#task.run(async () => {
-      const signed = await this.#sign(psbt)
-      const { hex, complete } = await this.node.rpc<{ hex?: string; complete: boolean }>(
-        'finalizepsbt',
-        signed,
-      )
-      if (!complete || hex === undefined)
-        throw new Error(
-          'The wallet could not sign all of this payment. Nothing was sent. Go back and try again.',
-        )
-      const sent = await this.node.rpc<string>('sendrawtransaction', hex)
-      // The payment is out: a label that can't be kept is no reason to call it failed.
-      if (label !== '') await this.node.rpc('setlabel', address, label).catch(() => undefined)
+      const sent = await this.#pay()
+      // The payment is out: a note that can't be kept is no reason to call it failed.
+      const address = payees.find((payee) => payee.address !== undefined)?.address
+      if (note !== '' && address !== undefined)
+        await this.node.rpc('setlabel', address, note).catch(() => undefined)
       return sent
     })
     if (txid !== undefined) this.dispatchEvent(new CustomEvent('sent', { detail: txid }))
   }
 
-  async #sign(psbt: string): Promise<string> {
-    const sign = async () => (await this.node.rpc<{ psbt: string }>('walletprocesspsbt', psbt)).psbt
+  /** Approves what is shown, and nothing else, and sends it. */
+  async #pay(): Promise<string> {
+    const { psbt, digest, replaces } = this.review
+    const pay = () =>
+      this.node.rpc<string>('sendpsbt', psbt, { digest, ...(replaces && { replaces: replaces.txid }) })
     try {
-      return await sign()
+      return await pay()
     } catch (error) {
       // It locked by itself in the meantime.
       if (rpcCode(error) !== RPC_WALLET_UNLOCK_NEEDED || !(await this.#unlock())) throw error
-      return sign()
+      return pay()
     }
   }
 
@@ -90,24 +88,45 @@ export class SendReview extends LitElement {
   }
 
   override render() {
-    const { address, amount: pays, fee, change, vsize } = this.review
+    const { payees, fee, change, vsize, note, replaces, isFeeHigh } = this.review
+    const pays = paidBy(this.review)
     return html`<div class="head"><h1 tabindex="-1">Review the payment</h1></div>
       <div class="card stack">
-        <p class="muted">A payment that is sent can’t be taken back. Compare the address with the recipient’s.</p>
+        <p class="muted">
+          ${
+            replaces
+              ? 'It takes the place of the payment that waits: only one of them can be mined.'
+              : 'A payment that is sent can’t be taken back.'
+          }
+          Compare the address with the recipient’s.
+        </p>
         <dl class="facts">
-          <div>
-            <dt>To</dt>
-            <dd class="address" data-testid="review-recipient">${address}</dd>
-          </div>
-          <div>
-            <dt>They get</dt>
-            <dd data-testid="review-amount">${amount(pays)}</dd>
-          </div>
+          ${payees.map(
+            (payee) => html`<div>
+                <dt>To</dt>
+                <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
+              </div>
+              ${
+                payee.address === undefined
+                  ? nothing
+                  : html`<div>
+                      <dt>They get</dt>
+                      <dd data-testid="review-amount">${amount(payee.amount)}</dd>
+                    </div>`
+              }`,
+          )}
+          ${
+            note === ''
+              ? nothing
+              : html`<div>
+                  <dt>Note</dt>
+                  <dd data-testid="review-note">${note} <span class="muted">only you see it</span></dd>
+                </div>`
+          }
           <div>
             <dt>Fee</dt>
             <dd data-testid="review-fee">
-              ${amount(fee)}
-              ${vsize ? html`<span class="muted">(${feeRateText(fee / vsize)} × ${countText(vsize)} vB)</span>` : nothing}
+              ${amount(fee)} <span class="muted">(${feeRateText(fee / vsize)} × ${countText(vsize)} vB)</span>
             </dd>
           </div>
           <div class="total">
@@ -118,19 +137,51 @@ export class SendReview extends LitElement {
             change > 0
               ? html`<div>
                   <dt>Change</dt>
-                  <dd>${amount(change)} <span class="muted">comes back to you</span></dd>
+                  <dd data-testid="review-change">${amount(change)} <span class="muted">comes back to you</span></dd>
                 </div>`
               : nothing
           }
         </dl>
+        ${
+          replaces && replaces.reduced > 0
+            ? html`<div class="notice">
+                ${icons.info}
+                <div>
+                  The payment took all your coins: the higher fee is taken from it. They get
+                  ${amountWithUnit(replaces.reduced)} less than before.
+                </div>
+              </div>`
+            : nothing
+        }
+        ${isFeeHigh ? this.#highFee(fee) : nothing}
         ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
         <div class="row">
-          <button class="primary" ?disabled=${this.#task.running} @click=${this.#send}>
+          <button
+            class="primary"
+            ?disabled=${this.#task.running || (isFeeHigh && !this.isFeeMeant)}
+            @click=${this.#send}
+          >
             ${icons.send}${this.#task.running ? 'Sending…' : `Send ${amountWithUnit(pays)}`}
           </button>
           <button ?disabled=${this.#task.running} @click=${() => this.dispatchEvent(new Event('back'))}>Back</button>
         </div>
       </div>`
+  }
+
+  #highFee(fee: Sats) {
+    return html`<div class="notice bad" role="alert">
+      ${icons.warning}
+      <label class="meant">
+        <input
+          type="checkbox"
+          .checked=${this.isFeeMeant}
+          @change=${(event: Event) => {
+            this.isFeeMeant = (event.target as HTMLInputElement).checked
+          }}
+        />
+        <span>This fee is unusually high. I mean to give ${amountWithUnit(fee)} to whoever mines it.</span>
+      </label>
+    </div>`
   }
 }
 customElements.define('ot-send-review', SendReview)

@@ -5,7 +5,7 @@ import { amount, figure } from '../components/amount.ts'
 import '../components/age.ts'
 import '../components/confirmations.ts'
 import '../components/hash.ts'
-import { notFound } from '../components/not-found.ts'
+import { nothingHere } from '../components/not-found.ts'
 import '../components/transaction-flow.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { bytesText, countText, dateText, feeRateText, fromCoins } from '../format.ts'
@@ -54,19 +54,25 @@ export class TransactionView extends LitElement {
   })
 
   override render() {
-    const found = this.#found.value
-    if (!found)
-      return this.#found.error
-        ? notFound(sentence(this.#found.error))
-        : html`<div class="card empty"><p>Reading the transaction…</p></div>`
-    const { transaction, block, spent } = found
+    const { value: found, error } = this.#found
+    // One heading whatever is known: it may have the focus.
+    return html`<div class="head">
+        <h1 tabindex="-1">${error && !found ? 'Not found' : 'Transaction'}</h1>
+        ${found ? html`<ot-confirmations .count=${found.transaction.confirmations ?? 0}></ot-confirmations>` : nothing}
+      </div>
+      ${
+        found
+          ? this.#show(found)
+          : error
+            ? nothingHere(sentence(error))
+            : html`<div class="card empty"><p>Reading the transaction…</p></div>`
+      }`
+  }
+
+  #show({ transaction, block, spent }: Found) {
     const total = sats(transaction.vout.reduce((sum, { value }) => sum + fromCoins(value), 0))
     const fee = feeOf(transaction, total)
-    return html`<div class="head">
-        <h1 tabindex="-1">Transaction</h1>
-        <ot-confirmations .count=${transaction.confirmations ?? 0}></ot-confirmations>
-      </div>
-      <div class="stack">
+    return html`<div class="stack">
         <section class="card">
           <dl class="facts">
             <div>
@@ -78,8 +84,10 @@ export class TransactionView extends LitElement {
               <dd>
                 ${
                   block
-                    ? html`In block <a href=${`/block/${block.hash}`}>${countText(block.height)}</a>,
-                      ${dateText(block.time)} <span class="muted">(<ot-age .time=${block.time}></ot-age>)</span>`
+                    ? html`<p>
+                        In block <a href=${`/block/${block.hash}`}>${countText(block.height)}</a>, ${dateText(block.time)}
+                        <span class="muted">(<ot-age .time=${block.time}></ot-age>)</span>
+                      </p>`
                     : 'Waits for a block'
                 }
               </dd>

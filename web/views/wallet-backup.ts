@@ -1,10 +1,11 @@
 /** `<ot-wallet-backup .node>`: backup file, seed words and change of passphrase. Thread: Window. */
-import { css, html, LitElement } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
+import { countText } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
@@ -45,6 +46,9 @@ export class WalletBackup extends LitElement {
   readonly #file = new TaskController(this)
   readonly #reveal = new TaskController(this)
   readonly #change = new TaskController(this)
+  readonly #rescan = new TaskController(this)
+  /** Of BIP39, while the words are shown; mostly empty. */
+  #mnemonicPassphrase = ''
 
   constructor() {
     super()
@@ -55,6 +59,7 @@ export class WalletBackup extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.words = undefined
+    this.#mnemonicPassphrase = ''
   }
 
   async #save(event: SubmitEvent): Promise<void> {
@@ -78,10 +83,13 @@ export class WalletBackup extends LitElement {
     const { reveal } = this.typed
     this.problems = reveal === '' ? { reveal: 'Enter the passphrase of this wallet.' } : {}
     if (reveal === '') return
-    const words = await this.#reveal.run(() => this.node.rpc<string>('revealmnemonic', reveal))
-    if (words === undefined) return
+    const secret = await this.#reveal.run(() =>
+      this.node.rpc<{ mnemonic: string; mnemonicpassphrase: string }>('revealmnemonic', reveal),
+    )
+    if (!secret) return
     this.typed = { ...this.typed, reveal: '' }
-    this.words = words.split(' ')
+    this.#mnemonicPassphrase = secret.mnemonicpassphrase
+    this.words = secret.mnemonic.split(' ')
   }
 
   async #changePassphrase(event: SubmitEvent): Promise<void> {
@@ -111,7 +119,7 @@ export class WalletBackup extends LitElement {
             : html`<span class="badge warn">No backup yet</span>`
         }
       </div>
-      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}</div>`
+      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}${this.#searchCard()}</div>`
   }
 
   #fileCard() {
@@ -139,6 +147,11 @@ export class WalletBackup extends LitElement {
         this.words
           ? html`<div class="stack">
             <ot-seed-words .words=${this.words}></ot-seed-words>
+            ${
+              this.#mnemonicPassphrase === ''
+                ? nothing
+                : html`<p>Without their BIP39 passphrase these words open another wallet: <strong>${this.#mnemonicPassphrase}</strong></p>`
+            }
             <div class="row">
               <button
                 class="primary"
@@ -181,6 +194,27 @@ export class WalletBackup extends LitElement {
         </div>
       </form>
     </section>`
+  }
+
+  #searchCard() {
+    const { running, problem } = this.#rescan
+    return html`<section class="card" aria-labelledby="search">
+      <h2 id="search">Search the chain again</h2>
+      <p class="muted">
+        If a coin or payment seems to be missing, search every block for what belongs to this wallet. Nothing is lost by it.
+      </p>
+      <div class="row">
+        <button ?disabled=${running} @click=${() => this.#search()}>
+          ${running ? 'Searching…' : 'Search all blocks'}
+        </button>
+      </div>
+      ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+    </section>`
+  }
+
+  async #search(): Promise<void> {
+    const found = await this.#rescan.run(() => this.node.rpc<{ stop_height: number }>('rescanblockchain'))
+    if (found) notify(this, `The chain is searched up to block ${countText(found.stop_height)}.`)
   }
 
   #field(name: Field, label: string, autocomplete: AutoFill, problem: string | undefined) {

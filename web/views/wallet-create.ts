@@ -10,7 +10,7 @@ import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { rememberBackup } from '../wallet-memory.ts'
+import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
 
 /** Words that are asked back. */
 const ASKED = 3
@@ -58,6 +58,8 @@ export class WalletCreate extends LitElement {
   #words: readonly string[] = []
   /** Positions of the words that are asked back, counted from 0. */
   #asked: readonly number[] = []
+  /** The signer may have the wallet before its words are here. */
+  #creating = false
   readonly #task = new TaskController(this)
 
   constructor() {
@@ -88,14 +90,12 @@ export class WalletCreate extends LitElement {
       problems.repeated = 'The two differ. Type the same passphrase twice.'
     this.problems = problems
     if (Object.keys(problems).length > 0) return
+    this.#creating = true
     const created = await this.#task.run(() =>
       this.node.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: this.passphrase }),
     )
-    if (created === undefined) return
-    this.passphrase = ''
-    this.repeated = ''
-    this.#words = created.mnemonic.split(' ')
-    this.step = 'words'
+    this.#creating = false
+    if (created) this.#showWords(created.mnemonic)
   }
 
   #ask(): void {
@@ -121,7 +121,7 @@ export class WalletCreate extends LitElement {
   }
 
   override render() {
-    if (this.step === 'passphrase' && this.node.signer.state !== 'none' && !this.#task.running)
+    if (this.step === 'passphrase' && this.node.signer.state !== 'none' && !this.#creating)
       return this.#exists()
     return html`<div class="card">
       ${this.step === 'passphrase' ? this.#passphraseStep() : this.step === 'words' ? this.#wordsStep() : this.#checkStep()}
@@ -129,11 +129,51 @@ export class WalletCreate extends LitElement {
   }
 
   #exists() {
-    return html`<div class="card stack">
-      <h1 tabindex="-1">This tab has a wallet</h1>
-      <p class="muted">A tab holds one wallet. Open another tab for another one.</p>
-      <a class="button primary" href="/wallet">Open the wallet</a>
-    </div>`
+    if (isBackedUp(this.node))
+      return html`<div class="card stack">
+        <h1 tabindex="-1">This tab has a wallet</h1>
+        <p class="muted">A tab holds one wallet. Open another tab for another one.</p>
+        <a class="button primary" href="/wallet">Open the wallet</a>
+      </div>`
+    // The page was loaded again while it showed the words, or they were put off.
+    return html`<form class="card" @submit=${this.#showAgain}>
+      <div>
+        <h1 tabindex="-1">Your wallet has no backup yet</h1>
+        <p class="muted">
+          It was made, and is kept in this browser. Show its words again to write them down: without a copy its coins are lost with this
+          browser's data.
+        </p>
+      </div>
+      <ot-passphrase
+        label="Passphrase"
+        .value=${this.passphrase}
+        .problem=${this.problems.passphrase ?? this.#task.problem}
+        @change=${(event: Event) => {
+          this.passphrase = (event.target as HTMLInputElement).value
+        }}
+      ></ot-passphrase>
+      <div class="spread">
+        <button class="primary" ?disabled=${this.#task.running}>Show the words</button>
+        <a href="/wallet">Back up later</a>
+      </div>
+    </form>`
+  }
+
+  async #showAgain(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    this.problems = this.passphrase === '' ? { passphrase: 'Enter the passphrase of this wallet.' } : {}
+    if (this.passphrase === '') return
+    const revealed = await this.#task.run(() =>
+      this.node.rpc<{ mnemonic: string }>('revealmnemonic', this.passphrase),
+    )
+    if (revealed) this.#showWords(revealed.mnemonic)
+  }
+
+  #showWords(mnemonic: string): void {
+    this.passphrase = ''
+    this.repeated = ''
+    this.#words = mnemonic.split(' ')
+    this.step = 'words'
   }
 
   #passphraseStep() {

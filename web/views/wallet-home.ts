@@ -8,18 +8,39 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountText, coinUnit, fromCoins, isLong } from '../format.ts'
-import { paymentsOf } from '../history.ts'
+import { type Payment, paymentsOf } from '../history.ts'
+import { type HistoryFilter, rowsOf } from '../history-rows.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
 import type { Balances, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp } from '../wallet-memory.ts'
 
-/** Entries that a step of the history loads. */
+/** Lines that a step of the history shows. */
 const STEP = 25
+/** Most entries that `listtransactions` gives. */
+const MAX_ENTRIES = 100_000
+
+const FILTERS: Readonly<Record<HistoryFilter, { readonly name: string; readonly empty: string }>> = {
+  all: { name: 'All', empty: 'No payments yet. Mine a coin, or have someone pay you.' },
+  payments: { name: 'Payments', empty: 'No payments yet, only mined coins at most. Have someone pay you.' },
+  mining: { name: 'Mining', empty: 'Nothing mined yet.' },
+}
+
+interface HistoryPage {
+  readonly payments: readonly Payment[]
+  /** Lines that the filter leaves. */
+  readonly rows: number
+  /** There is nothing older. */
+  readonly isWhole: boolean
+}
 
 export class WalletHome extends LitElement {
-  static override properties = { node: { attribute: false }, shown: { state: true } }
+  static override properties = {
+    node: { attribute: false },
+    shown: { state: true },
+    filter: { state: true },
+  }
   static override styles = [
     base,
     css`
@@ -53,6 +74,31 @@ export class WalletHome extends LitElement {
       .total.long .unit {
         font-size: 0.6em;
       }
+      .filters {
+        display: flex;
+        gap: 4px;
+      }
+      .filters label {
+        margin: 0;
+        padding: 4px 12px;
+        border-radius: 999px;
+        color: var(--muted);
+        font-size: 14px;
+        cursor: pointer;
+      }
+      .filters label:has(:checked) {
+        background: var(--accent-soft);
+        color: var(--text);
+      }
+      .filters label:has(:focus-visible) {
+        outline: 2px solid var(--accent);
+        outline-offset: 2px;
+      }
+      .filters input {
+        position: absolute;
+        opacity: 0;
+        pointer-events: none;
+      }
       .parts {
         display: flex;
         flex-wrap: wrap;
@@ -83,20 +129,24 @@ export class WalletHome extends LitElement {
     `,
   ]
   declare node: LiveNode
+  /** Lines of the history. */
   declare shown: number
+  declare filter: HistoryFilter
   readonly #task = new TaskController(this)
   readonly #balances: RpcController<Balances['mine']> = new RpcController(this, {
     events: ['tip', 'wallet'],
     load: async (node) => (await node.rpc<Balances>('getbalances')).mine,
   })
-  readonly #history: RpcController<WalletTransaction[]> = new RpcController(this, {
+  readonly #history: RpcController<HistoryPage> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: (node) => node.rpc<WalletTransaction[]>('listtransactions', '*', this.shown),
+    key: () => `${this.filter} ${this.shown}`,
+    load: (node) => loadHistory(node, this.filter, this.shown),
   })
 
   constructor() {
     super()
     this.shown = STEP
+    this.filter = 'all'
     new NodeController(this, ['wallet'])
   }
 
@@ -104,7 +154,7 @@ export class WalletHome extends LitElement {
     return html`<div class="head">
         <h1 tabindex="-1">Wallet</h1>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup</a>
+          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
         </div>
       </div>
       <div class="stack">
@@ -122,7 +172,10 @@ export class WalletHome extends LitElement {
         <ot-storage-notice .node=${this.node} ?holds-coins=${this.#holdsCoins}></ot-storage-notice>
         ${this.#hero()}
         <section class="card" aria-labelledby="history">
-          <h2 id="history">Payments</h2>
+          <div class="spread">
+            <h2 id="history">Payments</h2>
+            ${this.#filters()}
+          </div>
           ${this.#payments()}
         </section>
       </div>`
@@ -188,33 +241,69 @@ export class WalletHome extends LitElement {
     </section>`
   }
 
+  #filters() {
+    return html`<fieldset class="filters">
+      <legend class="visually-hidden">Show</legend>
+      ${(Object.keys(FILTERS) as HistoryFilter[]).map(
+        (filter) => html`<label>
+            <input
+              type="radio"
+              name="filter"
+              .checked=${this.filter === filter}
+              @change=${() => {
+                this.filter = filter
+                this.shown = STEP
+              }}
+            />${FILTERS[filter].name}
+          </label>`,
+      )}
+    </fieldset>`
+  }
+
   #payments() {
-    const entries = this.#history.value
-    if (this.#history.error && !entries)
+    const page = this.#history.value
+    if (this.#history.error && !page)
       return html`<p class="error" role="alert">${sentence(this.#history.error)}</p>`
-    if (!entries) return html`<p class="empty">Reading the history…</p>`
-    if (entries.length === 0)
+    if (!page) return html`<p class="empty">Reading the history…</p>`
+    if (page.rows === 0)
       return html`<div class="empty">
-        <p>No payments yet. Mine a coin, or have someone pay you.</p>
+        <p>${FILTERS[this.filter].empty}</p>
         <p>
           <a class="button" href="/miner">Start mining</a>
           <a class="button" href="/wallet/receive">Show my address</a>
         </p>
       </div>`
-    return html`<ot-payments .node=${this.node} .payments=${paymentsOf(entries)}></ot-payments>
+    return html`<ot-payments
+        .node=${this.node}
+        .payments=${page.payments}
+        .filter=${this.filter}
+        .most=${this.shown}
+      ></ot-payments>
       ${
-        entries.length >= this.shown
-          ? html`<button
+        page.isWhole
+          ? nothing
+          : html`<button
             class="quiet"
             @click=${() => {
               this.shown += STEP
-              this.#history.reload()
             }}
           >
             Show older payments
           </button>`
-          : nothing
       }`
+  }
+}
+
+/** Reads as much of the history as gives so many lines: many rewards make one, and a filter leaves lines out. */
+async function loadHistory(node: LiveNode, filter: HistoryFilter, shown: number): Promise<HistoryPage> {
+  for (let count = 2 * shown; ; count = Math.min(4 * count, MAX_ENTRIES)) {
+    const entries = await node.rpc<WalletTransaction[]>('listtransactions', '*', count)
+    const isWhole = entries.length < count
+    const payments = paymentsOf(entries)
+    const rows = rowsOf(payments, filter).length
+    // The last line may go on in what was not read.
+    if (isWhole || rows > shown || count === MAX_ENTRIES)
+      return { payments, rows, isWhole: isWhole && rows <= shown }
   }
 }
 customElements.define('ot-wallet-home', WalletHome)

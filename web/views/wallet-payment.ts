@@ -1,7 +1,7 @@
 /** `<ot-wallet-payment .node .txid>`: one payment of the wallet, and what can still be done about it while it waits. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { amount, signedAmount } from '../components/amount.ts'
-import '../components/confirmations.ts'
+import { badgeOf } from '../components/confirmations.ts'
 import '../components/hash.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
@@ -11,10 +11,12 @@ import { countText, dateText, feeRateText, fromCoins } from '../format.ts'
 import { type Payment, paymentsOf, paymentTitle } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { readFeeRate } from '../payment.ts'
-import { notify, requestUnlock } from '../requests.ts'
+import { notify } from '../requests.ts'
+import { type Review, reviewOf } from '../review.ts'
 import { navigate } from '../router.ts'
-import type { MempoolEntry, WalletTransactionDetail } from '../rpc-results.ts'
+import type { FundedPsbt, MempoolEntry, PsbtReview, WalletTransactionDetail } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import './send-review.ts'
 
 interface Detail {
   readonly payment: Payment
@@ -29,6 +31,7 @@ export class WalletPayment extends LitElement {
     txid: {},
     rateTyped: { state: true },
     bumping: { state: true },
+    review: { state: true },
   }
   static override styles = [
     base,
@@ -60,6 +63,8 @@ export class WalletPayment extends LitElement {
   declare txid: string
   declare rateTyped: string
   declare bumping: boolean
+  /** The same payment at a higher fee, to be confirmed. */
+  declare review: Review | undefined
   readonly #task = new TaskController(this)
   readonly #detail: RpcController<Detail> = new RpcController(this, {
     events: ['tip', 'wallet', 'transaction'],
@@ -85,22 +90,24 @@ export class WalletPayment extends LitElement {
     this.bumping = false
   }
 
-  async #bump(event: SubmitEvent, rate: number): Promise<void> {
+  /** Has the replacement prepared, and read by the keeper of keys. */
+  async #prepare(event: SubmitEvent, rate: number, note: string): Promise<void> {
     event.preventDefault()
     const { value, problem } = readFeeRate(this.rateTyped, Math.floor(rate) + 1)
     if (value === undefined) return this.#task.fail(problem)
-    if (
-      this.node.signer.state === 'locked' &&
-      !(await requestUnlock(this, 'Your passphrase is needed to sign it anew.'))
-    )
-      return
-    const replaced = await this.#task.run(() =>
-      this.node.rpc<{ txid: string }>('bumpfee', this.txid, { fee_rate: value }),
-    )
-    if (replaced === undefined) return
+    const { txid } = this
+    this.review = await this.#task.run(async () => {
+      const { psbt, reduced = 0 } = await this.node.rpc<FundedPsbt>('psbtbumpfee', txid, { fee_rate: value })
+      const read = await this.node.rpc<PsbtReview>('reviewpsbt', psbt)
+      return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
+    })
+  }
+
+  #bumped(txid: string): void {
     this.bumping = false
+    this.review = undefined
     notify(this, 'The payment was sent again with a higher fee.')
-    navigate(this, `/wallet/tx/${replaced.txid}`)
+    navigate(this, `/wallet/tx/${txid}`)
   }
 
   async #abandon(): Promise<void> {
@@ -109,6 +116,13 @@ export class WalletPayment extends LitElement {
       return true
     })
     if (done) this.#detail.reload()
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    // What is about another payment is not kept.
+    if (!changed.has('txid')) return
+    this.bumping = false
+    this.review = undefined
   }
 
   override render() {
@@ -124,6 +138,15 @@ export class WalletPayment extends LitElement {
         }
       </div>`
     const { payment, transaction, rate } = detail
+    if (this.review)
+      return html`<ot-send-review
+        .node=${this.node}
+        .review=${this.review}
+        @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
+        @back=${() => {
+          this.review = undefined
+        }}
+      ></ot-send-review>`
     return html`<div class="head">
         <div>
           ${walletLink}
@@ -133,7 +156,7 @@ export class WalletPayment extends LitElement {
         <ot-confirmations
           .count=${payment.confirmations}
           .of=${payment.immature ? this.node.identity.params.coinbaseMaturity : undefined}
-          .state=${payment.abandoned ? 'abandoned' : payment.immature ? 'maturing' : 'counting'}
+          .state=${badgeOf(payment)}
         ></ot-confirmations>
       </div>
       <div class="stack">
@@ -188,12 +211,18 @@ export class WalletPayment extends LitElement {
   #state(payment: Payment, { walletconflicts = [] }: WalletTransactionDetail) {
     const other = walletconflicts[0]
     const link = other ? html`<a href=${`/wallet/tx/${other}`}>Show the other one</a>` : nothing
-    if (payment.abandoned)
-      return html`<div class="notice">
-        ${icons.info}
-        <div>${payment.kind === 'mined' ? 'The network chose another block: this coin was never made.' : html`This payment was given up. Its coins are yours again. ${link}`}</div>
-      </div>`
-    if (payment.confirmations < 0)
+    const note = (text: unknown) => html`<div class="notice">${icons.info}<div>${text}</div></div>`
+    const by = payment.replacedBy
+    if (payment.state === 'replaced')
+      return note(
+        html`Another payment with a higher fee took the place of this one.
+          ${by === undefined ? link : html`<a href=${`/wallet/tx/${by}`}>Show that one</a>`}`,
+      )
+    if (payment.state === 'orphaned')
+      return note('The network chose another block: this coin was never made.')
+    if (payment.state === 'abandoned')
+      return note(html`This payment was given up. Its coins are yours again. ${link}`)
+    if (payment.state === 'conflicted')
       return html`<div class="notice bad" role="alert">
         ${icons.warning}
         <div>Another transaction that spends the same coins was confirmed: this one will not be. ${link}</div>
@@ -202,12 +231,8 @@ export class WalletPayment extends LitElement {
   }
 
   #actions(payment: Payment, rate: number | undefined) {
-    const isWaiting =
-      payment.confirmations === 0 &&
-      !payment.abandoned &&
-      payment.kind !== 'received' &&
-      payment.kind !== 'mined'
-    if (!isWaiting) return nothing
+    const isOwn = payment.kind === 'sent' || payment.kind === 'moved'
+    if (payment.state !== 'pending' || !isOwn) return nothing
     return html`<section class="card stack" aria-labelledby="actions">
       <div>
         <h2 id="actions">While it waits</h2>
@@ -223,7 +248,7 @@ export class WalletPayment extends LitElement {
         rate === undefined
           ? html`<button ?disabled=${this.#task.running} @click=${() => this.#abandon()}>Give this payment up</button>`
           : this.bumping
-            ? html`<form novalidate @submit=${(event: SubmitEvent) => this.#bump(event, rate)}>
+            ? html`<form novalidate @submit=${(event: SubmitEvent) => this.#prepare(event, rate, payment.label ?? '')}>
               <div class="field">
                 <label for="rate">New fee rate, sat/vB (now ${feeRateText(rate)})</label>
                 <input
@@ -238,7 +263,7 @@ export class WalletPayment extends LitElement {
               </div>
               <div class="row">
                 <button class="primary" ?disabled=${this.#task.running}>
-                  ${this.#task.running ? 'Sending…' : 'Send with this fee'}
+                  ${this.#task.running ? 'Preparing…' : 'Review with this fee'}
                 </button>
                 <button
                   type="button"

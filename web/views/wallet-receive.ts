@@ -1,6 +1,6 @@
 /** `<ot-wallet-receive .node>`: an address to be paid at, as text, link and QR code; it says when a payment came. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
-import { parseCoins } from '../../src/primitives/amount.ts'
+import { formatPaymentLink } from '../../src/wallet/uri.ts'
 import '../components/copy-button.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
@@ -8,9 +8,10 @@ import '../components/qr-code.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
+import { OWN_STYLE } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import { paymentLink } from '../payment.ts'
+import { readAmount } from '../payment.ts'
 import type { WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, lastReceiveAddress, rememberReceiveAddress } from '../wallet-memory.ts'
@@ -93,6 +94,17 @@ export class WalletReceive extends LitElement {
     load: async (node) => (this.#address.value ? paymentsTo(node, this.#address.value) : []),
   })
 
+  /** What the wallet warns of at this address. */
+  readonly #warnings: RpcController<readonly string[]> = new RpcController(this, {
+    events: ['wallet'],
+    key: () => this.#address.value,
+    load: async (node) => {
+      if (!this.#address.value) return []
+      const info = await node.rpc<{ warnings?: readonly string[] }>('getaddressinfo', this.#address.value)
+      return info.warnings ?? []
+    },
+  })
+
   constructor() {
     super()
     this.asked = ''
@@ -125,6 +137,13 @@ export class WalletReceive extends LitElement {
               </div>
             </div>`
         }
+        ${this.#warnings.value?.map(
+          (warning) =>
+            html`<div class="notice warn" role="status">
+              ${icons.warning}
+              <div>${warning} <a href="/wallet/backup">Save a backup file</a></div>
+            </div>`,
+        )}
         ${payments.length > 0 ? this.#received(payments) : nothing}
         ${this.#address.value ? this.#card(this.#address.value) : this.#waiting()}
         ${
@@ -149,8 +168,8 @@ export class WalletReceive extends LitElement {
   }
 
   #card(address: string) {
-    const amount = parseCoins(this.asked)
-    const link = paymentLink({ address, amount, label: this.label.trim() })
+    const { value: amount, problem } = this.asked.trim() === '' ? {} : readAmount(this.asked)
+    const link = formatPaymentLink({ address, amount, label: this.label.trim(), message: undefined })
     return html`<div class="card both">
       <ot-qr .text=${link} label=${`QR code of the address ${address}`}></ot-qr>
       <div class="right">
@@ -173,17 +192,15 @@ export class WalletReceive extends LitElement {
                 id="asked"
                 inputmode="decimal"
                 autocomplete="off"
-                placeholder="0.0"
+                placeholder=${`0${OWN_STYLE.decimal}0`}
                 .value=${this.asked}
-                aria-invalid=${this.asked.trim() !== '' && amount === undefined ? 'true' : 'false'}
+                aria-invalid=${problem ? 'true' : 'false'}
                 aria-describedby="asked-problem"
                 @input=${(event: Event) => {
                   this.asked = (event.target as HTMLInputElement).value
                 }}
               />
-              <p id="asked-problem" class="error" ?hidden=${this.asked.trim() === '' || amount !== undefined}>
-                Enter a number with at most 8 decimals and a point, such as 1.5.
-              </p>
+              <p id="asked-problem" class="error" ?hidden=${!problem}>${problem}</p>
             </div>
             <div class="field">
               <label for="label">Note</label>

@@ -1,6 +1,8 @@
 /** `<ot-wallet-restore .node>`: a wallet from its seed words or its backup file. What is typed goes to the signer alone. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
+import '../components/seed-words.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { notify } from '../requests.ts'
@@ -18,6 +20,8 @@ export class WalletRestore extends LitElement {
     passphrase: { state: true },
     repeated: { state: true },
     problems: { state: true },
+    words: { state: true },
+    missing: { state: true },
   }
   static override styles = [
     base,
@@ -68,6 +72,14 @@ export class WalletRestore extends LitElement {
       h1 + p {
         margin-top: 8px;
       }
+      summary {
+        color: var(--accent);
+        font-weight: 560;
+        cursor: pointer;
+      }
+      details[open] summary {
+        margin-bottom: 14px;
+      }
     `,
   ]
   declare node: LiveNode
@@ -75,6 +87,14 @@ export class WalletRestore extends LitElement {
   declare passphrase: string
   declare repeated: string
   declare problems: Readonly<Record<string, string>>
+  /** The words as they were understood, while they are shown to be compared. */
+  declare words: readonly string[] | undefined
+  /** What the backup file held and could not be brought back. */
+  declare missing: readonly string[]
+  /** What stands in the field of the words. */
+  #typed = ''
+  /** Of BIP39. */
+  #mnemonicPassphrase = ''
   readonly #task = new TaskController(this)
 
   constructor() {
@@ -83,15 +103,27 @@ export class WalletRestore extends LitElement {
     this.passphrase = ''
     this.repeated = ''
     this.problems = {}
+    this.missing = []
   }
 
-  async #restore(event: SubmitEvent): Promise<void> {
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.words = undefined
+    this.#typed = ''
+    this.#mnemonicPassphrase = ''
+  }
+
+  override updated(changed: Map<string, unknown>): void {
+    if (changed.has('words') && (this.words || changed.get('words')))
+      this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
+  }
+
+  async #submit(event: SubmitEvent): Promise<void> {
     event.preventDefault()
-    const words = this.renderRoot.querySelector<HTMLTextAreaElement>('#words')?.value.trim() ?? ''
     const file = this.renderRoot.querySelector<HTMLInputElement>('#file')?.files?.[0]
     const problems: Record<string, string> = {}
     if (this.from === 'words') {
-      if (words === '') problems.words = 'Type the words in their order, with spaces between them.'
+      if (this.#typed.trim() === '') problems.words = 'Type the words in their order.'
       if (this.passphrase === '')
         problems.passphrase = 'Choose a passphrase. It encrypts the wallet in this browser.'
       else if (this.repeated !== this.passphrase)
@@ -104,26 +136,55 @@ export class WalletRestore extends LitElement {
     }
     this.problems = problems
     if (Object.keys(problems).length > 0) return
-    const done = await this.#task.run(async () => {
-      if (this.from === 'words')
-        await this.node.rpc('createwallet', '', { passphrase: this.passphrase, words })
-      else await this.node.rpc('importbackup', await readText(file!), this.passphrase)
-      return true
-    })
-    if (!done) return
+    if (this.from === 'words') await this.#readWords()
+    else await this.#restoreFile(file!)
+  }
+
+  /** Has the words understood: they are shown in full before anything is made of them. */
+  async #readWords(): Promise<void> {
+    const read = await this.#task.run(() => this.node.rpc<{ mnemonic: string }>('readmnemonic', this.#typed))
+    this.words = read?.mnemonic.split(' ')
+  }
+
+  async #restoreWords(words: readonly string[]): Promise<void> {
+    const { passphrase } = this
+    const mnemonicpassphrase = this.#mnemonicPassphrase
+    const options = {
+      passphrase,
+      words: words.join(' '),
+      ...(mnemonicpassphrase !== '' && { mnemonicpassphrase }),
+    }
+    const done = await this.#task.run(() => this.node.rpc<object>('createwallet', '', options))
+    if (done) this.#finish('Your wallet is restored. Its coins are looked for in the chain.')
+  }
+
+  async #restoreFile(file: File): Promise<void> {
+    const restored = await this.#task.run(async () =>
+      this.node.rpc<{ warnings?: readonly string[] }>('importbackup', await readText(file), this.passphrase),
+    )
+    if (!restored) return
+    this.missing = restored.warnings ?? []
+    if (this.missing.length === 0) this.#finish('Your wallet is restored.')
+    else rememberBackup(this.node)
+  }
+
+  #finish(message: string): void {
     rememberBackup(this.node)
-    notify(this, 'Your wallet is restored.')
+    notify(this, message)
     navigate(this, '/wallet')
   }
 
   override render() {
-    if (this.node.signer.state !== 'none' && !this.#task.running)
+    if (this.words) return this.#compare(this.words)
+    const exists = this.node.signer.state !== 'none' && !this.#task.running
+    if (exists && this.missing.length > 0) return this.#incomplete()
+    if (exists)
       return html`<div class="card stack">
         <h1 tabindex="-1">This tab has a wallet</h1>
         <p class="muted">A tab holds one wallet. Open another tab to restore another one.</p>
         <a class="button primary" href="/wallet">Open the wallet</a>
       </div>`
-    return html`<form class="card" @submit=${this.#restore}>
+    return html`<form class="card" @submit=${this.#submit}>
       <div>
         <h1 tabindex="-1">Restore a wallet</h1>
         <p class="muted">Its coins and payments are found again in the chain.</p>
@@ -131,14 +192,71 @@ export class WalletRestore extends LitElement {
       <fieldset class="choice" aria-label="Restore from">
         ${this.#choice('words', 'Seed words')}${this.#choice('file', 'Backup file')}
       </fieldset>
-      ${this.from === 'words' ? this.#words() : this.#file()}
-      ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
+      ${this.from === 'words' ? this.#wordFields() : this.#file()}${this.#problem()}
       <div class="spread">
         <button class="primary" ?disabled=${this.#task.running}>
-          ${this.#task.running ? 'Restoring…' : 'Restore the wallet'}
+          ${this.from === 'words' ? 'Check the words' : this.#task.running ? 'Restoring…' : 'Restore the wallet'}
         </button>
         <a href="/wallet/create">Create a new one instead</a>
       </div>
+    </form>`
+  }
+
+  #problem() {
+    return this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing
+  }
+
+  /** What was understood of the words, before a wallet is made of them. */
+  #compare(words: readonly string[]) {
+    const { running } = this.#task
+    return html`<div class="card stack">
+      <div>
+        <h1 tabindex="-1">Are these your ${words.length} words?</h1>
+        <p class="muted">
+          Compare them with your copy, in their order.${
+            this.#mnemonicPassphrase === '' ? '' : ' Their BIP39 passphrase goes with them.'
+          }
+        </p>
+      </div>
+      <ot-seed-words .words=${words}></ot-seed-words>
+      ${this.#problem()}
+      <div class="spread">
+        <button class="primary" ?disabled=${running} @click=${() => this.#restoreWords(words)}>
+          ${running ? 'Restoring…' : 'Restore the wallet'}
+        </button>
+        <button
+          class="quiet"
+          ?disabled=${running}
+          @click=${() => {
+            this.words = undefined
+            this.#task.cancel()
+          }}
+        >
+          Type them again
+        </button>
+      </div>
+    </div>`
+  }
+
+  /** The keys are back, other parts of the file are not. */
+  #incomplete() {
+    return html`<form class="card stack" @submit=${this.#submit}>
+      <div>
+        <h1 tabindex="-1">Your coins are safe, but the file is not whole</h1>
+        <p class="muted">The keys are restored, and the chain is searched for their coins. What is missing:</p>
+      </div>
+      <div class="notice warn">
+        ${icons.warning}
+        <div>${this.missing.map((sentence) => html`<p>${sentence}</p>`)}</div>
+      </div>
+      <details>
+        <summary>Try again, or with another copy of the file</summary>
+        <div class="stack">
+          ${this.#file()}${this.#problem()}
+          <div><button>Restore what is missing</button></div>
+        </div>
+      </details>
+      <a class="button primary" href="/wallet">Open the wallet</a>
     </form>`
   }
 
@@ -157,7 +275,7 @@ export class WalletRestore extends LitElement {
     >`
   }
 
-  #words() {
+  #wordFields() {
     return html`<div class="field">
         <label for="words">Seed words</label>
         <textarea
@@ -166,12 +284,36 @@ export class WalletRestore extends LitElement {
           autocomplete="off"
           autocapitalize="off"
           spellcheck="false"
-          placeholder="12 to 24 words, in their order"
+          placeholder="12 to 24 words, in their order; numbers and line breaks do no harm"
           aria-invalid=${this.problems.words ? 'true' : 'false'}
           aria-describedby="words-problem"
+          .value=${this.#typed}
+          @input=${(event: Event) => {
+            this.#typed = (event.target as HTMLTextAreaElement).value
+          }}
         ></textarea>
         <p id="words-problem" class="error" ?hidden=${!this.problems.words}>${this.problems.words}</p>
       </div>
+      <details>
+        <summary>The words have a passphrase of their own</summary>
+        <div class="field">
+          <label for="mnemonic-passphrase">BIP39 passphrase, or “25th word”</label>
+          <input
+            id="mnemonic-passphrase"
+            type="password"
+            autocomplete="off"
+            spellcheck="false"
+            aria-describedby="about-mnemonic-passphrase"
+            .value=${this.#mnemonicPassphrase}
+            @input=${(event: Event) => {
+              this.#mnemonicPassphrase = (event.target as HTMLInputElement).value
+            }}
+          />
+          <p id="about-mnemonic-passphrase" class="hint">
+            Other wallets can ask for one when words are made. Any other text, a single letter apart, opens another, empty wallet.
+          </p>
+        </div>
+      </details>
       ${this.#passphrase('Passphrase for this browser', 'new-password', true)}
       <ot-passphrase
         label="Repeat the passphrase"

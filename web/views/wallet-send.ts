@@ -4,19 +4,21 @@
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
+import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
+import type { PaymentLink } from '../../src/wallet/uri.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins } from '../format.ts'
+import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
-import type { AddressValidation, Balances, FundedPsbt } from '../rpc-results.ts'
+import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
+import type { AddressValidation, Balances, FundedPsbt, PsbtReview } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import './send-done.ts'
-import type { Review } from './send-review.ts'
 import './send-review.ts'
 
 export class WalletSend extends LitElement {
@@ -25,6 +27,7 @@ export class WalletSend extends LitElement {
     recipient: { state: true },
     amount: { state: true },
     all: { state: true },
+    note: { state: true },
     problems: { state: true },
     suggestion: { state: true },
     review: { state: true },
@@ -69,6 +72,8 @@ export class WalletSend extends LitElement {
   declare amount: string
   /** The whole balance; the fee is taken from it. */
   declare all: boolean
+  /** Kept with the recipient's address. */
+  declare note: string
   declare problems: Readonly<Record<'recipient' | 'amount', string | undefined>>
   /** An address that was probably meant. */
   declare suggestion: string | undefined
@@ -76,8 +81,8 @@ export class WalletSend extends LitElement {
   /** Of the payment that was sent. */
   declare txid: string | undefined
   readonly #task = new TaskController(this)
-  /** From a payment link. */
-  #label = ''
+  /** The link that filled in the form, while its address is the one that is paid. */
+  #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
     load: async (node) => fromCoins((await node.rpc<Balances>('getbalances')).mine.trusted),
@@ -96,19 +101,30 @@ export class WalletSend extends LitElement {
     this.suggestion = undefined
     this.review = undefined
     this.txid = undefined
-    this.#label = ''
+    this.note = ''
+    this.#link = undefined
   }
 
-  /** A link fills in amount and label; the field keeps the address. */
+  /** A link fills in amount and note; what came with one goes with it. */
   #typeRecipient(text: string): void {
     this.recipient = text
     this.suggestion = undefined
     this.problems = { ...this.problems, recipient: undefined }
-    const link = readRecipient(text).value
-    if (!link || link.address === text.trim()) return
-    this.recipient = link.address
-    this.#label = link.label ?? ''
-    if (link.amount !== undefined) this.#typeAmount(decimalText(link.amount))
+    const { value } = readRecipient(text)
+    if (value?.address === this.#link?.address && value?.address === text.trim()) return
+    this.#forgetLink()
+    this.#link = value?.address === text.trim() ? undefined : value
+    const { label, amount } = this.#link ?? {}
+    if (label !== undefined) this.note = label
+    if (amount !== undefined) this.#typeAmount(decimalText(amount))
+  }
+
+  /** What a link asked for is about its own recipient: another one gets neither its amount nor its note. */
+  #forgetLink(): void {
+    const { amount, label } = this.#link ?? {}
+    if (label !== undefined && this.note === label) this.note = ''
+    if (amount !== undefined && this.amount === decimalText(amount)) this.#typeAmount('')
+    this.#link = undefined
   }
 
   #typeAmount(text: string): void {
@@ -151,33 +167,27 @@ export class WalletSend extends LitElement {
       const address = await this.#checkRecipient()
       return address === undefined || amount === undefined || rate === undefined
         ? undefined
-        : this.#plan(address, amount, rate)
+        : this.#plan({ address, amount, all: this.all }, rate)
     })
     if (this.review) return
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
   }
 
-  async #plan(address: string, amount: Sats, rate: number): Promise<Review> {
-    const funded = await this.node.rpc<FundedPsbt>(
+  /** Has the payment prepared by the node, and read by the keeper of keys. */
+  async #plan(asked: Asked, rate: number): Promise<Review> {
+    const { address, amount, all } = asked
+    const { psbt } = await this.node.rpc<FundedPsbt>(
       'walletcreatefundedpsbt',
       [],
       [{ [address]: Number(formatCoins(amount)) }],
       0,
-      { fee_rate: rate, ...(this.all && { subtractFeeFromOutputs: [0] }) },
+      { fee_rate: rate, ...(all && { subtractFeeFromOutputs: [0] }) },
     )
-    const outputs = funded.outputs ?? []
-    const fee = fromCoins(funded.fee)
-    return {
-      psbt: funded.psbt,
-      address,
-      label: this.#label,
-      // What the node put into the transaction, not what was asked for.
-      amount: sum(outputs.filter(({ change }) => !change)),
-      fee,
-      change: sum(outputs.filter(({ change }) => change)),
-      vsize: funded.vsize,
-    }
+    const review = reviewOf(psbt, await this.node.rpc<PsbtReview>('reviewpsbt', psbt), this.note.trim())
+    const foreign = foreignReview(review, asked)
+    if (foreign) throw new Error(foreign)
+    return review
   }
 
   override render() {
@@ -186,7 +196,7 @@ export class WalletSend extends LitElement {
       return html`<ot-send-done
         .node=${node}
         .txid=${txid}
-        .amount=${review?.amount ?? sats(0)}
+        .amount=${review ? paidBy(review) : sats(0)}
         @again=${this.#reset}
       ></ot-send-done>`
     return html`${
@@ -225,7 +235,7 @@ export class WalletSend extends LitElement {
             </div>`
           : nothing
       }
-      ${this.#recipientField()} ${this.#amountField()}
+      ${this.#recipientField()} ${this.#amountField()} ${this.#noteField()}
       <ot-fee-picker .node=${this.node}></ot-fee-picker>
       ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
       <div class="row">
@@ -243,6 +253,7 @@ export class WalletSend extends LitElement {
       <label for="recipient">Pay to</label>
       <input
         id="recipient"
+        class="mono"
         .value=${this.recipient}
         placeholder=${`Address (${this.node.identity.addressPrefix}1p…) or payment link`}
         autocomplete="off"
@@ -252,11 +263,22 @@ export class WalletSend extends LitElement {
         aria-describedby="recipient-about"
         @input=${(event: Event) => this.#typeRecipient((event.target as HTMLInputElement).value)}
         @change=${() => {
+          // Of a link the address stays, to be compared.
+          this.recipient = this.#link?.address ?? this.recipient
           if (this.recipient.trim() !== '') void this.#checkRecipient()
         }}
       />
-      <div id="recipient-about" aria-live="polite">${problem ? html`<p class="error">${problem}</p>` : nothing}</div>
+      <div id="recipient-about" aria-live="polite">
+        ${problem ? html`<p class="error">${problem}</p>` : nothing} ${this.#saidByLink()}
+      </div>
     </div>`
+  }
+
+  /** Who is paid and what for, in the words of whoever wrote the link. */
+  #saidByLink() {
+    const { label, message } = this.#link ?? {}
+    const said = [label && `for “${label}”`, message && `with the message “${message}”`].filter(Boolean)
+    return said.length === 0 ? nothing : html`<p class="hint wrap">A payment link ${said.join(', ')}.</p>`
   }
 
   #amountField() {
@@ -269,7 +291,7 @@ export class WalletSend extends LitElement {
         <input
           id="amount"
           inputmode="decimal"
-          placeholder="0.0"
+          placeholder=${`0${OWN_STYLE.decimal}0`}
           autocomplete="off"
           .value=${shown}
           aria-invalid=${problem ? 'true' : 'false'}
@@ -307,9 +329,22 @@ export class WalletSend extends LitElement {
       </div>
     </div>`
   }
-}
 
-function sum(outputs: readonly { readonly amount: number }[]): Sats {
-  return sats(outputs.reduce((total, { amount }) => total + fromCoins(amount), 0))
+  #noteField() {
+    return html`<div class="field">
+      <label for="note">Note <span class="muted">(optional)</span></label>
+      <input
+        id="note"
+        autocomplete="off"
+        maxlength=${MAX_LABEL_CHARACTERS}
+        .value=${this.note}
+        aria-describedby="note-about"
+        @input=${(event: Event) => {
+          this.note = (event.target as HTMLInputElement).value
+        }}
+      />
+      <p class="hint" id="note-about">Who it is, or what it is for. It stays with the address in your wallet.</p>
+    </div>`
+  }
 }
 customElements.define('ot-wallet-send', WalletSend)

@@ -2,7 +2,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { PeerId } from '../../../src/protocol/transport.ts'
+import type { PeerId } from '../../../src/network/transport.ts'
+import { COMMON_TOPICS } from '../../../src/protocol/wire.ts'
 import { ConnectionBudget } from '../../../src/transport/connection-budget.ts'
 import { topicName } from '../../../src/transport/gossip.ts'
 import { privateKeyFromSeed } from '../../../src/transport/identity.ts'
@@ -25,10 +26,11 @@ export class Hostile {
     const identitySeed = crypto.getRandomValues(new Uint8Array(32))
     const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
     const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
-    const node = await createTabNode(options, privateKeyFromSeed(identitySeed), open, new ConnectionBudget())
+    const key = privateKeyFromSeed(identitySeed)
+    const node = await createTabNode(options, COMMON_TOPICS, key, open, new ConnectionBudget())
     await node.start()
     running.add(node)
-    for (const topic of ['block', 'tx'] as const) node.services.pubsub.subscribe(topicName(networkId, topic))
+    for (const { topic } of COMMON_TOPICS) node.services.pubsub.subscribe(topicName(networkId, topic))
     return new Hostile(node, networkId, relay)
   }
 

@@ -12,7 +12,8 @@ import type {
   Topic,
   TransportHandler,
   TransportOffence,
-} from '../../../src/protocol/transport.ts'
+} from '../../../src/network/transport.ts'
+import { COMMON_TOPICS } from '../../../src/protocol/wire.ts'
 import { createLibp2pTransport, type Libp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
 
@@ -52,6 +53,7 @@ export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => voi
 
 /** A tab under test. */
 export class Tab implements TransportHandler {
+  readonly subscriptions = COMMON_TOPICS
   readonly transport: Libp2pTransport
   readonly networkId: string
   readonly peers = new Map<PeerId, PeerInfo>()

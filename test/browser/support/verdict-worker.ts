@@ -3,7 +3,7 @@
  */
 
 import { openDB } from 'idb'
-import type { GossipVerdict } from '../../../src/protocol/transport.ts'
+import type { GossipVerdict } from '../../../src/network/transport.ts'
 
 /** A message to the worker. */
 export interface BrainRequest {

@@ -14,7 +14,7 @@ const VIEWS: Readonly<Record<string, RegExp>> = {
   '/wallet/restore': /^Restore a wallet/,
   '/wallet/send': /^Send/,
   '/wallet/receive': /^Receive/,
-  '/wallet/backup': /^Back up/,
+  '/wallet/backup': /^Backup/,
   '/explorer': /^Explorer/,
   '/explorer/mempool': /^/,
   '/miner': /^Miner/,

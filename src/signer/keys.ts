@@ -6,8 +6,8 @@ import { HDKey } from '@scure/bip32'
 import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
-import { accountDescriptor, type Descriptor, HARDENED } from './descriptor.ts'
+import { accountDescriptor, type Descriptor, HARDENED } from '../wallet/descriptor.ts'
+import { accept, invalid, type Result } from '../wallet/result.ts'
 
 /** Word counts of BIP39. */
 const WORD_COUNTS = [12, 15, 18, 21, 24]
@@ -23,18 +23,19 @@ export function entropyToWords(entropy: Uint8Array): string {
 }
 
 /**
- * The entropy behind words as a person typed them: case, extra spaces and line ends don't matter. Rejects with
- * `mnemonic-length`, `mnemonic-word` (which word, and what it may have been), `mnemonic-checksum`.
+ * The entropy behind words of BIP39's English list as a person wrote them: case, full-width letters, numbers, separators and what can't be seen
+ * don't matter, and the first four letters of a word stand for it. Rejects with `mnemonic-length`, `mnemonic-word` (which word, and what it may
+ * have been), `mnemonic-checksum`.
  */
 export function wordsToEntropy(text: string): Result<Uint8Array> {
-  const words = text.normalize('NFKD').toLowerCase().split(/\s+/).filter(Boolean)
+  const words = splitWords(text)
   const unknown = words.findIndex((word) => !wordlist.includes(word))
   if (unknown >= 0 && words.length <= 24) {
     const similar = similarWords(words[unknown])
     const hint = similar.length > 0 ? ` Did you mean ${listed(similar)}?` : ''
     return invalid(
       'mnemonic-word',
-      `Word ${unknown + 1}, "${words[unknown].slice(0, 20)}", is not in the list of seed words.${hint}`,
+      `Word ${unknown + 1}, "${words[unknown].slice(0, 20)}", is not in the English list of seed words (BIP39), the only one that this wallet reads.${hint}`,
     )
   }
   if (!WORD_COUNTS.includes(words.length))
@@ -53,9 +54,9 @@ export function wordsToEntropy(text: string): Result<Uint8Array> {
   }
 }
 
-/** The master key of a seed (BIP39 without passphrase, BIP32). Wipe it after use. */
-export function masterKey(entropy: Uint8Array): HDKey {
-  const seed = mnemonicToSeedSync(entropyToWords(entropy))
+/** The master key of a seed (BIP39, BIP32). `mnemonicPassphrase`: BIP39's, "" for none. Wipe it after use. */
+export function masterKey(entropy: Uint8Array, mnemonicPassphrase = ''): HDKey {
+  const seed = mnemonicToSeedSync(entropyToWords(entropy), mnemonicPassphrase)
   const master = HDKey.fromMasterSeed(seed)
   seed.fill(0)
   return master
@@ -71,9 +72,9 @@ export interface AccountKeys {
   readonly descriptor: Descriptor
 }
 
-/** The first account of a seed, at m/86'/`coinType`'/0' (BIP86). */
-export function deriveAccount(entropy: Uint8Array, coinType: number): AccountKeys {
-  const master = masterKey(entropy)
+/** The first account of a seed, at m/86'/`coinType`'/0' (BIP86). `mnemonicPassphrase`: see `masterKey`. */
+export function deriveAccount(entropy: Uint8Array, coinType: number, mnemonicPassphrase = ''): AccountKeys {
+  const master = masterKey(entropy, mnemonicPassphrase)
   const path = [HARDENED + 86, HARDENED + coinType, HARDENED]
   let key = master
   for (const step of path) {
@@ -88,6 +89,26 @@ export function deriveAccount(entropy: Uint8Array, coinType: number): AccountKey
     path,
     descriptor: accountDescriptor(key.publicExtendedKey, { fingerprint, path }),
   }
+}
+
+/** The words in lower case, those that are known in full. */
+function splitWords(text: string): string[] {
+  const seen = text.normalize('NFKC').toLowerCase()
+  // A zero-width space may part words, or stand within one.
+  const ways = [seen, seen.replaceAll('\u200b', ' ')].map((way) =>
+    way
+      .replace(/\p{Cf}/gu, '')
+      .split(/[^\p{L}\p{M}]+/u)
+      .filter(Boolean)
+      .map(wholeWord),
+  )
+  return ways.find((words) => words.every((word) => wordlist.includes(word))) ?? ways[0]
+}
+
+/** The word of the list that four letters or more begin: no two share their first four (BIP39). */
+function wholeWord(typed: string): string {
+  if (typed.length < 4) return typed
+  return wordlist.find((word) => word.startsWith(typed)) ?? typed
 }
 
 /** Up to three words of the list that are at most two edits away, or that begin with the same four letters. */

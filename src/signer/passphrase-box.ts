@@ -8,7 +8,7 @@ import { scrypt } from '@noble/hashes/scrypt.js'
 import { utf8 } from '@scure/base'
 import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
+import { accept, invalid, type Result } from '../wallet/result.ts'
 
 /**
  * Something sealed. Byte strings are lower-case hex, so that one value goes into IndexedDB and into a backup file.

@@ -7,6 +7,7 @@ import type { NetworkParams } from '../consensus/params.ts'
 import { notNow, OK, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { isNullData, leafVersionOf, splitWitness, TAPSCRIPT_LEAF_VERSION } from '../script/taproot.ts'
+import { DUST } from './fees.ts'
 
 /** Weight units of a block that transactions leave free: header, count and coinbase with its commitments. */
 export const BLOCK_RESERVED_WEIGHT = 4_000
@@ -18,9 +19,6 @@ export const MAX_RELATIVES_WEIGHT = 404_000
 
 /** Most transactions that one replacement may drive out (BIP125, rule 5). */
 export const MAX_REPLACED = 100
-
-/** Least amount of a P2TR output, satoshis: below, it costs more to spend at 3,000 sat/kvB than it holds (Core's dust threshold). */
-export const DUST_THRESHOLD = 330
 
 /** Greatest weight of a transaction, weight units: Core's limit, or what a block of this network has room for. */
 export function maxStandardWeight(params: NetworkParams): number {
@@ -50,7 +48,7 @@ export function checkStandard(tx: Transaction, params: NetworkParams): Result<vo
   let nullData = 0
   for (const { value, scriptPubKey } of tx.outputs) {
     if (isNullData(scriptPubKey)) nullData++
-    else if (value < DUST_THRESHOLD)
+    else if (value < DUST)
       return notNow('dust', `An output of ${value} satoshis costs more to spend than it holds.`)
   }
   if (nullData > 1) return notNow('multi-op-return', 'The transaction has more than one OP_RETURN output.')
@@ -80,14 +78,4 @@ function checkWitness(witness: readonly Uint8Array[]): Result<void> {
         'bad-witness-nonstandard',
         `A script is given an item of over ${MAX_STACK_ITEM_BYTES} bytes by its witness.`,
       )
-}
-
-/** Satoshis that `vsize` virtual bytes cost at `rate` satoshis per 1,000, rounded up. */
-export function feeAt(rate: number, vsize: number): number {
-  return Math.ceil((rate * vsize) / 1_000)
-}
-
-/** Satoshis per 1,000 virtual bytes. */
-export function feeRate(fees: number, weight: number): number {
-  return (fees * 4_000) / weight
 }

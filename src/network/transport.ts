@@ -6,8 +6,15 @@
 /** A libp2p peer id in its text form (base58btc), the key under which everything about a peer is kept. */
 export type PeerId = string & { readonly __brand: 'PeerId' }
 
-/** Gossip topics; on the wire `/opentab/<network id>/block` and `/opentab/<network id>/tx`. */
-export type Topic = 'block' | 'tx'
+/** Name of a gossip topic; on the wire `/opentab/<network id>/<topic>`. */
+export type Topic = string
+
+/** A topic that a tab hears. */
+export interface Subscription {
+  readonly topic: Topic
+  /** Every tab of the network hears it: a peer counts as connected once it has told that it does. */
+  readonly isCommon: boolean
+}
 
 /**
  * What the brain answers about a gossiped message. `accept` forwards it, `ignore` drops it without blame,
@@ -91,6 +98,8 @@ export interface TransportOffence {
 
 /** What a transport delivers. The brain implements it. */
 export interface TransportHandler {
+  /** What is gossiped on other topics is neither delivered nor forwarded. Fixed from the start on. */
+  readonly subscriptions: readonly Subscription[]
   /** A direct connection is open and its stream can carry frames. Called once until `peerDisconnected`. */
   peerConnected(peer: PeerInfo): void
   peerDisconnected(id: PeerId): void

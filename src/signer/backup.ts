@@ -4,7 +4,7 @@
  */
 import { utf8 } from '@scure/base'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
+import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
 import { isBox, openBox, sealBox } from './passphrase-box.ts'
 
 const FORMAT = 'opentab-wallet-backup'
@@ -21,6 +21,8 @@ export interface BackupNetwork {
 export interface BackupContent {
   /** BIP39 words. */
   readonly words: string
+  /** See `Secret`. */
+  readonly mnemonicPassphrase?: string
   /** Seconds since 1970, see `Account`. */
   readonly birthday: number
   /** What `Wallet.exportMetadata` gave. */
@@ -36,7 +38,9 @@ export function writeBackup(
   random: Random,
   logN: number,
 ): string {
-  const head = { format: FORMAT, version: 1, network, created } as const
+  // Whoever knows no BIP39 passphrase would restore another wallet from such a file.
+  const version = content.mnemonicPassphrase ? 2 : 1
+  const head = { format: FORMAT, version, network, created } as const
   const plaintext = utf8.decode(JSON.stringify(content))
   const box = sealBox(plaintext, passphrase, JSON.stringify(head), random, logN)
   plaintext.fill(0)
@@ -56,7 +60,8 @@ export function readBackup(text: string, network: BackupNetwork, passphrase: str
       'backup-format',
       'This is not a wallet backup. Choose the file that "Back up" saved, whole and unchanged.',
     )
-  if (file.version !== 1)
+  const { version } = file
+  if (version !== 1 && version !== 2)
     return invalid(
       'backup-version',
       'This backup comes from a later version of Opentab. Open it with that one.',
@@ -74,15 +79,34 @@ export function readBackup(text: string, network: BackupNetwork, passphrase: str
       'backup-network',
       `This backup belongs to the network "${name.slice(0, 32)}", this page to "${network.name}". Restore it on the page of its network.`,
     )
-  const context = JSON.stringify({ format: FORMAT, version: 1, network: { id, name }, created: file.created })
+  const context = JSON.stringify({ format: FORMAT, version, network: { id, name }, created: file.created })
   const opened = openBox(file.box, passphrase, context)
   if (!opened.ok) return opened
   const content = parseJson(utf8.encode(opened.value))
   opened.value.fill(0)
-  const { words, birthday, metadata } = content ?? {}
-  if (typeof words !== 'string' || typeof metadata !== 'string' || !Number.isSafeInteger(birthday))
-    return damaged()
-  return accept({ words, birthday: birthday as number, metadata })
+  const { words, mnemonicPassphrase = '', birthday, metadata } = content ?? {}
+  if (typeof words !== 'string' || typeof mnemonicPassphrase !== 'string') return damaged()
+  return accept({
+    words,
+    ...(mnemonicPassphrase !== '' && { mnemonicPassphrase }),
+    // The keys are what counts: the rest is found again, or told to be missing.
+    birthday: Number.isSafeInteger(birthday) ? Number(birthday) : 0,
+    metadata: typeof metadata === 'string' ? metadata : 'damaged',
+  })
+}
+
+/** Characters of a passphrase that a backup file may have at least, and how many of them must differ: its finder has all the time in the world. */
+const MIN_CHARACTERS = 8
+const MIN_DISTINCT = 5
+
+/** Refuses a passphrase that a computer guesses at once, with `passphrase-weak`. A floor, no measure of strength. */
+export function checkBackupPassphrase(passphrase: string): Rejection | undefined {
+  const characters = [...passphrase.normalize('NFKC')]
+  if (characters.length >= MIN_CHARACTERS && new Set(characters).size >= MIN_DISTINCT) return undefined
+  return invalid(
+    'passphrase-weak',
+    `No backup file was made: whoever finds one can try passphrases without end, and this one is too easy. Change it to one of ${MIN_CHARACTERS} characters or more, such as a few random words, then save the file.`,
+  )
 }
 
 function damaged(): Rejection {

@@ -1,0 +1,221 @@
+/**
+ * What was agreed to, and may therefore be signed. The thread that prepares payments reads what strangers send; to be unlocked is no
+ * licence for it. A person or a caller in the page agrees by the page's own line to the keys, to exactly what was reviewed, or to terms
+ * that a payment has to keep. Each approval serves once.
+ */
+import type { Sats } from '../primitives/amount.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Txid } from '../primitives/hashes.ts'
+import { decodeTransaction, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
+import { decodeAddress } from '../script/address.ts'
+import { packOutputs } from '../script/input-check.ts'
+import { nameOfHashType, SIGHASH_DEFAULT } from '../script/sighash.ts'
+import { verifyTransaction } from '../script/verify-input.ts'
+import { Psbt } from '../wallet/psbt.ts'
+import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
+import { greatestFee } from './greatest-fee.ts'
+import type { PaymentReading } from './review.ts'
+
+/** What signatures commit to, where somebody named another type than SIGHASH_DEFAULT: it may leave parts to others. */
+interface NamedHashType {
+  readonly hashType?: number | undefined
+}
+
+/** What the page asks to have signed. Rates in satoshis per 1,000 virtual bytes. */
+export type Agreement =
+  /** Exactly what a review showed to a person, its fee included. */
+  | ({ readonly type: 'reviewed'; readonly digest: string } & NamedHashType)
+  /** Exactly this transaction, where its fee is no slip: see `greatestFee`. */
+  | ({ readonly type: 'transaction'; readonly psbt: Uint8Array } & NamedHashType)
+  /** A payment of these amounts, the rest but for the fee coming back. */
+  | {
+      readonly type: 'payment'
+      readonly payees: readonly { readonly address: string; readonly amount: Sats }[]
+      /** They bear the fee. */
+      readonly subtractFee: boolean
+      /** Undefined where the node is to choose: within `greatestFee`. */
+      readonly feeRate: number | undefined
+    }
+  /** Another fee for a payment that these keys have signed. */
+  | { readonly type: 'replacement'; readonly txid: Txid; readonly feeRate: number | undefined }
+
+/** An agreement that was understood. */
+type Terms =
+  | Exclude<Agreement, { readonly type: 'payment' | 'transaction' }>
+  | ({ readonly type: 'transaction'; readonly txid: Txid } & NamedHashType)
+  | (Omit<Extract<Agreement, { readonly type: 'payment' }>, 'payees'> & { readonly payees: readonly Owed[] })
+
+interface Owed {
+  readonly scriptPubKey: Uint8Array
+  readonly amount: Sats
+}
+
+export class Approvals {
+  private readonly addressPrefix: string
+  private readonly waiting = new Map<number, Terms>()
+  private next = 0
+
+  constructor(addressPrefix: string) {
+    this.addressPrefix = addressPrefix
+  }
+
+  /** Returns the number to `revoke` it by. Rejects with `psbt-invalid` and the codes of `decodeAddress`. */
+  add(agreement: Agreement): Result<number> {
+    const terms = this.understood(agreement)
+    if (!terms.ok) return terms
+    this.waiting.set(this.next, terms.value)
+    return accept(this.next++)
+  }
+
+  /** Takes one back that was not used. */
+  revoke(approval: number): void {
+    this.waiting.delete(approval)
+  }
+
+  /**
+   * Uses up the approval that covers a payment. `replaced`: the bytes of the signed payment that it takes the place of. Rejects with
+   * `payment-not-approved`, and with `max-fee-exceeded` where the fee alone stands against it.
+   */
+  use(reading: PaymentReading, replaced: Uint8Array | undefined): Result<void> {
+    let reason: Rejection | undefined
+    for (const [approval, terms] of this.waiting) {
+      const refusal = refusalOf(terms, reading, replaced)
+      if (!refusal) {
+        this.waiting.delete(approval)
+        return OK
+      }
+      reason = refusal
+    }
+    return reason ?? notApproved('Nobody in this page asked for it.')
+  }
+
+  private understood(agreement: Agreement): Result<Terms> {
+    if (agreement.type === 'transaction') {
+      const psbt = Psbt.parse(agreement.psbt)
+      return psbt.ok
+        ? accept({ type: 'transaction', txid: psbt.value.unsigned.txid, hashType: agreement.hashType })
+        : psbt
+    }
+    if (agreement.type !== 'payment') return accept(agreement)
+    const payees: Owed[] = []
+    for (const { address, amount } of agreement.payees) {
+      const scriptPubKey = decodeAddress(address, this.addressPrefix)
+      if (!scriptPubKey.ok) return scriptPubKey
+      payees.push({ scriptPubKey: scriptPubKey.value, amount })
+    }
+    return accept({ ...agreement, payees })
+  }
+}
+
+/** Why the terms don't cover a payment; undefined where they do. */
+function refusalOf(
+  terms: Terms,
+  reading: PaymentReading,
+  replaced: Uint8Array | undefined,
+): Rejection | undefined {
+  const { review, hashType } = reading
+  const agreed = ('hashType' in terms ? terms.hashType : undefined) ?? SIGHASH_DEFAULT
+  if (hashType !== agreed)
+    return notApproved(
+      `Signatures were to be of the hash type ${nameOfHashType(agreed)}, not ${nameOfHashType(hashType)}.`,
+    )
+  switch (terms.type) {
+    case 'reviewed':
+      return review.digest === terms.digest
+        ? undefined
+        : notApproved('It is not the payment that was reviewed.')
+    case 'transaction':
+      return review.txid === terms.txid
+        ? feeRefusal(reading, undefined)
+        : notApproved('It is another transaction.')
+    case 'payment':
+      return paymentRefusal(terms, reading) ?? feeRefusal(reading, terms.feeRate)
+    case 'replacement':
+      return replacementRefusal(terms.txid, reading, replaced) ?? feeRefusal(reading, terms.feeRate)
+  }
+}
+
+function feeRefusal({ review }: PaymentReading, feeRate: number | undefined): Rejection | undefined {
+  const { fee, vsize } = review
+  const most = greatestFee(vsize, feeRate)
+  if (fee <= most) return undefined
+  const remedy =
+    feeRate === undefined ? ' If it is meant, name the fee rate, or review the payment and confirm it.' : ''
+  return invalid(
+    'max-fee-exceeded',
+    `The fee of ${fee} satoshis exceeds the ${most} that were agreed to for ${vsize} virtual bytes. It was not signed.${remedy}`,
+  )
+}
+
+/** All that was owed is paid, and nothing else leaves. */
+function paymentRefusal(
+  { payees, subtractFee }: Extract<Terms, { readonly type: 'payment' }>,
+  { review, unsigned, ownOutputs }: PaymentReading,
+): Rejection | undefined {
+  if (review.foreignInputs > 0) return notApproved('It spends coins of others, too.')
+  const owed = [...payees]
+  for (const [index, { scriptPubKey, value }] of unsigned.outputs.entries()) {
+    const found = owed.findIndex((payee) => {
+      const borne = payee.amount - value
+      return (
+        equalBytes(payee.scriptPubKey, scriptPubKey) &&
+        (subtractFee ? borne >= 0 && borne <= review.fee : borne === 0)
+      )
+    })
+    if (found >= 0) owed.splice(found, 1)
+    else if (!ownOutputs.has(index)) return notApproved('It pays someone or an amount that nobody asked for.')
+  }
+  return owed.length > 0 ? notApproved('It does not pay all that was asked for.') : undefined
+}
+
+/**
+ * It spends all that the former payment spent, so that at most one of them can be, and pays nobody else and nobody more. The former one
+ * carries this wallet's own signatures: what it paid was agreed to once.
+ */
+function replacementRefusal(
+  txid: Txid,
+  reading: PaymentReading,
+  replaced: Uint8Array | undefined,
+): Rejection | undefined {
+  const { review, unsigned, ownInputs, ownOutputs, spent } = reading
+  const former = replaced && decodeTransaction(replaced)
+  if (!former?.ok || former.value.txid !== txid) return notApproved('It replaces another payment.')
+  if (review.foreignInputs > 0) return notApproved('It spends coins of others, too.')
+  const { inputs, outputs } = former.value
+  const places = new Map(unsigned.inputs.map(({ prevout }, index) => [outpointKey(prevout), index]))
+  const formerSpent = inputs.map(({ prevout }) => places.get(outpointKey(prevout)) ?? -1)
+  if (!formerSpent.every((index) => ownInputs.has(index)))
+    return notApproved('It does not spend the coins of the payment that it is to replace.')
+  if (
+    !isSignedByKeys(
+      former.value,
+      formerSpent.map((index) => spent[index]),
+    )
+  )
+    return notApproved('This wallet never signed the payment that it is to replace.')
+  const owed = [...outputs]
+  for (const [index, { scriptPubKey, value }] of unsigned.outputs.entries()) {
+    if (ownOutputs.has(index)) continue
+    const found = owed.findIndex(
+      (output) =>
+        equalBytes(output.scriptPubKey, scriptPubKey) &&
+        value <= output.value &&
+        output.value - value <= review.fee,
+    )
+    if (found < 0) return notApproved('It pays someone or an amount that the former payment did not.')
+    owed.splice(found, 1)
+  }
+  return undefined
+}
+
+/** Signatures over the whole transaction (SIGHASH_DEFAULT), which alone bind its outputs. */
+function isSignedByKeys(transaction: Transaction, spent: readonly TxOutput[]): boolean {
+  return (
+    transaction.inputs.every(({ witness }) => witness.length === 1 && witness[0].length === 64) &&
+    verifyTransaction({ transaction: transaction.bytes, spentOutputs: packOutputs(spent) }) === undefined
+  )
+}
+
+function notApproved(sentence: string): Rejection {
+  return notNow('payment-not-approved', `This payment was not agreed to, and not signed. ${sentence}`)
+}

@@ -1,0 +1,36 @@
+/** What the node tells by short messages: blocks that were mined or replaced, payments that come in. Thread: Window. */
+import type { Notices } from './components/notices.ts'
+import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
+import type { WalletTransactionDetail } from './rpc-results.ts'
+import type { Opentab } from './tab/opentab.ts'
+
+/** Shows such messages for as long as the page is open. */
+export function announce(opentab: Opentab, show: Notices['show']): void {
+  opentab.on('tip', ({ disconnected }) => {
+    if (disconnected > 0)
+      show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
+  })
+  opentab.on('mined', ({ height }) =>
+    show(
+      (count) =>
+        count === 1
+          ? `You mined block ${countText(height)}.`
+          : `You mined ${countText(count)} blocks, the last is ${countText(height)}.`,
+      'mined',
+    ),
+  )
+  /** Own transactions that were looked at: each is news once. */
+  const seen = new Set<string>()
+  opentab.on('wallet', async ({ txids }) => {
+    for (const txid of txids) {
+      if (seen.has(txid)) continue
+      seen.add(txid)
+      const payment = (await opentab.rpc('gettransaction', txid).catch(() => undefined)) as
+        | WalletTransactionDetail
+        | undefined
+      const isNew =
+        payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
+      if (payment && isNew) show(`${amountWithUnit(fromCoins(payment.amount))} coming in.`)
+    }
+  })
+}

@@ -1,0 +1,111 @@
+/**
+ * RPC methods that sign. The brain reads what strangers send, and might be turned: so the page itself tells the signer what it asks for,
+ * on its own line, before the brain is asked. What stands for a person's approval is the call: its payee, amount and fee rate; the
+ * payment that it replaces; or the very transaction that it hands over. The approval ends with the call. Thread: Window.
+ */
+import { coins } from '../../src/node/rpc-json.ts'
+import { amount } from '../../src/node/rpc-method.ts'
+import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
+import { unwrap } from '../../src/node/rpc-wallet-error.ts'
+import type { Txid } from '../../src/primitives/hashes.ts'
+import { HASH_TYPES } from '../../src/script/sighash.ts'
+import type { Agreement } from '../../src/signer/approvals.ts'
+import type { PaymentReview } from '../../src/signer/review.ts'
+import type { Result } from '../../src/wallet/result.ts'
+import type { BrainClient } from './brain-client.ts'
+import type { SignerClient } from './signer-client.ts'
+
+type Brain = Pick<BrainClient, 'rpc'>
+type Keys = Pick<SignerClient, 'run' | 'status' | 'stopped'>
+type Arguments = readonly unknown[]
+
+const AMOUNT = amount('amount', 'in coins')
+
+/** Calls a method that signs, or `reviewpsbt`. Rejects with an `RpcError`, or a `TabError` where the signer has stopped. */
+export async function callPayment(
+  brain: Brain,
+  signer: Keys,
+  method: string,
+  args: Arguments,
+): Promise<unknown> {
+  if (method === 'reviewpsbt') return reviewJson(await review(signer, args))
+  // Without keys nothing is signed; what is wrong with the arguments, the node tells.
+  const agreement = signer.status.state === 'none' ? undefined : agreementOf(method, args)
+  if (!agreement) return brain.rpc(method, args)
+  const approval = unwrap((await signer.run({ type: 'approve', agreement })) as Result<number>)
+  try {
+    return await Promise.race([brain.rpc(method, args), signer.stopped])
+  } finally {
+    // Where the signer has stopped, nothing is left to be taken back.
+    await signer.run({ type: 'revoke', approval }).catch(() => undefined)
+  }
+}
+
+/** What a call agrees to; undefined where its arguments are none that the method takes. */
+function agreementOf(method: string, args: Arguments): Agreement | undefined {
+  switch (method) {
+    case 'sendtoaddress': {
+      const [address, value, , , subtractFee, , , , , rate] = args
+      if (typeof address !== 'string' || value === undefined || value === null) return undefined
+      const payees = [{ address, amount: AMOUNT.parse(value) }]
+      return { type: 'payment', payees, subtractFee: subtractFee === true, feeRate: feeRateOf(rate) }
+    }
+    case 'bumpfee': {
+      const [txid, options] = args
+      if (typeof txid !== 'string') return undefined
+      return {
+        type: 'replacement',
+        txid: txid.toLowerCase() as Txid,
+        feeRate: feeRateOf(fieldOf(options, 'fee_rate')),
+      }
+    }
+    default: {
+      const digest = fieldOf(args[1], 'digest')
+      if (method === 'sendpsbt' && typeof digest === 'string') return { type: 'reviewed', digest }
+      // To have coins and keys filled in is to agree to no signature.
+      if (method === 'walletprocesspsbt' && args[1] === false) return undefined
+      const psbt = psbtOf(args[0])
+      const named = method === 'walletprocesspsbt' && typeof args[2] === 'string' ? args[2] : 'DEFAULT'
+      return psbt && { type: 'transaction', psbt, hashType: HASH_TYPES.get(named) }
+    }
+  }
+}
+
+/** Satoshis per 1,000 virtual bytes from satoshis per virtual byte; undefined where none is named. */
+function feeRateOf(rate: unknown): number | undefined {
+  const named = typeof rate === 'number' || typeof rate === 'string' ? Number(rate) * 1000 : Number.NaN
+  return Number.isNaN(named) ? undefined : named
+}
+
+function fieldOf(options: unknown, name: string): unknown {
+  return typeof options === 'object' && options !== null
+    ? (options as Readonly<Record<string, unknown>>)[name]
+    : undefined
+}
+
+function psbtOf(text: unknown): Uint8Array | undefined {
+  return typeof text === 'string' ? psbtBytesOf(text) : undefined
+}
+
+async function review(signer: Keys, [text]: Arguments): Promise<PaymentReview> {
+  // Bytes that are none are refused by the signer, with a sentence.
+  const psbt = psbtOf(text) ?? new Uint8Array()
+  return unwrap((await signer.run({ type: 'review', psbt })) as Result<PaymentReview>)
+}
+
+function reviewJson(review: PaymentReview): object {
+  const { digest, txid, payees, change, fee, vsize, isFeeHigh, foreignInputs } = review
+  return {
+    digest,
+    txid,
+    payees: payees.map(({ address, data, amount }) => ({
+      ...(address === undefined ? { data } : { address }),
+      amount: coins(amount),
+    })),
+    change: change.map(({ address, amount }) => ({ address, amount: coins(amount) })),
+    fee: coins(fee),
+    vsize,
+    feeishigh: isFeeHigh,
+    foreigninputs: foreignInputs,
+  }
+}
