@@ -7,6 +7,8 @@ import type { NodeEventName } from '../../src/node/events.ts'
 import { accept } from '../../src/primitives/result.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from '../../web/tab/brain-client.ts'
+import { OWN_METHODS } from '../../web/tab/own-method-names.ts'
+import { ownMethods } from '../../web/tab/own-methods.ts'
 import type { SignerClient } from '../../web/tab/signer-client.ts'
 import { walletMethods } from '../../web/tab/wallet-methods.ts'
 
@@ -64,6 +66,11 @@ describe('methods that make a wallet', () => {
     assert.isDefined(error, JSON.stringify(args))
     return error!.code
   }
+
+  it('has the page ask no other thread for any of those that carry a passphrase', () => {
+    const methods = ownMethods({} as BrainClient, {} as SignerClient)
+    assert.sameMembers([...OWN_METHODS], [...methods.keys()])
+  })
 
   it('takes options, or arguments in order', async () => {
     assert.deepEqual(await create('', { passphrase: 'horse', wordcount: 24 }), {

@@ -16,15 +16,10 @@ import { readAddress } from './address-parameters.ts'
 import { BrainClient } from './brain-client.ts'
 import { loadNetworkFile, NetworkFileFollower } from './network-file.ts'
 import type { Opentab } from './opentab.ts'
+import { OWN_METHODS, SIGNING_METHODS } from './own-method-names.ts'
 import { SignerClient } from './signer-client.ts'
 import { TabError } from './tab-error.ts'
-import { walletMethods } from './wallet-methods.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
-
-/** This page tells the signer what these ask for. */
-const SIGNING_METHODS: ReadonlySet<string> = new Set(
-  'sendtoaddress bumpfee walletprocesspsbt sendpsbt'.split(' '),
-)
 
 export type StartStep = 'profile' | 'keys' | 'chain'
 
@@ -113,17 +108,15 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
-  const pay = async (method: string, args: readonly unknown[]) => {
-    const { callPayment } = await import('./payment-methods.ts').catch(() => {
+  const ownRpc = async (method: string, args: readonly unknown[]): Promise<unknown> => {
+    const { callOwn } = await import('./own-methods.ts').catch(() => {
       throw new TabError(
         'failed',
-        'The server of this page can’t be reached, and what paying needs was not fetched from it yet. Nothing was sent: try again when it is back, and reload the page if that does not help.',
+        'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing was sent. Nothing is lost: try again when it is back, and reload the page if that does not help.',
       )
     })
-    return callPayment(brain, signer, method, args)
+    return callOwn(brain, signer, method, args)
   }
-  const own = walletMethods(brain, signer)
-  own.set('reviewpsbt', { usage: 'reviewpsbt psbt', run: (args) => pay('reviewpsbt', args) })
   return {
     identity: {
       profile,
@@ -135,18 +128,8 @@ async function startNode(
       peerId: transport.self,
     },
     async rpc(method, ...args) {
-      if (method === 'help') {
-        const [command] = args
-        const known = typeof command === 'string' ? own.get(command) : undefined
-        if (known) return known.usage
-        const listed = await brain.rpc(method, args)
-        if (command !== undefined) return listed
-        return [...String(listed).split('\n'), ...[...own.values()].map(({ usage }) => usage)]
-          .sort()
-          .join('\n')
-      }
-      if (SIGNING_METHODS.has(method)) return pay(method, args)
-      return own.get(method)?.run(args) ?? brain.rpc(method, args)
+      const isOwn = method === 'help' || OWN_METHODS.has(method) || SIGNING_METHODS.has(method)
+      return isOwn ? ownRpc(method, args) : brain.rpc(method, args)
     },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
@@ -159,7 +142,7 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
   await untilDone(async () => {
     await fetchFiles()
     await import('../views/other-views.ts')
-    await import('./payment-methods.ts')
+    await import('./own-methods.ts')
     await signer.start()
     const { keepStorage } = await import('./storage-permission.ts')
     keepStorage(brain)
