@@ -4,6 +4,8 @@
  */
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
+import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
+import type { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
@@ -16,10 +18,30 @@ import { readAddress } from './address-parameters.ts'
 import { BrainClient } from './brain-client.ts'
 import { loadNetworkFile, NetworkFileFollower } from './network-file.ts'
 import type { Opentab } from './opentab.ts'
-import { OWN_METHODS, SIGNING_METHODS } from './own-method-names.ts'
 import { SignerClient } from './signer-client.ts'
 import { TabError } from './tab-error.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
+
+/** The RPC methods that the page answers with the signer: they are fetched with the first call of one, or once the tab has joined. */
+const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>> = {
+  createwallet: true,
+  walletpassphrase: true,
+  walletlock: true,
+  walletpassphrasechange: true,
+  revealmnemonic: true,
+  readmnemonic: true,
+  exportbackup: true,
+  importbackup: true,
+  reviewpsbt: true,
+}
+
+/** Those that the brain answers once this page has told the signer what they ask for. */
+const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
+  sendtoaddress: true,
+  bumpfee: true,
+  sendpsbt: true,
+  walletprocesspsbt: true,
+}
 
 export type StartStep = 'profile' | 'keys' | 'chain'
 
@@ -108,15 +130,6 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
-  const ownRpc = async (method: string, args: readonly unknown[]): Promise<unknown> => {
-    const { callOwn } = await import('./own-methods.ts').catch(() => {
-      throw new TabError(
-        'failed',
-        'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing was sent. Nothing is lost: try again when it is back, and reload the page if that does not help.',
-      )
-    })
-    return callOwn(brain, signer, method, args)
-  }
   return {
     identity: {
       profile,
@@ -127,13 +140,29 @@ async function startNode(
       params,
       peerId: transport.self,
     },
-    async rpc(method, ...args) {
-      const isOwn = method === 'help' || OWN_METHODS.has(method) || SIGNING_METHODS.has(method)
-      return isOwn ? ownRpc(method, args) : brain.rpc(method, args)
+    rpc: async (method, ...args) => {
+      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
+      if (isSigning) {
+        const { callPayment } = await part(import('./payment-methods.ts'))
+        return (await callPayment(brain, signer, method, args)) as never
+      }
+      if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args)) as never
+      const { walletMethods } = await part(import('./wallet-methods.ts'))
+      return (await walletMethods(brain, signer).get(method)!(args)) as never
     },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }
+}
+
+/** A part of the page that is fetched when it is needed. Rejects with a `TabError`. */
+async function part<Part>(fetched: Promise<Part>): Promise<Part> {
+  return fetched.catch(() => {
+    throw new TabError(
+      'failed',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again when it is back, and reload the page if that does not help.',
+    )
+  })
 }
 
 /** Gets ready to need the page's server no more. Where a file goes from the browser's cache, what was loaded stays. */
@@ -142,7 +171,8 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
   await untilDone(async () => {
     await fetchFiles()
     await import('../views/other-views.ts')
-    await import('./own-methods.ts')
+    await import('./wallet-methods.ts')
+    await import('./payment-methods.ts')
     await signer.start()
     const { keepStorage } = await import('./storage-permission.ts')
     keepStorage(brain)
