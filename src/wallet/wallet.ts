@@ -433,7 +433,7 @@ export class Wallet {
    * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
    * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
-  async sign<_Code extends string>(
+  async sign(
     { psbt: bytes, replaces }: PaymentOrder,
     check: (payment: Transaction) => Promise<results.Result<unknown>>,
   ): Promise<Result<Transaction>> {

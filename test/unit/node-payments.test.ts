@@ -5,11 +5,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { base64 } from '@scure/base'
+import { sats } from '../../src/primitives/amount.ts'
 import { hexToBytes } from '../../src/primitives/bytes.ts'
 import { decodeTransaction } from '../../src/primitives/transaction.ts'
+import { decodeAddress } from '../../src/script/address.ts'
 import { parseDescriptor } from '../../src/wallet/descriptor.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
-import { type Json, NodeRig, type RigNode, STRANGER } from '../support/node-rig.ts'
+import { type Json, NodeRig, RIG_PARAMS, type RigNode, STRANGER } from '../support/node-rig.ts'
 import { value } from '../support/wallets.ts'
 
 async function fundedNode(coins = 1): Promise<RigNode> {
@@ -38,6 +40,26 @@ test('a reviewed payment is sent as it is', async () => {
   assert.equal(await node.rpc('sendpsbt', psbt), tx.txid)
   assert.deepEqual(await node.rpc('getrawmempool'), [tx.txid])
   assert.equal((await node.rpc('gettransaction', tx.txid)).state, 'pending')
+})
+
+test('what the mempool would refuse leaves no trace: a low fee, a lock that holds, a bump that pays too little', async () => {
+  const node = await fundedNode(2)
+  const txid = await node.rpc('sendtoaddress', STRANGER, 1)
+  const { psbt } = await plan(node, 1, { fee_rate: 0.5 })
+  const locked = await lockedPayment(node)
+  const bump = await node.rpc('psbtbumpfee', txid, { fee_rate: 10 })
+  const before = await traces(node)
+  for (const refused of [psbt, locked]) {
+    const { code, message } = await node.failure('sendpsbt', refused)
+    assert.equal(code, -26)
+    assert.match(message, /was not sent: .* Nothing was recorded, its coins are free\./)
+  }
+  assert.deepEqual(await traces(node), before)
+  // A higher bump came first: what was planned before it pays too little now, and is stale.
+  await node.rpc('bumpfee', txid, { fee_rate: 50 })
+  const after = await traces(node)
+  assert.match((await node.failure('sendpsbt', bump.psbt, { replaces: txid })).message, /spent meanwhile/)
+  assert.deepEqual(await traces(node), after)
 })
 
 test('a stale review is refused, and nothing is planned in its place', async () => {
@@ -155,6 +177,34 @@ test('a reward that the chain left stands among its time, not on top', async () 
     ['orphaned', 'confirmed', 'confirmed', 'confirmed'],
   )
 })
+
+/** A payment of one of a node's coins to a stranger that no block takes before height 100,000. */
+async function lockedPayment(node: RigNode): Promise<string> {
+  const [coin] = node.core
+    .wallet!.coins()
+    .filter(({ spendable, height }) => spendable && height !== undefined)
+  const key = node.core.wallet!.addresses().find(({ address }) => address === coin.address)!
+  const descriptor = value(parseDescriptor(node.core.wallet!.account!.descriptor))
+  const psbt = Psbt.of({
+    inputs: [
+      {
+        prevout: coin.outpoint,
+        sequence: 0xfffffffd,
+        spent: { value: coin.value, scriptPubKey: coin.scriptPubKey },
+        key: descriptor.derive(0, key.index),
+      },
+    ],
+    outputs: [
+      {
+        value: sats(coin.value - 1_000),
+        scriptPubKey: value(decodeAddress(STRANGER, RIG_PARAMS.addressPrefix)),
+        key: undefined,
+      },
+    ],
+    lockTime: 100_000,
+  })
+  return base64.encode(psbt.bytes)
+}
 
 /** The signed transaction that spends one unconfirmed coin of a node, whole. */
 async function spendUnconfirmed(node: RigNode, txid: string, vout: number): Promise<Json> {

@@ -14,6 +14,13 @@ import type { Result } from '../../src/primitives/result.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
+import {
+  HASH_TYPES,
+  SIGHASH_ALL,
+  SIGHASH_ANYONECANPAY,
+  SIGHASH_NONE,
+  SIGHASH_SINGLE,
+} from '../../src/script/sighash.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'
@@ -123,8 +130,8 @@ class Tab {
   }
 
   /** The brain asks for a signature. */
-  sign(psbt: Psbt, replaced?: Transaction): Promise<Result<Uint8Array>> {
-    return this.brain.signPsbt(psbt.bytes, replaced?.bytes)
+  sign(psbt: Psbt, replaced?: Transaction, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.brain.signPsbt(psbt.bytes, replaced?.bytes, hashType)
   }
 
   /** The brain hands what it likes to the signer, while the page makes this call. What the signer says to it. */
@@ -208,6 +215,31 @@ for (const [name, lies] of swaps)
       const said = await tab.during(payment(lies), ...SEND)
       assert.ok(['payment-not-approved', 'max-fee-exceeded', 'psbt-mismatch'].includes(said), said)
     }))
+
+test('a signature leaves open what the page named by its hash type, and nothing else', () =>
+  withTab(async (tab) => {
+    const text = encoded(payment())
+    const asked = async (hashType: number | undefined, ...args: unknown[]): Promise<string> => {
+      let said: Result<Uint8Array> | undefined
+      tab.answer = async () => {
+        said = await tab.sign(payment(), undefined, hashType)
+      }
+      await tab.rpc('walletprocesspsbt', text, ...args)
+      return codeOf(said!)
+    }
+    // Who holds a signature that commits to no outputs has the coin.
+    for (const open of [1, 2, 3, 0x81, 0x82, 0x83]) {
+      assert.equal(await asked(open), 'payment-not-approved')
+      assert.equal(await asked(open, true, 'DEFAULT'), 'payment-not-approved')
+    }
+    for (const [name, type] of HASH_TYPES)
+      for (const other of HASH_TYPES.values())
+        assert.equal(await asked(other, true, name), other === type ? 'accepted' : 'payment-not-approved')
+    tab.answer = async () => codeOf(await tab.sign(payment(), undefined, 2))
+    assert.equal(await tab.rpc(...SEND), 'payment-not-approved')
+    const { digest } = value(tab.signer.review(payment().bytes))
+    assert.equal(await tab.rpc('sendpsbt', text, { digest }), 'payment-not-approved')
+  }))
 
 test('a fee is bounded by the rate that was named, or by what is no slip', () =>
   withTab(async (tab) => {
@@ -305,6 +337,34 @@ test('coins that are worth more than the review said make no valid signature', (
     }))
     const failure = verifyTransaction({ transaction: transaction.bytes, spentOutputs: packOutputs(held) })
     assert.equal(failure?.code, 'schnorr-sig')
+  }))
+
+test('signatures that leave outputs or coins open are made only where the caller named their type', () =>
+  withTab(async (tab) => {
+    const psbt = payment()
+    const { digest } = (await tab.rpc('reviewpsbt', encoded(psbt))) as PsbtReview
+    const calls = [
+      [...SEND],
+      ['sendpsbt', encoded(psbt)],
+      ['sendpsbt', encoded(psbt), { digest }],
+      ['walletprocesspsbt', encoded(psbt)],
+      ['walletprocesspsbt', encoded(psbt), true, 'ALL'],
+    ] as const
+    for (const [method, ...args] of calls)
+      for (const hashType of [SIGHASH_NONE, SIGHASH_SINGLE, SIGHASH_ALL | SIGHASH_ANYONECANPAY]) {
+        let said: Result<Uint8Array> | undefined
+        tab.answer = async () => {
+          said = await tab.sign(psbt, undefined, hashType)
+        }
+        await tab.rpc(method, ...args)
+        assert.equal(codeOf(said!), 'payment-not-approved', `${method} ${hashType}`)
+      }
+  }))
+
+test('a PSBT that is to be filled in alone is not signed', () =>
+  withTab(async (tab) => {
+    const psbt = payment()
+    assert.equal(await tab.during(psbt, 'walletprocesspsbt', encoded(psbt), false), 'payment-not-approved')
   }))
 
 test('a fee that nobody would mean is told, and taken where its review was confirmed', () =>
