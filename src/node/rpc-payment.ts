@@ -91,6 +91,7 @@ export const paymentMethods = [
       _mode,
       _reuse,
       rate,
+      verbose,
     ) => {
       const wallet = await requireWallet(node)
       node.requireStorage()
@@ -99,7 +100,10 @@ export const paymentMethods = [
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
         subtractFee,
       })
-      return unwrap(await pay(node, wallet, unwrap(plan))).txid
+      const { txid: id } = unwrap(await pay(node, wallet, unwrap(plan)))
+      if (!verbose) return id
+      const within = `Should confirm within ${target ?? DEFAULT_TARGET} blocks.`
+      return { txid: id, fee_reason: rate === undefined ? within : 'The rate that was asked for.' }
     },
   ),
   method(

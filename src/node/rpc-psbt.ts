@@ -18,7 +18,16 @@ import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins, feeRate } from './rpc-json.ts'
-import { flag, implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
+import {
+  flag,
+  implement,
+  integer,
+  method,
+  optional,
+  type Parsed,
+  type RpcMethod,
+  txid,
+} from './rpc-method.ts'
 import { hexBytes, list, object } from './rpc-parameters.ts'
 import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { psbtJson } from './rpc-psbt-json.ts'
@@ -123,31 +132,44 @@ function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
   }
 }
 
+const CREATION = [
+  list('inputs', 'coins to spend', INPUT),
+  OUTPUTS,
+  optional(integer('locktime', 'height or time before which it is not valid', 0, 0xffffffff), 0),
+  optional(flag('replaceable', 'its inputs say that it can be replaced (default)'), true),
+  optional(integer('version', 'of the transaction, 2 by default', 1, 3), 2),
+] as const
+
+/** What `createpsbt` makes of its arguments. */
+function created(
+  node: NodeCore,
+  ...[inputs, outputs, lockTime, replaceable, version]: Parsed<typeof CREATION>
+): Psbt {
+  return Psbt.of({
+    version,
+    inputs: inputs.map(({ txid, vout, sequence }) => ({
+      prevout: outpointOf(txid, vout),
+      sequence: sequenceOf(sequence, replaceable, lockTime),
+      spent: undefined,
+      key: undefined,
+    })),
+    outputs: outputs.map((recipient) => outputOf(recipient, node.params.addressPrefix)),
+    lockTime,
+  })
+}
+
 export const psbtMethods = [
   method(
     'createpsbt',
     'A PSBT of these inputs and outputs, as it is: nothing is added, neither coins nor change.',
-    [
-      list('inputs', 'coins to spend', INPUT),
-      OUTPUTS,
-      optional(integer('locktime', 'height or time before which it is not valid', 0, 0xffffffff), 0),
-      optional(flag('replaceable', 'its inputs say that it can be replaced (default)'), true),
-      optional(integer('version', 'of the transaction, 2 by default', 1, 3), 2),
-    ],
-    async (node: NodeCore, inputs, outputs, lockTime, replaceable, version) => {
-      const created = Psbt.of({
-        version,
-        inputs: inputs.map(({ txid, vout, sequence }) => ({
-          prevout: outpointOf(txid, vout),
-          sequence: sequenceOf(sequence, replaceable, lockTime),
-          spent: undefined,
-          key: undefined,
-        })),
-        outputs: outputs.map((recipient) => outputOf(recipient, node.params.addressPrefix)),
-        lockTime,
-      })
-      return base64.encode(created.bytes)
-    },
+    CREATION,
+    (node: NodeCore, ...given) => base64.encode(created(node, ...given).bytes),
+  ),
+  method(
+    'createrawtransaction',
+    'An unsigned transaction of these inputs and outputs, in hex: nothing is added, neither coins nor change.',
+    CREATION,
+    (node: NodeCore, ...given) => bytesToHex(created(node, ...given).unsigned.bytes),
   ),
   method(
     'converttopsbt',

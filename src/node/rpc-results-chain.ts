@@ -339,6 +339,7 @@ const FOUND_TRANSACTION = object({
 })
 
 export const rawTransactionResults = {
+  createrawtransaction: hex('the unsigned transaction'),
   decoderawtransaction: DECODED_TRANSACTION,
   decodescript: object({
     asm: text('the script for people'),

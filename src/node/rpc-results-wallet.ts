@@ -1,5 +1,18 @@
 /** What the RPC methods of the wallet answer, for `help` and for the types of their results. */
-import { coins, flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
+import {
+  cases,
+  coins,
+  flag,
+  hex,
+  list,
+  maybe,
+  nothing,
+  number,
+  object,
+  oneOf,
+  text,
+  time,
+} from './rpc-result.ts'
 import { DECODED_TRANSACTION } from './rpc-results-chain.ts'
 
 const BLOCK_SEEN = maybe(
@@ -188,7 +201,10 @@ export const walletResults = {
     mnemonicpassphrase: text('the passphrase of BIP39 that goes with them; empty for none'),
   }),
   sendpsbt: hex('id of the transaction'),
-  sendtoaddress: hex('id of the transaction'),
+  sendtoaddress: cases(10, 'false', {
+    false: hex('id of the transaction'),
+    true: object({ txid: hex('id of the transaction'), fee_reason: text('a sentence') }),
+  }),
   setlabel: nothing(),
   walletcreatefundedpsbt: object(PLAN),
   walletlock: nothing(),

@@ -20,6 +20,7 @@ export const sendToAddress = declaration(
     optional(text('estimate_mode', 'not used'), undefined),
     optional(flag('avoid_reuse', 'not used'), undefined),
     FEE_RATE,
+    optional(flag('verbose', 'tell why it pays its fee, too'), false),
   ],
 )
 

@@ -108,6 +108,8 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('combinepsbt', [plan.psbt, plan.psbt])
   const spent = [{ txid: coins[0].txid, vout: coins[0].vout }]
   const bare = await ask('createpsbt', spent, [{ [STRANGER]: 1 }, { data: '00' }])
+  const raw = await ask('createrawtransaction', spent, [{ [STRANGER]: 1 }, { data: '00' }])
+  assert.equal((await ask('decoderawtransaction', raw)).txid, (await ask('decodepsbt', bare)).tx.txid)
   await ask('joinpsbts', [bare, await ask('createpsbt', [{ txid: '11'.repeat(32), vout: 0 }], {})])
   const signed = await ask('walletprocesspsbt', plan.psbt)
   await ask('decodepsbt', signed.psbt)
@@ -154,6 +156,9 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('rescanblockchain', 0)
   await ask('getblockstats', await ask('getbestblockhash'))
   await ask('sendtoaddress', STRANGER, 0.5)
+  const verbose = [null, null, null, null, null, null, null, '3', true]
+  const { fee_reason: reason } = await ask('sendtoaddress', STRANGER, 0.5, ...verbose)
+  assert.match(reason, /asked for/)
   await ask('sendpsbt', (await ask('walletcreatefundedpsbt', [], { [STRANGER]: 1 })).psbt)
   await ask('help')
   await ask('help', 'getblock')
