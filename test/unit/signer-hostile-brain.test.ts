@@ -334,28 +334,6 @@ test('coins that are worth more than the review said make no valid signature', (
     assert.equal(failure?.code, 'schnorr-sig')
   }))
 
-test('signatures that leave outputs or coins open are made only where the caller named their type', () =>
-  withTab(async (tab) => {
-    const psbt = payment()
-    const { digest } = (await tab.rpc('reviewpsbt', encoded(psbt))) as PsbtReview
-    const calls = [
-      [...SEND],
-      ['sendpsbt', encoded(psbt)],
-      ['sendpsbt', encoded(psbt), { digest }],
-      ['walletprocesspsbt', encoded(psbt)],
-      ['walletprocesspsbt', encoded(psbt), true, 'ALL'],
-    ] as const
-    for (const [method, ...args] of calls)
-      for (const hashType of [SIGHASH_NONE, SIGHASH_SINGLE, SIGHASH_ALL | SIGHASH_ANYONECANPAY]) {
-        let said: Result<Uint8Array> | undefined
-        tab.answer = async () => {
-          said = await tab.sign(psbt, undefined, hashType)
-        }
-        await tab.rpc(method, ...args)
-        assert.equal(codeOf(said!), 'payment-not-approved', `${method} ${hashType}`)
-      }
-  }))
-
 test('a PSBT that is to be filled in alone is not signed', () =>
   withTab(async (tab) => {
     const psbt = payment()
