@@ -27,13 +27,27 @@ import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
-import type { RpcMethod } from './rpc-method.ts'
+import type { Declaration, RpcMethod } from './rpc-method.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { BLOCK_TRANSACTION } from './rpc-results-chain.ts'
 
 /** The RPC methods that nobody needs for joining (`rpc-part.ts`). */
 export interface RpcPart {
   readonly methods: readonly RpcMethod<NodeCore>[]
+  /** Methods that the page answers by itself, for `help`. */
+  readonly pageMethods: readonly Declaration[]
   /** The transactions of `getblock` with verbosity 2 or 3. */
-  blockTransactionsJson(node: NodeCore, block: Block, spent: readonly Coin[] | undefined): readonly object[]
+  blockTransactionsJson(
+    node: NodeCore,
+    block: Block,
+    spent: readonly Coin[] | undefined,
+    level: number,
+  ): readonly AnswerOf<typeof BLOCK_TRANSACTION>[]
+  /** Arguments in the order of the parameters, where one object may name them. */
+  byPosition(declared: Declaration, args: readonly unknown[]): readonly unknown[]
+  /** `help` without a method, and with one. */
+  helpList(declared: readonly Declaration[]): string
+  helpOn(declared: Declaration): string
 }
 
 /** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */

@@ -11,7 +11,6 @@ import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { decodeTransaction, outpointOf, type TxOutput } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import { OP_RETURN, pushData } from '../script/opcodes.ts'
-import { HASH_TYPES } from '../script/sighash.ts'
 import { p2trScript } from '../script/taproot.ts'
 import type { Psbt, PsbtInput, PsbtOutput } from '../wallet/psbt.ts'
 import { withKnownCoins } from '../wallet/psbt-update.ts'
@@ -19,42 +18,16 @@ import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins, feeRate } from './rpc-json.ts'
-import {
-  flag,
-  hexBytes,
-  integer,
-  list,
-  method,
-  object,
-  optional,
-  parameter,
-  type RpcMethod,
-  txid,
-  wrongType,
-} from './rpc-method.ts'
+import { flag, implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
+import { hexBytes, list, object } from './rpc-parameters.ts'
 import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { psbtJson } from './rpc-psbt-json.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { Results } from './rpc-results.ts'
+import { walletProcessPsbt } from './rpc-signing-methods.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 const PSBTS = list('txs', 'PSBTs in base64', PSBT)
-
-/** Types of signature hashes by Core's names; undefined where nobody named one. */
-const HASH_TYPE = optional(
-  parameter(
-    'sighashtype',
-    `what the signatures commit to: ${[...HASH_TYPES.keys()].join(', ')}; DEFAULT by default, which is all of the transaction`,
-    (value): number => {
-      if (typeof value !== 'string') throw wrongType('sighashtype', 'a text', value)
-      const type = HASH_TYPES.get(value)
-      if (type !== undefined) return type
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `'${value.slice(0, 40)}' is not a valid sighash parameter: use one of ${[...HASH_TYPES.keys()].join(', ')}.`,
-      )
-    },
-  ),
-  undefined,
-)
 
 async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
   return unwrap((await node.loadPsbt()).parse(bytes))
@@ -123,7 +96,7 @@ function roleFor(psbt: Psbt, final: Psbt, index: number): (typeof ROLES)[number]
   return final.inputs[index].isFinal ? 'finalizer' : 'signer'
 }
 
-function analysisOf(psbt: Psbt): object {
+function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
   const final = psbt.finalized()
   const next = psbt.inputs.map((_, index) => roleFor(psbt, final, index))
   const { fee } = psbt
@@ -149,7 +122,7 @@ function analysisOf(psbt: Psbt): object {
   }
 }
 
-export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
+export const psbtMethods = [
   method(
     'createpsbt',
     'A PSBT of these inputs and outputs, as it is: nothing is added, neither coins nor change.',
@@ -214,33 +187,19 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
     async (node: NodeCore, bytes) =>
       base64.encode((await withCoins(node, await parsePsbt(node, bytes))).bytes),
   ),
-  method(
-    'walletprocesspsbt',
-    'Fills in what this wallet knows of a PSBT, and signs the inputs that are its own. A complete one is sent with sendrawtransaction.',
-    [
-      PSBT,
-      optional(flag('sign', 'false: coins and keys are filled in, nothing is signed'), true),
-      HASH_TYPE,
-      optional(flag('bip32derivs', 'tell where the wallet’s keys come from (default)'), true),
-      optional(
-        flag('finalize', 'make the witness of each input that has all its signatures (default)'),
-        true,
-      ),
-    ],
-    async (node, bytes, sign, hashType, derivations, finalize) => {
-      const given = await parsePsbt(node, bytes)
-      const wallet = await requireWallet(node)
-      const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
-      const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
-      const result = finalize ? signed.finalized() : signed
-      const extracted = result.extract()
-      return {
-        psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
-        complete: extracted.ok,
-        ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
-      }
-    },
-  ),
+  implement(walletProcessPsbt, async (node, bytes, sign, hashType, derivations, finalize) => {
+    const given = await parsePsbt(node, bytes)
+    const wallet = await requireWallet(node)
+    const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
+    const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
+    const result = finalize ? signed.finalized() : signed
+    const extracted = result.extract()
+    return {
+      psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
+      complete: extracted.ok,
+      ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
+    }
+  }),
   method(
     'combinepsbt',
     'One PSBT with all that several of the same transaction have.',
@@ -280,7 +239,7 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
   method('decodepsbt', 'All that is in a PSBT.', [PSBT], async (node: NodeCore, bytes) =>
     psbtJson(node, await parsePsbt(node, bytes)),
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]
 
 /** At least so many PSBTs. */
 async function parseAll(

@@ -105,6 +105,19 @@ describe('restoring', () => {
     assert.equal(opentab.count('importbackup'), 2)
   })
 
+  it('brings back what a file holds beside the keys where the wallet is here already', async () => {
+    const opentab = new ScriptedOpentab({ importbackup: () => ({ name: '' }) })
+    await show(new WalletRestore(), opentab, LOCKED)
+    assert.isTrue(shows('This tab has a wallet'))
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['{}'], 'backup.json'))
+    ;(deepOne(view!, '#file') as HTMLInputElement).files = transfer.files
+    type(passphrases()[0]!, 'correct horse')
+    await view!.updateComplete
+    press('Bring them back')
+    await until('it is asked for', () => opentab.count('importbackup') === 1)
+  })
+
   it('shows the words again where a reload put the backup off', async () => {
     const opentab = new ScriptedOpentab({
       revealmnemonic: () => ({ mnemonic: MNEMONIC, mnemonicpassphrase: '' }),

@@ -26,6 +26,7 @@ import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
+import { differencesOf } from './rpc-shapes.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
 /** Mined coins mature soon, so that a test needs few blocks. */
@@ -156,6 +157,9 @@ export class RigNode {
   async rpc(method: string, ...args: unknown[]): Promise<Json> {
     const response = await this.rig.time.complete(callRpc(this.core, method, args))
     if ('error' in response) throw new Error(`${method}: ${response.error.message} (${response.error.code})`)
+    // Whatever a test is about: an answer that isn't what `help` says is wrong.
+    const [wrong] = differencesOf(method, args, response.result)
+    if (wrong !== undefined) throw new Error(`Not as described: ${wrong}`)
     return response.result
   }
 

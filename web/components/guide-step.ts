@@ -53,7 +53,7 @@ export class GuideStep extends LitElement {
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
     events: ['tip'],
     every: EASING,
-    load: (node) => node.rpc<MiningInfo>('getmininginfo'),
+    load: (node) => node.rpc('getmininginfo'),
   })
 
   constructor() {

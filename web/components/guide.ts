@@ -8,7 +8,6 @@ import { RpcController } from '../controllers/rpc-controller.ts'
 import { fromCoins } from '../format.ts'
 import { isVoid, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import type { Balances, WalletTransaction } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import type { GuideStep, Progress } from './guide-step.ts'
 import { icons } from './icons.ts'
@@ -100,8 +99,8 @@ export class Guide extends LitElement {
     load: async (node) => {
       if (node.signer.state === 'none') return NONE
       const [{ mine }, entries] = await Promise.all([
-        node.rpc<Balances>('getbalances'),
-        node.rpc<WalletTransaction[]>('listtransactions', '*', 200),
+        node.rpc('getbalances'),
+        node.rpc('listtransactions', '*', 200),
       ])
       const payments = paymentsOf(entries)
       return {

@@ -26,7 +26,7 @@ import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
-import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
+import type { Balances, MempoolInfo, MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 interface Figures {
@@ -173,10 +173,7 @@ export class OverviewView extends LitElement {
     events: ['tip', 'transaction'],
     every: EASING,
     load: async (node) => {
-      const [mining, mempool] = await Promise.all([
-        node.rpc<MiningInfo>('getmininginfo'),
-        node.rpc<MempoolInfo>('getmempoolinfo'),
-      ])
+      const [mining, mempool] = await Promise.all([node.rpc('getmininginfo'), node.rpc('getmempoolinfo')])
       return { mining, mempool }
     },
   })
@@ -188,8 +185,8 @@ export class OverviewView extends LitElement {
       // Payments and what a wallet's owner does first are shown by elements of the other views: who is new joins without.
       void import('./other-views.ts').catch(() => undefined)
       const [{ mine }, entries] = await Promise.all([
-        node.rpc<Balances>('getbalances'),
-        node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
+        node.rpc('getbalances'),
+        node.rpc('listtransactions', '*', 40),
       ])
       return { balances: mine, payments: paymentsOf(entries) }
     },

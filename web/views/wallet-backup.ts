@@ -67,7 +67,7 @@ export class WalletBackup extends LitElement {
     const { file } = this.typed
     this.problems = file === '' ? { file: 'Enter the passphrase of this wallet.' } : {}
     if (file === '') return
-    const text = await this.#file.run(() => this.node.rpc<string>('exportbackup', file))
+    const text = await this.#file.run(() => this.node.rpc('exportbackup', file))
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
     const { networkName, profile } = this.node.identity
@@ -83,9 +83,7 @@ export class WalletBackup extends LitElement {
     const { reveal } = this.typed
     this.problems = reveal === '' ? { reveal: 'Enter the passphrase of this wallet.' } : {}
     if (reveal === '') return
-    const secret = await this.#reveal.run(() =>
-      this.node.rpc<{ mnemonic: string; mnemonicpassphrase: string }>('revealmnemonic', reveal),
-    )
+    const secret = await this.#reveal.run(() => this.node.rpc('revealmnemonic', reveal))
     if (!secret) return
     this.typed = { ...this.typed, reveal: '' }
     this.#mnemonicPassphrase = secret.mnemonicpassphrase
@@ -213,7 +211,7 @@ export class WalletBackup extends LitElement {
   }
 
   async #search(): Promise<void> {
-    const found = await this.#rescan.run(() => this.node.rpc<{ stop_height: number }>('rescanblockchain'))
+    const found = await this.#rescan.run(() => this.node.rpc('rescanblockchain'))
     if (found) notify(this, `The chain is searched up to block ${countText(found.stop_height)}.`)
   }
 

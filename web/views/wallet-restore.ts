@@ -69,6 +69,16 @@ export class WalletRestore extends LitElement {
         color: var(--muted);
         font: inherit;
       }
+      input[type="file"]::file-selector-button {
+        margin-right: 14px;
+        padding: 8px 14px;
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius-small);
+        background: var(--surface);
+        color: var(--text);
+        font: 560 15px / 1.3 var(--sans);
+        cursor: pointer;
+      }
       h1 + p {
         margin-top: 8px;
       }
@@ -122,7 +132,8 @@ export class WalletRestore extends LitElement {
     event.preventDefault()
     const file = this.renderRoot.querySelector<HTMLInputElement>('#file')?.files?.[0]
     const problems: Record<string, string> = {}
-    if (this.from === 'words') {
+    const from = this.#exists ? 'file' : this.from
+    if (from === 'words') {
       if (this.#typed.trim() === '') problems.words = 'Type the words in their order.'
       if (this.passphrase === '')
         problems.passphrase = 'Choose a passphrase. It encrypts the wallet in this browser.'
@@ -136,13 +147,13 @@ export class WalletRestore extends LitElement {
     }
     this.problems = problems
     if (Object.keys(problems).length > 0) return
-    if (this.from === 'words') await this.#readWords()
+    if (from === 'words') await this.#readWords()
     else await this.#restoreFile(file!)
   }
 
   /** Has the words understood: they are shown in full before anything is made of them. */
   async #readWords(): Promise<void> {
-    const read = await this.#task.run(() => this.node.rpc<{ mnemonic: string }>('readmnemonic', this.#typed))
+    const read = await this.#task.run(() => this.node.rpc('readmnemonic', this.#typed))
     this.words = read?.mnemonic.split(' ')
   }
 
@@ -154,13 +165,13 @@ export class WalletRestore extends LitElement {
       words: words.join(' '),
       ...(mnemonicpassphrase !== '' && { mnemonicpassphrase }),
     }
-    const done = await this.#task.run(() => this.node.rpc<object>('createwallet', '', options))
+    const done = await this.#task.run(() => this.node.rpc('createwallet', '', options))
     if (done) this.#finish('Your wallet is restored. Its coins are looked for in the chain.')
   }
 
   async #restoreFile(file: File): Promise<void> {
     const restored = await this.#task.run(async () =>
-      this.node.rpc<{ warnings?: readonly string[] }>('importbackup', await readText(file), this.passphrase),
+      this.node.rpc('importbackup', await readText(file), this.passphrase),
     )
     if (!restored) return
     this.missing = restored.warnings ?? []
@@ -176,14 +187,7 @@ export class WalletRestore extends LitElement {
 
   override render() {
     if (this.words) return this.#compare(this.words)
-    const exists = this.node.signer.state !== 'none' && !this.#task.running
-    if (exists && this.missing.length > 0) return this.#incomplete()
-    if (exists)
-      return html`<div class="card stack">
-        <h1 tabindex="-1">This tab has a wallet</h1>
-        <p class="muted">A tab holds one wallet. Open another tab to restore another one.</p>
-        <a class="button primary" href="/wallet">Open the wallet</a>
-      </div>`
+    if (this.#exists && !this.#task.running) return this.#present()
     return html`<form class="card" @submit=${this.#submit}>
       <div>
         <h1 tabindex="-1">Restore a wallet</h1>
@@ -238,22 +242,36 @@ export class WalletRestore extends LitElement {
     </div>`
   }
 
-  /** The keys are back, other parts of the file are not. */
-  #incomplete() {
+  get #exists(): boolean {
+    return this.node.signer.state !== 'none'
+  }
+
+  /** There is a wallet: what its file holds beside the keys may still be missing. */
+  #present() {
+    const isMissing = this.missing.length > 0
     return html`<form class="card stack" @submit=${this.#submit}>
-      <div>
-        <h1 tabindex="-1">Your coins are safe, but the file is not whole</h1>
-        <p class="muted">The keys are restored, and the chain is searched for their coins. What is missing:</p>
-      </div>
-      <div class="notice warn">
-        ${icons.warning}
-        <div>${this.missing.map((sentence) => html`<p>${sentence}</p>`)}</div>
-      </div>
+      ${
+        isMissing
+          ? html`<div>
+                <h1 tabindex="-1">Your coins are safe, but the file is not whole</h1>
+                <p class="muted">The keys are restored, and the chain is searched for their coins. What is missing:</p>
+              </div>
+              <div class="notice warn">
+                ${icons.warning}
+                <div>${this.missing.map((sentence) => html`<p>${sentence}</p>`)}</div>
+              </div>`
+          : html`<div>
+              <h1 tabindex="-1">This tab has a wallet</h1>
+              <p class="muted">A tab holds one wallet. Open another tab to restore another one.</p>
+            </div>`
+      }
       <details>
-        <summary>Try again, or with another copy of the file</summary>
+        <summary>
+          ${isMissing ? 'Try again, or with another copy of the file' : 'Bring back labels and addresses from its backup file'}
+        </summary>
         <div class="stack">
           ${this.#file()}${this.#problem()}
-          <div><button>Restore what is missing</button></div>
+          <div><button>${isMissing ? 'Restore what is missing' : 'Bring them back'}</button></div>
         </div>
       </details>
       <a class="button primary" href="/wallet">Open the wallet</a>
