@@ -21,7 +21,6 @@ import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { CheckPool } from '../script/input-check.ts'
-import type { LoadPsbt } from '../wallet/psbt.ts'
 import type { Signer } from '../wallet/signer.ts'
 import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
@@ -73,7 +72,6 @@ export interface NodePorts {
   readonly checks: CheckPool
   readonly miners: MinerPool
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
 }
@@ -90,7 +88,6 @@ export class NodeCore {
   readonly miner: Miner
   readonly peers: PeerManager
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
   /** This tab's own peer id. */
@@ -176,7 +173,6 @@ export class NodeCore {
     this.miner = miner
     this.peers = peers
     this.signer = ports.signer
-    this.loadPsbt = ports.loadPsbt
     this.loadRpc = ports.loadRpc
     this.loadWallet = ports.loadWallet
     this.walletStore = ports.walletStore
@@ -383,10 +379,10 @@ export class NodeCore {
 
   /** Fetches the wallet's part of the program, and lets the wallet follow the chain and the mempool. */
   private async followWallet(): Promise<Wallet> {
-    const { chain, mempool, clock, random, signer, loadPsbt, walletStore } = this
+    const { chain, mempool, clock, random, signer, walletStore } = this
     const { Wallet } = await this.loadWallet()
     if (this.closing) throw new Error('The node has stopped.')
-    this.readingWallet = Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
+    this.readingWallet = Wallet.open({ chain, clock, random, signer, store: walletStore })
     const wallet = await this.readingWallet
     const tellWaiting = (): void => {
       for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)

@@ -1,5 +1,5 @@
 /** Parameters that methods of payments and of PSBTs share. */
-import { HASH_TYPES } from '../script/sighash.ts'
+import { HASH_TYPES } from '../script/hash-types.ts'
 import type { Recipient } from '../wallet/wallet.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { integer, optional, type Parameter, parameter, wrongType } from './rpc-method.ts'

@@ -12,7 +12,7 @@ import { decodeTransaction, outpointOf, type TxOutput } from '../primitives/tran
 import { decodeAddress } from '../script/address.ts'
 import { OP_RETURN, pushData } from '../script/opcodes.ts'
 import { p2trScript } from '../script/taproot.ts'
-import type { Psbt, PsbtInput, PsbtOutput } from '../wallet/psbt.ts'
+import { Psbt, type PsbtInput, type PsbtOutput } from '../wallet/psbt.ts'
 import { withKnownCoins } from '../wallet/psbt-update.ts'
 import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
@@ -29,8 +29,8 @@ import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 const PSBTS = list('txs', 'PSBTs in base64', PSBT)
 
-async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
-  return unwrap((await node.loadPsbt()).parse(bytes))
+function parsePsbt(bytes: Uint8Array): Psbt {
+  return unwrap(Psbt.parse(bytes))
 }
 
 /** With the coins that the chain or the mempool has. Throws where the PSBT says something else of one. */
@@ -55,7 +55,7 @@ async function signedBy(
   // Nothing is left to sign, or the keys are elsewhere.
   if (node.signer.status().state === 'none' || psbt.extract().ok) return psbt
   const signed = await node.signer.signPsbt(psbt.bytes, undefined, hashType)
-  if (signed.ok) return parsePsbt(node, signed.value)
+  if (signed.ok) return parsePsbt(signed.value)
   const isOwn = ({ spent }: PsbtInput): boolean => spent !== undefined && wallet.isMine(spent.scriptPubKey)
   // Its part is done, others' is not.
   if (signed.code === 'psbt-not-ours' && psbt.inputs.some(isOwn)) return psbt
@@ -88,9 +88,10 @@ function sequenceOf(asked: number | undefined, replaceable: boolean, lockTime: n
 
 /** The roles of BIP174, from the first that a PSBT may wait for to the last. */
 const ROLES = ['creator', 'updater', 'signer', 'finalizer', 'extractor'] as const
+type Role = (typeof ROLES)[number]
 
 /** What an input waits for. */
-function roleFor(psbt: Psbt, final: Psbt, index: number): (typeof ROLES)[number] {
+function roleFor(psbt: Psbt, final: Psbt, index: number): Role {
   if (!psbt.inputs[index].spent) return 'updater'
   if (psbt.inputs[index].isFinal) return 'extractor'
   return final.inputs[index].isFinal ? 'finalizer' : 'signer'
@@ -118,7 +119,7 @@ function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
     ...(vsize === undefined ? {} : { estimated_vsize: vsize }),
     ...(vsize === undefined || fee === undefined ? {} : { estimated_feerate: feeRate((fee * 1000) / vsize) }),
     ...(fee === undefined ? {} : { fee: coins(fee) }),
-    next: ROLES.find((role) => next.includes(role as never)) ?? 'extractor',
+    next: ROLES.find((role) => next.includes(role)) ?? 'extractor',
   }
 }
 
@@ -134,7 +135,7 @@ export const psbtMethods = [
       optional(integer('version', 'of the transaction, 2 by default', 1, 3), 2),
     ],
     async (node: NodeCore, inputs, outputs, lockTime, replaceable, version) => {
-      const created = (await node.loadPsbt()).of({
+      const created = Psbt.of({
         version,
         inputs: inputs.map(({ txid, vout, sequence }) => ({
           prevout: outpointOf(txid, vout),
@@ -156,7 +157,7 @@ export const psbtMethods = [
       optional(flag('permitsigdata', 'drop its signatures; else a signed one is refused'), false),
       optional(flag('iswitness', 'not used: the form is recognised'), undefined),
     ],
-    async (node: NodeCore, bytes, permitSignatures) => {
+    async (_node: NodeCore, bytes, permitSignatures) => {
       const decoded = decodeTransaction(bytes)
       if (!decoded.ok)
         throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a transaction. ${decoded.detail}`)
@@ -166,7 +167,7 @@ export const psbtMethods = [
           RPC_DESERIALIZATION_ERROR,
           'This transaction is signed, and a PSBT would lose that: set permitsigdata to true if it is meant.',
         )
-      const converted = (await node.loadPsbt()).of({
+      const converted = Psbt.of({
         version,
         inputs: inputs.map(({ prevout, sequence }) => ({
           prevout,
@@ -184,11 +185,10 @@ export const psbtMethods = [
     'utxoupdatepsbt',
     'The PSBT with the coins that it spends, as far as the chain or the mempool has them.',
     [PSBT],
-    async (node: NodeCore, bytes) =>
-      base64.encode((await withCoins(node, await parsePsbt(node, bytes))).bytes),
+    async (node: NodeCore, bytes) => base64.encode((await withCoins(node, parsePsbt(bytes))).bytes),
   ),
   implement(walletProcessPsbt, async (node, bytes, sign, hashType, derivations, finalize) => {
-    const given = await parsePsbt(node, bytes)
+    const given = parsePsbt(bytes)
     const wallet = await requireWallet(node)
     const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
     const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
@@ -204,8 +204,8 @@ export const psbtMethods = [
     'combinepsbt',
     'One PSBT with all that several of the same transaction have.',
     [PSBTS],
-    async (node: NodeCore, texts) => {
-      const [first, ...others] = await parseAll(node, texts, 1)
+    async (_node: NodeCore, texts) => {
+      const [first, ...others] = parseAll(texts, 1)
       return base64.encode(others.reduce((all, one) => unwrap(all.combine(one)), first).bytes)
     },
   ),
@@ -214,8 +214,8 @@ export const psbtMethods = [
     'One PSBT with the inputs and outputs of several, in an order by lot.',
     [PSBTS],
     async (node: NodeCore, texts) => {
-      const parts = await parseAll(node, texts, 2)
-      return base64.encode(unwrap((await node.loadPsbt()).join(parts, node.random)).bytes)
+      const parts = parseAll(texts, 2)
+      return base64.encode(unwrap(Psbt.join(parts, node.random)).bytes)
     },
   ),
   method(
@@ -223,7 +223,7 @@ export const psbtMethods = [
     'The transaction of a PSBT whose inputs are all signed; else the PSBT, with the witnesses of those that are.',
     [PSBT, optional(flag('extract', 'false: the PSBT is given back also when it is complete'), true)],
     async (node: NodeCore, bytes, extract) => {
-      const final = (await withCoins(node, await parsePsbt(node, bytes))).finalized()
+      const final = (await withCoins(node, parsePsbt(bytes))).finalized()
       const extracted = final.extract()
       return extracted.ok && extract
         ? { hex: bytesToHex(extracted.value.bytes), complete: true }
@@ -234,20 +234,16 @@ export const psbtMethods = [
     'analyzepsbt',
     'What a PSBT and each of its inputs wait for, and what it will cost.',
     [PSBT],
-    async (node: NodeCore, bytes) => analysisOf(await parsePsbt(node, bytes)),
+    async (_node: NodeCore, bytes) => analysisOf(parsePsbt(bytes)),
   ),
   method('decodepsbt', 'All that is in a PSBT.', [PSBT], async (node: NodeCore, bytes) =>
-    psbtJson(node, await parsePsbt(node, bytes)),
+    psbtJson(node, parsePsbt(bytes)),
   ),
 ] satisfies readonly RpcMethod<NodeCore>[]
 
 /** At least so many PSBTs. */
-async function parseAll(
-  node: NodeCore,
-  texts: readonly Uint8Array[],
-  least: number,
-): Promise<[Psbt, ...Psbt[]]> {
-  const psbts = await Promise.all(texts.map((bytes) => parsePsbt(node, bytes)))
+function parseAll(texts: readonly Uint8Array[], least: number): [Psbt, ...Psbt[]] {
+  const psbts = texts.map(parsePsbt)
   const [first, ...others] = psbts
   if (first === undefined || psbts.length < least)
     throw new RpcError(

@@ -5,6 +5,7 @@
  * reopens consistent and catches up. Thread: the brain.
  */
 import type { Chain } from '../chain/chain.ts'
+import { type BlockPlace, locatorOf } from '../chain/follower.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -22,9 +23,9 @@ import {
   type PerBranch,
   RECEIVING,
 } from './address-book.ts'
-import { birthBlock, ChainFollower, locatorOf, type Searched } from './chain-follower.ts'
 import { type Descriptor, parseDescriptor } from './descriptor.ts'
-import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
+import { Ledger, type OwnOutput } from './ledger.ts'
+import { birthBlock, LedgerFollower, type Searched } from './ledger-follower.ts'
 import { decodeMetadata, encodeLabels, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
   amountsOf,
@@ -35,7 +36,7 @@ import {
   type PlanParts,
   planPayment,
 } from './payment.ts'
-import type { LoadPsbt, Psbt } from './psbt.ts'
+import { Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
@@ -70,7 +71,6 @@ export interface WalletOptions {
   readonly chain: Chain
   readonly store: WalletStore
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly clock: Clock
   readonly random: Random
 }
@@ -130,7 +130,7 @@ interface Following {
   readonly account: Account
   readonly book: AddressBook
   readonly ledger: Ledger
-  readonly follower: ChainFollower
+  readonly follower: LedgerFollower
 }
 
 export class Wallet {
@@ -208,7 +208,7 @@ export class Wallet {
   // The chain and the mempool
 
   /** The block that the wallet has followed the active chain to; undefined without an account. */
-  get tip(): LedgerTip | undefined {
+  get tip(): BlockPlace | undefined {
     return this.following?.ledger.tip
   }
 
@@ -388,7 +388,6 @@ export class Wallet {
     if (!this.following) return walletMissing()
     const payees = checkRequest(request, this.context.addressPrefix)
     if (!payees.ok) return payees
-    const psbtClass = await this.options.loadPsbt()
     const { book, ledger } = this.following
     const amounts = amountsOf(payees.value)
     const terms = {
@@ -402,7 +401,7 @@ export class Wallet {
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
     return accept(
-      this.plan(psbtClass, {
+      this.plan({
         selection: selection.value,
         payees: payees.value,
         changeKey: book.peek(CHANGE),
@@ -415,14 +414,13 @@ export class Wallet {
    * and as `selectReplacement` does.
    */
   async bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>> {
-    const psbtClass = await this.options.loadPsbt()
     const entry = this.following?.ledger.get(txid)
     if (!this.following || !entry) return unknownTransaction()
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
     const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
-    return accept(this.plan(psbtClass, { ...replacement.value, changeKey, replaces: txid }))
+    return accept(this.plan({ ...replacement.value, changeKey, replaces: txid }))
   }
 
   /**
@@ -438,8 +436,7 @@ export class Wallet {
   ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
     const { ledger } = this.following
-    const psbtClass = await this.options.loadPsbt()
-    const psbt = psbtClass.parse(bytes)
+    const psbt = Psbt.parse(bytes)
     if (!psbt.ok) return psbt
     const coins = this.coinsToSign(ledger, psbt.value, replaces)
     if (!coins.ok) return coins
@@ -447,7 +444,7 @@ export class Wallet {
     for (const key of keys) this.promised.add(key)
     try {
       const replaced = replaces === undefined ? undefined : ledger.get(replaces)?.transaction.bytes
-      const signed = await this.signatures(psbtClass, psbt.value, replaced)
+      const signed = await this.signatures(psbt.value, replaced)
       if (!signed.ok) return signed
       const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
@@ -537,13 +534,11 @@ export class Wallet {
   }
 
   private plan(
-    psbtClass: typeof Psbt,
     parts: Pick<PlanParts, 'selection' | 'payees' | 'changeKey' | 'reduced'> & { readonly replaces?: Txid },
   ): PaymentPlan {
     return planPayment({
       replaces: undefined,
       ...parts,
-      psbtClass,
       lockTime: this.following!.ledger.tip.height,
       addressPrefix: this.context.addressPrefix,
       random: this.options.random,
@@ -574,16 +569,12 @@ export class Wallet {
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
-  private async signatures(
-    psbtClass: typeof Psbt,
-    psbt: Psbt,
-    replaced: Uint8Array | undefined,
-  ): Promise<Result<Transaction>> {
+  private async signatures(psbt: Psbt, replaced: Uint8Array | undefined): Promise<Result<Transaction>> {
     const complete = psbt.extract()
     if (complete.ok) return complete
     const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
-    const signed = psbtClass.parse(bytes.value)
+    const signed = Psbt.parse(bytes.value)
     if (!signed.ok) return signed
     if (signed.value.unsigned.txid !== psbt.unsigned.txid)
       return invalid(
@@ -634,7 +625,7 @@ export class Wallet {
     // Version 0.3.0 did not look behind for keys that it derived late: this one does, once.
     const searched = stored.searched ?? { above: 0, keys: [0, 0] }
     this.storedSearch = stored.searched
-    const follower = new ChainFollower(this.options.chain, book, ledger, locator, searched, {
+    const follower = new LedgerFollower(this.options.chain, book, ledger, locator, searched, {
       advanced: (txids) => this.note(txids),
       keysDerived: () => {
         for (const { keysDerived } of this.listeners) keysDerived?.()

@@ -23,7 +23,6 @@ import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
 import { differencesOf } from './rpc-shapes.ts'
@@ -131,7 +130,6 @@ export class RigNode {
         random,
         faults: this.options.faults ?? FAIL_TEST,
         signer: unattended(this.signer),
-        loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
