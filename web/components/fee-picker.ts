@@ -23,7 +23,7 @@ const NAMES: Readonly<Record<FeeSpeed, string>> = { slow: 'Slow', normal: 'Norma
 /** Virtual bytes of a payment that spends one coin and has change: one key-path input, two P2TR outputs. */
 const USUAL_VSIZE = 154
 
-/** Rates from which on one is asked twice: satoshis per virtual byte, and multiples of the dearest on offer. */
+/** Rates from which on one is warned: satoshis per virtual byte, and multiples of the dearest on offer. */
 const HIGH_RATE = 100
 const HIGH_MULTIPLE = 20
 
@@ -57,8 +57,6 @@ export class FeePicker extends LitElement {
   /** The rate of one's own. */
   declare typed: string
   declare problem: string | undefined
-  /** The high rate that was asked about. */
-  #questioned: number | undefined
   readonly #offer: RpcController<Offer> = new RpcController(this, {
     events: ['tip'],
     load: async (node) => {
@@ -82,14 +80,8 @@ export class FeePicker extends LitElement {
     const chosen = this.#chosen
     if (chosen !== 'custom') return choices.find(({ speed }) => speed === chosen)?.rate ?? minimum
     const { value, problem } = readFeeRate(this.typed, minimum)
-    const multiple = (value ?? 0) / Math.max(minimum, ...choices.map(({ rate }) => rate))
-    const isHigh = value !== undefined && value >= HIGH_RATE && multiple >= HIGH_MULTIPLE
-    this.problem =
-      isHigh && value !== this.#questioned
-        ? `${feeRateText(value)} is ${countText(multiple)} times what is needed now: ${costText(value)} for a usual payment. To pay that much, press the button again.`
-        : problem
-    this.#questioned = isHigh ? value : undefined
-    return this.problem === undefined ? value : undefined
+    this.problem = problem
+    return value
   }
 
   /** What was chosen; the normal rate where that is no longer on offer. */
@@ -140,6 +132,8 @@ export class FeePicker extends LitElement {
 
   #custom() {
     const rate = readFeeRate(this.typed, 0).value
+    const { choices = [], minimum = 1 } = this.#offer.value ?? {}
+    const multiple = (rate ?? 0) / Math.max(minimum, ...choices.map((choice) => choice.rate))
     return html`<div class="field custom">
       <label for="rate">Fee rate, sat/vB</label>
       <input
@@ -162,9 +156,13 @@ export class FeePicker extends LitElement {
         ${
           this.problem
             ? html`<p class="error">${this.problem}</p>`
-            : html`<p class="hint">
-                Satoshis (${amountWithUnit(sats(1))}) for each virtual byte of the transaction${rate === undefined ? nothing : `: ${costText(rate)}`}.
-              </p>`
+            : multiple >= HIGH_MULTIPLE && rate! >= HIGH_RATE
+              ? html`<p class="error">
+                  ${feeRateText(rate!)} is ${countText(multiple)} times what is needed now: ${costText(rate!)} for a usual payment.
+                </p>`
+              : html`<p class="hint">
+                  Satoshis (${amountWithUnit(sats(1))}) for each virtual byte of the transaction${rate === undefined ? nothing : `: ${costText(rate)}`}.
+                </p>`
         }
       </div>
     </div>`
