@@ -162,8 +162,12 @@ async function portOf(child: ChildProcess): Promise<number> {
     createInterface(child.stdout!).on('line', (line) => {
       lines.push(line)
       const [, port] = /Listening on port (\d+)/.exec(line) ?? []
-      if (port !== undefined) resolve(Number(port))
+      if (port === undefined) return
+      clearTimeout(late)
+      resolve(Number(port))
     })
+    // One that never listens ends, and that is told.
+    const late = setTimeout(() => child.kill(), PATIENCE)
     child.on('error', reject)
     child.on('exit', () => reject(new Error(`Firefox did not start.\n${lines.join('\n')}`)))
   })
