@@ -86,8 +86,8 @@ async function receives(tab: Page, bytes: number): Promise<void> {
     (wanted) =>
       new Promise<void>((resolve) => {
         const look = async (): Promise<void> => {
-          const peers = (await window.opentab!.rpc('getpeerinfo')) as { readonly bytesrecv?: number }[]
-          if (peers.some(({ bytesrecv = 0 }) => bytesrecv >= wanted)) resolve()
+          const peers = await window.opentab!.rpc('getpeerinfo')
+          if (peers.some(({ bytesrecv }) => bytesrecv >= wanted)) resolve()
           else setTimeout(look, 100)
         }
         void look()

@@ -4,6 +4,7 @@ import { buildPage, DIST, isStale } from '../relay/build.ts'
 import { loadPage } from '../relay/page.ts'
 import { type Server, startServer } from '../relay/server.ts'
 import { REGTEST } from '../src/consensus/params.ts'
+import type { RpcCall } from '../src/node/rpc-client.ts'
 import { encodeAddress } from '../src/script/address.ts'
 import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from '../test/support/chromium.ts'
 import { kilobytes, weighPage } from '../test/support/page-weight.ts'
@@ -102,10 +103,7 @@ declare global {
     /** Where blocks are mined to. */
     payout: string
     /** Resolves when `holds`, asked now and at every such event. */
-    until(
-      event: 'peer' | 'tip',
-      holds: (rpc: (method: string, ...params: unknown[]) => Promise<unknown>) => Promise<boolean>,
-    ): Promise<void>
+    until(event: 'peer' | 'tip', holds: (rpc: RpcCall) => Promise<boolean>): Promise<void>
   }
 }
 

@@ -5,8 +5,8 @@
 
 import type { NetworkStatus } from '../src/network/transport.ts'
 import type { FaultEvent, LogEvent, MiningEvent, NodeEventName, SyncEvent } from '../src/node/events.ts'
+import type { RpcCall } from '../src/node/rpc-client.ts'
 import type { SignerStatus } from '../src/wallet/signer.ts'
-import type { BlockchainInfo, NetworkInfo, PeerResult } from './rpc-results.ts'
 import type { Opentab, TabIdentity } from './tab/opentab.ts'
 
 /** Log lines that are kept for the network view. */
@@ -24,6 +24,8 @@ export interface Tip {
 
 export class LiveNode {
   readonly identity: TabIdentity
+  /** As `opentab.rpc`. */
+  readonly rpc: RpcCall
   tip: Tip | undefined
   mining: MiningEvent = {
     active: false,
@@ -51,6 +53,7 @@ export class LiveNode {
   constructor(opentab: Opentab) {
     this.#opentab = opentab
     this.identity = opentab.identity
+    this.rpc = opentab.rpc
     // Views subscribe after us, so they find what an event said already taken in.
     opentab.on('tip', ({ hash, height, time }) => {
       this.tip = { hash, height, time }
@@ -74,19 +77,19 @@ export class LiveNode {
   /** Asks for what events told before we listened. */
   async load(): Promise<void> {
     const [chain, network, peers] = await Promise.all([
-      this.rpc<BlockchainInfo>('getblockchaininfo'),
-      this.rpc<NetworkInfo>('getnetworkinfo'),
-      this.rpc<PeerResult[]>('getpeerinfo'),
+      this.rpc('getblockchaininfo'),
+      this.rpc('getnetworkinfo'),
+      this.rpc('getpeerinfo'),
     ])
     this.tip ??= { hash: chain.bestblockhash, height: chain.blocks, time: chain.time }
     if (this.network.relays.length === 0)
       this.#takeIn({
-        relays: (network.relays ?? []) as NetworkStatus['relays'],
+        relays: network.relays,
         directPeers: peers.length,
-        relayedOnlyPeers: network.relayedonlypeers ?? 0,
+        relayedOnlyPeers: network.relayedonlypeers,
         ...(network.connectionsused === undefined ? {} : { connectionsUsed: network.connectionsused }),
         // Since when, the next event tells.
-        alarms: (network.warnings ?? []).map((sentence, i) => ({ code: `${i}`, sentence, since: 0 })),
+        alarms: network.warnings.map((sentence, i) => ({ code: `${i}`, sentence, since: 0 })),
       })
   }
 
@@ -101,11 +104,6 @@ export class LiveNode {
   /** Seconds since the time of the latest block; 0 before one is known. */
   get sinceTip(): number {
     return this.tip ? Math.max(0, Date.now() / 1000 - this.tip.time) : 0
-  }
-
-  /** As `opentab.rpc`, with the shape of the result that the caller relies on. */
-  rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
-    return this.#opentab.rpc(method, ...params) as Promise<T>
   }
 
   /** State of the wallet's keys; follows `wallet` events. */

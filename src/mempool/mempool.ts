@@ -86,6 +86,7 @@ export class Mempool {
   private readonly floor: FeeFloor
   private readonly listeners: MempoolListener[] = []
   private readonly unsubscribe: () => void
+  private changes = 0
   /** Counts changes of tip: coins read before the last one are stale. */
   private generation = 0
   /** What waits to be checked again after a reorganisation, parents first, by `hashKey` of the txid. */
@@ -203,6 +204,11 @@ export class Mempool {
     return this.verified.has(wtxidBytes) || this.graph.findByWtxid(wtxidBytes) !== undefined
   }
 
+  /** Grows by one with each transaction that comes or leaves (Bitcoin Core's `mempool_sequence`). */
+  get sequence(): number {
+    return this.changes
+  }
+
   /** Listeners are called in order of subscription. Returns the function that unsubscribes. */
   subscribe(listener: MempoolListener): () => void {
     this.listeners.push(listener)
@@ -317,7 +323,7 @@ export class Mempool {
     const wasEvicted = evicted.includes(entry)
     const wasTold = former?.formerTime !== undefined
     this.tellRemoved(replaced, 'replaced')
-    if (!wasEvicted && !wasTold) for (const listener of [...this.listeners]) listener.added?.(entry)
+    if (!wasEvicted && !wasTold) this.tellAdded(entry)
     this.tellRemoved(wasTold ? evicted : evicted.filter((other) => other !== entry), 'size-limit')
     if (wasEvicted)
       return notNow('mempool full', `The mempool is full of transactions that pay more than ${tx.txid}.`)
@@ -464,12 +470,19 @@ export class Mempool {
       })
   }
 
+  private tellAdded(entry: Entry): void {
+    this.changes++
+    for (const listener of [...this.listeners]) listener.added?.(entry)
+  }
+
   private tellRemoved(
     entries: readonly { readonly transaction: Transaction }[],
     reason: RemovalReason,
   ): void {
-    for (const { transaction } of entries)
+    for (const { transaction } of entries) {
+      this.changes++
       for (const listener of [...this.listeners]) listener.removed?.(transaction, reason)
+    }
   }
 
   /** Seconds since 1970. */

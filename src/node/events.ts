@@ -110,6 +110,23 @@ export interface NodeEvents {
 
 export type NodeEventName = keyof NodeEvents
 
+const NAMES: Readonly<Record<NodeEventName, true>> = {
+  tip: true,
+  transaction: true,
+  peer: true,
+  network: true,
+  clock: true,
+  wallet: true,
+  mining: true,
+  mined: true,
+  sync: true,
+  log: true,
+  fault: true,
+}
+
+/** The names of all events. */
+export const NODE_EVENT_NAMES = Object.keys(NAMES) as readonly NodeEventName[]
+
 /** One event with its name. */
 export type NodeEvent = {
   [Name in NodeEventName]: { readonly name: Name; readonly detail: NodeEvents[Name] }

@@ -21,19 +21,32 @@ import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { CheckPool } from '../script/input-check.ts'
-import type { LoadPsbt } from '../wallet/psbt.ts'
 import type { Signer } from '../wallet/signer.ts'
 import type { WalletStore } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
-import type { RpcMethod } from './rpc-method.ts'
+import type { Declaration, RpcMethod } from './rpc-method.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { BLOCK_TRANSACTION } from './rpc-results-chain.ts'
 
 /** The RPC methods that nobody needs for joining (`rpc-part.ts`). */
 export interface RpcPart {
   readonly methods: readonly RpcMethod<NodeCore>[]
+  /** Methods that the page answers by itself, for `help`. */
+  readonly pageMethods: readonly Declaration[]
   /** The transactions of `getblock` with verbosity 2 or 3. */
-  blockTransactionsJson(node: NodeCore, block: Block, spent: readonly Coin[] | undefined): readonly object[]
+  blockTransactionsJson(
+    node: NodeCore,
+    block: Block,
+    spent: readonly Coin[] | undefined,
+    level: number,
+  ): readonly AnswerOf<typeof BLOCK_TRANSACTION>[]
+  /** Arguments in the order of the parameters, where one object may name them. */
+  byPosition(declared: Declaration, args: readonly unknown[]): readonly unknown[]
+  /** `help` without a method, and with one. */
+  helpList(declared: readonly Declaration[]): string
+  helpOn(declared: Declaration): string
 }
 
 /** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
@@ -59,7 +72,6 @@ export interface NodePorts {
   readonly checks: CheckPool
   readonly miners: MinerPool
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
 }
@@ -76,7 +88,6 @@ export class NodeCore {
   readonly miner: Miner
   readonly peers: PeerManager
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
   /** This tab's own peer id. */
@@ -162,7 +173,6 @@ export class NodeCore {
     this.miner = miner
     this.peers = peers
     this.signer = ports.signer
-    this.loadPsbt = ports.loadPsbt
     this.loadRpc = ports.loadRpc
     this.loadWallet = ports.loadWallet
     this.walletStore = ports.walletStore
@@ -369,10 +379,10 @@ export class NodeCore {
 
   /** Fetches the wallet's part of the program, and lets the wallet follow the chain and the mempool. */
   private async followWallet(): Promise<Wallet> {
-    const { chain, mempool, clock, random, signer, loadPsbt, walletStore } = this
+    const { chain, mempool, clock, random, signer, walletStore } = this
     const { Wallet } = await this.loadWallet()
     if (this.closing) throw new Error('The node has stopped.')
-    this.readingWallet = Wallet.open({ chain, clock, random, signer, loadPsbt, store: walletStore })
+    this.readingWallet = Wallet.open({ chain, clock, random, signer, store: walletStore })
     const wallet = await this.readingWallet
     const tellWaiting = (): void => {
       for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)

@@ -21,7 +21,7 @@ interface AddressLine {
 }
 
 /** Received and sent count confirmed and waiting transactions alike. */
-export async function addressJson(node: NodeCore, address: string, outputKey: Uint8Array): Promise<object> {
+export async function addressJson(node: NodeCore, address: string, outputKey: Uint8Array) {
   const lines: AddressLine[] = []
   let received = 0
   let sent = 0

@@ -8,12 +8,31 @@ import { coinSetHash } from './coin-set-hash.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import { blockHash, flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
+import {
+  blockHash,
+  flag,
+  integer,
+  method,
+  optional,
+  parameter,
+  type RpcMethod,
+  text,
+  txid,
+} from './rpc-method.ts'
 import { headerOf } from './rpc-overview.ts'
+import { unused } from './rpc-parameters.ts'
 import { scriptJson } from './rpc-transaction-json.ts'
 
 /** What Bitcoin Core counts for a coin whose script has 34 bytes, whatever a store takes (its `GetBogoSize`). */
 const BOGO_SIZE = 32 + 4 + 4 + 8 + 2 + 34
+
+/** Earlier states of the coins would take an index of them. */
+const NO_COIN_INDEX = parameter('hash_or_height', 'only the tip, by leaving it out', () => {
+  throw new RpcError(
+    RPC_INVALID_PARAMETER,
+    'hash_or_height must be left out: a tab keeps the coins of the tip alone.',
+  )
+})
 
 /** The last snapshot of the active chain; null below the first. The root is hex of its bytes as they are. */
 function snapshotJson(chain: Chain) {
@@ -32,7 +51,10 @@ function snapshotJson(chain: Chain) {
 }
 
 /** `getchaintips`: Bitcoin Core's words for what is known of the branch that ends in a header. */
-function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
+function tipStatus(
+  { chain }: NodeCore,
+  tip: HeaderIndex,
+): 'active' | 'invalid' | 'headers-only' | 'valid-headers' | 'valid-fork' {
   const { headers } = chain
   if (chain.isActive(tip)) return 'active'
   if (headers.isInvalid(tip)) return 'invalid'
@@ -41,7 +63,7 @@ function tipStatus({ chain }: NodeCore, tip: HeaderIndex): string {
   return chain.wasConnected(tip) ? 'valid-fork' : 'valid-headers'
 }
 
-export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
+export const blockchainMethods = [
   method(
     'getblockfilter',
     'The filter of a block by BIP158: which scripts it pays or spends from; and its filter header.',
@@ -112,6 +134,8 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
         text('hash_type', 'hash_serialized_3 (default), or none, which is quicker'),
         'hash_serialized_3',
       ),
+      optional(NO_COIN_INDEX, undefined),
+      unused('use_index'),
     ],
     async ({ chain }, hashType) => {
       if (hashType !== 'hash_serialized_3' && hashType !== 'none')
@@ -154,4 +178,4 @@ export const blockchainMethods: readonly RpcMethod<NodeCore>[] = [
     await node.settled()
     return null
   }),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -5,6 +5,7 @@ import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_ADDRESS_OR_KEY, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import { flag, integer, method, optional, type RpcMethod, text, txid } from './rpc-method.ts'
+import { unused } from './rpc-parameters.ts'
 import { transactionJson } from './rpc-transaction-json.ts'
 import { requireWallet } from './rpc-wallet-error.ts'
 
@@ -37,7 +38,7 @@ function receivedAs(entry: HistoryEntry): Side['category'] {
   return entry.mature ? 'generate' : 'immature'
 }
 
-function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object {
+function sideJson(entry: HistoryEntry, { category, output, vout }: Side) {
   const sent = category === 'send'
   return {
     ...(output.address === undefined ? {} : { address: output.address }),
@@ -54,7 +55,7 @@ function sideJson(entry: HistoryEntry, { category, output, vout }: Side): object
  * What every line about a transaction tells of it. `confirmations` is negative where a confirmed transaction took its coins. `kind`, `state`
  * and `inmempool` are ours; the ids of replacements are Core's.
  */
-function entryJson(entry: HistoryEntry): object {
+function entryJson(entry: HistoryEntry) {
   return {
     confirmations: entry.confirmations,
     ...(entry.kind === 'mined' ? { generated: true } : {}),
@@ -67,14 +68,14 @@ function entryJson(entry: HistoryEntry): object {
     ...(entry.replacedBy === undefined ? {} : { replaced_by_txid: entry.replacedBy }),
     ...(entry.replaces === undefined ? {} : { replaces_txid: entry.replaces }),
     time: entry.time,
-    'bip125-replaceable': entry.state === 'pending' ? 'yes' : 'no',
+    'bip125-replaceable': entry.state === 'pending' ? ('yes' as const) : ('no' as const),
     kind: entry.kind,
     state: entry.state,
     inmempool: entry.inMempool,
   }
 }
 
-export const historyMethods: readonly RpcMethod<NodeCore>[] = [
+export const historyMethods = [
   method(
     'listtransactions',
     'The latest entries of the wallet’s history, newest last: one for each output that was paid or received.',
@@ -82,7 +83,7 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       optional(text('label', 'only what has this label; "*" for all (default)'), '*'),
       optional(integer('count', 'entries', 0, 100_000), 10),
       optional(integer('skip', 'entries left out, counted from the newest', 0, 1_000_000), 0),
-      optional(flag('include_watchonly', 'not used'), undefined),
+      unused('include_watchonly'),
     ],
     async (node, label, count, skip) => {
       const history = (await requireWallet(node)).history()
@@ -101,11 +102,7 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'gettransaction',
     'A transaction of the wallet.',
-    [
-      txid(),
-      optional(flag('include_watchonly', 'not used'), undefined),
-      optional(flag('verbose', 'decode it, too'), false),
-    ],
+    [txid(), unused('include_watchonly'), optional(flag('verbose', 'decode it, too'), false)],
     async (node, id, _watchOnly, verbose) => {
       const wallet = await requireWallet(node)
       const entry = wallet.transaction(id)
@@ -126,4 +123,4 @@ export const historyMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

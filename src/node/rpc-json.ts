@@ -56,7 +56,7 @@ export function confirmations(node: NodeCore, index: HeaderIndex): number {
 }
 
 /** `getblockheader` with verbose. */
-export function headerJson(node: NodeCore, index: HeaderIndex, transactionCount: number | undefined): object {
+export function headerJson(node: NodeCore, index: HeaderIndex, transactionCount: number | undefined) {
   const { headers } = node.chain
   const header = headers.header(index)
   const height = headers.height(index)
@@ -83,16 +83,12 @@ export function headerJson(node: NodeCore, index: HeaderIndex, transactionCount:
 }
 
 /** `getblock` with verbosity 1 or more: the ids of its transactions, or the transactions themselves. */
-export function blockJson(
-  node: NodeCore,
-  index: HeaderIndex,
-  block: Block,
-  transactions: readonly (Txid | object)[],
-): object {
+export function blockJson<T>(node: NodeCore, index: HeaderIndex, block: Block, transactions: readonly T[]) {
   const strippedSize =
     block.bytes.length - block.transactions.reduce((sum, tx) => sum + tx.bytes.length - tx.strippedSize, 0)
   return {
-    ...headerJson(node, index, block.transactions.length),
+    ...headerJson(node, index, undefined),
+    nTx: block.transactions.length,
     strippedsize: strippedSize,
     size: block.bytes.length,
     weight: block.weight,

@@ -6,7 +6,7 @@ import { MAX_FEE_RATE } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
+import { decodeTransaction, outpointOf, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
 import {
@@ -19,20 +19,9 @@ import {
   RpcError,
 } from './rpc-error.ts'
 import { coins, confirmations, feeRate } from './rpc-json.ts'
-import {
-  amountOrZero,
-  blockHash,
-  hexBytes,
-  integer,
-  list,
-  method,
-  optional,
-  type RpcMethod,
-  text,
-  txid,
-  verbosity,
-} from './rpc-method.ts'
+import { blockHash, flag, integer, method, optional, type RpcMethod, txid, verbosity } from './rpc-method.ts'
 import { bodyOf, entryJson, headerOf } from './rpc-overview.ts'
+import { amountOrZero, hexBytes, list, object, unused } from './rpc-parameters.ts'
 import { transactionJson } from './rpc-transaction-json.ts'
 
 function decode(bytes: Uint8Array): Transaction {
@@ -88,7 +77,7 @@ function feeExcess(fee: Sats, { vsize }: Transaction, maxFeeRate: Sats): string 
 }
 
 /** One result of `testmempoolaccept`. Transactions of one list are not looked at as a package: a child's parent has to be sent first. */
-async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats): Promise<object> {
+async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats) {
   const { txid: id, wtxid, vsize } = transaction
   const tested = await node.mempool.test(transaction)
   const refused = (reason: string, details: string) => ({
@@ -105,10 +94,58 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
   const { fee } = tested.value
   const excess = feeExcess(fee, transaction, maxFeeRate)
   if (excess) return refused('max-fee-exceeded', excess)
-  return { txid: id, wtxid, allowed: true, vsize, fees: { base: coins(fee) } }
+  const fees = {
+    base: coins(fee),
+    'effective-feerate': feeRate((fee * 1000) / vsize),
+    'effective-includes': [wtxid],
+  }
+  return { txid: id, wtxid, allowed: true, vsize, fees }
 }
 
-export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
+/** All that a transaction of the mempool spends from, or all that spends from it, in the order in which it is come by. */
+function relativesOf(entry: MempoolEntry, side: 'parents' | 'children'): MempoolEntry[] {
+  const found = new Set<MempoolEntry>(entry[side])
+  // A set takes in what is added while it is walked.
+  for (const relative of found) for (const next of relative[side]) found.add(next)
+  return [...found]
+}
+
+function relativesJson(entries: readonly MempoolEntry[], verbose: boolean) {
+  return verbose
+    ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+    : entries.map(({ transaction }) => transaction.txid)
+}
+
+const VERBOSE = optional(flag('verbose', 'an object of entries, rather than ids'), false)
+
+const OUTPUT = object('output', '{"txid", "vout"}', {
+  txid: txid(),
+  vout: integer('vout', 'position among the outputs', 0, 0xffffffff),
+})
+
+export const mempoolMethods = [
+  method(
+    'getmempoolancestors',
+    'What a transaction of the mempool spends from, in the mempool, and what that spends from.',
+    [txid(), VERBOSE],
+    (node, id, verbose) => relativesJson(relativesOf(entryOf(node, id), 'parents'), verbose),
+  ),
+  method(
+    'getmempooldescendants',
+    'What spends from a transaction of the mempool, and what spends from that.',
+    [txid(), VERBOSE],
+    (node, id, verbose) => relativesJson(relativesOf(entryOf(node, id), 'children'), verbose),
+  ),
+  method(
+    'gettxspendingprevout',
+    'Which transactions of the mempool spend these outputs.',
+    [list('outputs', 'outputs', OUTPUT)],
+    ({ mempool }, outputs) =>
+      outputs.map(({ txid: id, vout }) => {
+        const spender = mempool.spender(outpointOf(id, vout))
+        return { txid: id, vout, ...(spender ? { spendingtxid: spender.transaction.txid } : {}) }
+      }),
+  ),
   method('getmempoolentry', 'A transaction of the mempool.', [txid()], (node, id) =>
     entryJson(entryOf(node, id)),
   ),
@@ -157,13 +194,13 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'decoderawtransaction',
     'Decodes a transaction.',
-    [hexBytes('hexstring', 'the transaction')],
+    [hexBytes('hexstring', 'the transaction'), unused('iswitness')],
     (node, bytes) => transactionJson(node, decode(bytes)),
   ),
   method(
     'sendrawtransaction',
     'Takes a transaction into the mempool and tells the network. Answers its id.',
-    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE],
+    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE, unused('maxburnamount')],
     async (node, bytes, maxFeeRate) => {
       node.requireStorage()
       const transaction = decode(bytes)
@@ -188,7 +225,7 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
           `rawtxs must hold 1 to ${MAX_TESTED} transactions, not ${raw.length}.`,
         )
       const transactions = raw.map(decode)
-      const results: object[] = []
+      const results = []
       for (const transaction of transactions) results.push(await testOne(node, transaction, maxFeeRate))
       return results
     },
@@ -196,7 +233,7 @@ export const mempoolMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'estimatesmartfee',
     'Fee rate, in coins per 1,000 virtual bytes, that should confirm within so many blocks.',
-    [integer('conf_target', 'blocks', 1, 1008), optional(text('estimate_mode', 'not used'), undefined)],
+    [integer('conf_target', 'blocks', 1, 1008), unused('estimate_mode')],
     ({ mempool }, blocks) => ({ feerate: feeRate(mempool.estimateFeeRate(blocks)), blocks }),
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

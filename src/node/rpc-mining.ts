@@ -18,18 +18,8 @@ import {
   RpcError,
 } from './rpc-error.ts'
 import { hex32, hex256 } from './rpc-json.ts'
-import {
-  flag,
-  hexBytes,
-  integer,
-  list,
-  method,
-  number,
-  object,
-  optional,
-  type RpcMethod,
-  text,
-} from './rpc-method.ts'
+import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { hexBytes, number, object, unused } from './rpc-parameters.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
@@ -87,13 +77,14 @@ function firstWhere(low: number, high: number, meets: (value: number) => boolean
 /** BIP22's and BIP23's fields are taken and change nothing: there is one kind of template. */
 const TEMPLATE_REQUEST = {
   payoutaddress: optional(text('payoutaddress', 'whom the block pays'), undefined),
-  mode: optional(text('mode', 'template'), undefined),
-  rules: optional(list('rules', 'not used', text('rule', 'a rule')), undefined),
-  capabilities: optional(list('capabilities', 'not used', text('capability', 'a capability')), undefined),
+  mode: unused('mode'),
+  rules: unused('rules'),
+  capabilities: unused('capabilities'),
+  longpollid: unused('longpollid'),
 }
 const NO_REQUEST = { payoutaddress: undefined }
 
-export const miningMethods: readonly RpcMethod<NodeCore>[] = [
+export const miningMethods = [
   method(
     'setgenerate',
     'Starts or stops mining to this wallet.',
@@ -133,14 +124,22 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       })
       const { header, transactions } = template.block
       const [coinbase, ...rest] = transactions
+      const places = new Map(rest.map(({ txid }, at) => [txid, at + 1]))
       return {
         version: header.version,
+        rules: ['segwit', 'taproot'],
+        capabilities: [],
         previousblockhash: header.previous,
+        longpollid: `${header.previous}${node.mempool.sequence}`,
         merkleroot: toDisplay<Txid>(header.merkleRoot),
         transactions: rest.map((tx) => ({
           data: bytesToHex(tx.bytes),
           txid: tx.txid,
           hash: tx.wtxid,
+          depends: [
+            ...new Set(tx.inputs.map(({ prevout }) => places.get(toDisplay<Txid>(prevout.txid)))),
+          ].filter((place) => place !== undefined),
+          fee: node.mempool.get(tx.txid)?.fee ?? 0,
           weight: tx.weight,
         })),
         coinbasetxn: { data: bytesToHex(coinbase.bytes), txid: coinbase.txid, hash: coinbase.wtxid },
@@ -148,6 +147,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
         target: hex256(targetOf(header.bits)),
         ...mutableTime(node, header, template.parent),
         noncerange: '00000000ffffffff',
+        sizelimit: node.params.weightLimit,
         weightlimit: node.params.weightLimit,
         curtime: header.time,
         bits: hex32(header.bits),
@@ -160,7 +160,7 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'submitblock',
     'Takes a block (BIP22). Null when it joined the chain, "inconclusive" when it was kept on a side branch, else why it was refused.',
-    [hexBytes('hexdata', 'the block'), optional(text('dummy', 'not used'), undefined)],
+    [hexBytes('hexdata', 'the block'), unused('dummy')],
     async (node, bytes) => {
       const block = decodeBlock(bytes)
       if (!block.ok) throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a block. ${block.detail}`)
@@ -206,4 +206,4 @@ export const miningMethods: readonly RpcMethod<NodeCore>[] = [
       return null
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -35,7 +35,7 @@ function peerId(name: string, describe: string) {
   })
 }
 
-export const networkMethods: readonly RpcMethod<NodeCore>[] = [
+export const networkMethods = [
   method(
     'getnettotals',
     'Bytes from and to all peers since this tab was opened. Introductions and gossip are not counted.',
@@ -130,4 +130,4 @@ export const networkMethods: readonly RpcMethod<NodeCore>[] = [
     for (const { id } of peers.bans()) await peers.allow(id)
     return null
   }),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

@@ -55,7 +55,7 @@ function versionNumber(): number {
 }
 
 /** `getmempoolentry`. Sizes in virtual bytes, fees in coins. */
-export function entryJson(entry: MempoolEntry): object {
+export function entryJson(entry: MempoolEntry) {
   const { transaction, parents, children } = entry
   const idsOf = (entries: ReadonlySet<MempoolEntry>) => [...entries].map((other) => other.transaction.txid)
   return {
@@ -97,7 +97,7 @@ function networkHashRate({ chain, clock, params }: NodeCore): number {
   return elapsed > 0 ? Number(headers.chainWork(tip) - headers.chainWork(from)) / elapsed : 0
 }
 
-export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
+export const overviewMethods = [
   method(
     'getblockchaininfo',
     'State of the chain. Bits, target and difficulty are those of the next block, now.',
@@ -151,7 +151,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
   ),
   method(
     'getblock',
-    'A block: hex (0), with the ids of its transactions (1), or with its transactions, the coins they spend and their fees (2, 3).',
+    'A block: hex (0), with the ids of its transactions (1), with its transactions and their fees (2), and with the coins they spend (3).',
     [blockHash(), optional(verbosity('verbosity', '0, 1 (default), 2 or 3', 3), 1)],
     async (node, hash, level) => {
       const index = headerOf(node, hash)
@@ -166,7 +166,7 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
         )
       const { blockTransactionsJson } = await node.loadRpc()
       const spent = await node.chain.readSpentCoins(index)
-      return blockJson(node, index, block, blockTransactionsJson(node, block, spent))
+      return blockJson(node, index, block, blockTransactionsJson(node, block, spent, level))
     },
   ),
   method('getpeerinfo', 'The peers that this tab is connected to directly.', [], ({ mempool, peers }) =>
@@ -260,12 +260,21 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
   method(
     'getrawmempool',
     'The transactions that wait for a block: their ids, or an object with an entry for each.',
-    [optional(flag('verbose', 'an object of entries'), false)],
-    (node, verbose) => {
+    [
+      optional(flag('verbose', 'an object of entries'), false),
+      optional(flag('mempool_sequence', 'how often it has changed, too'), false),
+    ],
+    (node, verbose, sequence) => {
+      if (verbose && sequence)
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'mempool_sequence comes with ids alone: verbose must be false.',
+        )
       const entries = [...node.mempool.entries()]
-      return verbose
-        ? Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
-        : entries.map((entry) => entry.transaction.txid)
+      if (verbose)
+        return Object.fromEntries(entries.map((entry) => [entry.transaction.txid, entryJson(entry)]))
+      const txids = entries.map((entry) => entry.transaction.txid)
+      return sequence ? { txids, mempool_sequence: node.mempool.sequence } : txids
     },
   ),
   method(
@@ -304,4 +313,4 @@ export const overviewMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

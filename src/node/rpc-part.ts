@@ -3,13 +3,32 @@
  */
 import type { RpcPart } from './node-core.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
+import { descriptorMethods } from './rpc-descriptor.ts'
+import { helpList, helpOn } from './rpc-help.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import { miningMethods } from './rpc-mining.ts'
+import { byPosition } from './rpc-names.ts'
 import { networkMethods } from './rpc-network.ts'
+import { pageMethods } from './rpc-page-methods.ts'
 import { searchMethods } from './rpc-search.ts'
+import { statisticsMethods } from './rpc-statistics.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
+import { waitMethods } from './rpc-wait.ts'
 
 export const rpcPart: RpcPart = {
-  methods: [...blockchainMethods, ...mempoolMethods, ...miningMethods, ...networkMethods, ...searchMethods],
+  methods: [
+    ...blockchainMethods,
+    ...descriptorMethods,
+    ...mempoolMethods,
+    ...miningMethods,
+    ...networkMethods,
+    ...searchMethods,
+    ...statisticsMethods,
+    ...waitMethods,
+  ],
   blockTransactionsJson,
+  byPosition,
+  helpList,
+  helpOn,
+  pageMethods,
 }

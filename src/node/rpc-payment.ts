@@ -10,44 +10,11 @@ import type { NodeCore } from './node-core.ts'
 import { pay, planReplacement } from './payments.ts'
 import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import {
-  amount,
-  flag,
-  integer,
-  list,
-  method,
-  number,
-  object,
-  optional,
-  options,
-  parameter,
-  type RpcMethod,
-  text,
-  txid,
-} from './rpc-method.ts'
-import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
+import { implement, integer, method, optional, parameter, type RpcMethod, txid } from './rpc-method.ts'
+import { list, object, options } from './rpc-parameters.ts'
+import { BUMP_OPTIONS, DEFAULT_TARGET, FEE_OPTIONS, OUTPUTS, REPLACEABLE } from './rpc-payment-parameters.ts'
+import { bumpFee, sendPsbt, sendToAddress } from './rpc-signing-methods.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
-
-/** Blocks within which a payment should confirm when nobody says otherwise. */
-const DEFAULT_TARGET = 3
-
-const TARGET = optional(
-  integer('conf_target', `blocks within which it should confirm, ${DEFAULT_TARGET} by default`, 1, 1008),
-  undefined,
-)
-const FEE_RATE = optional(number('fee_rate', 'satoshis per virtual byte', 0.001, 100_000), undefined)
-const FEE_OPTIONS = { conf_target: TARGET, fee_rate: FEE_RATE }
-
-/** Whether a payment can be replaced: as every one can, `false` is refused rather than not kept. */
-const REPLACEABLE = parameter('replaceable', 'true: every payment can be replaced (BIP125)', (value) => {
-  if (value !== true)
-    throw new RpcError(
-      RPC_INVALID_PARAMETER,
-      'replaceable can only be true: every payment that waits can be replaced.',
-    )
-})
-
-const BUMP_OPTIONS = options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })
 
 interface FeeChoice {
   readonly conf_target: number | undefined
@@ -89,7 +56,7 @@ function bearsFee(positions: readonly number[], recipients: readonly Recipient[]
   )
 }
 
-function planJson(plan: PaymentPlan): object {
+function planJson(plan: PaymentPlan) {
   return {
     psbt: base64.encode(plan.psbt),
     fee: coins(plan.fee),
@@ -109,22 +76,9 @@ function planJson(plan: PaymentPlan): object {
   }
 }
 
-export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
-  method(
-    'sendtoaddress',
-    'Pays an address. Answers the id of the transaction.',
-    [
-      text('address', 'who is paid'),
-      amount('amount', 'in coins'),
-      optional(text('comment', 'not kept'), undefined),
-      optional(text('comment_to', 'not kept'), undefined),
-      optional(flag('subtractfeefromamount', 'the recipient bears the fee'), false),
-      optional(REPLACEABLE, undefined),
-      TARGET,
-      optional(text('estimate_mode', 'not used'), undefined),
-      optional(flag('avoid_reuse', 'not used'), undefined),
-      FEE_RATE,
-    ],
+export const paymentMethods = [
+  implement(
+    sendToAddress,
     async (
       node,
       address,
@@ -174,24 +128,10 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       return planJson(unwrap(plan))
     },
   ),
-  method(
-    'sendpsbt',
-    'Signs a planned payment and sends it, as it is: when its coins were spent meanwhile, it is refused. Answers the id of the transaction.',
-    [
-      PSBT,
-      options({
-        replaces: optional(txid('replaces', 'the payment that psbtbumpfee planned to replace'), undefined),
-        digest: optional(
-          text('digest', 'that reviewpsbt answered: exactly what was reviewed is signed, whatever its fee'),
-          undefined,
-        ),
-      }),
-    ],
-    async (node, psbt, { replaces }) => {
-      const wallet = await requireWallet(node)
-      return unwrap(await pay(node, wallet, { psbt, replaces })).txid
-    },
-  ),
+  implement(sendPsbt, async (node, psbt, { replaces }) => {
+    const wallet = await requireWallet(node)
+    return unwrap(await pay(node, wallet, { psbt, replaces })).txid
+  }),
   method(
     'psbtbumpfee',
     'Plans to replace a payment that waits by one with a higher fee (BIP125), for review.',
@@ -201,23 +141,18 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       return { ...planJson(plan), origfee: coins(former), ...warningsOf(plan), errors: [] }
     },
   ),
-  method(
-    'bumpfee',
-    'Replaces a payment that waits by one with a higher fee (BIP125).',
-    [txid(), BUMP_OPTIONS],
-    async (node, id, choice) => {
-      const wallet = await requireWallet(node)
-      const { plan, former } = await planBump(node, wallet, id, choice)
-      const { txid: replacement } = unwrap(await pay(node, wallet, plan))
-      return {
-        txid: replacement,
-        origfee: coins(former),
-        fee: coins(plan.fee),
-        ...warningsOf(plan),
-        errors: [],
-      }
-    },
-  ),
+  implement(bumpFee, async (node, id, choice) => {
+    const wallet = await requireWallet(node)
+    const { plan, former } = await planBump(node, wallet, id, choice)
+    const { txid: replacement } = unwrap(await pay(node, wallet, plan))
+    return {
+      txid: replacement,
+      origfee: coins(former),
+      fee: coins(plan.fee),
+      ...warningsOf(plan),
+      errors: [],
+    }
+  }),
   method(
     'abandontransaction',
     'Gives up a payment that is neither in a block nor in the mempool: its coins are free again.',
@@ -228,7 +163,7 @@ export const paymentMethods: readonly RpcMethod<NodeCore>[] = [
       return null
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]
 
 interface Bump {
   readonly plan: PaymentPlan
@@ -252,7 +187,10 @@ function atLeastMore(node: NodeCore, { fee, transaction }: HistoryEntry, rate: n
 }
 
 /** What is not as before beside the fee. */
-function warningsOf({ reduced }: PaymentPlan): object {
+function warningsOf({ reduced }: PaymentPlan): {
+  readonly reduced?: number
+  readonly warnings?: readonly string[]
+} {
   if (reduced === 0) return {}
   return {
     reduced: coins(reduced),

@@ -4,15 +4,18 @@ import { PSBTGlobal } from '@scure/btc-signer/psbt.js'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { decodeWith, Writer } from '../primitives/codec.ts'
 import { sha256 } from '../primitives/hashes.ts'
-import { nameOfHashType } from '../script/sighash.ts'
+import { nameOfHashType } from '../script/hash-types.ts'
 import { HARDENED } from '../wallet/descriptor.ts'
 import type { Psbt } from '../wallet/psbt.ts'
 import type { PsbtGlobalMap, PsbtInputMap, PsbtOutputMap } from '../wallet/psbt-maps.ts'
 import type { NodeCore } from './node-core.ts'
 import { coins, hex32 } from './rpc-json.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { PSBT_INPUT, PSBT_OUTPUT } from './rpc-results-psbt.ts'
 import { scriptJson, transactionJson } from './rpc-transaction-json.ts'
 
-export function psbtJson(node: NodeCore, psbt: Psbt): object {
+/** Its shape is compared with the description by a test: the fields of maps come one by one. */
+export function psbtJson(node: NodeCore, psbt: Psbt) {
   const { global, inputs, outputs } = psbt.maps
   const { fee } = psbt
   return {
@@ -22,10 +25,10 @@ export function psbtJson(node: NodeCore, psbt: Psbt): object {
       ...originJson(origin),
     })),
     psbt_version: global.version ?? 0,
-    ...told({ generic_signed_message: global.genericSignedMessage }),
+    ...(told({ generic_signed_message: global.genericSignedMessage }) as object),
     ...extensionsJson(global),
-    inputs: inputs.map((map, i) => inputJson(node, psbt, map, i)),
-    outputs: outputs.map((map) => outputJson(node, map)),
+    inputs: inputs.map((map, i) => inputJson(node, psbt, map, i) as AnswerOf<typeof PSBT_INPUT>),
+    outputs: outputs.map((map) => outputJson(node, map) as AnswerOf<typeof PSBT_OUTPUT>),
     ...(fee === undefined ? {} : { fee: coins(fee) }),
   }
 }
@@ -161,7 +164,7 @@ function originJson({
 }: {
   readonly fingerprint: number
   readonly path: readonly number[]
-}): object {
+}) {
   const steps = path.map((step) => (step < HARDENED ? `/${step}` : `/${step - HARDENED}h`))
   return { master_fingerprint: hex32(fingerprint), path: `m${steps.join('')}` }
 }

@@ -11,53 +11,26 @@ import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
 import { decodeTransaction, outpointOf, type TxOutput } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import { OP_RETURN, pushData } from '../script/opcodes.ts'
-import { HASH_TYPES } from '../script/sighash.ts'
 import { p2trScript } from '../script/taproot.ts'
-import type { Psbt, PsbtInput, PsbtOutput } from '../wallet/psbt.ts'
+import { Psbt, type PsbtInput, type PsbtOutput } from '../wallet/psbt.ts'
 import { withKnownCoins } from '../wallet/psbt-update.ts'
 import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins, feeRate } from './rpc-json.ts'
-import {
-  flag,
-  hexBytes,
-  integer,
-  list,
-  method,
-  object,
-  optional,
-  parameter,
-  type RpcMethod,
-  txid,
-  wrongType,
-} from './rpc-method.ts'
+import { flag, implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
+import { hexBytes, list, object } from './rpc-parameters.ts'
 import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { psbtJson } from './rpc-psbt-json.ts'
+import type { AnswerOf } from './rpc-result.ts'
+import type { Results } from './rpc-results.ts'
+import { walletProcessPsbt } from './rpc-signing-methods.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 const PSBTS = list('txs', 'PSBTs in base64', PSBT)
 
-/** Types of signature hashes by Core's names; undefined where nobody named one. */
-const HASH_TYPE = optional(
-  parameter(
-    'sighashtype',
-    `what the signatures commit to: ${[...HASH_TYPES.keys()].join(', ')}; DEFAULT by default, which is all of the transaction`,
-    (value): number => {
-      if (typeof value !== 'string') throw wrongType('sighashtype', 'a text', value)
-      const type = HASH_TYPES.get(value)
-      if (type !== undefined) return type
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `'${value.slice(0, 40)}' is not a valid sighash parameter: use one of ${[...HASH_TYPES.keys()].join(', ')}.`,
-      )
-    },
-  ),
-  undefined,
-)
-
-async function parsePsbt(node: NodeCore, bytes: Uint8Array): Promise<Psbt> {
-  return unwrap((await node.loadPsbt()).parse(bytes))
+function parsePsbt(bytes: Uint8Array): Psbt {
+  return unwrap(Psbt.parse(bytes))
 }
 
 /** With the coins that the chain or the mempool has. Throws where the PSBT says something else of one. */
@@ -82,7 +55,7 @@ async function signedBy(
   // Nothing is left to sign, or the keys are elsewhere.
   if (node.signer.status().state === 'none' || psbt.extract().ok) return psbt
   const signed = await node.signer.signPsbt(psbt.bytes, undefined, hashType)
-  if (signed.ok) return parsePsbt(node, signed.value)
+  if (signed.ok) return parsePsbt(signed.value)
   const isOwn = ({ spent }: PsbtInput): boolean => spent !== undefined && wallet.isMine(spent.scriptPubKey)
   // Its part is done, others' is not.
   if (signed.code === 'psbt-not-ours' && psbt.inputs.some(isOwn)) return psbt
@@ -115,15 +88,16 @@ function sequenceOf(asked: number | undefined, replaceable: boolean, lockTime: n
 
 /** The roles of BIP174, from the first that a PSBT may wait for to the last. */
 const ROLES = ['creator', 'updater', 'signer', 'finalizer', 'extractor'] as const
+type Role = (typeof ROLES)[number]
 
 /** What an input waits for. */
-function roleFor(psbt: Psbt, final: Psbt, index: number): (typeof ROLES)[number] {
+function roleFor(psbt: Psbt, final: Psbt, index: number): Role {
   if (!psbt.inputs[index].spent) return 'updater'
   if (psbt.inputs[index].isFinal) return 'extractor'
   return final.inputs[index].isFinal ? 'finalizer' : 'signer'
 }
 
-function analysisOf(psbt: Psbt): object {
+function analysisOf(psbt: Psbt): AnswerOf<Results['analyzepsbt']> {
   const final = psbt.finalized()
   const next = psbt.inputs.map((_, index) => roleFor(psbt, final, index))
   const { fee } = psbt
@@ -145,11 +119,11 @@ function analysisOf(psbt: Psbt): object {
     ...(vsize === undefined ? {} : { estimated_vsize: vsize }),
     ...(vsize === undefined || fee === undefined ? {} : { estimated_feerate: feeRate((fee * 1000) / vsize) }),
     ...(fee === undefined ? {} : { fee: coins(fee) }),
-    next: ROLES.find((role) => next.includes(role as never)) ?? 'extractor',
+    next: ROLES.find((role) => next.includes(role)) ?? 'extractor',
   }
 }
 
-export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
+export const psbtMethods = [
   method(
     'createpsbt',
     'A PSBT of these inputs and outputs, as it is: nothing is added, neither coins nor change.',
@@ -161,7 +135,7 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
       optional(integer('version', 'of the transaction, 2 by default', 1, 3), 2),
     ],
     async (node: NodeCore, inputs, outputs, lockTime, replaceable, version) => {
-      const created = (await node.loadPsbt()).of({
+      const created = Psbt.of({
         version,
         inputs: inputs.map(({ txid, vout, sequence }) => ({
           prevout: outpointOf(txid, vout),
@@ -183,7 +157,7 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
       optional(flag('permitsigdata', 'drop its signatures; else a signed one is refused'), false),
       optional(flag('iswitness', 'not used: the form is recognised'), undefined),
     ],
-    async (node: NodeCore, bytes, permitSignatures) => {
+    async (_node: NodeCore, bytes, permitSignatures) => {
       const decoded = decodeTransaction(bytes)
       if (!decoded.ok)
         throw new RpcError(RPC_DESERIALIZATION_ERROR, `This is not a transaction. ${decoded.detail}`)
@@ -193,7 +167,7 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
           RPC_DESERIALIZATION_ERROR,
           'This transaction is signed, and a PSBT would lose that: set permitsigdata to true if it is meant.',
         )
-      const converted = (await node.loadPsbt()).of({
+      const converted = Psbt.of({
         version,
         inputs: inputs.map(({ prevout, sequence }) => ({
           prevout,
@@ -211,42 +185,27 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
     'utxoupdatepsbt',
     'The PSBT with the coins that it spends, as far as the chain or the mempool has them.',
     [PSBT],
-    async (node: NodeCore, bytes) =>
-      base64.encode((await withCoins(node, await parsePsbt(node, bytes))).bytes),
+    async (node: NodeCore, bytes) => base64.encode((await withCoins(node, parsePsbt(bytes))).bytes),
   ),
-  method(
-    'walletprocesspsbt',
-    'Fills in what this wallet knows of a PSBT, and signs the inputs that are its own. A complete one is sent with sendrawtransaction.',
-    [
-      PSBT,
-      optional(flag('sign', 'false: coins and keys are filled in, nothing is signed'), true),
-      HASH_TYPE,
-      optional(flag('bip32derivs', 'tell where the wallet’s keys come from (default)'), true),
-      optional(
-        flag('finalize', 'make the witness of each input that has all its signatures (default)'),
-        true,
-      ),
-    ],
-    async (node, bytes, sign, hashType, derivations, finalize) => {
-      const given = await parsePsbt(node, bytes)
-      const wallet = await requireWallet(node)
-      const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
-      const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
-      const result = finalize ? signed.finalized() : signed
-      const extracted = result.extract()
-      return {
-        psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
-        complete: extracted.ok,
-        ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
-      }
-    },
-  ),
+  implement(walletProcessPsbt, async (node, bytes, sign, hashType, derivations, finalize) => {
+    const given = parsePsbt(bytes)
+    const wallet = await requireWallet(node)
+    const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
+    const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
+    const result = finalize ? signed.finalized() : signed
+    const extracted = result.extract()
+    return {
+      psbt: base64.encode((derivations ? result : result.withKeysOf(given)).bytes),
+      complete: extracted.ok,
+      ...(extracted.ok ? { hex: bytesToHex(extracted.value.bytes) } : {}),
+    }
+  }),
   method(
     'combinepsbt',
     'One PSBT with all that several of the same transaction have.',
     [PSBTS],
-    async (node: NodeCore, texts) => {
-      const [first, ...others] = await parseAll(node, texts, 1)
+    async (_node: NodeCore, texts) => {
+      const [first, ...others] = parseAll(texts, 1)
       return base64.encode(others.reduce((all, one) => unwrap(all.combine(one)), first).bytes)
     },
   ),
@@ -255,8 +214,8 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
     'One PSBT with the inputs and outputs of several, in an order by lot.',
     [PSBTS],
     async (node: NodeCore, texts) => {
-      const parts = await parseAll(node, texts, 2)
-      return base64.encode(unwrap((await node.loadPsbt()).join(parts, node.random)).bytes)
+      const parts = parseAll(texts, 2)
+      return base64.encode(unwrap(Psbt.join(parts, node.random)).bytes)
     },
   ),
   method(
@@ -264,7 +223,7 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
     'The transaction of a PSBT whose inputs are all signed; else the PSBT, with the witnesses of those that are.',
     [PSBT, optional(flag('extract', 'false: the PSBT is given back also when it is complete'), true)],
     async (node: NodeCore, bytes, extract) => {
-      const final = (await withCoins(node, await parsePsbt(node, bytes))).finalized()
+      const final = (await withCoins(node, parsePsbt(bytes))).finalized()
       const extracted = final.extract()
       return extracted.ok && extract
         ? { hex: bytesToHex(extracted.value.bytes), complete: true }
@@ -275,20 +234,16 @@ export const psbtMethods: readonly RpcMethod<NodeCore>[] = [
     'analyzepsbt',
     'What a PSBT and each of its inputs wait for, and what it will cost.',
     [PSBT],
-    async (node: NodeCore, bytes) => analysisOf(await parsePsbt(node, bytes)),
+    async (_node: NodeCore, bytes) => analysisOf(parsePsbt(bytes)),
   ),
   method('decodepsbt', 'All that is in a PSBT.', [PSBT], async (node: NodeCore, bytes) =>
-    psbtJson(node, await parsePsbt(node, bytes)),
+    psbtJson(node, parsePsbt(bytes)),
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]
 
 /** At least so many PSBTs. */
-async function parseAll(
-  node: NodeCore,
-  texts: readonly Uint8Array[],
-  least: number,
-): Promise<[Psbt, ...Psbt[]]> {
-  const psbts = await Promise.all(texts.map((bytes) => parsePsbt(node, bytes)))
+function parseAll(texts: readonly Uint8Array[], least: number): [Psbt, ...Psbt[]] {
+  const psbts = texts.map(parsePsbt)
   const [first, ...others] = psbts
   if (first === undefined || psbts.length < least)
     throw new RpcError(

@@ -11,7 +11,7 @@ import { RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER, RpcError } from './r
 import { method, type RpcMethod, text } from './rpc-method.ts'
 import { scriptOf } from './rpc-mining.ts'
 
-export const searchMethods: readonly RpcMethod<NodeCore>[] = [
+export const searchMethods = [
   method(
     'search',
     'What a text names: a height, a block hash, a transaction id or an address.',
@@ -21,7 +21,7 @@ export const searchMethods: readonly RpcMethod<NodeCore>[] = [
       const query = typed.trim()
       if (/^\d{1,9}$/.test(query)) {
         const index = chain.activeAt(Number(query))
-        if (index !== NO_HEADER) return { type: 'block', id: chain.headers.hash(index) }
+        if (index !== NO_HEADER) return { type: 'block' as const, id: chain.headers.hash(index) }
         const height = chain.headers.height(chain.tip)
         throw new RpcError(
           RPC_INVALID_PARAMETER,
@@ -30,16 +30,16 @@ export const searchMethods: readonly RpcMethod<NodeCore>[] = [
       }
       if (isHex(query, 32)) {
         const hash = query.toLowerCase()
-        if (chain.headers.find(hash as BlockHash) !== NO_HEADER) return { type: 'block', id: hash }
+        if (chain.headers.find(hash as BlockHash) !== NO_HEADER) return { type: 'block' as const, id: hash }
         if (mempool.has(hash as Txid) || (await findTransaction(chain, hash as Txid)))
-          return { type: 'transaction', id: hash }
+          return { type: 'transaction' as const, id: hash }
         throw new RpcError(
           RPC_INVALID_ADDRESS_OR_KEY,
           'No block and no transaction of this chain has that hash.',
         )
       }
       const address = decodeAddress(query, params.addressPrefix)
-      if (address.ok) return { type: 'address', id: query.toLowerCase() }
+      if (address.ok) return { type: 'address' as const, id: query.toLowerCase() }
       if (query.toLowerCase().startsWith(params.addressPrefix))
         throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, address.detail)
       throw new RpcError(
@@ -57,4 +57,4 @@ export const searchMethods: readonly RpcMethod<NodeCore>[] = [
       return addressJson(node, address.toLowerCase(), outputKey)
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

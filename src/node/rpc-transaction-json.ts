@@ -7,31 +7,37 @@ import type { Transaction } from '../primitives/transaction.ts'
 import { addressOf } from '../script/address.ts'
 import { OP_1, OP_1NEGATE, OP_16, OP_PUSHDATA1, OP_PUSHDATA2, OP_RETURN } from '../script/opcodes.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
+import { descriptorChecksum } from '../wallet/descriptor.ts'
 import type { NodeCore } from './node-core.ts'
 import { coins } from './rpc-json.ts'
 
-/** The transactions of `getblock` with verbosity 2 or 3. `spent` holds the block's spent coins, in input order, where they are known. */
+/**
+ * The transactions of `getblock` with verbosity 2, or 3, which adds what each input spends. `spent` holds the block's spent coins, in input
+ * order, where they are known.
+ */
 export function blockTransactionsJson(
   node: NodeCore,
   block: Block,
   spent: readonly Coin[] | undefined,
-): readonly object[] {
+  level: number,
+) {
   let at = 0
-  const transactionOf = (tx: Transaction): object => {
+  const transactionOf = (tx: Transaction) => {
     if (spent === undefined || tx.isCoinbase) return transactionJson(node, tx)
     const taken = spent.slice(at, at + tx.inputs.length)
     at += tx.inputs.length
-    return transactionJson(node, tx, taken)
+    return transactionJson(node, tx, taken, level > 2)
   }
   return block.transactions.map((tx) => ({ ...transactionOf(tx), hex: bytesToHex(tx.bytes) }))
 }
 
-/** A decoded transaction; with the coins it spends, in input order, also its fee and each input's `prevout`. */
+/** A decoded transaction; with the coins it spends, in input order, also its fee, and each input's `prevout` unless it is to be left out. */
 export function transactionJson(
   node: NodeCore,
   tx: Transaction,
   spent?: readonly (Coin | undefined)[],
-): object {
+  hasPrevouts = true,
+) {
   const known = spent?.every((coin) => coin !== undefined) ? (spent as readonly Coin[]) : undefined
   return {
     txid: tx.txid,
@@ -51,7 +57,7 @@ export function transactionJson(
         vout: input.prevout.index,
         scriptSig: { asm: '', hex: bytesToHex(input.scriptSig) },
         ...witness,
-        ...(coin === undefined ? {} : { prevout: coinJson(node, coin) }),
+        ...(coin === undefined || !hasPrevouts ? {} : { prevout: coinJson(node, coin) }),
         sequence: input.sequence,
       }
     }),
@@ -66,7 +72,7 @@ export function transactionJson(
   }
 }
 
-function coinJson(node: NodeCore, coin: Coin): object {
+function coinJson(node: NodeCore, coin: Coin) {
   return {
     generated: coin.coinbase,
     height: coin.height,
@@ -76,22 +82,29 @@ function coinJson(node: NodeCore, coin: Coin): object {
 }
 
 /** `scriptPubKey` of an output: P2TR or a data output; what only PSBTs of other networks have is `nonstandard`. */
-export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array): object {
-  const script = { asm: asmOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
+export function scriptJson(node: NodeCore, scriptPubKey: Uint8Array) {
+  const script = { asm: asmOf(scriptPubKey), desc: descriptorOf(scriptPubKey), hex: bytesToHex(scriptPubKey) }
   return outputKeyOf(scriptPubKey) === undefined
-    ? { ...script, type: scriptPubKey[0] === OP_RETURN ? 'nulldata' : 'nonstandard' }
+    ? { ...script, type: scriptPubKey[0] === OP_RETURN ? ('nulldata' as const) : ('nonstandard' as const) }
     : {
         ...script,
         address: addressOf(scriptPubKey, node.params.addressPrefix),
-        type: 'witness_v1_taproot',
+        type: 'witness_v1_taproot' as const,
       }
+}
+
+/** The descriptor of one script (BIP385, BIP386), with its checksum. */
+export function descriptorOf(script: Uint8Array): string {
+  const key = outputKeyOf(script)
+  const body = key ? `rawtr(${bytesToHex(key)})` : `raw(${bytesToHex(script)})`
+  return `${body}#${descriptorChecksum(body)}`
 }
 
 /**
  * A script for people: data in hex, the small numbers as numbers, OP_RETURN by name and whatever else follows it by its byte; `[error]`
  * where a push runs over the end, as Bitcoin Core writes it.
  */
-function asmOf(script: Uint8Array): string {
+export function asmOf(script: Uint8Array): string {
   const words: string[] = []
   for (let at = 0; at < script.length; ) {
     const opcode = script[at++]

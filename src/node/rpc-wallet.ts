@@ -2,6 +2,8 @@
  * RPC: the wallet's state, addresses and coins. Calls that carry a passphrase or seed words are absent: the page takes them straight to
  * the signer.
  */
+import { MAX_MONEY } from '../consensus/params.ts'
+import { type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
@@ -11,7 +13,18 @@ import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import { flag, integer, list, method, optional, options, type RpcMethod, text } from './rpc-method.ts'
+import {
+  flag,
+  integer,
+  method,
+  optional,
+  type Parameter,
+  parameter,
+  type RpcMethod,
+  text,
+} from './rpc-method.ts'
+import { amount, amountOrZero, list, options, unused } from './rpc-parameters.ts'
+import { descriptorOf } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Name of a tab's one wallet. */
@@ -21,7 +34,7 @@ const UNLOCKED_FOR_GOOD = 0xffffffff
 const MANY = 9_999_999
 
 /** Core's `unlocked_until`, seconds since 1970; absent without keys. */
-function unlockedUntil({ signer }: NodeCore): object {
+function unlockedUntil({ signer }: NodeCore): { readonly unlocked_until?: number } {
   const status = signer.status()
   if (status.state === 'none') return {}
   if (status.state === 'locked') return { unlocked_until: 0 }
@@ -50,7 +63,7 @@ function warningsOf({ countBeyondGap: count }: Wallet): string[] {
 }
 
 /** The part of `getaddressinfo` that is about an own key, as Bitcoin Core has it. */
-function ownKeyJson({ branch, internalKey, origin }: OwnKey): object {
+function ownKeyJson({ branch, internalKey, origin }: OwnKey) {
   const fingerprint = origin.fingerprint.toString(16).padStart(8, '0')
   const path = origin.path.map((step) => (step < HARDENED ? `/${step}` : `/${step - HARDENED}h`)).join('')
   const descriptor = `tr([${fingerprint}${path}]${bytesToHex(internalKey)})`
@@ -62,7 +75,29 @@ function ownKeyJson({ branch, internalKey, origin }: OwnKey): object {
   }
 }
 
-export const walletMethods: readonly RpcMethod<NodeCore>[] = [
+/** The descriptor of an own key, with its checksum. */
+function descOf(wallet: Wallet, scriptPubKey: Uint8Array): string {
+  const { key } = wallet.addressInfo(scriptPubKey)
+  return key ? ownKeyJson(key).desc : descriptorOf(scriptPubKey)
+}
+
+/** Bitcoin Core's parameter that has to be one word, and changes nothing. */
+function oneWord<const Name extends string, const Word extends string>(
+  name: Name,
+  word: Word,
+): Parameter<undefined, Word, Name> {
+  return parameter(
+    name,
+    'changes nothing',
+    (value) => {
+      if (value !== word) throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be "${word}".`)
+      return undefined
+    },
+    `"${word}"`,
+  )
+}
+
+export const walletMethods = [
   method('listwallets', 'The wallet of this profile, when there is one.', [], async (node) =>
     (await node.openWallet())?.account === undefined ? [] : [WALLET_NAME],
   ),
@@ -110,6 +145,28 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       return null
     },
   ),
+  method(
+    'getbalance',
+    'What the wallet can spend.',
+    [
+      optional(oneWord('dummy', '*'), undefined),
+      optional(
+        integer('minconf', 'confirmations at least, 0 (default) with own change that waits', 0, MANY),
+        0,
+      ),
+      unused('include_watchonly'),
+      unused('avoid_reuse'),
+    ],
+    async (node, _dummy, least) => {
+      const wallet = await requireWallet(node)
+      const { coinbaseMaturity } = node.params
+      const trusted = wallet
+        .coins()
+        .filter((coin) => coin.trusted && coin.confirmations >= least)
+        .filter((coin) => !coin.coinbase || coin.confirmations >= coinbaseMaturity)
+      return coins(trusted.reduce((sum, { value }) => sum + value, 0))
+    },
+  ),
   method('getbalances', 'What the wallet holds.', [], async (node) => {
     const wallet = await requireWallet(node)
     const { trusted, untrustedPending, immature } = wallet.balances()
@@ -135,18 +192,35 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
           flag('include_immature_coinbase', 'also mined coins that have yet to mature'),
           false,
         ),
+        minimumAmount: optional(amountOrZero('minimumAmount', 'least value of each, in coins'), sats(0)),
+        maximumAmount: optional(amount('maximumAmount', 'greatest value of each, in coins'), MAX_MONEY),
+        maximumCount: optional(integer('maximumCount', 'at most so many', 1, MANY), MANY),
+        minimumSumAmount: optional(
+          amount('minimumSumAmount', 'no more than it takes to have this together, in coins'),
+          MAX_MONEY,
+        ),
       }),
     ],
-    async (node, least, most, addresses, includeUnsafe, { include_immature_coinbase: includeImmature }) => {
+    async (node, least, most, addresses, includeUnsafe, choice) => {
+      const { include_immature_coinbase: includeImmature } = choice
       const wallet = await requireWallet(node)
       const wanted = addressFilter(node, addresses)
       const { coinbaseMaturity } = node.params
+      let sum = 0
+      const isWanted = ({ value }: { readonly value: Sats }): boolean => {
+        if (value < choice.minimumAmount || value > choice.maximumAmount) return false
+        const lacked = sum < choice.minimumSumAmount
+        sum += value
+        return lacked
+      }
       return wallet
         .coins()
         .filter((coin) => coin.confirmations >= least && coin.confirmations <= most)
         .filter((coin) => wanted.size === 0 || wanted.has(coin.address))
         .filter((coin) => includeUnsafe || coin.trusted)
         .filter((coin) => includeImmature || !coin.coinbase || coin.confirmations >= coinbaseMaturity)
+        .filter(isWanted)
+        .slice(0, choice.maximumCount)
         .map((coin) => ({
           txid: toDisplay<Txid>(coin.outpoint.txid),
           vout: coin.outpoint.index,
@@ -157,6 +231,8 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
           confirmations: coin.confirmations,
           spendable: coin.spendable,
           solvable: true,
+          desc: descOf(wallet, coin.scriptPubKey),
+          parent_descs: [wallet.account?.descriptor ?? ''],
           safe: coin.trusted,
         }))
     },
@@ -272,4 +348,4 @@ export const walletMethods: readonly RpcMethod<NodeCore>[] = [
       }
     },
   ),
-]
+] satisfies readonly RpcMethod<NodeCore>[]

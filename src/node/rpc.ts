@@ -10,30 +10,32 @@ import {
   RpcError,
   type RpcResponse,
 } from './rpc-error.ts'
-import { method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { isObject, method, optional, type RpcMethod, text } from './rpc-method.ts'
 import { overviewMethods } from './rpc-overview.ts'
 
-const help: RpcMethod<NodeCore> = method(
+export const help = method(
   'help',
-  'The methods, or how one is called.',
+  'The methods, by groups; or how one is called and what it answers.',
   [optional(text('command', 'a method'), undefined)],
   async (node: NodeCore, name) => {
+    const { helpOn, helpList, pageMethods } = await node.loadRpc()
     if (name === undefined)
-      return [...methods.values(), ...(await node.loadRpc()).methods, ...(await node.loadWallet()).methods]
-        .map(({ usage }) => usage)
-        .sort()
-        .join('\n')
-    const found = await find(node, name)
-    const lines = found.parameters.map(
-      (p) => `  ${p.name}: ${p.describe}${p.optional ? ' (may be left out)' : ''}`,
-    )
-    return [found.usage, '', found.summary, ...lines].join('\n')
+      return helpList([
+        ...methods.values(),
+        ...pageMethods,
+        ...(await node.loadRpc()).methods,
+        ...(await node.loadWallet()).methods,
+      ])
+    return helpOn(pageMethods.find((declared) => declared.name === name) ?? (await find(node, name)))
   },
 )
 
 /** Those that are there at once. */
-const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map<string, RpcMethod<NodeCore>>(
-  [help, ...controlMethods, ...overviewMethods].map((declared) => [declared.name, declared]),
+const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map(
+  [help, ...controlMethods, ...overviewMethods].map((declared): [string, RpcMethod<NodeCore>] => [
+    declared.name,
+    declared,
+  ]),
 )
 
 /** Methods that answer when the node has stopped. */
@@ -45,7 +47,9 @@ export async function callRpc(node: NodeCore, name: string, args: readonly unkno
     const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
       throw new RpcError(RPC_MISC_ERROR, 'The node has stopped. Reload the page to start it again.')
-    return { result: await found.call(node, args) }
+    const values =
+      args.length === 1 && isObject(args[0]) ? (await node.loadRpc()).byPosition(found, args) : args
+    return { result: await found.call(node, values) }
   } catch (error) {
     return { error: errorOf(name, error) }
   }

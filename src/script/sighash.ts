@@ -15,22 +15,6 @@ export const SIGHASH_SINGLE = 0x03
 /** Added to one of the others: commits to the input that is signed alone. */
 export const SIGHASH_ANYONECANPAY = 0x80
 
-/** The hash types of BIP341, by Bitcoin Core's names for them. */
-export const HASH_TYPES: ReadonlyMap<string, number> = new Map([
-  ['DEFAULT', SIGHASH_DEFAULT],
-  ['ALL', SIGHASH_ALL],
-  ['NONE', SIGHASH_NONE],
-  ['SINGLE', SIGHASH_SINGLE],
-  ['ALL|ANYONECANPAY', SIGHASH_ALL | SIGHASH_ANYONECANPAY],
-  ['NONE|ANYONECANPAY', SIGHASH_NONE | SIGHASH_ANYONECANPAY],
-  ['SINGLE|ANYONECANPAY', SIGHASH_SINGLE | SIGHASH_ANYONECANPAY],
-])
-
-/** `ALL|ANYONECANPAY`; the number where the type has no name. */
-export function nameOfHashType(type: number): string {
-  return [...HASH_TYPES].find(([, named]) => named === type)?.[0] ?? String(type)
-}
-
 /** What a tapscript signature commits to beyond the rest (BIP342, Common Signature Message Extension). */
 export interface TapscriptContext {
   /** TapLeaf hash of the executed script, 32 bytes. */

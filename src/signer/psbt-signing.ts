@@ -6,8 +6,9 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
+import { nameOfHashType } from '../script/hash-types.ts'
 import { ScriptReader } from '../script/opcodes.ts'
-import { nameOfHashType, SIGHASH_DEFAULT, type SighashCache } from '../script/sighash.ts'
+import { SIGHASH_DEFAULT, type SighashCache } from '../script/sighash.ts'
 import {
   commitsTo,
   isControlBlockSize,

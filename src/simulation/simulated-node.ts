@@ -18,7 +18,6 @@ import type { VirtualTime } from '../simulator/virtual-time.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
-import { Psbt } from '../wallet/psbt.ts'
 import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { Acknowledged } from './acknowledged.ts'
@@ -146,7 +145,6 @@ export class SimulatedNode {
       faults,
       transport,
       signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
-      loadPsbt: async () => Psbt,
       loadRpc: async () => rpcPart,
       loadWallet: async () => walletPart,
       chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),

@@ -13,7 +13,7 @@ import { OP_RETURN, pushData } from '../script/opcodes.ts'
 import type { OwnKey } from './address-book.ts'
 import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
-import type { Psbt, PsbtOutput } from './psbt.ts'
+import { Psbt, type PsbtOutput } from './psbt.ts'
 import { accept, invalid, type Rejection, type Result } from './result.ts'
 import { below, shuffled } from './shuffle.ts'
 import type { WalletCoin } from './views.ts'
@@ -133,7 +133,6 @@ export interface SpendableCoin {
 }
 
 export interface PlanParts {
-  readonly psbtClass: typeof Psbt
   readonly selection: Selection<SpendableCoin>
   /** Whom the selection pays, in its order. */
   readonly payees: readonly Payee[]
@@ -151,7 +150,7 @@ export interface PlanParts {
  * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
  */
 export function planPayment(parts: PlanParts): PaymentPlan {
-  const { psbtClass, selection, payees, changeKey, lockTime, addressPrefix, random, replaces } = parts
+  const { selection, payees, changeKey, lockTime, addressPrefix, random, replaces } = parts
   const coins = shuffled(selection.coins, random)
   const amounts = [...selection.amounts]
   const outputs: (PsbtOutput & { readonly change: boolean })[] = payees.map(({ scriptPubKey, amount }) => {
@@ -163,7 +162,7 @@ export function planPayment(parts: PlanParts): PaymentPlan {
     const change = { value: selection.change, scriptPubKey, key: changeKey, change: true }
     outputs.splice(below(outputs.length + 1, random), 0, change)
   }
-  const psbt = psbtClass.of({
+  const psbt = Psbt.of({
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
       return { prevout: outpoint, sequence: REPLACEABLE_SEQUENCE, spent: output, key }
     }),

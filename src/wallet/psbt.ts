@@ -98,12 +98,6 @@ export interface PsbtUpdate {
   readonly key?: PsbtKey | undefined
 }
 
-/**
- * Resolves with the class `Psbt`. A port, since the class brings a large library that a tab fetches when it first pays; every later
- * call resolves at once.
- */
-export type LoadPsbt = () => Promise<typeof Psbt>
-
 export class Psbt {
   readonly inputs: readonly PsbtInput[]
   readonly outputs: readonly PsbtOutput[]

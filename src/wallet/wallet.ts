@@ -35,7 +35,7 @@ import {
   type PlanParts,
   planPayment,
 } from './payment.ts'
-import type { LoadPsbt, Psbt } from './psbt.ts'
+import { Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
 import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
@@ -70,7 +70,6 @@ export interface WalletOptions {
   readonly chain: Chain
   readonly store: WalletStore
   readonly signer: Signer
-  readonly loadPsbt: LoadPsbt
   readonly clock: Clock
   readonly random: Random
 }
@@ -388,7 +387,6 @@ export class Wallet {
     if (!this.following) return walletMissing()
     const payees = checkRequest(request, this.context.addressPrefix)
     if (!payees.ok) return payees
-    const psbtClass = await this.options.loadPsbt()
     const { book, ledger } = this.following
     const amounts = amountsOf(payees.value)
     const terms = {
@@ -402,7 +400,7 @@ export class Wallet {
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
     return accept(
-      this.plan(psbtClass, {
+      this.plan({
         selection: selection.value,
         payees: payees.value,
         changeKey: book.peek(CHANGE),
@@ -415,14 +413,13 @@ export class Wallet {
    * and as `selectReplacement` does.
    */
   async bumpFee(txid: Txid, feeRate: number): Promise<Result<PaymentPlan>> {
-    const psbtClass = await this.options.loadPsbt()
     const entry = this.following?.ledger.get(txid)
     if (!this.following || !entry) return unknownTransaction()
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
     const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
-    return accept(this.plan(psbtClass, { ...replacement.value, changeKey, replaces: txid }))
+    return accept(this.plan({ ...replacement.value, changeKey, replaces: txid }))
   }
 
   /**
@@ -438,8 +435,7 @@ export class Wallet {
   ): Promise<Result<Transaction>> {
     if (!this.following) return walletMissing()
     const { ledger } = this.following
-    const psbtClass = await this.options.loadPsbt()
-    const psbt = psbtClass.parse(bytes)
+    const psbt = Psbt.parse(bytes)
     if (!psbt.ok) return psbt
     const coins = this.coinsToSign(ledger, psbt.value, replaces)
     if (!coins.ok) return coins
@@ -447,7 +443,7 @@ export class Wallet {
     for (const key of keys) this.promised.add(key)
     try {
       const replaced = replaces === undefined ? undefined : ledger.get(replaces)?.transaction.bytes
-      const signed = await this.signatures(psbtClass, psbt.value, replaced)
+      const signed = await this.signatures(psbt.value, replaced)
       if (!signed.ok) return signed
       const spentOutputs = packOutputs(coins.value.map(({ output }) => output))
       const failure = verifyTransaction({ transaction: signed.value.bytes, spentOutputs })
@@ -537,13 +533,11 @@ export class Wallet {
   }
 
   private plan(
-    psbtClass: typeof Psbt,
     parts: Pick<PlanParts, 'selection' | 'payees' | 'changeKey' | 'reduced'> & { readonly replaces?: Txid },
   ): PaymentPlan {
     return planPayment({
       replaces: undefined,
       ...parts,
-      psbtClass,
       lockTime: this.following!.ledger.tip.height,
       addressPrefix: this.context.addressPrefix,
       random: this.options.random,
@@ -574,16 +568,12 @@ export class Wallet {
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
-  private async signatures(
-    psbtClass: typeof Psbt,
-    psbt: Psbt,
-    replaced: Uint8Array | undefined,
-  ): Promise<Result<Transaction>> {
+  private async signatures(psbt: Psbt, replaced: Uint8Array | undefined): Promise<Result<Transaction>> {
     const complete = psbt.extract()
     if (complete.ok) return complete
     const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
-    const signed = psbtClass.parse(bytes.value)
+    const signed = Psbt.parse(bytes.value)
     if (!signed.ok) return signed
     if (signed.value.unsigned.txid !== psbt.unsigned.txid)
       return invalid(

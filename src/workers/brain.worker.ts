@@ -71,11 +71,7 @@ async function handle(request: BrainRequest): Promise<void> {
       await node.start().catch((error: unknown) => tellFault(messageOf(error)))
       return
     case 'load-rest':
-      await Promise.allSettled([
-        import('../node/rpc-part.ts'),
-        import('../node/wallet-part.ts'),
-        import('../wallet/psbt.ts'),
-      ])
+      await Promise.allSettled([import('../node/rpc-part.ts'), import('../node/wallet-part.ts')])
       return
     case 'rpc':
       window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
@@ -119,7 +115,6 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     faults,
     transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
     signer: await RemoteSigner.connect(request.signer),
-    loadPsbt: async () => (await later(import('../wallet/psbt.ts'))).Psbt,
     loadRpc,
     loadWallet,
     chainStore: new IdbChainStore(database),

@@ -132,17 +132,18 @@ describe('amounts and fee rates', () => {
 })
 
 describe('the history', () => {
-  const entry = (part: Partial<WalletTransaction>): WalletTransaction => ({
-    txid: 'a',
-    category: 'receive',
-    kind: 'received',
-    state: 'confirmed',
-    inmempool: false,
-    amount: 1,
-    confirmations: 1,
-    time: 0,
-    ...part,
-  })
+  const entry = (part: Partial<WalletTransaction>) =>
+    ({
+      txid: 'a',
+      category: 'receive',
+      kind: 'received',
+      state: 'confirmed',
+      inmempool: false,
+      amount: 1,
+      confirmations: 1,
+      time: 0,
+      ...part,
+    }) as WalletTransaction
 
   it('has one line a transaction, newest first, the fee counted once', () => {
     const part = { txid: 'new', kind: 'sent', category: 'send', fee: -0.000001 } as const
@@ -214,6 +215,8 @@ describe('the history', () => {
 describe('a review', () => {
   const answer: PsbtReview = {
     digest: 'd',
+    txid: 't',
+    foreigninputs: 0,
     payees: [{ address: 'tabrt1pbob', amount: 2 }],
     change: [],
     fee: 0.000002,

@@ -13,7 +13,7 @@ class Host extends LitElement {
   readonly answer = new RpcController<string>(this, {
     events: ['tip'],
     key: () => this.about,
-    load: (node) => node.rpc<string>('ask', this.about),
+    load: (node) => node.rpc('help', this.about),
   })
   override render() {
     return html`${this.answer.value ?? 'nothing yet'}`
@@ -31,7 +31,7 @@ describe('RpcController', () => {
   beforeEach(async () => {
     waiting = []
     opentab = new ScriptedOpentab({
-      ask: (about: string) =>
+      help: (about: string) =>
         new Promise<string>((answer, fail) => {
           waiting.push({ about, answer, fail })
         }),
@@ -47,13 +47,13 @@ describe('RpcController', () => {
 
   it('shows the answer, and asks once more for any number of events during a call', async () => {
     for (let i = 0; i < 50; i++) opentab.emit('tip', TIP)
-    assert.equal(opentab.count('ask'), 1)
+    assert.equal(opentab.count('help'), 1)
     waiting[0]!.answer('first')
     await until('the next call', () => waiting.length === 2)
     assert.equal(host.answer.value, 'first')
     waiting[1]!.answer('second')
     await until('the second answer', () => host.answer.value === 'second')
-    assert.equal(opentab.count('ask'), 2)
+    assert.equal(opentab.count('help'), 2)
   })
 
   it('drops the answer to an old question', async () => {
@@ -96,7 +96,7 @@ describe('RpcController', () => {
       declare node: LiveNode
       readonly answer = new RpcController<string>(this, {
         every: 20,
-        load: (node) => node.rpc<string>('ask', 'time'),
+        load: (node) => node.rpc('help', 'time'),
       })
     }
     customElements.define('test-patient', Patient)

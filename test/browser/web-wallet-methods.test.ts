@@ -52,7 +52,7 @@ describe('methods that make a wallet', () => {
         return accept(MNEMONIC)
       },
     } as unknown as SignerClient
-    return walletMethods(brain, signer).get(method)!.run(args)
+    return walletMethods(brain, signer).get(method)!(args)
   }
 
   /** The code of the error that `args` are refused with. */
@@ -72,21 +72,14 @@ describe('methods that make a wallet', () => {
     })
     assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
-    assert.deepEqual(await create('', false, false, 'horse', false, true, true, false), {
-      name: '',
-      mnemonic: MNEMONIC,
-    })
     assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
-    assert.deepEqual(commands as unknown[], [
+    assert.deepEqual(await create({ passphrase: 'horse', wordcount: 24 }), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(commands, [
       { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
-      ...Array.from({ length: 3 }, () => ({
-        type: 'create',
-        passphrase: 'horse',
-        words: 12,
-        mnemonicPassphrase: '',
-        chainTime: 1_000,
-      })),
+      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
+      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
       { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse', mnemonicPassphrase: '' },
+      { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
     ])
   })
 
@@ -99,15 +92,18 @@ describe('methods that make a wallet', () => {
       ['', false, true, 'horse'],
       ['', { passphrase: 'horse', blank: true }],
       ['', { passphrase: 'horse', wordcount: 18 }],
-      ['', { passphrase: 'horse', wordCount: 24 }],
-      ['', { passphrase: 'horse' }, true],
-      ['', false, false, 'horse', true],
-      ['', false, false, 'horse', false, false],
-      ['', false, false, 'horse', false, true, true, false, 'more'],
-      ['', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'TREZOR' }],
       ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
+    assert.lengthOf(commands, 0)
+  })
+
+  it('refuses options that it does not know by their names', async () => {
+    const error = await create('', { passphrase: 'horse', wordCount: 24 }).catch((reason: Error) => reason)
+    assert.match((error as Error).message, /no field 'wordCount'; its fields are .*wordcount/)
+    assert.equal(await refusal('', { passphrase: 'horse', mnemonic: MNEMONIC }), -3)
+    assert.equal(await refusal('', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'x' }), -3)
+    assert.equal(await refusal({ passphrase: 'horse', wordCount: 24 }), -8)
     assert.lengthOf(commands, 0)
   })
 

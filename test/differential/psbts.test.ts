@@ -8,6 +8,7 @@ import { Transaction as ScureTransaction } from '@scure/btc-signer/transaction.j
 import * as bitcoin from 'bitcoinjs-lib'
 import * as tiny from 'tiny-secp256k1'
 import { bytesToHex, concatBytes, equalBytes } from '../../src/primitives/bytes.ts'
+import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import {
   OP_CHECKSIG,
   OP_CHECKSIGADD,
@@ -16,7 +17,6 @@ import {
   pushData,
   pushNumber,
 } from '../../src/script/opcodes.ts'
-import { HASH_TYPES } from '../../src/script/sighash.ts'
 import { p2trScript, taprootOutputKey, tweakSecretKey } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { Psbt } from '../../src/wallet/psbt.ts'

@@ -259,8 +259,8 @@ export class Arena {
    * came; undefined when it took too long. The tab is closed again.
    */
   async newcomer(patience = NEVER): Promise<number | undefined> {
-    const height = await this.payer.rpc<number>('getblockcount')
-    const hash = await this.payer.rpc<string>('getblockhash', height)
+    const height = await this.payer.rpc('getblockcount')
+    const hash = await this.payer.rpc('getblockhash', height)
     const began = performance.now()
     const left = (): number => Math.max(1, Math.ceil(patience - (performance.now() - began)))
     const name = `newcomer ${++this.#newcomers}`
@@ -302,11 +302,9 @@ export class Arena {
 
   /** How far a newcomer came. */
   async #complaint(tab: Tab, wanted: number): Promise<string> {
-    const ask = <T>(method: string): Promise<T | undefined> => orNever(tab.rpc<T>(method), 5000)
-    const peers = (await ask<PeerResult[]>('getpeerinfo')) ?? []
+    const peers = (await orNever(tab.rpc('getpeerinfo'), 5000)) ?? []
     const honest = peers.filter(({ peerid }) => this.ids.includes(peerid)).length
-    const { blocks = 'none', headers = 'none' } =
-      (await ask<{ blocks: number; headers: number }>('getblockchaininfo')) ?? {}
+    const { blocks = 'none', headers = 'none' } = (await orNever(tab.rpc('getblockchaininfo'), 5000)) ?? {}
     return `${tab.name} had ${peers.length} peers, ${honest} of them honest, block ${blocks} of ${wanted} and header ${headers}`
   }
 
@@ -368,7 +366,7 @@ export class Arena {
 
   /** The honest ones among a tab's peers. */
   async honestPeers(tab: Tab): Promise<PeerResult[]> {
-    const peers = await tab.rpc<PeerResult[]>('getpeerinfo')
+    const peers = await tab.rpc('getpeerinfo')
     return peers.filter(({ peerid }) => this.ids.includes(peerid))
   }
 

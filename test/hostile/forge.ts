@@ -23,8 +23,8 @@ export const FORGER_ADDRESS = encodeAddress(FORGER_SCRIPT.subarray(2), REGTEST.a
 
 /** The header of a tab's tip, and its height. */
 export async function tipOf(tab: Tab): Promise<{ readonly header: BlockHeader; readonly height: number }> {
-  const height = await tab.rpc<number>('getblockcount')
-  const hex = await tab.rpc<string>('getblockheader', await tab.rpc('getblockhash', height), false)
+  const height = await tab.rpc('getblockcount')
+  const hex = await tab.rpc('getblockheader', await tab.rpc('getblockhash', height), false)
   return { header: BlockHeader.read(new Reader(hexToBytes(hex))), height }
 }
 

@@ -5,7 +5,6 @@
 
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import type { WalletTransactionDetail } from '../../web/rpc-results.ts'
 import { CHROMIUM_PERMISSIONS } from '../support/chromium.ts'
 import { Arena, orNever, pause } from './arena.ts'
 import { Findings, seconds } from './attack.ts'
@@ -62,8 +61,8 @@ async function fight(arena: Arena, findings: Findings): Promise<void> {
   process.stdout.write(`Ten tabs, ${LASTS / MINUTE} minutes, ${strikes.map(({ name }) => name).join(', ')}\n`)
   const tell = async (): Promise<void> => {
     const [height, { size }] = await Promise.all([
-      arena.payer.rpc<number>('getblockcount'),
-      arena.miner.rpc<{ size: number }>('getmempoolinfo'),
+      arena.payer.rpc('getblockcount'),
+      arena.miner.rpc('getmempoolinfo'),
     ])
     const newcomers = tally.joined.map((time) => seconds(time ?? Infinity)).join(', ')
     process.stdout.write(
@@ -88,9 +87,7 @@ async function fight(arena: Arena, findings: Findings): Promise<void> {
   findings.within('payment', await arena.payment(), PAYMENT)
   findings.within('one tip', await arena.agreement(), AGREEMENT)
   const confirmed = await Promise.all(
-    tally.payments.map((txid) =>
-      orNever(arena.payer.rpc<WalletTransactionDetail>('gettransaction', txid), NEVER),
-    ),
+    tally.payments.map((txid) => orNever(arena.payer.rpc('gettransaction', txid), NEVER)),
   )
   const mined = confirmed.filter((payment) => (payment?.confirmations ?? 0) > 0).length
   findings.atLeast('payments', tally.payments.length, 1)
@@ -108,7 +105,7 @@ async function fight(arena: Arena, findings: Findings): Promise<void> {
 
 async function pay(arena: Arena, { payments, refused }: Tally): Promise<void> {
   try {
-    const address = await arena.payee.rpc<string>('getnewaddress')
+    const address = await arena.payee.rpc('getnewaddress')
     payments.push(await arena.payer.pay(address, AMOUNT))
   } catch (error) {
     refused.push((error as Error).message)

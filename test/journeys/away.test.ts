@@ -49,9 +49,7 @@ test(
       const renderers = await renderersOf(browser)
       for (const id of renderers) process.kill(id, 'SIGSTOP')
       await Promise.all(
-        tabs.map((tab) =>
-          tab.until('it gave Ada up', 'getpeerinfo', [], (peers: unknown[]) => peers.length === 1),
-        ),
+        tabs.map((tab) => tab.until('it gave Ada up', 'getpeerinfo', [], (peers) => peers.length === 1)),
       )
       const [tip] = (await ben.generate(1)) as [string]
       for (const id of renderers) process.kill(id, 'SIGCONT')

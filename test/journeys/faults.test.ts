@@ -59,7 +59,7 @@ test(
     const server = await world.serve()
     const ada = await world.open('Ada')
     await ada.createWallet()
-    const address = await ada.rpc<string>('getnewaddress', 'Kept')
+    const address = await ada.rpc('getnewaddress', 'Kept')
     await ada.generate(5, address)
     await ada.rpc('setgenerate', true, 1)
     await ada.until(
@@ -83,14 +83,14 @@ test(
       .getByText(/full.*What was stored.*is kept/s)
       .first()
       .waitFor()
-    const tip = await ada.rpc<string>('getbestblockhash')
+    const tip = await ada.rpc('getbestblockhash')
     await assert.rejects(ada.generate(1, address))
     await assert.rejects(ada.rpc('getnewaddress'))
     assert.equal(await ada.rpc('getbestblockhash'), tip)
 
     await ada.reload()
     assert.equal(await ada.rpc('getbestblockhash'), tip)
-    assert.ok((await ada.rpc<string>('exportlabels')).includes(address))
+    assert.ok((await ada.rpc('exportlabels')).includes(address))
 
     // With room again it goes on.
     await session.send('Storage.overrideQuotaForOrigin', { origin })

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { Balances, MiningInfo } from '../../web/rpc-results.ts'
+import type { Balances } from '../../web/rpc-results.ts'
 import { Firefox, NO_FIREFOX } from '../support/firefox.ts'
 import { journey, PASSPHRASE, type World } from '../support/tabs.ts'
 
@@ -47,24 +47,24 @@ test(
     for (const tab of tabs) await tab.untilTip(mined.at(-1)!)
 
     const txid = await ada.pay(await cleo.rpc('getnewaddress', 'Coffee'), 1.5)
-    await cleo.until('it sees the payment', 'getrawmempool', [], (txids: string[]) => txids.includes(txid))
-    await ben.until('it sees the payment', 'getrawmempool', [], (txids: string[]) => txids.includes(txid))
+    await cleo.until('it sees the payment', 'getrawmempool', [], (txids) => txids.includes(txid))
+    await ben.until('it sees the payment', 'getrawmempool', [], (txids) => txids.includes(txid))
     await ben.rpc('setgenerate', true, 1)
     const isConfirmed = ({ mine }: Balances): boolean => mine.trusted === 1.5
     await cleo.until('the payment is in a block that Ben mined', 'getbalances', [], isConfirmed)
-    const { kernels } = await ben.rpc<MiningInfo>('getmininginfo')
+    const { kernels } = await ben.rpc('getmininginfo')
     assert.deepEqual(kernels, ['WebAssembly SIMD'])
     await ben.rpc('setgenerate', false)
 
     await ben.reload()
     assert.deepEqual(await ben.identity(), identities[1])
     await ben.untilPeers(2)
-    const address = await ben.rpc<string>('getnewaddress', 'Back')
+    const address = await ben.rpc('getnewaddress', 'Back')
     const back = await cleo.pay(address, 0.5)
-    await ben.until('it sees the payment', 'getrawmempool', [], (txids: string[]) => txids.includes(back))
+    await ben.until('it sees the payment', 'getrawmempool', [], (txids) => txids.includes(back))
     const [last] = (await cleo.generate(1)) as [string]
     for (const tab of tabs) await tab.untilTip(last)
-    const { mine } = await ben.rpc<Balances>('getbalances')
+    const { mine } = await ben.rpc('getbalances')
     assert.equal(mine.trusted, 0.5)
     assert.deepEqual([await ada.errors(), await ben.errors()], [[], []])
   }),

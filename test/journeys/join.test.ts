@@ -38,7 +38,7 @@ test(
     await Promise.all([ada.createWallet(), ben.createWallet()])
     await ada.generate(MATURITY)
     await untilAgreed(tabs)
-    assert.equal((await ada.rpc<Balances>('getbalances')).mine.trusted, 50)
+    assert.equal((await ada.rpc('getbalances')).mine.trusted, 50)
 
     const txid = await ada.pay(await ben.rpc('getnewaddress', 'Coffee'), 1.5)
     await ben.until(
@@ -57,7 +57,7 @@ test(
       )
       assert.equal(payment?.txid, txid)
     }
-    assert.equal((await ben.rpc<Balances>('getbalances')).mine.trusted, 1.5)
+    assert.equal((await ben.rpc('getbalances')).mine.trusted, 1.5)
     await untilAgreed(tabs)
   }),
 )

@@ -53,7 +53,7 @@ for (const [what, kernel, reason] of [
       await ada.generate(MATURE)
       const txid = await ada.pay(await ada.rpc('getnewaddress'), 1)
       await ada.generate(1)
-      const { confirmations } = await ada.rpc<{ confirmations: number }>('gettransaction', txid)
+      const { confirmations } = await ada.rpc('gettransaction', txid)
       assert.equal(confirmations, 1)
     }),
   )

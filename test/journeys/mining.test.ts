@@ -20,7 +20,7 @@ type Mining = MiningInfo & {
 
 /** Waits until the tab has mined `more` blocks. */
 async function untilMined(tab: Tab, more: number): Promise<Mining> {
-  const { blocksfound } = await tab.rpc<Mining>('getmininginfo')
+  const { blocksfound } = await tab.rpc('getmininginfo')
   return tab.until(
     'it has mined',
     'getmininginfo',

@@ -11,7 +11,7 @@ import { DIST } from '../../relay/build.ts'
 import { loadPage, type PageHandler } from '../../relay/page.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import type { Balances, MiningInfo } from '../../web/rpc-results.ts'
+import type { MiningInfo } from '../../web/rpc-results.ts'
 import { kilobytes, weighPage } from '../support/page-weight.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
@@ -84,7 +84,7 @@ test(
     await ada.generate(101)
     await untilAgreed([ada, ben])
     await ada.pay(PAYOUT, 1)
-    await ben.until('it has the payment', 'getrawmempool', [], (txids: string[]) => txids.length === 1)
+    await ben.until('it has the payment', 'getrawmempool', [], (txids) => txids.length === 1)
     // What fails to load is told there.
     const missed = ada.consoleErrors.filter((error) => error.includes('/assets/'))
     assert.deepEqual(missed, [])
@@ -115,7 +115,7 @@ test(
     await world.serve({ port: server.port })
     await ada.createWallet()
     await ada.generate(1)
-    assert.ok((await ada.rpc<Balances>('getbalances')).mine.immature > 0)
+    assert.ok((await ada.rpc('getbalances')).mine.immature > 0)
   }),
 )
 

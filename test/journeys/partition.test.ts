@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { TransactionResult, WalletTransactionDetail } from '../../web/rpc-results.ts'
+import type { WalletTransactionDetail } from '../../web/rpc-results.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
 test(
@@ -49,14 +49,14 @@ test(
     await Promise.all(all.map((tab) => tab.untilTip(won)))
 
     // The payment waits again; it is mined by one who never saw the lost branch.
-    const { blockhash } = await ben.rpc<TransactionResult>('getrawtransaction', txid, 1)
+    const { blockhash } = await ben.rpc('getrawtransaction', txid, 1)
     assert.equal(blockhash, undefined)
-    await finn.until('the payment waits here', 'getrawmempool', [], (txids: string[]) => txids.includes(txid))
+    await finn.until('the payment waits here', 'getrawmempool', [], (txids) => txids.includes(txid))
     const [paidAgainIn] = await finn.generate(1)
     await Promise.all(all.map((tab) => tab.untilTip(paidAgainIn!)))
     const again = await ben.until('the payment is confirmed again', 'gettransaction', [txid], isConfirmed)
     assert.equal(again.blockhash, paidAgainIn)
-    const tips = await ben.rpc<readonly { readonly hash: string; readonly status: string }[]>('getchaintips')
+    const tips = await ben.rpc('getchaintips')
     assert.equal(tips.find(({ hash }) => hash === lost)?.status, 'valid-fork')
   }),
 )

@@ -60,11 +60,9 @@ test(
     await see(received, '+1.5 coins')
     await see(received, 'Unconfirmed')
     const miner = await world.open('Miner')
-    const [entry] = await ben.rpc<readonly { readonly txid: string }[]>('listtransactions')
-    await miner.until('it has the payment', 'getrawmempool', [], (txids: string[]) =>
-      txids.includes(entry!.txid),
-    )
-    const payout = await ada.rpc<string>('getnewaddress')
+    const [entry] = await ben.rpc('listtransactions')
+    await miner.until('it has the payment', 'getrawmempool', [], (txids) => txids.includes(entry!.txid))
+    const payout = await ada.rpc('getnewaddress')
     for (const count of ['1 of 6', '2 of 6', '3 of 6', '4 of 6', '5 of 6', '6']) {
       await miner.generate(1, payout)
       await Promise.all([sent, received].map((place) => see(place, `${count} confirmations`)))

@@ -13,7 +13,7 @@ test(
     await ada.generate(3)
     const state = async (tab: Tab): Promise<unknown> => ({
       identity: await tab.identity(),
-      wallet: (await tab.rpc<{ descriptor: string }>('getwalletinfo')).descriptor,
+      wallet: (await tab.rpc('getwalletinfo')).descriptor,
       labels: await tab.rpc('exportlabels'),
       tip: await tab.rpc('getbestblockhash'),
     })

@@ -25,10 +25,10 @@ test(
       [],
       ({ mine }: Balances) => mine.untrusted_pending === 2,
     )
-    await cleo.until('it has the payment', 'getrawmempool', [], (txids: string[]) => txids.includes(txid))
+    await cleo.until('it has the payment', 'getrawmempool', [], (txids) => txids.includes(txid))
     await cleo.generate(1, await ada.rpc('getnewaddress'))
     await untilAgreed([cleo, ada, ben])
-    assert.equal((await ben.rpc<Balances>('getbalances')).mine.trusted, 2)
+    assert.equal((await ben.rpc('getbalances')).mine.trusted, 2)
     for (const tab of tabs) assert.equal((await tab.untilPeers(2)).length, 2, 'nobody lost a peer')
 
     await server.startRelay()

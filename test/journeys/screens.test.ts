@@ -40,7 +40,7 @@ test(
 
     await Promise.all([ada.createWallet(), ben.createWallet()])
     await ada.generate(104)
-    const to = await ben.rpc<string>('getnewaddress', 'Coffee')
+    const to = await ben.rpc('getnewaddress', 'Coffee')
     const txid = await ada.pay(to, 1.5)
     await ada.generate(3)
     await untilAgreed([ada, ben])
@@ -50,7 +50,7 @@ test(
       await ada.rpc('getnewaddress', 'A label that is rather long, as people write them'),
       0.123_456_78,
     )
-    await ada.until('both payments wait', 'getrawmempool', [], (txids: string[]) => txids.length === 2)
+    await ada.until('both payments wait', 'getrawmempool', [], (txids) => txids.length === 2)
     await show(ada, { overview: '/' })
     // Cards of blocks are links that say what they show.
     await ada.page

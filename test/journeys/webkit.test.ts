@@ -7,7 +7,6 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import type { Balances } from '../../web/rpc-results.ts'
 import { journey, type World } from '../support/tabs.ts'
 import type { WebDriverTab } from '../support/web-driver-tab.ts'
 import { NO_WEBKIT, pageWithoutConnections, WebKit } from '../support/webkit.ts'
@@ -69,8 +68,8 @@ test(
     const state = async (): Promise<unknown> => ({
       identity: await ada.identity(),
       tip: await ada.rpc('getbestblockhash'),
-      balances: (await ada.rpc<Balances>('getbalances')).mine,
-      wallet: (await ada.rpc<{ descriptor: string }>('getwalletinfo')).descriptor,
+      balances: (await ada.rpc('getbalances')).mine,
+      wallet: (await ada.rpc('getwalletinfo')).descriptor,
     })
     const before = await state()
     await ada.reload()

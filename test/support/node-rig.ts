@@ -23,9 +23,9 @@ import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import { Psbt } from '../../src/wallet/psbt.ts'
 import type { WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
+import { differencesOf } from './rpc-shapes.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
 /** Mined coins mature soon, so that a test needs few blocks. */
@@ -130,7 +130,6 @@ export class RigNode {
         random,
         faults: this.options.faults ?? FAIL_TEST,
         signer: unattended(this.signer),
-        loadPsbt: async () => Psbt,
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
@@ -156,6 +155,9 @@ export class RigNode {
   async rpc(method: string, ...args: unknown[]): Promise<Json> {
     const response = await this.rig.time.complete(callRpc(this.core, method, args))
     if ('error' in response) throw new Error(`${method}: ${response.error.message} (${response.error.code})`)
+    // Whatever a test is about: an answer that isn't what `help` says is wrong.
+    const [wrong] = differencesOf(method, args, response.result)
+    if (wrong !== undefined) throw new Error(`Not as described: ${wrong}`)
     return response.result
   }
 

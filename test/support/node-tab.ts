@@ -2,27 +2,14 @@
  * A tab whose node a journey drives by `opentab.rpc`, as a developer would, in whatever browser it runs. Thread: Node's main.
  */
 
-import type { LogEvent, NodeEventName } from '../../src/node/events.ts'
+import { type LogEvent, NODE_EVENT_NAMES } from '../../src/node/events.ts'
+import type { RpcArguments, RpcCall, RpcMethodName, RpcResult } from '../../src/node/rpc-client.ts'
 import { RpcError } from '../../src/node/rpc-error.ts'
 import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
 import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
 
 /** How long a journey waits for one thing, milliseconds: far more than any takes, only to end one that hangs. */
 export const PATIENCE = 90_000
-
-/** Every event of the node: any of them may be what a journey waits for. */
-const EVENTS: readonly NodeEventName[] = [
-  'tip',
-  'transaction',
-  'peer',
-  'network',
-  'wallet',
-  'mining',
-  'mined',
-  'sync',
-  'log',
-  'fault',
-]
 
 /** What the wallets of journeys are encrypted with. */
 export const PASSPHRASE = 'correct horse battery staple'
@@ -51,6 +38,19 @@ interface Answer {
   readonly error?: Pick<RpcError, 'code' | 'message'>
 }
 
+/** Runs in the page: what a call of `opentab.rpc` comes to. */
+async function askNode([method, args]: readonly [string, readonly unknown[]]): Promise<Answer> {
+  const { opentab } = globalThis as unknown as {
+    opentab: { rpc(method: string, ...args: unknown[]): Promise<unknown> }
+  }
+  try {
+    return { result: await opentab.rpc(method, ...args) }
+  } catch (error) {
+    const { code, message } = error as RpcError
+    return { error: { code, message } }
+  }
+}
+
 /** A tab whose node runs. */
 export abstract class NodeTab {
   /** For messages. */
@@ -75,38 +75,29 @@ export abstract class NodeTab {
         })
       opentab.on('log', (line) => watch.log.push(line))
       Object.assign(globalThis, { watch })
-    }, EVENTS)
+      // Any of them may be what a journey waits for.
+    }, NODE_EVENT_NAMES)
   }
 
   /** Calls `opentab.rpc` in the page. Rejects with the page's `RpcError`. */
-  async rpc<T = unknown>(method: string, ...params: readonly unknown[]): Promise<T> {
-    const answer: Answer = await this.evaluate(
-      async ([name, args]): Promise<Answer> => {
-        try {
-          return { result: await (globalThis as unknown as PageGlobals).opentab.rpc(name, ...args) }
-        } catch (error) {
-          const { code, message } = error as RpcError
-          return { error: { code, message } }
-        }
-      },
-      [method, params] as const,
-    )
+  readonly rpc: RpcCall = async (method, ...args) => {
+    const answer = await this.evaluate(askNode, [method, args] as const)
     if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
-    return answer.result as T
+    return answer.result as never
   }
 
   /** Asks again after every event of the node until `holds` says yes; resolves with that answer. */
-  async until<T>(
+  async until<Name extends RpcMethodName, const Args extends RpcArguments<Name>>(
     what: string,
-    method: string,
-    args: readonly unknown[],
-    holds: (result: T) => boolean,
+    method: Name,
+    args: Args,
+    holds: (result: RpcResult<Name, Args>) => boolean,
     patience = PATIENCE,
-  ): Promise<T> {
+  ): Promise<RpcResult<Name, Args>> {
     const over = AbortSignal.timeout(patience)
     for (;;) {
       const seen = await this.eventsSeen()
-      const result = await this.rpc<T>(method, ...args)
+      const result = (await this.rpc(method, ...args)) as RpcResult<Name, Args>
       if (holds(result)) return result
       if (over.aborted)
         throw new Error(`${this.name} waited in vain until ${what}; ${method} says ${JSON.stringify(result)}`)
@@ -163,18 +154,18 @@ export abstract class NodeTab {
       `${count} relays hold a slot for it`,
       'getnetworkinfo',
       [],
-      ({ relays = [] }: NetworkInfo) => relays.filter(({ state }) => state === 'reserved').length === count,
+      ({ relays }) => relays.filter(({ state }) => state === 'reserved').length === count,
     )
   }
 
   /** Creates a wallet and answers its seed words. */
   async createWallet(): Promise<string> {
-    return (await this.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: PASSPHRASE })).mnemonic
+    return (await this.rpc('createwallet', '', { passphrase: PASSPHRASE })).mnemonic!
   }
 
   /** Mines blocks on demand to an address of its own, or the one given; answers their hashes. */
   async generate(count: number, address?: string): Promise<readonly string[]> {
-    return this.rpc('generatetoaddress', count, address ?? (await this.rpc<string>('getnewaddress', 'mined')))
+    return this.rpc('generatetoaddress', count, address ?? (await this.rpc('getnewaddress', 'mined')))
   }
 
   /** Pays and answers the txid. */

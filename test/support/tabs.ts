@@ -17,7 +17,6 @@ import {
 import { buildPage, DIST, isStale } from '../../relay/build.ts'
 import { loadPage } from '../../relay/page.ts'
 import { type Server, type ServerOptions, startServer } from '../../relay/server.ts'
-import type { PeerResult } from '../../web/rpc-results.ts'
 import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from './chromium.ts'
 import { NodeTab, PATIENCE, type PageGlobals } from './node-tab.ts'
 
@@ -116,13 +115,14 @@ export class Tab extends NodeTab {
 
   /** What a failed journey prints. */
   async report(): Promise<string> {
-    const ask = (method: string): Promise<unknown> =>
-      this.rpc(method).catch((error: Error) => `${error.message}`)
+    const ask = (
+      method: 'getchaintips' | 'getnetworkinfo' | 'getmininginfo' | 'getwalletinfo',
+    ): Promise<unknown> => this.rpc(method).catch((error: Error) => `${error.message}`)
     const lines = [`--- ${this.name} at ${this.page.url()}`, ...this.pageErrors, ...this.consoleErrors]
     if (!this.page.isClosed()) {
-      for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'])
+      for (const method of ['getchaintips', 'getnetworkinfo', 'getmininginfo', 'getwalletinfo'] as const)
         lines.push(`${method}: ${JSON.stringify(await ask(method)).slice(0, LINE_LENGTH)}`)
-      const peers = await this.rpc<PeerResult[]>('getpeerinfo').catch(() => [])
+      const peers = await this.rpc('getpeerinfo').catch(() => [])
       lines.push(...peers.map(({ id, synced_headers }) => `peer ${id} has headers up to ${synced_headers}`))
       const log = await this.page
         .evaluate(() => (globalThis as unknown as PageGlobals).watch.log)
@@ -267,7 +267,7 @@ export async function untilAgreed(tabs: readonly Tab[]): Promise<string> {
         return { wait: waits.get(tab)! }
       }),
     )
-    const tips = await Promise.all(tabs.map((tab) => tab.rpc<string>('getbestblockhash')))
+    const tips = await Promise.all(tabs.map((tab) => tab.rpc('getbestblockhash')))
     if (tips.every((tip) => tip === tips[0])) return tips[0]!
     if (over.aborted) throw new Error(`The tabs don't agree on a tip: ${tips.join(', ')}`)
     await Promise.race(next.map(({ wait }) => wait))

@@ -1,6 +1,7 @@
 /** Promise: a wrong argument gets Bitcoin Core's code and a sentence that says what to do, and changes nothing. */
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { pageMethods } from '../../src/node/rpc-page-methods.ts'
 import { NodeRig, type RigNode, STRANGER } from '../support/node-rig.ts'
 
 /** The methods that the developer interface promises; those with passphrases are the page's. */
@@ -56,6 +57,8 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
     ['getnewaddress', ['', 'legacy'], -8, /bech32m/],
     ['setlabel', ['nobody', 'x'], -5, /tabrt1/],
     ['listunspent', [2, 1.5], -8, /whole number/],
+    ['listunspent', [0, 9, [], true, { minimumamount: 1 }], -3, /no field 'minimumamount'/],
+    ['getbalance', ['mine'], -8, /can only be "\*"/],
     ['listunspent', [0, 9, ['nobody']], -5, /tabrt1/],
     ['listunspent', [0, 9, [STRANGER, STRANGER.toUpperCase()]], -8, /twice/],
     ['listtransactions', ['*', -1], -8, /count must be/],
@@ -98,16 +101,41 @@ const REFUSED: readonly (readonly [method: string, args: readonly unknown[], cod
     ['searchaddress', ['nobody'], -5, /tabrt1/],
     ['help', ['nothing'], -32601, /'help' lists them/],
     ['getblcok', [], -32601, /no method getblcok/],
+    ['getrawmempool', [true, true], -8, /verbose must be false/],
+    ['gettxoutsetinfo', ['none', 5], -8, /the coins of the tip alone/],
+    ['setgenerate', [true, 1, 'fast'], -3, /throttle must be a number, not a string/],
+    ['getblock', [{ blockhash: HASH, verbose: 1 }], -8, /no argument 'verbose': getblock blockhash/],
+    ['getblock', [{ verbosity: 1 }], -1, /needs the argument blockhash/],
+    ['getblock', [{ blockhash: 5 }], -3, /blockhash must be a hash/],
+    ['getblockhash', [{ hieght: 1 }], -3, /height must be a number, not an object/],
+    ['getblockhash', [{ constructor: 1 }], -3, /not an object/],
+    ['walletcreatefundedpsbt', [{ inputs: [], outputs: {}, feeRate: 1 }], -8, /no argument 'feeRate'/],
+    ['getblockstats', ['5'], -3, /a hash of 64 hex digits or a height/],
+    ['getblockstats', [99], -8, /The tip is block 6/],
+    ['getblockstats', [1, ['fees']], -8, /no figure 'fees', only avgfee/],
+    ['getchaintxstats', [99], -8, /at most 6/],
+    ['getdescriptorinfo', ['wpkh(x)'], -5, /Only tr/],
+    ['getdescriptorinfo', ['raw(zz)'], -5, /in hex/],
+    ['deriveaddresses', ['raw(51)'], -5, /checksum lacks/],
+    ['scantxoutset', ['begin'], -8, /start, status or abort/],
+    ['scantxoutset', ['start'], -8, /1 to 1000/],
+    ['gettxspendingprevout', [[{ txid: HASH }]], -8, /needs the field vout/],
+    ['getmempoolancestors', [HASH], -5, /not in the mempool/],
+    ['waitforblock', ['x'], -8, /64 hex digits/],
+    ['decodescript', ['x'], -22, /hex digits/],
   ]
 
 let node: RigNode
-/** `help` of every method: its usage. */
+/** The usage of every method that the node answers, by `help`. */
 let usages: string[]
 
 before(async () => {
   node = await new NodeRig().add('node')
   await node.fund()
-  usages = (await node.rpc('help')).split('\n')
+  usages = (await node.rpc('help'))
+    .split('\n')
+    .filter((line: string) => line !== '' && !line.startsWith('=='))
+    .filter((usage: string) => !pageMethods.some(({ name }) => name === usage.split(' ')[0]))
 })
 
 test('every promised method is there, and help explains it', async () => {
@@ -144,6 +172,59 @@ for (const [method, args, code, says] of REFUSED)
     assert.match(failure.message, /[.?]$|: .*/, 'a sentence')
     assert.equal(await snapshot(), before)
   })
+
+test('arguments may be named, those in options beside the others', async () => {
+  const genesis = await node.rpc('getblockhash', 0)
+  assert.equal(await node.rpc('getblockhash', { height: 0 }), genesis)
+  assert.equal(
+    await node.rpc('getblock', { verbosity: 0, blockhash: genesis }),
+    await node.rpc('getblock', genesis, 0),
+  )
+  assert.deepEqual(await node.rpc('getrawmempool', {}), [])
+  const payoutaddress = STRANGER
+  const [byPosition, byName] = [
+    await node.rpc('getblocktemplate', { payoutaddress }),
+    await node.rpc('getblocktemplate', { template_request: { payoutaddress } }),
+  ]
+  assert.equal(byName.coinbasetxn.data.slice(-150), byPosition.coinbasetxn.data.slice(-150))
+  const outputs = { [STRANGER]: 1 }
+  const { fee } = await node.rpc('walletcreatefundedpsbt', [], outputs, 0, { fee_rate: 7 })
+  assert.equal((await node.rpc('walletcreatefundedpsbt', { inputs: [], outputs, fee_rate: 7 })).fee, fee)
+  const options = { fee_rate: 7 }
+  assert.equal((await node.rpc('walletcreatefundedpsbt', { inputs: [], outputs, options })).fee, fee)
+})
+
+test('what Bitcoin Core takes is taken: rates as text, and arguments that change nothing here', async () => {
+  const outputs = { [STRANGER]: '1' }
+  const { psbt, fee } = await node.rpc('walletcreatefundedpsbt', [], outputs, 0, { fee_rate: '7' })
+  assert.equal((await node.rpc('walletcreatefundedpsbt', [], outputs, 0, { fee_rate: 7 })).fee, fee)
+  const { hex } = await node.rpc('walletprocesspsbt', psbt)
+  const decoded = await node.rpc('decoderawtransaction', hex, true)
+  assert.deepEqual(await node.rpc('decoderawtransaction', hex), decoded)
+  const before = await node.rpc('getrawmempool', false, true)
+  assert.deepEqual(before.txids, [])
+  await node.rpc('sendrawtransaction', hex, '0.1', 0)
+  const after = await node.rpc('getrawmempool', false, true)
+  assert.deepEqual(after, { txids: [decoded.txid], mempool_sequence: before.mempool_sequence + 1 })
+  await node.generate(1, STRANGER)
+  assert.equal((await node.rpc('getrawmempool', false, true)).mempool_sequence, before.mempool_sequence + 2)
+})
+
+test('help lists methods by groups, and explains arguments and results of one', async () => {
+  const list: string = await node.rpc('help')
+  for (const group of ['Blockchain', 'Control', 'Mining', 'Network', 'Wallet'])
+    assert.ok(list.includes(`== ${group} ==\n`), group)
+  assert.match(list, /== Wallet ==[^=]*\ncreatewallet \( wallet_name \)/)
+  const block: string = await node.rpc('help', 'getblock')
+  assert.match(block, /1\. blockhash +\(a hash of 64 hex digits, required\) hash of a block/)
+  assert.match(block, /2\. verbosity +\(a whole number from 0 to 3, optional\)/)
+  assert.match(block, /Result with verbosity 0:\n"hex" +\(hex\) the bytes of the block/)
+  assert.match(block, /Result with verbosity 1, the default:\n\{ +\(object\)\n {2}"hash": "hex" +\(hex\)/)
+  assert.match(block, /"weight": n +\(number, weight units\)/)
+  const create: string = await node.rpc('help', 'createwallet')
+  assert.match(create, /wordcount +\(a whole number from 12 to 24, optional\)/)
+  assert.match(create, /"mnemonic": "text" +\(not always, text\) the seed words/)
+})
 
 async function snapshot(): Promise<string> {
   const state = ['getbestblockhash', 'getrawmempool', 'getbalances', 'exportlabels'].map((name) =>

@@ -63,8 +63,11 @@ test('getblock at its verbosities, and getblockheader, tell one story', async ()
   assert.equal(ids.weight, ids.size + 3 * ids.strippedsize)
   assert.equal(ids.previousblockhash, await node.rpc('getblockhash', 6))
 
-  const full = await node.rpc('getblock', hash, 2)
+  const full = await node.rpc('getblock', hash, 3)
   const [coinbase, payment] = full.tx
+  const fees = await node.rpc('getblock', hash, 2)
+  assert.equal(fees.tx[1].fee, payment.fee)
+  assert.equal(fees.tx[1].vin[0].prevout, undefined)
   assert.equal(coinbase.fee, undefined)
   assert.ok(coinbase.vin[0].coinbase.length > 0)
   assert.equal(payment.vin[0].prevout.value, 50)

@@ -111,7 +111,11 @@ test('testmempoolaccept says of each what would happen, and sends none', async (
     wtxid: parent.wtxid,
     allowed: true,
     vsize: parent.vsize,
-    fees: { base: 0.00001 },
+    fees: {
+      base: 0.00001,
+      'effective-feerate': Math.ceil(1_000_000 / parent.vsize) / 1e8,
+      'effective-includes': [parent.wtxid],
+    },
   })
   assert.deepEqual(
     results.map((result: Json) => result['reject-reason']),

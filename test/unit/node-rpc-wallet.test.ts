@@ -391,3 +391,28 @@ test('rescanblockchain finds again what is there, and says what it searched', as
   const empty = await new NodeRig().add('empty', { wallet: false })
   assert.equal((await empty.failure('rescanblockchain')).code, -18)
 })
+
+test('listunspent and getbalance choose coins by value, number and confirmations', async () => {
+  const node = await new NodeRig().add('node')
+  await node.generate(2)
+  await node.generate(RIG_PARAMS.coinbaseMaturity, STRANGER)
+  await node.rpc('sendtoaddress', await node.rpc('getnewaddress'), 3)
+  await node.generate(1, STRANGER)
+  const amounts = async (options: object): Promise<number[]> => {
+    const coins: Json[] = await node.rpc('listunspent', 1, 9_999_999, [], true, options)
+    return coins.map(({ amount }) => Math.round(amount)).sort((a, b) => a - b)
+  }
+  assert.deepEqual(await amounts({}), [3, 47, 50])
+  assert.deepEqual(await amounts({ minimumAmount: 3, maximumAmount: '3' }), [3])
+  assert.deepEqual(await amounts({ minimumAmount: 4 }), [47, 50])
+  assert.equal((await amounts({ maximumCount: 2 })).length, 2)
+  assert.equal((await amounts({ minimumSumAmount: 2 })).length, 1)
+  const [{ desc, parent_descs: parents, address }] = await node.rpc('listunspent')
+  assert.deepEqual(parents, [(await node.rpc('getwalletinfo')).descriptor])
+  assert.equal((await node.rpc('getaddressinfo', address)).desc, desc)
+  assert.deepEqual(await node.rpc('deriveaddresses', desc), [address])
+
+  assert.equal(await node.rpc('getbalance'), (await node.rpc('getbalances')).mine.trusted)
+  assert.equal(await node.rpc('getbalance', '*', 4), 50)
+  assert.equal(await node.rpc('getbalance', '*', 100), 0)
+})

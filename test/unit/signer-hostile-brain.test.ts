@@ -13,14 +13,9 @@ import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import type { Transaction } from '../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../src/script/address.ts'
+import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
-import {
-  HASH_TYPES,
-  SIGHASH_ALL,
-  SIGHASH_ANYONECANPAY,
-  SIGHASH_NONE,
-  SIGHASH_SINGLE,
-} from '../../src/script/sighash.ts'
+import { SIGHASH_ALL, SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from '../../src/script/sighash.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../src/signer/keys.ts'

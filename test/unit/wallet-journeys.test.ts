@@ -63,7 +63,6 @@ class TestNode {
       chain,
       clock,
       random: seededRandom('wallet'),
-      loadPsbt: async () => Psbt,
       ...options,
       store,
       signer: unattended(signer),
@@ -663,7 +662,6 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
     chain,
     clock: new ManualClock(),
     random: seededRandom('watch'),
-    loadPsbt: async () => Psbt,
     store: new MemoryWalletStore(),
   }
   const watching = await Wallet.open({ ...options, signer: NO_SIGNER })
@@ -688,7 +686,6 @@ test('a descriptor that can not be followed is refused', async () => {
     chain: await openChain(),
     clock: new ManualClock(),
     random: seededRandom('watch'),
-    loadPsbt: async () => Psbt,
     store: new MemoryWalletStore(),
     signer: NO_SIGNER,
   })

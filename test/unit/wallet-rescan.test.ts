@@ -13,7 +13,6 @@ import { p2trScript } from '../../src/script/taproot.ts'
 import { unattended } from '../../src/signer/unattended.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { parseDescriptor } from '../../src/wallet/descriptor.ts'
-import { Psbt } from '../../src/wallet/psbt.ts'
 import { type Account, NO_SIGNER } from '../../src/wallet/signer.ts'
 import { Wallet } from '../../src/wallet/wallet.ts'
 import { type TestBlock, TestChain, TestWallet } from '../support/chain-builder.ts'
@@ -42,7 +41,6 @@ async function open(chain: Chain, store = new MemoryWalletStore()): Promise<Wall
     chain,
     store,
     signer: NO_SIGNER,
-    loadPsbt: async () => Psbt,
     clock: new ManualClock(),
     random: seededRandom('rescan'),
   })

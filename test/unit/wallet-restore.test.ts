@@ -24,7 +24,6 @@ import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
 import { AddressBook, MAX_ISSUED } from '../../src/wallet/address-book.ts'
 import { type Descriptor, parseDescriptor } from '../../src/wallet/descriptor.ts'
 import { decodeMetadata } from '../../src/wallet/metadata.ts'
-import { Psbt } from '../../src/wallet/psbt.ts'
 import { type Account, NO_SIGNER } from '../../src/wallet/signer.ts'
 import { Wallet } from '../../src/wallet/wallet.ts'
 import { decodeKeys } from '../../src/wallet/wallet-records.ts'
@@ -211,7 +210,6 @@ async function open(chain: Chain, account: Account, store = new MemoryWalletStor
     chain,
     store,
     signer: NO_SIGNER,
-    loadPsbt: async () => Psbt,
     clock: new ManualClock(),
     random: seededRandom('restore'),
   })

@@ -92,11 +92,11 @@ export class BlockStrip extends LitElement {
   declare node: LiveNode
   readonly #blocks: RpcController<BlockSummary[]> = new RpcController(this, {
     events: ['tip'],
-    load: async (node) => readBlocks(node, await node.rpc<number>('getblockcount'), SHOWN),
+    load: async (node) => readBlocks(node, await node.rpc('getblockcount'), SHOWN),
   })
   readonly #mempool: RpcController<MempoolInfo> = new RpcController(this, {
     events: ['tip', 'transaction'],
-    load: (node) => node.rpc<MempoolInfo>('getmempoolinfo'),
+    load: (node) => node.rpc('getmempoolinfo'),
   })
 
   constructor() {

@@ -15,7 +15,6 @@ import {
   readFeeRate,
   satsPerVbyte,
 } from '../payment.ts'
-import type { FeeEstimate, MempoolInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { choiceStyles } from './choice-styles.ts'
 
@@ -63,9 +62,9 @@ export class FeePicker extends LitElement {
   readonly #offer: RpcController<Offer> = new RpcController(this, {
     events: ['tip'],
     load: async (node) => {
-      const minimum = satsPerVbyte((await node.rpc<MempoolInfo>('getmempoolinfo')).mempoolminfee)
+      const minimum = satsPerVbyte((await node.rpc('getmempoolinfo')).mempoolminfee)
       const estimates = await Promise.all(
-        Object.values(FEE_TARGETS).map((blocks) => node.rpc<FeeEstimate>('estimatesmartfee', blocks)),
+        Object.values(FEE_TARGETS).map((blocks) => node.rpc('estimatesmartfee', blocks)),
       )
       return { choices: feeChoices(estimates, minimum), minimum }
     },

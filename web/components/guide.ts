@@ -13,7 +13,7 @@ import { isVoid, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
-import type { Balances, MiningInfo, WalletTransaction } from '../rpc-results.ts'
+import type { MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { icons } from './icons.ts'
 
@@ -119,8 +119,8 @@ export class Guide extends LitElement {
     load: async (node) => {
       if (node.signer.state === 'none') return NONE
       const [{ mine }, entries] = await Promise.all([
-        node.rpc<Balances>('getbalances'),
-        node.rpc<WalletTransaction[]>('listtransactions', '*', 200),
+        node.rpc('getbalances'),
+        node.rpc('listtransactions', '*', 200),
       ])
       const payments = paymentsOf(entries)
       return {
@@ -135,7 +135,7 @@ export class Guide extends LitElement {
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
     events: ['tip'],
     every: EASING,
-    load: (node) => node.rpc<MiningInfo>('getmininginfo'),
+    load: (node) => node.rpc('getmininginfo'),
   })
 
   constructor() {

@@ -3,7 +3,6 @@ import { css, html, LitElement, nothing } from 'lit'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { navigate } from '../router.ts'
-import type { SearchResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { icons } from './icons.ts'
 
@@ -89,7 +88,7 @@ export class SearchBox extends LitElement {
     event.preventDefault()
     const text = this.#input.value.trim()
     if (text === '') return
-    const found = await this.#task.run(() => this.node.rpc<SearchResult>('search', text))
+    const found = await this.#task.run(() => this.node.rpc('search', text))
     if (found === undefined) return
     // What was typed meanwhile is the next search.
     if (this.#input.value.trim() === text) this.#input.value = ''

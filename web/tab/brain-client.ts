@@ -1,5 +1,10 @@
 /** The Window's line to the brain worker: RPC calls there, events back. */
-import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import {
+  NODE_EVENT_NAMES,
+  type NodeEvent,
+  type NodeEventName,
+  type NodeEvents,
+} from '../../src/node/events.ts'
 import { RPC_INVALID_PARAMETER, RpcError, type RpcResponse } from '../../src/node/rpc-error.ts'
 import type { BrainMessage, BrainRequest } from '../../src/workers/brain-messages.ts'
 import { Channel, PendingAnswers } from '../../src/workers/channel.ts'
@@ -7,21 +12,6 @@ import { TabError } from './tab-error.ts'
 
 export type Claimed = Extract<BrainMessage, { type: 'claimed' }>
 type Listener = (detail: unknown) => void
-
-/** Every event of the node. */
-const EVENTS: Readonly<Record<NodeEventName, true>> = {
-  tip: true,
-  transaction: true,
-  peer: true,
-  network: true,
-  clock: true,
-  wallet: true,
-  mining: true,
-  mined: true,
-  sync: true,
-  log: true,
-  fault: true,
-}
 
 /** Events of one name that are kept while nobody listens to it yet. */
 const MAX_EARLY = 100
@@ -79,10 +69,10 @@ export class BrainClient {
 
   /** Throws an `RpcError` where there is no such event, or nothing to be called: a script would wait for ever. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
-    if (!Object.hasOwn(EVENTS, name))
+    if (!NODE_EVENT_NAMES.includes(name))
       throw new RpcError(
         RPC_INVALID_PARAMETER,
-        `There is no event "${String(name).slice(0, 40)}". There are ${Object.keys(EVENTS).join(', ')}.`,
+        `There is no event "${String(name).slice(0, 40)}". There are ${NODE_EVENT_NAMES.join(', ')}.`,
       )
     if (typeof listener !== 'function')
       throw new RpcError(

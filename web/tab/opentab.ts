@@ -3,6 +3,7 @@
  */
 import type { NetworkParams } from '../../src/consensus/params.ts'
 import type { NodeEventName, NodeEvents } from '../../src/node/events.ts'
+import type { RpcCall } from '../../src/node/rpc-client.ts'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 
 /** What runs in this tab. */
@@ -27,10 +28,10 @@ export interface TabIdentity {
 export interface Opentab {
   readonly identity: TabIdentity
   /**
-   * Calls a method by Bitcoin Core's name. Rejects with an `RpcError` (`code`, `message`). Calls that carry a passphrase or seed words go
-   * straight to the signer. `opentab.rpc('help')` lists the methods.
+   * Calls a method by Bitcoin Core's name, with its arguments in order or in one object that names them. Rejects with an `RpcError` (`code`,
+   * `message`). Calls that carry a passphrase or seed words go straight to the signer. `opentab.rpc('help')` lists the methods.
    */
-  rpc(method: string, ...params: unknown[]): Promise<unknown>
+  readonly rpc: RpcCall
   /** Calls `listener` at every event of this name. Returns the function that unsubscribes. Throws an `RpcError` where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
   /** State of the wallet's keys; follows `wallet` events. */

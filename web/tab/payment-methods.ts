@@ -4,11 +4,14 @@
  * payment that it replaces; or the very transaction that it hands over. The approval ends with the call. Thread: Window.
  */
 import { coins } from '../../src/node/rpc-json.ts'
-import { amount } from '../../src/node/rpc-method.ts'
+import { byPosition } from '../../src/node/rpc-names.ts'
+import { reviewPsbt } from '../../src/node/rpc-page-methods.ts'
+import { amount } from '../../src/node/rpc-parameters.ts'
 import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
+import { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
-import { HASH_TYPES } from '../../src/script/sighash.ts'
+import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'
 import type { Result } from '../../src/wallet/result.ts'
@@ -26,8 +29,10 @@ export async function callPayment(
   brain: Brain,
   signer: Keys,
   method: string,
-  args: Arguments,
+  given: Arguments,
 ): Promise<unknown> {
+  const declared = [reviewPsbt, ...signingMethods].find(({ name }) => name === method)
+  const args = declared ? byPosition(declared, given) : given
   if (method === 'reviewpsbt') return reviewJson(await review(signer, args))
   // Without keys nothing is signed; what is wrong with the arguments, the node tells.
   const agreement = signer.status.state === 'none' ? undefined : agreementOf(method, args)

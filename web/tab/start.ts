@@ -4,6 +4,8 @@
  */
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
+import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
+import type { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
 import { missingFeatures } from '../../src/transport/features.ts'
 import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
@@ -19,13 +21,28 @@ import type { Opentab } from './opentab.ts'
 import { SignerClient } from './signer-client.ts'
 import { keepStorage } from './storage-permission.ts'
 import { TabError } from './tab-error.ts'
-import { walletMethods } from './wallet-methods.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
 
-/** This page tells the signer what these ask for. */
-const SIGNING_METHODS: ReadonlySet<string> = new Set(
-  'sendtoaddress bumpfee walletprocesspsbt sendpsbt'.split(' '),
-)
+/** The RPC methods that the page answers with the signer: they are fetched with the first call of one, or once the tab has joined. */
+const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>> = {
+  createwallet: true,
+  walletpassphrase: true,
+  walletlock: true,
+  walletpassphrasechange: true,
+  revealmnemonic: true,
+  readmnemonic: true,
+  exportbackup: true,
+  importbackup: true,
+  reviewpsbt: true,
+}
+
+/** Those that the brain answers once this page has told the signer what they ask for. */
+const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
+  sendtoaddress: true,
+  bumpfee: true,
+  sendpsbt: true,
+  walletprocesspsbt: true,
+}
 
 export type StartStep = 'profile' | 'keys' | 'chain'
 
@@ -114,17 +131,6 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
-  const pay = async (method: string, args: readonly unknown[]) => {
-    const { callPayment } = await import('./payment-methods.ts').catch(() => {
-      throw new TabError(
-        'failed',
-        'The server of this page can’t be reached, and what paying needs was not fetched from it yet. Nothing was sent: try again later.',
-      )
-    })
-    return callPayment(brain, signer, method, args)
-  }
-  const own = walletMethods(brain, signer)
-  own.set('reviewpsbt', { usage: 'reviewpsbt psbt', run: (args) => pay('reviewpsbt', args) })
   keepStorage(brain)
   return {
     identity: {
@@ -136,23 +142,29 @@ async function startNode(
       params,
       peerId: transport.self,
     },
-    async rpc(method, ...args) {
-      if (method === 'help') {
-        const [command] = args
-        const known = typeof command === 'string' ? own.get(command) : undefined
-        if (known) return known.usage
-        const listed = await brain.rpc(method, args)
-        if (command !== undefined) return listed
-        return [...String(listed).split('\n'), ...[...own.values()].map(({ usage }) => usage)]
-          .sort()
-          .join('\n')
+    rpc: async (method, ...args) => {
+      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
+      if (isSigning) {
+        const { callPayment } = await part(import('./payment-methods.ts'))
+        return (await callPayment(brain, signer, method, args)) as never
       }
-      if (SIGNING_METHODS.has(method)) return pay(method, args)
-      return own.get(method)?.run(args) ?? brain.rpc(method, args)
+      if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args)) as never
+      const { walletMethods } = await part(import('./wallet-methods.ts'))
+      return (await walletMethods(brain, signer).get(method)!(args)) as never
     },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
   }
+}
+
+/** A part of the page that is fetched when it is needed. Rejects with a `TabError`. */
+async function part<Part>(fetched: Promise<Part>): Promise<Part> {
+  return fetched.catch(() => {
+    throw new TabError(
+      'failed',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing was done: try again later.',
+    )
+  })
 }
 
 /** Gets ready to need the page's server no more. Where a file goes from the browser's cache, what was loaded stays. */
@@ -161,6 +173,7 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
   await untilDone(async () => {
     await fetchFiles()
     await import('../views/other-views.ts')
+    await import('./wallet-methods.ts')
     await import('./payment-methods.ts')
     await signer.start()
   })

@@ -1,31 +1,40 @@
 /**
  * RPC methods that carry a passphrase or seed words: answered here, between page and signer, so that the brain never sees them. Names and
- * codes are Bitcoin Core's where it has the method.
+ * codes are Bitcoin Core's where it has the method. They are declared in `src/node/rpc-page-methods.ts`.
  */
 import {
   RPC_INVALID_PARAMETER,
-  RPC_TYPE_ERROR,
   RPC_WALLET_ERROR,
   RPC_WALLET_NOT_FOUND,
   RPC_WALLET_PASSPHRASE_INCORRECT,
   RpcError,
 } from '../../src/node/rpc-error.ts'
+import { type Declaration, handler, type Parameters, type Run } from '../../src/node/rpc-method.ts'
+import { byPosition } from '../../src/node/rpc-names.ts'
+import {
+  createWallet,
+  exportBackup,
+  importBackup,
+  readMnemonic,
+  revealMnemonic,
+  walletLock,
+  walletPassphrase,
+  walletPassphraseChange,
+} from '../../src/node/rpc-page-methods.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
-export interface WalletMethod {
-  /** As `help` shows it. */
-  readonly usage: string
-  run(args: readonly unknown[]): Promise<unknown>
-}
+/** Takes arguments as a caller gives them. */
+export type WalletMethod = (args: readonly unknown[]) => Promise<unknown>
 
 const ERROR_CODES: Readonly<Record<string, number>> = {
   'wallet-passphrase-incorrect': RPC_WALLET_PASSPHRASE_INCORRECT,
   'wallet-missing': RPC_WALLET_NOT_FOUND,
 }
 
-export function walletMethods(brain: BrainClient, signer: SignerClient): Map<string, WalletMethod> {
+/** The methods by their names. */
+export function walletMethods(brain: BrainClient, signer: SignerClient): ReadonlyMap<string, WalletMethod> {
   const run = async (command: SignerCommand): Promise<unknown> => {
     const result = await signer.run(command)
     if (result.ok) return result.value
@@ -82,184 +91,82 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Map<str
     }
   }
 
-  return new Map<string, WalletMethod>([
-    [
-      'createwallet',
-      {
-        usage:
-          'createwallet wallet_name options | createwallet wallet_name disable_private_keys blank passphrase',
-        async run([name, ...rest]) {
-          if (name !== '' && name !== undefined)
-            throw new RpcError(
-              RPC_INVALID_PARAMETER,
-              'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
-            )
-          const options = optionsOf(rest)
-          const passphrase = passphraseOf(options.passphrase)
-          const { words, wordcount } = options
-          const mnemonicPassphrase = textOf('mnemonicpassphrase', options.mnemonicpassphrase ?? '')
-          if (words !== undefined) {
-            if (wordcount !== undefined)
-              throw new RpcError(
-                RPC_INVALID_PARAMETER,
-                'wordcount is for new words: leave it out with words.',
-              )
-            await make({
-              type: 'restoreWords',
-              words: textOf('words', words),
-              passphrase,
-              mnemonicPassphrase,
-            })
-            return { name: '', ...(await adopted()) }
-          }
-          if (wordcount !== undefined && wordcount !== 12 && wordcount !== 24)
-            throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
-          const { mediantime } = (await brain.rpc('getblockchaininfo', [])) as { mediantime: number }
-          const mnemonic = await make({
-            type: 'create',
-            passphrase,
-            words: wordcount ?? 12,
-            mnemonicPassphrase,
-            chainTime: mediantime,
-          })
-          return { name: '', mnemonic, ...(await adopted()) }
-        },
-      },
-    ],
-    [
-      'walletpassphrase',
-      {
-        usage: 'walletpassphrase passphrase ( timeout )',
-        async run([passphrase, timeout]) {
-          if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0))
-            throw new RpcError(RPC_INVALID_PARAMETER, 'timeout must be a number of seconds above 0.')
-          await run({ type: 'unlock', passphrase: textOf('passphrase', passphrase), seconds: timeout })
-          return null
-        },
-      },
-    ],
-    ['walletlock', { usage: 'walletlock', run: async () => (await run({ type: 'lock' })) ?? null }],
-    [
-      'walletpassphrasechange',
-      {
-        usage: 'walletpassphrasechange oldpassphrase newpassphrase',
-        async run([passphrase, next]) {
-          await run({
-            type: 'changePassphrase',
-            passphrase: textOf('oldpassphrase', passphrase),
-            next: passphraseOf(next),
-          })
-          return null
-        },
-      },
-    ],
-    [
-      'revealmnemonic',
-      {
-        usage: 'revealmnemonic passphrase',
-        async run([passphrase]) {
-          const secret = await run({ type: 'revealWords', passphrase: textOf('passphrase', passphrase) })
-          const { words, mnemonicPassphrase } = secret as { words: string; mnemonicPassphrase: string }
-          return { mnemonic: words, mnemonicpassphrase: mnemonicPassphrase }
-        },
-      },
-    ],
-    [
-      'readmnemonic',
-      {
-        usage: 'readmnemonic words',
-        run: async ([words]) => ({
-          mnemonic: await run({ type: 'readWords', words: textOf('words', words) }),
-        }),
-      },
-    ],
-    [
-      'exportbackup',
-      {
-        usage: 'exportbackup passphrase',
-        async run([passphrase]) {
-          const metadata = textOf('labels', await brain.rpc('exportlabels', []))
-          return run({ type: 'exportBackup', passphrase: textOf('passphrase', passphrase), metadata })
-        },
-      },
-    ],
-    [
-      'importbackup',
-      {
-        usage: 'importbackup file passphrase',
-        async run([file, passphrase]) {
-          const metadata = await make({
-            type: 'restoreBackup',
-            file: textOf('file', file),
-            passphrase: textOf('passphrase', passphrase),
-          })
-          const { warnings } = await adopted()
-          // The keys are stored: what fails from here on is told, and the same call tries it again.
-          const missing = warnings ?? (await importLabels(metadata as string))
-          return { name: '', ...(missing.length > 0 && { warnings: missing }) }
-        },
-      },
-    ],
-  ])
+  const answers = [
+    entry(createWallet, async (name, options, blank, passphrase) => {
+      if (name !== '')
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
+        )
+      if (options.disable_private_keys || options.blank || blank)
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'The wallet has its own keys: disable_private_keys and blank must be false.',
+        )
+      const chosen = passphraseOf(options.passphrase ?? passphrase)
+      const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = options
+      if (words !== undefined) {
+        if (wordcount !== undefined)
+          throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount is for new words: leave it out with words.')
+        await make({ type: 'restoreWords', words, passphrase: chosen, mnemonicPassphrase })
+        return { name: '', ...(await adopted()) }
+      }
+      if (wordcount !== undefined && wordcount !== 12 && wordcount !== 24)
+        throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
+      const { mediantime } = (await brain.rpc('getblockchaininfo', [])) as { mediantime: number }
+      const mnemonic = await make({
+        type: 'create',
+        passphrase: chosen,
+        words: wordcount ?? 12,
+        mnemonicPassphrase,
+        chainTime: mediantime,
+      })
+      return { name: '', mnemonic: mnemonic as string, ...(await adopted()) }
+    }),
+    entry(walletPassphrase, async (passphrase, seconds) => {
+      await run({ type: 'unlock', passphrase, seconds })
+      return null
+    }),
+    entry(walletLock, async () => {
+      await run({ type: 'lock' })
+      return null
+    }),
+    entry(walletPassphraseChange, async (passphrase, next) => {
+      await run({ type: 'changePassphrase', passphrase, next: passphraseOf(next) })
+      return null
+    }),
+    entry(revealMnemonic, async (passphrase) => {
+      const secret = await run({ type: 'revealWords', passphrase })
+      const { words, mnemonicPassphrase } = secret as { words: string; mnemonicPassphrase: string }
+      return { mnemonic: words, mnemonicpassphrase: mnemonicPassphrase }
+    }),
+    entry(readMnemonic, async (words) => ({ mnemonic: (await run({ type: 'readWords', words })) as string })),
+    entry(exportBackup, async (passphrase) => {
+      const metadata = (await brain.rpc('exportlabels', [])) as string
+      return (await run({ type: 'exportBackup', passphrase, metadata })) as string
+    }),
+    entry(importBackup, async (file, passphrase) => {
+      const metadata = await make({ type: 'restoreBackup', file, passphrase })
+      const { warnings } = await adopted()
+      // The keys are stored: what fails from here on is told, and the same call tries it again.
+      const missing = warnings ?? (await importLabels(metadata as string))
+      return { name: '', ...(missing.length > 0 && { warnings: missing }) }
+    }),
+  ]
+  return new Map(answers)
 }
 
-/** Bitcoin Core's arguments of `createwallet` behind the name, in their order. */
-const CREATE_ARGUMENTS = [
-  'disable_private_keys',
-  'blank',
-  'passphrase',
-  'avoid_reuse',
-  'descriptors',
-  'load_on_startup',
-  'external_signer',
-]
-/** Those of which a wallet here can have but one value. */
-const FIXED: Readonly<Record<string, boolean>> = {
-  disable_private_keys: false,
-  blank: false,
-  avoid_reuse: false,
-  descriptors: true,
-  load_on_startup: true,
-  external_signer: false,
-}
-const CREATE_OPTIONS = [...CREATE_ARGUMENTS, 'words', 'mnemonicpassphrase', 'wordcount']
-
-/**
- * The options of `createwallet`, from an object or from arguments in order; null is as good as none. What isn't known is refused: a slip in a name
- * would make another wallet.
- */
-function optionsOf(args: readonly unknown[]): Readonly<Record<string, unknown>> {
-  const [first, ...more] = args
-  const isObject = typeof first === 'object' && first !== null
-  if (isObject && more.length > 0)
-    throw new RpcError(RPC_INVALID_PARAMETER, 'createwallet takes nothing behind its options.')
-  const given = isObject
-    ? Object.entries(first)
-    : args.map((value, at): [string, unknown] => [CREATE_ARGUMENTS[at] ?? `argument ${at + 2}`, value])
-  const options: Record<string, unknown> = {}
-  for (const [name, value] of given) {
-    if (!CREATE_OPTIONS.includes(name))
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        `createwallet has no option '${name}'; its options are ${CREATE_OPTIONS.join(', ')}.`,
-      )
-    if (value === undefined || value === null) continue
-    if (name in FIXED && value !== FIXED[name])
-      throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be ${FIXED[name]}: ${WALLET_KIND}`)
-    options[name] = value
-  }
-  return options
+/** A method by its name. */
+function entry<Name extends string, P extends Parameters>(
+  declared: Declaration<Name, P>,
+  run: Run<Name, P>,
+): [string, WalletMethod] {
+  const answer = handler(declared, run)
+  return [declared.name, async (args) => answer(byPosition(declared, args))]
 }
 
-const WALLET_KIND = 'a wallet here has its own keys, by descriptors, and is open whenever its profile is.'
-
-function textOf(name: string, value: unknown): string {
-  if (typeof value !== 'string') throw new RpcError(RPC_TYPE_ERROR, `${name} must be text.`)
-  return value
-}
-
-function passphraseOf(value: unknown): string {
-  if (typeof value !== 'string' || value === '')
+function passphraseOf(value: string | undefined): string {
+  if (value === undefined || value === '')
     throw new RpcError(
       RPC_INVALID_PARAMETER,
       'A wallet needs a passphrase: it encrypts the keys in this browser.',

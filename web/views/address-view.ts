@@ -53,7 +53,7 @@ export class AddressView extends LitElement {
   readonly #history: RpcController<AddressHistory> = new RpcController(this, {
     events: ['tip', 'transaction'],
     key: () => this.address,
-    load: (node) => node.rpc<AddressHistory>('searchaddress', this.address),
+    load: (node) => node.rpc('searchaddress', this.address),
   })
 
   constructor() {

@@ -66,7 +66,7 @@ export class BlockView extends LitElement {
     key: () => this.blockId,
     load: async (node) => {
       const hash = await hashOf(node, this.blockId)
-      return node.rpc<BlockWithTransactions>('getblock', hash, 2)
+      return node.rpc('getblock', hash, 3)
     },
   })
   /** What changes while the chain goes on; a height may come to name another block, or one at all. */
@@ -74,7 +74,7 @@ export class BlockView extends LitElement {
     events: ['tip'],
     key: () => this.blockId,
     load: async (node) => {
-      const header = await node.rpc<BlockHeaderResult>('getblockheader', await hashOf(node, this.blockId))
+      const header = await node.rpc('getblockheader', await hashOf(node, this.blockId))
       const { value, error } = this.#block
       if (error || (value && value.hash !== header.hash)) this.#block.reload()
       return header
@@ -245,6 +245,6 @@ export class BlockView extends LitElement {
 
 /** The hash behind what a path names: a height in digits, or a hash. */
 function hashOf(node: LiveNode, id: string): Promise<string> {
-  return /^\d{1,10}$/.test(id) ? node.rpc<string>('getblockhash', Number(id)) : Promise.resolve(id)
+  return /^\d{1,10}$/.test(id) ? node.rpc('getblockhash', Number(id)) : Promise.resolve(id)
 }
 customElements.define('ot-block', BlockView)

@@ -67,12 +67,12 @@ export class ExplorerView extends LitElement {
   declare shown: number
   readonly #blocks: RpcController<BlockSummary[]> = new RpcController(this, {
     events: ['tip'],
-    load: async (node) => readBlocks(node, await node.rpc<number>('getblockcount'), this.shown),
+    load: async (node) => readBlocks(node, await node.rpc('getblockcount'), this.shown),
   })
   readonly #waiting: RpcController<[string, MempoolEntry][]> = new RpcController(this, {
     events: ['tip', 'transaction'],
     load: async (node) => {
-      const entries = Object.entries(await node.rpc<Record<string, MempoolEntry>>('getrawmempool', true))
+      const entries = Object.entries(await node.rpc('getrawmempool', true))
       const rate = ({ fees, vsize }: MempoolEntry) => fees.base / vsize
       return entries.sort(([, a], [, b]) => rate(b) - rate(a))
     },

@@ -100,7 +100,7 @@ export class MinerView extends LitElement {
   readonly #info: RpcController<MiningInfo> = new RpcController(this, {
     events: ['tip'],
     every: EASING,
-    load: (node) => node.rpc<MiningInfo>('getmininginfo'),
+    load: (node) => node.rpc('getmininginfo'),
   })
 
   constructor() {
@@ -127,8 +127,8 @@ export class MinerView extends LitElement {
 
   async #makeBlocks(count: number): Promise<void> {
     const made = await this.#demand.run(async () => {
-      const address = await this.node.rpc<string>('getnewaddress', 'mined')
-      return this.node.rpc<string[]>('generatetoaddress', count, address)
+      const address = await this.node.rpc('getnewaddress', 'mined')
+      return this.node.rpc('generatetoaddress', count, address)
     })
     if (made) notify(this, `${plural(made.length, 'block')} made.`)
   }

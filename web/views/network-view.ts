@@ -127,19 +127,19 @@ export class NetworkView extends LitElement {
     `,
   ]
   declare node: LiveNode
-  readonly #peers: RpcController<PeerResult[]> = new RpcController(this, {
+  readonly #peers: RpcController<readonly PeerResult[]> = new RpcController(this, {
     events: ['peer', 'network'],
-    load: (node) => node.rpc<PeerResult[]>('getpeerinfo'),
+    load: (node) => node.rpc('getpeerinfo'),
   })
 
-  readonly #bans: RpcController<BanResult[]> = new RpcController(this, {
+  readonly #bans: RpcController<readonly BanResult[]> = new RpcController(this, {
     // A ban ends a connection, or is told in the log.
     events: ['peer', 'log'],
-    load: (node) => node.rpc<BanResult[]>('listbanned'),
+    load: (node) => node.rpc('listbanned'),
   })
   readonly #info: RpcController<NetworkInfo> = new RpcController(this, {
     events: ['network', 'clock'],
-    load: (node) => node.rpc<NetworkInfo>('getnetworkinfo'),
+    load: (node) => node.rpc('getnetworkinfo'),
   })
   readonly #task = new TaskController(this)
 

@@ -26,7 +26,7 @@ import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
-import type { Balances, MempoolInfo, MiningInfo, WalletTransaction } from '../rpc-results.ts'
+import type { Balances, MempoolInfo, MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 interface Figures {
@@ -173,10 +173,7 @@ export class OverviewView extends LitElement {
     events: ['tip', 'transaction'],
     every: EASING,
     load: async (node) => {
-      const [mining, mempool] = await Promise.all([
-        node.rpc<MiningInfo>('getmininginfo'),
-        node.rpc<MempoolInfo>('getmempoolinfo'),
-      ])
+      const [mining, mempool] = await Promise.all([node.rpc('getmininginfo'), node.rpc('getmempoolinfo')])
       return { mining, mempool }
     },
   })
@@ -186,8 +183,8 @@ export class OverviewView extends LitElement {
     load: async (node) => {
       if (node.signer.state === 'none') return null
       const [{ mine }, entries] = await Promise.all([
-        node.rpc<Balances>('getbalances'),
-        node.rpc<WalletTransaction[]>('listtransactions', '*', 40),
+        node.rpc('getbalances'),
+        node.rpc('listtransactions', '*', 40),
       ])
       const payments = paymentsOf(entries)
       // A tab that is new has none, and joins without it; where the server is gone, it comes with the wallet's views.

@@ -44,7 +44,7 @@ export class SendDone extends LitElement {
   readonly #sent: RpcController<WalletTransactionDetail> = new RpcController(this, {
     events: ['tip', 'wallet'],
     key: () => this.txid,
-    load: (node) => node.rpc<WalletTransactionDetail>('gettransaction', this.txid),
+    load: (node) => node.rpc('gettransaction', this.txid),
   })
 
   override firstUpdated(): void {

@@ -73,7 +73,7 @@ export class SendReview extends LitElement {
   async #pay(): Promise<string> {
     const { psbt, digest, replaces } = this.review
     const pay = () =>
-      this.node.rpc<string>('sendpsbt', psbt, { digest, ...(replaces && { replaces: replaces.txid }) })
+      this.node.rpc('sendpsbt', psbt, { digest, ...(replaces && { replaces: replaces.txid }) })
     try {
       return await pay()
     } catch (error) {

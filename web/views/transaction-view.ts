@@ -40,9 +40,9 @@ export class TransactionView extends LitElement {
     events: ['tip', 'transaction'],
     key: () => this.txid,
     load: async (node) => {
-      const transaction = await node.rpc<TransactionResult>('getrawtransaction', this.txid, 1)
+      const transaction = await node.rpc('getrawtransaction', this.txid, 1)
       const block = transaction.blockhash
-        ? await node.rpc<BlockHeaderResult>('getblockheader', transaction.blockhash)
+        ? await node.rpc('getblockheader', transaction.blockhash)
         : undefined
       const coins = await Promise.all(
         transaction.vout

@@ -71,7 +71,7 @@ export class WalletBackup extends LitElement {
     const { file } = this.typed
     this.problems = file === '' ? { file: 'Enter the passphrase of this wallet.' } : {}
     if (file === '') return
-    const text = await this.#file.run(() => this.node.rpc<string>('exportbackup', file))
+    const text = await this.#file.run(() => this.node.rpc('exportbackup', file))
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
     const { networkName, profile } = this.node.identity
@@ -87,9 +87,7 @@ export class WalletBackup extends LitElement {
     const { reveal } = this.typed
     this.problems = reveal === '' ? { reveal: 'Enter the passphrase of this wallet.' } : {}
     if (reveal === '') return
-    const secret = await this.#reveal.run(() =>
-      this.node.rpc<{ mnemonic: string; mnemonicpassphrase: string }>('revealmnemonic', reveal),
-    )
+    const secret = await this.#reveal.run(() => this.node.rpc('revealmnemonic', reveal))
     if (!secret) return
     this.typed = { ...this.typed, reveal: '' }
     this.#mnemonicPassphrase = secret.mnemonicpassphrase
@@ -220,7 +218,7 @@ export class WalletBackup extends LitElement {
   async #search(): Promise<void> {
     this.progress = 0
     const looking = setInterval(() => void this.#look(), 500)
-    const found = await this.#rescan.run(() => this.node.rpc<{ stop_height: number }>('rescanblockchain'))
+    const found = await this.#rescan.run(() => this.node.rpc('rescanblockchain'))
     clearInterval(looking)
     if (found) notify(this, `The chain is searched up to block ${countText(found.stop_height)}.`)
   }
@@ -228,9 +226,9 @@ export class WalletBackup extends LitElement {
   /** Sees how far the search is; where that can't be told, it goes on all the same. */
   async #look(): Promise<void> {
     try {
-      const info = await this.node.rpc<{ lastprocessedblock: { height: number } }>('getwalletinfo')
-      const count = await this.node.rpc<number>('getblockcount')
-      this.progress = info.lastprocessedblock.height / Math.max(1, count)
+      const info = await this.node.rpc('getwalletinfo')
+      const count = await this.node.rpc('getblockcount')
+      this.progress = (info.lastprocessedblock?.height ?? 0) / Math.max(1, count)
     } catch {
       // The next look may succeed.
     }

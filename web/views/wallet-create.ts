@@ -92,10 +92,10 @@ export class WalletCreate extends LitElement {
     if (Object.keys(problems).length > 0) return
     this.#creating = true
     const created = await this.#task.run(() =>
-      this.node.rpc<{ mnemonic: string }>('createwallet', '', { passphrase: this.passphrase }),
+      this.node.rpc('createwallet', '', { passphrase: this.passphrase }),
     )
     this.#creating = false
-    if (created) this.#showWords(created.mnemonic)
+    if (created) this.#showWords(created.mnemonic!)
   }
 
   #ask(): void {
@@ -163,9 +163,7 @@ export class WalletCreate extends LitElement {
     event.preventDefault()
     this.problems = this.passphrase === '' ? { passphrase: 'Enter the passphrase of this wallet.' } : {}
     if (this.passphrase === '') return
-    const revealed = await this.#task.run(() =>
-      this.node.rpc<{ mnemonic: string }>('revealmnemonic', this.passphrase),
-    )
+    const revealed = await this.#task.run(() => this.node.rpc('revealmnemonic', this.passphrase))
     if (revealed) this.#showWords(revealed.mnemonic)
   }
 

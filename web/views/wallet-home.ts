@@ -12,7 +12,7 @@ import { type Payment, paymentsOf } from '../history.ts'
 import { type HistoryFilter, rowsOf } from '../history-rows.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
-import type { Balances, WalletTransaction } from '../rpc-results.ts'
+import type { Balances } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp } from '../wallet-memory.ts'
 
@@ -135,7 +135,7 @@ export class WalletHome extends LitElement {
   readonly #task = new TaskController(this)
   readonly #balances: RpcController<Balances['mine']> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => (await node.rpc<Balances>('getbalances')).mine,
+    load: async (node) => (await node.rpc('getbalances')).mine,
   })
   readonly #history: RpcController<HistoryPage> = new RpcController(this, {
     events: ['tip', 'wallet'],
@@ -297,7 +297,7 @@ export class WalletHome extends LitElement {
 /** Reads as much of the history as gives so many lines: many rewards make one, and a filter leaves lines out. */
 async function loadHistory(node: LiveNode, filter: HistoryFilter, shown: number): Promise<HistoryPage> {
   for (let count = 2 * shown; ; count = Math.min(4 * count, MAX_ENTRIES)) {
-    const entries = await node.rpc<WalletTransaction[]>('listtransactions', '*', count)
+    const entries = await node.rpc('listtransactions', '*', count)
     const isWhole = entries.length < count
     const payments = paymentsOf(entries)
     const rows = rowsOf(payments, filter).length

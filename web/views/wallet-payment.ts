@@ -14,7 +14,7 @@ import { readFeeRate } from '../payment.ts'
 import { notify } from '../requests.ts'
 import { type Review, reviewOf } from '../review.ts'
 import { navigate } from '../router.ts'
-import type { FundedPsbt, MempoolEntry, PsbtReview, WalletTransactionDetail } from '../rpc-results.ts'
+import type { WalletTransactionDetail } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import './send-review.ts'
 
@@ -70,10 +70,10 @@ export class WalletPayment extends LitElement {
     events: ['tip', 'wallet', 'transaction'],
     key: () => this.txid,
     load: async (node) => {
-      const transaction = await node.rpc<WalletTransactionDetail>('gettransaction', this.txid)
+      const transaction = await node.rpc('gettransaction', this.txid)
       const entry =
         transaction.confirmations === 0
-          ? await node.rpc<MempoolEntry>('getmempoolentry', this.txid).catch(() => undefined)
+          ? await node.rpc('getmempoolentry', this.txid).catch(() => undefined)
           : undefined
       const entries = transaction.details.map((detail) => ({ ...transaction, ...detail }))
       return {
@@ -97,8 +97,8 @@ export class WalletPayment extends LitElement {
     if (value === undefined) return this.#task.fail(problem)
     const { txid } = this
     this.review = await this.#task.run(async () => {
-      const { psbt, reduced = 0 } = await this.node.rpc<FundedPsbt>('psbtbumpfee', txid, { fee_rate: value })
-      const read = await this.node.rpc<PsbtReview>('reviewpsbt', psbt)
+      const { psbt, reduced = 0 } = await this.node.rpc('psbtbumpfee', txid, { fee_rate: value })
+      const read = await this.node.rpc('reviewpsbt', psbt)
       return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
     })
   }

@@ -100,7 +100,7 @@ export class WalletReceive extends LitElement {
     key: () => this.#address.value,
     load: async (node) => {
       if (!this.#address.value) return []
-      const info = await node.rpc<{ warnings?: readonly string[] }>('getaddressinfo', this.#address.value)
+      const info = await node.rpc('getaddressinfo', this.#address.value)
       return info.warnings ?? []
     },
   })
@@ -232,13 +232,13 @@ export class WalletReceive extends LitElement {
 }
 
 async function newAddress(node: LiveNode, label: string): Promise<string> {
-  const address = await node.rpc<string>('getnewaddress', label)
+  const address = await node.rpc('getnewaddress', label)
   rememberReceiveAddress(node, address)
   return address
 }
 
 async function paymentsTo(node: LiveNode, address: string): Promise<WalletTransaction[]> {
-  const entries = await node.rpc<WalletTransaction[]>('listtransactions', '*', RECENT)
+  const entries = await node.rpc('listtransactions', '*', RECENT)
   return entries.filter((entry) => entry.address === address && entry.category !== 'send')
 }
 customElements.define('ot-wallet-receive', WalletReceive)

@@ -153,7 +153,7 @@ export class WalletRestore extends LitElement {
 
   /** Has the words understood: they are shown in full before anything is made of them. */
   async #readWords(): Promise<void> {
-    const read = await this.#task.run(() => this.node.rpc<{ mnemonic: string }>('readmnemonic', this.#typed))
+    const read = await this.#task.run(() => this.node.rpc('readmnemonic', this.#typed))
     this.words = read?.mnemonic.split(' ')
   }
 
@@ -165,13 +165,13 @@ export class WalletRestore extends LitElement {
       words: words.join(' '),
       ...(mnemonicpassphrase !== '' && { mnemonicpassphrase }),
     }
-    const done = await this.#task.run(() => this.node.rpc<object>('createwallet', '', options))
+    const done = await this.#task.run(() => this.node.rpc('createwallet', '', options))
     if (done) this.#finish('Your wallet is restored. Its coins are looked for in the chain.')
   }
 
   async #restoreFile(file: File): Promise<void> {
     const restored = await this.#task.run(async () =>
-      this.node.rpc<{ warnings?: readonly string[] }>('importbackup', await readText(file), this.passphrase),
+      this.node.rpc('importbackup', await readText(file), this.passphrase),
     )
     if (!restored) return
     this.missing = restored.warnings ?? []

@@ -16,7 +16,6 @@ import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
-import type { AddressValidation, Balances, FundedPsbt, PsbtReview } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import './send-done.ts'
 import './send-review.ts'
@@ -85,7 +84,7 @@ export class WalletSend extends LitElement {
   #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => fromCoins((await node.rpc<Balances>('getbalances')).mine.trusted),
+    load: async (node) => fromCoins((await node.rpc('getbalances')).mine.trusted),
   })
 
   constructor() {
@@ -137,7 +136,7 @@ export class WalletSend extends LitElement {
   async #checkRecipient(): Promise<string | undefined> {
     const typed = this.recipient
     const { value, problem } = readRecipient(typed)
-    const answer = value && (await this.node.rpc<AddressValidation>('validateaddress', value.address))
+    const answer = value && (await this.node.rpc('validateaddress', value.address))
     // Typed on in the meantime: the answer is about something else.
     if (this.recipient !== typed) return undefined
     const isValid = answer?.isvalid === true
@@ -177,14 +176,14 @@ export class WalletSend extends LitElement {
   /** Has the payment prepared by the node, and read by the keeper of keys. */
   async #plan(asked: Asked, rate: number): Promise<Review> {
     const { address, amount, all } = asked
-    const { psbt } = await this.node.rpc<FundedPsbt>(
+    const { psbt } = await this.node.rpc(
       'walletcreatefundedpsbt',
       [],
       [{ [address]: Number(formatCoins(amount)) }],
       0,
       { fee_rate: rate, ...(all && { subtractFeeFromOutputs: [0] }) },
     )
-    const review = reviewOf(psbt, await this.node.rpc<PsbtReview>('reviewpsbt', psbt), this.note.trim())
+    const review = reviewOf(psbt, await this.node.rpc('reviewpsbt', psbt), this.note.trim())
     const foreign = foreignReview(review, asked)
     if (foreign) throw new Error(foreign)
     return review

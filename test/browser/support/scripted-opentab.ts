@@ -1,6 +1,7 @@
 /** An `Opentab` whose answers a test writes down: for views and controllers, which know nothing else of a node. */
 import { REGTEST } from '../../../src/consensus/params.ts'
 import type { NodeEventName, NodeEvents } from '../../../src/node/events.ts'
+import type { RpcCall } from '../../../src/node/rpc-client.ts'
 import type { SignerStatus } from '../../../src/wallet/signer.ts'
 import type { Opentab, TabIdentity } from '../../../web/tab/opentab.ts'
 
@@ -31,11 +32,11 @@ export class ScriptedOpentab implements Opentab {
     this.#answers = answers
   }
 
-  async rpc(method: string, ...params: unknown[]): Promise<unknown> {
+  readonly rpc: RpcCall = async (method, ...params) => {
     this.calls.push({ method, params })
     const answer = this.#answers[method]
     if (!answer) throw new Error(`The test has no answer to ${method}.`)
-    return answer(...(params as never[]))
+    return answer(...(params as never[])) as never
   }
 
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {

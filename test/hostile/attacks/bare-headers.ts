@@ -45,9 +45,7 @@ function withholding(count: number, settle: number): Attack['run'] {
   return async (arena: Arena, findings: Findings) => {
     const leave = await withhold(arena, count, arena.ids.slice(0, 3))
     await pause(settle)
-    const { headers, blocks } = await arena.miner.rpc<{ headers: number; blocks: number }>(
-      'getblockchaininfo',
-    )
+    const { headers, blocks } = await arena.miner.rpc('getblockchaininfo')
     findings.note(`the miner has ${headers - blocks} headers beyond its tip`)
     // On the overview, where a person is told.
     const speaks = await arena.miner.page.getByText(/catching up/i).count()

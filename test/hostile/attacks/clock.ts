@@ -13,7 +13,7 @@ function wrongClock(name: string, shift: number, deed: string): Attack {
     deed,
     async run(arena, findings) {
       await arena.mine()
-      const height = await arena.payer.rpc<number>('getblockcount')
+      const height = await arena.payer.rpc('getblockcount')
       const tab = await (await arena.load('wrong clock', { context: await arena.wrongClock(shift) })).ready()
       await tab.untilPeers(1)
       const sentence = tab.page.getByText(/clock|computer’s time/i).first()
@@ -28,7 +28,7 @@ function wrongClock(name: string, shift: number, deed: string): Attack {
         `block ${await tab.rpc('getblockcount')} of ${height}`,
       )
       const own = await orNever(
-        tab.rpc<string[]>('generatetoaddress', 1, await arena.payer.rpc<string>('getnewaddress')),
+        tab.rpc('generatetoaddress', 1, await arena.payer.rpc('getnewaddress')),
         NEVER,
       )
       if (own === undefined) {

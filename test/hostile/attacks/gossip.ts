@@ -26,11 +26,7 @@ async function coins(arena: Arena, count: number): Promise<Coin[]> {
   await arena.agreement()
   return Promise.all(
     hashes.map(async (hash) => {
-      const { tx } = await arena.miner.rpc<{ tx: { txid: string; vout: { value: number }[] }[] }>(
-        'getblock',
-        hash,
-        2,
-      )
+      const { tx } = await arena.miner.rpc('getblock', hash, 2)
       const [coinbase] = tx
       return {
         outpoint: { txid: hashBytes(coinbase!.txid), index: 0 },
@@ -148,7 +144,7 @@ export const fullMempool: Attack = {
       chains.map((chain) => bytesToHex(chain[depth]!.bytes)),
     ).flat()
     await orNever(enemy.do('gossip', 'tx', payloads), 60_000)
-    const { size } = await arena.miner.rpc<{ size: number }>('getmempoolinfo')
+    const { size } = await arena.miner.rpc('getmempoolinfo')
     findings.note(`the miner’s mempool then held ${size}`)
     await goesOn(arena, findings)
     await memoryHeld(watch, findings)

@@ -1,6 +1,5 @@
 /** A laptop's lid is closed and opened. */
 
-import type { PeerResult } from '../../../web/rpc-results.ts'
 import { CHROMIUM_PERMISSIONS } from '../../support/chromium.ts'
 import { orNever, pause } from '../arena.ts'
 import type { Attack } from '../attack.ts'
@@ -34,8 +33,8 @@ function sleep(seconds: number): Attack {
       const alive = orNever(
         (async () => {
           for (;;) {
-            const peers = await sleeper.rpc<PeerResult[]>('getpeerinfo')
-            const theirs = await Promise.all(arena.tabs.map((tab) => tab.rpc<PeerResult[]>('getpeerinfo')))
+            const peers = await sleeper.rpc('getpeerinfo')
+            const theirs = await Promise.all(arena.tabs.map((tab) => tab.rpc('getpeerinfo')))
             const knowing = arena.ids.filter((_, i) => theirs[i]!.some(({ peerid }) => peerid === peerId))
             if (peers.length > 0 && peers.every(({ peerid }) => knowing.includes(peerid)))
               return performance.now() - began

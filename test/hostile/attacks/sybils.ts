@@ -1,6 +1,5 @@
 /** Many identities that are one. */
 
-import type { PeerResult } from '../../../web/rpc-results.ts'
 import type { Tab } from '../../support/tabs.ts'
 import type { Arena, Enemy } from '../arena.ts'
 import { ENEMY, orNever, pause } from '../arena.ts'
@@ -23,7 +22,7 @@ async function lurking(arena: Arena, count: number): Promise<Enemy[]> {
 }
 
 async function outbound(arena: Arena, tab: Tab): Promise<{ honest: number; all: number; peers: number }> {
-  const peers = await tab.rpc<PeerResult[]>('getpeerinfo')
+  const peers = await tab.rpc('getpeerinfo')
   const chosen = peers.filter(({ inbound }) => !inbound)
   const honest = chosen.filter(({ peerid }) => arena.ids.includes(peerid))
   return { honest: honest.length, all: chosen.length, peers: peers.length }
@@ -97,7 +96,7 @@ export const fullSlots: Attack = {
     const enemies = await arena.enemies(SYBILS)
     await Promise.all(enemies.map((enemy) => orNever(enemy.do('meet', arena.ids[3]!), 40_000)))
     await pause(5000)
-    const peers = await victim.rpc<PeerResult[]>('getpeerinfo')
+    const peers = await victim.rpc('getpeerinfo')
     findings.note(`it has ${peers.length} peers`)
     findings.atLeast('honest peers of the tab', (await arena.honestPeers(victim)).length, 2)
     await goesOn(arena, findings)

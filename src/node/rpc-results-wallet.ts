@@ -1,0 +1,197 @@
+/** What the RPC methods of the wallet answer, for `help` and for the types of their results. */
+import { coins, flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
+import { DECODED_TRANSACTION } from './rpc-results-chain.ts'
+
+const BLOCK_SEEN = maybe(
+  object({ hash: hex('hash of a block'), height: number('') }, 'up to where the wallet knows the chain'),
+)
+
+const CATEGORY = oneOf(
+  ['send', 'receive', 'generate', 'immature', 'orphan'],
+  'generate, immature, orphan: mined, not yet spendable, on a lost branch',
+)
+
+/** One output of a transaction, seen from one side of it. */
+const SIDE = {
+  address: maybe(text('absent of data')),
+  category: CATEGORY,
+  amount: coins('negative for a payment'),
+  label: maybe(text('of the address')),
+  vout: number('position among the outputs'),
+  fee: maybe(coins('negative; payments only')),
+  abandoned: maybe(flag('whether it was given up; payments only')),
+}
+
+const ENTRY = {
+  confirmations: number('negative below a confirmed conflict'),
+  generated: maybe(flag('true of what was mined')),
+  trusted: maybe(flag('outside a block: whether it is the wallet’s own and waits')),
+  blockhash: maybe(hex('hash of its block')),
+  blockheight: maybe(number('of its block')),
+  blocktime: maybe(time('of its block')),
+  txid: hex('id of the transaction'),
+  wtxid: hex('hash with witnesses'),
+  walletconflicts: list(hex('a transaction of the wallet that spends a coin of this one')),
+  replaced_by_txid: maybe(hex('id of the transaction that replaced it')),
+  replaces_txid: maybe(hex('id of the transaction that it replaced')),
+  time: time('of its block, or when it was first seen'),
+  'bip125-replaceable': oneOf(['yes', 'no'], 'whether it can be replaced'),
+  kind: oneOf(['mined', 'received', 'sent', 'moved'], 'moved: to oneself'),
+  state: oneOf(['pending', 'confirmed', 'orphaned', 'conflicted', 'replaced', 'abandoned'], ''),
+  inmempool: flag('whether it waits in the mempool'),
+}
+
+/** A planned payment. */
+const PLAN = {
+  psbt: text('base64'),
+  fee: coins(''),
+  changepos: number('position of the change; −1 without'),
+  vsize: number('once signed', 'virtual bytes'),
+  outputs: list(
+    object({
+      address: maybe(text('absent of data')),
+      data: maybe(hex('the script of a data output')),
+      amount: coins(''),
+      change: flag('whether it comes back to this wallet'),
+    }),
+  ),
+  inputs: list(
+    object({
+      txid: hex('id of the transaction'),
+      vout: number('position among the outputs'),
+      amount: coins(''),
+      address: text(''),
+    }),
+  ),
+}
+
+/** What a replacement changes. */
+const BUMP = {
+  origfee: coins('before'),
+  reduced: maybe(coins('that the recipient gets less, where all there was had been sent')),
+  warnings: maybe(list(text('a sentence'))),
+  errors: list(text('none')),
+}
+
+const CREATED = {
+  name: text('of the wallet'),
+  warnings: maybe(list(text('a sentence'))),
+}
+
+export const walletResults = {
+  abandontransaction: nothing(),
+  bumpfee: object({ txid: hex('id of the replacement'), fee: coins('now'), ...BUMP }),
+  createwallet: object({
+    ...CREATED,
+    mnemonic: maybe(text('the seed words, where they are new: write them down')),
+  }),
+  exportbackup: text('an encrypted file'),
+  exportlabels: text('for importlabels'),
+  getaddressinfo: object({
+    address: text('in lower case'),
+    scriptPubKey: hex('what it pays to'),
+    ismine: flag('whether the wallet can spend what it receives'),
+    iswatchonly: flag('false'),
+    solvable: flag('whether the wallet knows its key'),
+    desc: maybe(text('descriptor of its key; this and the following of an own one')),
+    ischange: maybe(flag('whether it takes change')),
+    hdkeypath: maybe(text('from the master key on')),
+    hdmasterfingerprint: maybe(hex('of the master key')),
+    isscript: flag('true'),
+    iswitness: flag('true'),
+    witness_version: number('1'),
+    witness_program: hex('the output key'),
+    labels: list(text('its label')),
+    warnings: maybe(list(text('a sentence'))),
+  }),
+  getbalance: coins(''),
+  getbalances: object({
+    mine: object({
+      trusted: coins('what can be spent'),
+      untrusted_pending: coins('what others have yet to confirm'),
+      immature: coins('mined, and not spendable yet'),
+    }),
+    lastprocessedblock: BLOCK_SEEN,
+  }),
+  getnewaddress: text('the address'),
+  gettransaction: object({
+    amount: coins('that the wallet gained, without the fee; negative for a payment'),
+    fee: maybe(coins('negative; payments only')),
+    ...ENTRY,
+    details: list(object(SIDE)),
+    hex: hex('its bytes'),
+    decoded: maybe(DECODED_TRANSACTION),
+    lastprocessedblock: BLOCK_SEEN,
+  }),
+  getwalletinfo: object({
+    walletname: text(''),
+    format: text('descriptor'),
+    descriptors: flag('true'),
+    descriptor: maybe(text('of its account (BIP386)')),
+    birthtime: maybe(time('no payment is older')),
+    txcount: number('transactions'),
+    private_keys_enabled: flag('whether its keys are here'),
+    unlocked_until: maybe(time('0 while it is locked; absent without keys')),
+    lastprocessedblock: BLOCK_SEEN,
+    balance: coins('what can be spent'),
+    unconfirmed_balance: coins('what others have yet to confirm'),
+    immature_balance: coins('mined, and not spendable yet'),
+    warnings: list(text('a sentence')),
+  }),
+  importbackup: object(CREATED),
+  importlabels: object({
+    labels: number('taken in'),
+    warnings: maybe(list(text('what was left out, a sentence'))),
+  }),
+  listtransactions: list(object({ ...SIDE, ...ENTRY })),
+  listunspent: list(
+    object({
+      txid: hex('id of the transaction'),
+      vout: number('position among the outputs'),
+      address: text(''),
+      label: text('empty for none'),
+      scriptPubKey: hex(''),
+      amount: coins(''),
+      confirmations: number(''),
+      spendable: flag('whether a payment may take it now'),
+      solvable: flag('true'),
+      desc: text('descriptor of its key'),
+      parent_descs: list(text('descriptor of the account')),
+      safe: flag('whether it is confirmed, or change of an own payment'),
+    }),
+  ),
+  listwallets: list(text('name of a wallet')),
+  psbtbumpfee: object({ ...PLAN, ...BUMP }),
+  rescanblockchain: object({
+    start_height: number('first block searched'),
+    stop_height: number('last block searched'),
+  }),
+  reviewpsbt: object({
+    digest: hex('names exactly what was reviewed, for sendpsbt'),
+    txid: hex('id of the transaction once signed'),
+    payees: list(
+      object({
+        address: maybe(text('absent of data')),
+        data: maybe(hex('the script of a data output')),
+        amount: coins(''),
+      }),
+    ),
+    change: list(object({ address: text('proved to be the wallet’s own'), amount: coins('') })),
+    fee: coins(''),
+    vsize: number('once signed', 'virtual bytes'),
+    feeishigh: flag('whether the fee looks like a mistake'),
+    foreigninputs: number('inputs that the wallet can’t sign'),
+  }),
+  readmnemonic: object({ mnemonic: text('the seed words in full') }),
+  revealmnemonic: object({
+    mnemonic: text('the seed words'),
+    mnemonicpassphrase: text('the passphrase of BIP39 that goes with them; empty for none'),
+  }),
+  sendpsbt: hex('id of the transaction'),
+  sendtoaddress: hex('id of the transaction'),
+  setlabel: nothing(),
+  walletcreatefundedpsbt: object(PLAN),
+  walletlock: nothing(),
+  walletpassphrase: nothing(),
+  walletpassphrasechange: nothing(),
+} as const
