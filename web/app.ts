@@ -9,7 +9,6 @@ import { icons, mark } from './components/icons.ts'
 import { linkState } from './components/link-state.ts'
 import type { Notices } from './components/notices.ts'
 import './components/notices.ts'
-import './components/search-box.ts'
 import './components/start-screen.ts'
 import { notFound } from './components/not-found.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
@@ -132,10 +131,9 @@ export class App extends LitElement {
     if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping || !this.node) return
     event.preventDefault()
     const search = this.renderRoot.querySelector<HTMLElement>('ot-search')
-    if (!search?.checkVisibility()) {
-      this.#router.go('/explorer')
-      await this.#following
-    }
+    if (!search?.checkVisibility()) this.#router.go('/explorer')
+    // It comes with the views that it leads to.
+    await Promise.all([this.#following, otherViews().catch(() => undefined)])
     search?.focus()
   }
 

@@ -36,6 +36,10 @@ export interface ChainConsumer {
   advanced(): void
   /** It stands at the tip. */
   arrived(): void
+  /** It looks for more than it did when it passed earlier blocks, and wants to read some of them before it goes on. */
+  readonly hasBacklog: boolean
+  /** Reads some of those. False where a body is missing: it goes on, and is asked again. */
+  readBacklog(): Promise<boolean>
   /** The chain's store could not be read: it stays where it is. */
   failed(error: Error): void
 }
@@ -67,17 +71,22 @@ export class ChainFollower {
     this.locator = locator
   }
 
-  tipChanged({ connected }: TipChange): void {
-    // While older blocks are being read, these are read in their turn.
-    if (!this.isReading) for (const block of connected) this.bodies.set(block.hash, block)
+  tipChanged({ fork, connected }: TipChange): void {
+    // While blocks on the way to these are being read, these are read in their turn.
+    const isNext = this.consumer.tip.hash === this.chain.headers.hash(fork)
+    if (!this.isReading || isNext) for (const block of connected) this.bodies.set(block.hash, block)
     this.advance()
   }
 
-  /** Follows the active chain: at once as far as bodies are at hand, then by reading what is missing. */
+  /**
+   * Follows the active chain: at once as far as bodies are at hand, then by reading what is missing. To be called, too, when the consumer has got
+   * a backlog by other means than this.
+   */
   advance(): void {
     const missing = this.step()
     if (missing === NO_HEADER) this.arrive()
-    else if (!this.isReading) this.lastReading = this.read(missing)
+    const rests = missing === NO_HEADER && !this.consumer.hasBacklog
+    if (!rests && !this.isReading) this.lastReading = this.read()
   }
 
   /** Resolves when no block is being read. */
@@ -85,19 +94,18 @@ export class ChainFollower {
     while (this.isReading) await this.lastReading
   }
 
-  private async read(first: HeaderIndex): Promise<void> {
+  private async read(): Promise<void> {
+    const { consumer } = this
     this.isReading = true
     try {
-      for (let missing = first; missing !== NO_HEADER; missing = this.step()) {
-        const scripts = this.consumer.scripts()
-        if (scripts && !this.isAtHand(missing)) {
-          this.passage = await readPassage(this.chain, missing, scripts.length)
-          continue
-        }
-        const block = await this.chain.readBlock(missing)
-        // Without it the consumer stays where it is; the next change of tip tries again.
-        if (!block) return
-        this.bodies.set(block.hash, block)
+      for (;;) {
+        const missing = this.step()
+        const { hasBacklog } = consumer
+        if (missing === NO_HEADER && !hasBacklog) break
+        // Looking behind first: what is ahead is then read but once.
+        if (hasBacklog && (await consumer.readBacklog())) continue
+        // Without a body the consumer stays where it is; the next change of tip tries again.
+        if (missing === NO_HEADER || !(await this.readNext(missing))) return
       }
       this.arrive()
     } catch (error) {
@@ -106,6 +114,18 @@ export class ChainFollower {
       // At once with the last step: a change of tip right after it is not overlooked.
       this.isReading = false
     }
+  }
+
+  /** Reads what the consumer needs to pass a block. False where its body is missing. */
+  private async readNext(index: HeaderIndex): Promise<boolean> {
+    const scripts = this.consumer.scripts()
+    if (scripts && !this.isAtHand(index)) {
+      this.passage = await readPassage(this.chain, index, scripts.length)
+      return true
+    }
+    const block = await this.chain.readBlock(index)
+    if (block) this.bodies.set(block.hash, block)
+    return block !== undefined
   }
 
   private isAtHand(index: HeaderIndex): boolean {

@@ -93,6 +93,7 @@ export const paymentMethods = [
       rate,
     ) => {
       const wallet = await requireWallet(node)
+      node.requireStorage()
       const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
         feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
@@ -143,6 +144,7 @@ export const paymentMethods = [
   ),
   implement(bumpFee, async (node, id, choice) => {
     const wallet = await requireWallet(node)
+    node.requireStorage()
     const { plan, former } = await planBump(node, wallet, id, choice)
     const { txid: replacement } = unwrap(await pay(node, wallet, plan))
     return {

@@ -4,6 +4,7 @@
  * facts, so that going back over disconnected blocks means forgetting facts. Synchronous and without I/O:
  * `wallet.ts` feeds and stores it. Thread: the brain.
  */
+import type { BlockPlace } from '../chain/follower.ts'
 import { type Sats, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
@@ -49,12 +50,6 @@ export interface OwnOutput {
   readonly entry: LedgerEntry
 }
 
-/** The block that the ledger reflects. */
-export interface LedgerTip {
-  readonly hash: BlockHash
-  readonly height: number
-}
-
 export class Ledger {
   private readonly book: AddressBook
   private readonly entries = new Map<Txid, LedgerEntry>()
@@ -69,9 +64,9 @@ export class Ledger {
   /** Derived from the facts; emptied by every change of them. */
   private readonly activity = new Map<Txid, boolean>()
   /** Set from outside over blocks that have nothing for the account. */
-  tip: LedgerTip
+  tip: BlockPlace
 
-  constructor(book: AddressBook, tip: LedgerTip) {
+  constructor(book: AddressBook, tip: BlockPlace) {
     this.book = book
     this.tip = tip
   }
@@ -109,7 +104,7 @@ export class Ledger {
   }
 
   /** Forgets all that the blocks above `tip` told. */
-  disconnectTo(tip: LedgerTip): Set<Txid> {
+  disconnectTo(tip: BlockPlace): Set<Txid> {
     const changed = new Set<Txid>()
     for (const entry of this.entries.values()) {
       const block = entry.block && entry.block.height > tip.height ? undefined : entry.block

@@ -2,11 +2,11 @@
  * The wallet's records in its store, beside the ledger's own: the account, the tip that everything reflects, the
  * keys handed out, the labels. Writes go one after another, and none after one that failed. Thread: the brain.
  */
+import type { BlockPlace } from '../chain/follower.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Branch, KeyPage, PerBranch } from './address-book.ts'
-import type { Searched } from './chain-follower.ts'
-import type { LedgerTip } from './ledger.ts'
+import type { Searched } from './ledger-follower.ts'
 import type { Account } from './signer.ts'
 import type { WalletStore } from './store.ts'
 
@@ -22,7 +22,7 @@ export interface StoredWallet {
   readonly account: Account
   /** Per branch, the index of the next key to hand out. */
   readonly next: PerBranch
-  readonly tip: LedgerTip
+  readonly tip: BlockPlace
   /** See `locatorOf`. */
   readonly locator: readonly BlockHash[]
   readonly searched: Searched

@@ -5,6 +5,7 @@
  * reopens consistent and catches up. Thread: the brain.
  */
 import type { Chain } from '../chain/chain.ts'
+import { type BlockPlace, locatorOf } from '../chain/follower.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -22,9 +23,9 @@ import {
   type PerBranch,
   RECEIVING,
 } from './address-book.ts'
-import { birthBlock, ChainFollower, locatorOf, type Searched } from './chain-follower.ts'
 import { type Descriptor, parseDescriptor } from './descriptor.ts'
-import { Ledger, type LedgerTip, type OwnOutput } from './ledger.ts'
+import { Ledger, type OwnOutput } from './ledger.ts'
+import { birthBlock, LedgerFollower, type Searched } from './ledger-follower.ts'
 import { decodeMetadata, encodeLabels, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
   amountsOf,
@@ -129,7 +130,7 @@ interface Following {
   readonly account: Account
   readonly book: AddressBook
   readonly ledger: Ledger
-  readonly follower: ChainFollower
+  readonly follower: LedgerFollower
 }
 
 export class Wallet {
@@ -207,7 +208,7 @@ export class Wallet {
   // The chain and the mempool
 
   /** The block that the wallet has followed the active chain to; undefined without an account. */
-  get tip(): LedgerTip | undefined {
+  get tip(): BlockPlace | undefined {
     return this.following?.ledger.tip
   }
 
@@ -624,7 +625,7 @@ export class Wallet {
     // Version 0.3.0 did not look behind for keys that it derived late: this one does, once.
     const searched = stored.searched ?? { above: 0, keys: [0, 0] }
     this.storedSearch = stored.searched
-    const follower = new ChainFollower(this.options.chain, book, ledger, locator, searched, {
+    const follower = new LedgerFollower(this.options.chain, book, ledger, locator, searched, {
       advanced: (txids) => this.note(txids),
       keysDerived: () => {
         for (const { keysDerived } of this.listeners) keysDerived?.()

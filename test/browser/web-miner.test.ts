@@ -2,6 +2,7 @@
 import { assert } from 'chai'
 import type { MiningEvent } from '../../src/node/events.ts'
 import { Guide } from '../../web/components/guide.ts'
+import '../../web/components/guide-step.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import { MinerView } from '../../web/views/miner-view.ts'
 import { deepAll, deepOne, ScriptedOpentab, until } from './support/scripted-opentab.ts'

@@ -293,6 +293,15 @@ describe('a payment that waits', () => {
     })
   })
 
+  it('that lost its coins says so, and offers nothing', async () => {
+    const other = 'ef'.repeat(32)
+    await open({ state: 'conflicted', inmempool: false, confirmations: -4, walletconflicts: [other] })
+    assert.include(deepOne(view, '.notice').textContent!, 'this one will not be')
+    assert.isNotNull(view.shadowRoot!.querySelector(`a[href="/wallet/tx/${other}"]`))
+    assert.include(deepOne(view, 'ot-confirmations').shadowRoot!.textContent!, 'Conflicted')
+    assert.lengthOf(deepAll(view, 'section button'), 0)
+  })
+
   it('that was replaced says by what, and offers nothing', async () => {
     const by = 'ef'.repeat(32)
     await open({ state: 'replaced', inmempool: false, replaced_by_txid: by, walletconflicts: [by] })

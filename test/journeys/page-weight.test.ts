@@ -107,7 +107,7 @@ test(
     await assert.rejects(ada.rpc('getbalances'), sentence)
     await assert.rejects(ada.createWallet(), sentence)
     await ada.page.getByRole('link', { name: 'Explorer' }).first().click()
-    await ada.page.getByText(/^This view could not be loaded: .* reload the page/).waitFor()
+    await ada.page.getByText(/This view could not be loaded: .* reload the page/).waitFor()
     await ada.generate(1, PAYOUT)
     assert.equal(await ada.rpc('getblockcount'), 1)
 

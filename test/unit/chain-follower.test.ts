@@ -24,6 +24,8 @@ class BlockList implements ChainConsumer {
   /** Heights to which it went back. */
   readonly returns: number[] = []
   readonly failures: string[] = []
+  /** Told, once each, when it stands at the tip. */
+  backlog: (() => Promise<boolean>)[] = []
 
   constructor(genesis: BlockPlace, wanted?: readonly Uint8Array[]) {
     this.tip = genesis
@@ -51,6 +53,16 @@ class BlockList implements ChainConsumer {
 
   scripts() {
     return this.wanted
+  }
+
+  get hasBacklog(): boolean {
+    return this.backlog.length > 0
+  }
+
+  async readBacklog(): Promise<boolean> {
+    const done = await this.backlog[0]()
+    if (done) this.backlog.shift()
+    return done
   }
 
   advanced(): void {}
@@ -203,6 +215,38 @@ test('where the store can’t be read it stays where it is, and goes on with the
   broken = false
   await deliver(chain, [second])
   await follower.settled()
+  check(list, chain)
+  await chain.close()
+})
+
+test('earlier blocks that a consumer wants are read first, and where they can’t be, it goes on and asks again', async () => {
+  const net = new TestChain(QUICK)
+  const blocks = net.branch(net.mineEmpty(net.genesis, 6))
+  const chain = await openChain()
+  await deliver(chain, blocks.slice(0, 4))
+  const list = new BlockList(genesisPlace(net))
+  const heights: number[] = []
+  let held = false
+  const look = async (): Promise<boolean> => {
+    if (!held) heights.push(list.tip.height)
+    return !held
+  }
+  list.backlog = [look]
+  const follower = new ChainFollower(chain, list, [])
+  chain.subscribe({ tipChanged: (change) => follower.tipChanged(change) })
+  follower.advance()
+  await follower.settled()
+  assert.deepEqual(heights, [0])
+
+  held = true
+  list.backlog = [look]
+  await deliver(chain, blocks.slice(4, 5))
+  await follower.settled()
+  assert.equal(list.tip.height, 5)
+  held = false
+  await deliver(chain, blocks.slice(5))
+  await follower.settled()
+  assert.deepEqual(heights, [0, 6])
   check(list, chain)
   await chain.close()
 })

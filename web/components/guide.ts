@@ -3,29 +3,14 @@
  * is done is ticked; it goes away when all are. Thread: Window.
  */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
-import { subsidy } from '../../src/consensus/subsidy.ts'
-import { sats } from '../../src/primitives/amount.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, durationText, fromCoins, hashesPerBlock, hashRateText, plural } from '../format.ts'
+import { fromCoins } from '../format.ts'
 import { isVoid, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
-import { EASING, startMining, stopMining } from '../mining.ts'
-import { newTabUrl } from '../router.ts'
-import type { MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import type { GuideStep, Progress } from './guide-step.ts'
 import { icons } from './icons.ts'
-
-/** How far the person has come. */
-interface Progress {
-  readonly trusted: number
-  /** Mined coins that wait, and how many blocks the oldest has. */
-  readonly immature: number
-  readonly maturing: number
-  readonly hasCoins: boolean
-  readonly hasPaid: boolean
-}
 
 const NONE: Progress = {
   trusted: 0,
@@ -105,14 +90,9 @@ export class Guide extends LitElement {
         max-width: 54ch;
         padding: 2px 0 8px;
       }
-      progress {
-        width: 100%;
-        height: 6px;
-      }
     `,
   ]
   declare node: LiveNode
-  readonly #task = new TaskController(this)
   readonly #progress: RpcController<Progress> = new RpcController(this, {
     events: ['wallet', 'tip'],
     key: () => this.node.signer.state === 'none',
@@ -132,15 +112,10 @@ export class Guide extends LitElement {
       }
     },
   })
-  readonly #info: RpcController<MiningInfo> = new RpcController(this, {
-    events: ['tip'],
-    every: EASING,
-    load: (node) => node.rpc('getmininginfo'),
-  })
 
   constructor() {
     super()
-    new NodeController(this, ['mining', 'wallet', 'tip'])
+    new NodeController(this, ['wallet'])
   }
 
   override willUpdate(): void {
@@ -153,8 +128,8 @@ export class Guide extends LitElement {
     if (!progress) return []
     return [
       { title: 'Create your wallet', done: this.node.signer.state !== 'none', body: () => this.#create() },
-      { title: 'Mine your first coin', done: progress.hasCoins, body: () => this.#mine() },
-      { title: 'Pay another tab', done: progress.hasPaid, body: () => this.#pay(progress) },
+      { title: 'Mine your first coin', done: progress.hasCoins, body: () => this.#step('mine', progress) },
+      { title: 'Pay another tab', done: progress.hasPaid, body: () => this.#step('pay', progress) },
     ]
   }
 
@@ -200,81 +175,8 @@ export class Guide extends LitElement {
       </div>`
   }
 
-  #mine() {
-    const { mining, identity, tip } = this.node
-    const reward = amountWithUnit(subsidy((tip?.height ?? 0) + 1, identity.params))
-    if (!mining.active)
-      return html`<p class="muted">
-          Your computer searches for the next block. Who finds it first is paid ${reward}. You can stop at any time.
-        </p>
-        <button class="primary" ?disabled=${this.#task.running} @click=${() => this.#start()}>
-          ${icons.pickaxe}${this.#task.running ? 'Starting…' : 'Start mining'}
-        </button>
-        ${this.#problem(mining.problem)}`
-    const stop = html`<button ?disabled=${this.#task.running} @click=${() => this.#stop()}>Stop</button>`
-    if (mining.pause) return html`<p class="error" role="alert">${mining.pause}</p>${stop}`
-    const info = this.#info.value
-    const seconds = info && hashesPerBlock(info.next.difficulty) / mining.hashRate
-    return html`<p class="muted" role="status">
-        ${
-          seconds !== undefined && mining.hashRate > 0
-            ? html`Searching at ${hashRateText(mining.hashRate)}. At this speed you find a block about every
-            ${durationText(Math.max(1, seconds))}: it is a lottery, so sooner or later than that.`
-            : 'Starting the search…'
-        }
-      </p>
-      <progress aria-label="Mining"></progress>
-      ${stop} ${this.#problem(mining.problem)}`
-  }
-
-  #pay({ trusted, immature, maturing }: Progress) {
-    const { params } = this.node.identity
-    const another = html`<a class="button" href=${newTabUrl()} target="_blank" rel="noopener"
-      >${icons.external} Open another tab</a
-    >`
-    if (trusted > 0)
-      return html`<p class="muted">
-          You can spend ${amountWithUnit(sats(trusted))}. Every tab of this page is a node with its own wallet: create a wallet in another one, copy
-          its address from “Receive”, and pay it from here.
-        </p>
-        <div class="row"><a class="button primary" href="/wallet/send">${icons.send}Send coins</a>${another}</div>`
-    const left = Math.max(1, params.coinbaseMaturity - maturing)
-    return html`<p class="muted">
-        ${
-          immature > 0
-            ? html`You mined ${amountWithUnit(sats(immature))}. The first can be spent after ${plural(left, 'more block')}${
-                params.retarget ? html`, about ${durationText(left * params.targetSpacing)}` : nothing
-              }, mined by you or anyone else. Meanwhile open another tab and create a wallet there to pay to.`
-            : html`Your coins are on their way: they can be spent once they are confirmed.`
-        }
-      </p>
-      ${
-        immature > 0
-          ? html`<progress aria-label="Blocks until your coins can be spent" max=${params.coinbaseMaturity} value=${maturing}></progress>`
-          : nothing
-      }
-      <div class="row">
-        ${another}
-        ${
-          this.node.mining.active
-            ? html`<button class="quiet" @click=${() => this.#stop()}>Stop mining</button>`
-            : html`<button class="quiet" @click=${() => this.#start()}>Keep mining</button>`
-        }
-      </div>
-      ${this.#problem(this.node.mining.problem)}`
-  }
-
-  #problem(problem: string | undefined) {
-    const shown = this.#task.problem ?? problem
-    return shown ? html`<p class="error" role="alert">${shown}</p>` : nothing
-  }
-
-  #start() {
-    return this.#task.run(() => startMining(this.node))
-  }
-
-  #stop() {
-    return this.#task.run(() => stopMining(this.node))
+  #step(step: GuideStep['step'], progress: Progress) {
+    return html`<ot-guide-step .node=${this.node} .step=${step} .progress=${progress}></ot-guide-step>`
   }
 }
 customElements.define('ot-guide', Guide)

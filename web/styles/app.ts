@@ -78,8 +78,11 @@ export const appStyles = css`
     align-items: center;
     gap: 10px;
   }
+  /* It keeps its place until its element is fetched. */
   ot-search {
+    display: block;
     width: 230px;
+    min-height: 38px;
     margin-left: auto;
   }
   .link-state {

@@ -19,7 +19,6 @@ import { BrainClient } from './brain-client.ts'
 import { loadNetworkFile, NetworkFileFollower } from './network-file.ts'
 import type { Opentab } from './opentab.ts'
 import { SignerClient } from './signer-client.ts'
-import { keepStorage } from './storage-permission.ts'
 import { TabError } from './tab-error.ts'
 import { fetchFiles, untilDone, whenIdle } from './whole-page.ts'
 
@@ -131,7 +130,6 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
-  keepStorage(brain)
   return {
     identity: {
       profile,
@@ -162,7 +160,7 @@ async function part<Part>(fetched: Promise<Part>): Promise<Part> {
   return fetched.catch(() => {
     throw new TabError(
       'failed',
-      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing was done: try again later.',
+      'The server of this page can’t be reached, and what this needs was not fetched from it yet. Nothing is lost: try again when it is back, and reload the page if that does not help.',
     )
   })
 }
@@ -176,6 +174,8 @@ async function getReady(brain: BrainClient, signer: SignerClient): Promise<void>
     await import('./wallet-methods.ts')
     await import('./payment-methods.ts')
     await signer.start()
+    const { keepStorage } = await import('./storage-permission.ts')
+    keepStorage(brain)
   })
   brain.loadRest()
 }

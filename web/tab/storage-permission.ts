@@ -2,6 +2,7 @@
  * Asks the browser to keep this page's data when space gets tight: once, when the wallet first holds coins. Only where it decides by itself, as
  * Chromium's do; others ask the person, which the wallet's page explains first (`<ot-storage-notice>`).
  */
+import { isDecidedByBrowser, keepForGood } from '../storage-lasting.ts'
 import type { BrainClient } from './brain-client.ts'
 
 interface Balances {
@@ -9,14 +10,14 @@ interface Balances {
 }
 
 export function keepStorage(brain: BrainClient): void {
-  // No import: it would be a file of its own, which joining had to wait for.
-  const { storage } = navigator as { storage?: StorageManager }
-  if (!('userAgentData' in navigator)) return
-  const stop = brain.on('wallet', async ({ state }) => {
-    if (state === 'none' || (await holdings(brain)) === 0) return
+  if (!isDecidedByBrowser()) return
+  const askOnceRich = async (): Promise<void> => {
+    if ((await holdings(brain)) === 0) return
     stop()
-    await storage?.persist()
-  })
+    await keepForGood()
+  }
+  const stop = brain.on('wallet', askOnceRich)
+  void askOnceRich()
 }
 
 /** Coins of all kinds; none while there is no wallet. */

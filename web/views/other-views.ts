@@ -1,4 +1,9 @@
-/** All views but the overview, and the dialog that they alone open: fetched together when the first of them is shown. */
+/**
+ * All views but the overview, the dialog that they alone open, the search that leads to them and the steps that begin with them: fetched together
+ * when the first of them is shown.
+ */
+import '../components/guide-step.ts'
+import '../components/search-box.ts'
 import '../components/unlock-dialog.ts'
 import './address-view.ts'
 import './block-view.ts'

@@ -182,14 +182,13 @@ export class OverviewView extends LitElement {
     key: () => this.node.signer.state === 'none',
     load: async (node) => {
       if (node.signer.state === 'none') return null
+      // Payments and what a wallet's owner does first are shown by elements of the other views: who is new joins without.
+      void import('./other-views.ts').catch(() => undefined)
       const [{ mine }, entries] = await Promise.all([
         node.rpc('getbalances'),
         node.rpc('listtransactions', '*', 40),
       ])
-      const payments = paymentsOf(entries)
-      // A tab that is new has none, and joins without it; where the server is gone, it comes with the wallet's views.
-      if (payments.length > 0) await import('../components/payment-list.ts').catch(() => undefined)
-      return { balances: mine, payments }
+      return { balances: mine, payments: paymentsOf(entries) }
     },
   })
 
