@@ -135,9 +135,15 @@ describe('restoring', () => {
   })
 
   it('shows the passphrase that belongs to the words, and searches the chain again', async () => {
+    let finish = (): void => {}
     const opentab = new ScriptedOpentab({
       revealmnemonic: () => ({ mnemonic: MNEMONIC, mnemonicpassphrase: 'TREZOR' }),
-      rescanblockchain: () => ({ start_height: 0, stop_height: 1234 }),
+      rescanblockchain: () =>
+        new Promise((resolve) => {
+          finish = () => resolve({ start_height: 0, stop_height: 1234 })
+        }),
+      getwalletinfo: () => ({ lastprocessedblock: { height: 617 } }),
+      getblockcount: () => 1234,
     })
     await show(new WalletBackup(), opentab, LOCKED)
     type(passphrases()[1]!, 'correct horse')
@@ -149,6 +155,10 @@ describe('restoring', () => {
       told = (event as CustomEvent<string>).detail
     })
     press('Search all blocks')
+    await until('half of it', () =>
+      deepAll(view!, 'progress').some((bar) => (bar as HTMLProgressElement).value === 0.5),
+    )
+    finish()
     await until('the search ends', () => told !== '')
     assert.match(told, /1.234/)
   })

@@ -20,6 +20,7 @@ export class WalletBackup extends LitElement {
     words: { state: true },
     typed: { state: true },
     problems: { state: true },
+    progress: { state: true },
   }
   static override styles = [
     base,
@@ -43,6 +44,8 @@ export class WalletBackup extends LitElement {
   /** What stands in the passphrase fields. */
   declare typed: Readonly<Record<Field, string>>
   declare problems: Readonly<Partial<Record<Field, string>>>
+  /** Of the search for coins, 0 to 1. */
+  declare progress: number
   readonly #file = new TaskController(this)
   readonly #reveal = new TaskController(this)
   readonly #change = new TaskController(this)
@@ -54,6 +57,7 @@ export class WalletBackup extends LitElement {
     super()
     this.typed = { file: '', reveal: '', old: '', new: '', repeated: '' }
     this.problems = {}
+    this.progress = 0
   }
 
   override disconnectedCallback(): void {
@@ -205,14 +209,29 @@ export class WalletBackup extends LitElement {
         <button ?disabled=${running} @click=${() => this.#search()}>
           ${running ? 'Searching…' : 'Search all blocks'}
         </button>
+        ${running ? html`<progress aria-label="Blocks searched" .value=${this.progress}></progress>` : nothing}
       </div>
       ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
     </section>`
   }
 
   async #search(): Promise<void> {
+    this.progress = 0
+    const looking = setInterval(() => void this.#look(), 500)
     const found = await this.#rescan.run(() => this.node.rpc('rescanblockchain'))
+    clearInterval(looking)
     if (found) notify(this, `The chain is searched up to block ${countText(found.stop_height)}.`)
+  }
+
+  /** Sees how far the search is; where that can't be told, it goes on all the same. */
+  async #look(): Promise<void> {
+    try {
+      const info = await this.node.rpc('getwalletinfo')
+      const count = await this.node.rpc('getblockcount')
+      this.progress = (info.lastprocessedblock?.height ?? 0) / Math.max(1, count)
+    } catch {
+      // The next look may succeed.
+    }
   }
 
   #field(name: Field, label: string, autocomplete: AutoFill, problem: string | undefined) {
