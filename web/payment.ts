@@ -2,7 +2,7 @@
 import { MAX_MONEY } from '../src/consensus/params.ts'
 import { MAX_FEE_RATE } from '../src/policy/fees.ts'
 import { formatCoins, parseCoins, type Sats } from '../src/primitives/amount.ts'
-import { accept } from '../src/primitives/result.ts'
+import { ok } from '../src/primitives/result.ts'
 import { type PaymentLink, parsePaymentLink } from '../src/wallet/uri.ts'
 import { amountWithUnit, feeRateText, type NumberStyle, OWN_STYLE } from './format.ts'
 import type { FeeEstimate } from './rpc-results.ts'
@@ -25,7 +25,7 @@ export function decimalText(amount: Sats, { decimal }: NumberStyle = OWN_STYLE):
 /** Reads a link or a bare address; whether the address is one is the node's to say. */
 export function readRecipient(text: string): Checked<PaymentLink> {
   if (text.trim() === '') return { problem: 'Enter the address of the one you pay.' }
-  const parsed = parsePaymentLink(text, accept)
+  const parsed = parsePaymentLink(text, ok)
   return parsed.ok ? { value: parsed.value } : { problem: parsed.detail }
 }
 

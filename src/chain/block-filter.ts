@@ -6,7 +6,7 @@ import type { Block } from '../primitives/block.ts'
 import { concatBytes } from '../primitives/bytes.ts'
 import { decodeGolombSet, encodeGolombSet, matchesAny } from '../primitives/golomb.ts'
 import { sha256d } from '../primitives/hashes.ts'
-import { accept, type Result } from '../primitives/result.ts'
+import { ok, type Result } from '../primitives/result.ts'
 import { OP_RETURN } from '../script/opcodes.ts'
 
 /** The header before that of the genesis block's filter (BIP157, Filter Headers). */
@@ -44,7 +44,7 @@ export class BlockFilter {
    */
   static decode(blockHash: Uint8Array, bytes: Uint8Array): Result<BlockFilter> {
     const values = decodeGolombSet(bytes)
-    return values.ok ? accept(new BlockFilter(keyOf(blockHash), bytes, values.value)) : values
+    return values.ok ? ok(new BlockFilter(keyOf(blockHash), bytes, values.value)) : values
   }
 
   /** Whether the block may pay or spend from one of these scripts: surely where it does, and once in 784,931 scripts where it doesn't. */

@@ -11,7 +11,7 @@ import type { SnapshotCommitment } from '../consensus/snapshot.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock, Faults } from '../primitives/ports.ts'
-import { accept, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import { notNow, ok, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { Outpoint, Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
 import { BlockArchive } from './block-archive.ts'
@@ -205,7 +205,7 @@ export class Chain {
     } finally {
       this.accepting--
     }
-    return accept(index)
+    return ok(index)
   }
 
   /** Resolves when no accepted block waits to be connected. */

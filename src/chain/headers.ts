@@ -8,7 +8,7 @@ import { checkHeader, contextualCheckHeader, leastTime, maxFutureSeconds } from 
 import type { NetworkParams } from '../consensus/params.ts'
 import type { Block, BlockHeader } from '../primitives/block.ts'
 import type { Clock } from '../primitives/ports.ts'
-import { accept, invalid, type Result, retry } from '../primitives/result.ts'
+import { invalid, ok, type Result, retry } from '../primitives/result.ts'
 import { type HeaderIndex, HeaderTree, NO_HEADER } from './header-tree.ts'
 import { StorageError } from './store.ts'
 
@@ -48,7 +48,7 @@ export class Headers {
    */
   accept(headers: readonly BlockHeader[]): HeadersOutcome {
     let added: HeaderIndex = NO_HEADER
-    let result: Result<HeaderIndex> = accept(NO_HEADER)
+    let result: Result<HeaderIndex> = ok(NO_HEADER)
     for (const header of headers) {
       const before = this.tree.added
       result = this.acceptHeader(header)
@@ -84,7 +84,7 @@ export class Headers {
     if (known !== NO_HEADER)
       return tree.isInvalid(known)
         ? invalid('duplicate-invalid', `Block ${header.hash} is known to be invalid.`)
-        : accept(known)
+        : ok(known)
     const work = checkHeader(header, params)
     if (!work.ok) return work
     const parent = tree.findBytes(header.previousHash)
@@ -99,6 +99,6 @@ export class Headers {
       now: Math.floor(this.clock.now() / 1000),
     })
     if (!context.ok) return context
-    return accept(tree.add(header, parent, context.value))
+    return ok(tree.add(header, parent, context.value))
   }
 }

@@ -2,7 +2,7 @@
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
+import { invalid, ok, type Result } from '../primitives/result.ts'
 import { type Outpoint, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
 import type { TransactionCheck } from '../script/input-check.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
@@ -78,7 +78,7 @@ export function connectBlock(
       'bad-cb-amount',
       `The coinbase claims ${formatCoins(sats(claimed))} coins; subsidy and fees are ${formatCoins(sats(allowed))}.`,
     )
-  return accept({ undo: undo.bytes, fees: sats(fees) })
+  return ok({ undo: undo.bytes, fees: sats(fees) })
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Rules about headers: alone, and in the context of the headers before. Nothing here needs a body. Pure. */
 import type { BlockHeader } from '../primitives/block.ts'
-import { accept, invalid, OK, type Result, retry } from '../primitives/result.ts'
+import { invalid, OK, ok, type Result, retry } from '../primitives/result.ts'
 import { type DifficultyState, retarget } from './difficulty.ts'
 import type { NetworkParams } from './params.ts'
 import { checkProofOfWork } from './pow.ts'
@@ -68,7 +68,7 @@ export function contextualCheckHeader(header: BlockHeader, context: HeaderContex
       'time-too-new',
       `The time ${header.time} is ${header.time - context.now} s ahead of this clock; ${allowed} s are allowed.`,
     )
-  return accept(state)
+  return ok(state)
 }
 
 /** Median time past (BIP113) from the times of a block and up to 10 ancestors, in any order. Even counts: the later middle one. */

@@ -5,7 +5,7 @@
 import { type Sats, sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { DecodeError, decodeWith, type Reader, Writer } from '../primitives/codec.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
+import { invalid, ok, type Result } from '../primitives/result.ts'
 import { decodeCompact, encodeCompact } from './pow.ts'
 
 export interface NetworkParams {
@@ -224,7 +224,7 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
 /** A network must not pass for one of this program's, whose coins people trust. */
 function checkOwnName(params: NetworkParams): Result<NetworkParams> {
   const bytes = encodeParams(params)
-  if (OWN_NETWORKS.some((own) => equalBytes(encodeParams(own), bytes))) return accept(params)
+  if (OWN_NETWORKS.some((own) => equalBytes(encodeParams(own), bytes))) return ok(params)
   const { name, addressPrefix } = params
   if (looks(name).includes(looks(PUBLIC.name)) || RESERVED_NAMES.includes(looks(name)))
     return invalid(
@@ -236,5 +236,5 @@ function checkOwnName(params: NetworkParams): Result<NetworkParams> {
       'params-address-prefix',
       `The address prefix "${addressPrefix}" begins as those of Opentab's own networks do: it is reserved.`,
     )
-  return accept(params)
+  return ok(params)
 }

@@ -1,7 +1,7 @@
 /** What a transaction must satisfy towards the coins it spends, scripts aside. The mempool and `connectBlock` share it. Pure. */
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { Writer } from '../primitives/codec.ts'
-import { accept, invalid, type Result } from '../primitives/result.ts'
+import { invalid, ok, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
 import type { TransactionCheck } from '../script/input-check.ts'
 import { CONSENSUS_SCRIPT_FLAGS, type ScriptFlags } from '../script/script-flags.ts'
@@ -19,7 +19,7 @@ export function spentCoins(tx: Transaction, view: CoinsView): Result<Coin[]> {
     if (!coin) return missingOrSpent(tx, outpointKey(prevout))
     spent.push(coin)
   }
-  return accept(spent)
+  return ok(spent)
 }
 
 export function missingOrSpent(tx: Transaction, outpoint: string): Result<never> {
@@ -60,7 +60,7 @@ export function checkTxInputs(tx: Transaction, spent: readonly Coin[], context: 
       'bad-txns-nonfinal',
       `Transaction ${tx.txid} spends a coin before the age that it asks for (BIP68).`,
     )
-  return accept(sats(input - output))
+  return ok(sats(input - output))
 }
 
 /**

@@ -11,15 +11,7 @@ import { feeAt } from '../policy/fees.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { SEQUENCE_LOCK_DISABLE } from '../primitives/lock-times.ts'
-import {
-  type Accepted,
-  accept,
-  invalid,
-  notNow,
-  type Rejection,
-  type Result,
-  retry,
-} from '../primitives/result.ts'
+import { invalid, notNow, type Ok, ok, type Rejection, type Result, retry } from '../primitives/result.ts'
 import { type Outpoint, outpointKey, type Transaction } from '../primitives/transaction.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { Entry, MempoolGraph } from './graph.ts'
@@ -63,7 +55,7 @@ export function checkAcceptance(
   tx: Transaction,
   coins: readonly (Coin | undefined)[],
   state: AcceptanceState,
-): Accepted<Acceptance> | AcceptanceRejection {
+): Ok<Acceptance> | AcceptanceRejection {
   const { graph, context, rates } = state
   if (!isFinal(tx, context.height, context.medianTimePast))
     return notNow('non-final', `The transaction is locked until ${tx.lockTime}.`)
@@ -90,12 +82,12 @@ export function checkAcceptance(
   }
   const relatives = checkRelatives({ transaction: tx, fee, parents, conflicts }, rates.relay)
   if (!relatives.ok) return relatives
-  return accept({ fee, spent, replaced: relatives.value, anchorHeight: anchorOf(tx, spent, context) })
+  return ok({ fee, spent, replaced: relatives.value, anchorHeight: anchorOf(tx, spent, context) })
 }
 
 function checkUnknown(tx: Transaction, graph: MempoolGraph): Result<void> {
   const same = graph.find(tx.txidBytes)
-  if (!same) return accept(undefined)
+  if (!same) return ok(undefined)
   return same.transaction.wtxid === tx.wtxid
     ? notNow('txn-already-in-mempool', `Transaction ${tx.txid} is in the mempool.`)
     : notNow('txn-same-nonwitness-data-in-mempool', `Transaction ${tx.txid} is here with another witness.`)
@@ -106,7 +98,7 @@ function gatherCoins(
   tx: Transaction,
   coins: readonly (Coin | undefined)[],
   { graph, context }: AcceptanceState,
-): Accepted<{ spent: Coin[]; parents: Set<Entry> }> | AcceptanceRejection {
+): Ok<{ spent: Coin[]; parents: Set<Entry> }> | AcceptanceRejection {
   const spent: Coin[] = []
   const parents = new Set<Entry>()
   const missing = new Set<Txid>()
@@ -124,7 +116,7 @@ function gatherCoins(
     else if (i < coins.length || missing.size === 0) missing.add(toDisplay<Txid>(prevout.txid))
     if (parent) parents.add(parent)
   }
-  if (missing.size === 0) return accept({ spent, parents })
+  if (missing.size === 0) return ok({ spent, parents })
   const detail = `The transaction spends outputs of ${[...missing].join(', ')}, unknown here or spent.`
   return { ...retry('bad-txns-inputs-missingorspent', detail), missingParents: [...missing] }
 }

@@ -16,7 +16,7 @@ import type { Sats } from '../primitives/amount.ts'
 import { hashKey } from '../primitives/hash-key.ts'
 import type { Txid, Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import { type Accepted, accept, invalid, notNow, type Rejection, reject } from '../primitives/result.ts'
+import { err, invalid, notNow, type Ok, ok, type Rejection } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
 import type { CheckPool } from '../script/input-check.ts'
 import { STANDARD_SCRIPT_FLAGS } from '../script/script-flags.ts'
@@ -127,7 +127,7 @@ export class Mempool {
    *
    * A rejection for a faulty witness says nothing about the txid: another witness may be good. Remember it by wtxid only.
    */
-  async accept(transaction: Transaction): Promise<Accepted<MempoolEntry> | AcceptanceRejection> {
+  async accept(transaction: Transaction): Promise<Ok<MempoolEntry> | AcceptanceRejection> {
     const tx = withOwnBytes(transaction)
     const examined = await this.examine(
       tx,
@@ -138,7 +138,7 @@ export class Mempool {
   }
 
   /** What `accept` would say, without adding. */
-  test(transaction: Transaction): Promise<Accepted<{ readonly fee: Sats }> | AcceptanceRejection> {
+  test(transaction: Transaction): Promise<Ok<{ readonly fee: Sats }> | AcceptanceRejection> {
     return this.examine(transaction, ({ fee }) => ({ fee }))
   }
 
@@ -240,7 +240,7 @@ export class Mempool {
     tx: Transaction,
     conclude: (acceptance: Acceptance) => T,
     setAside: (missing: readonly Txid[]) => void = () => {},
-  ): Promise<Accepted<T> | AcceptanceRejection> {
+  ): Promise<Ok<T> | AcceptanceRejection> {
     const checked = checkTransaction(tx, this.chain.params)
     if (!checked.ok) return checked
     if (tx.isCoinbase) return invalid('coinbase', 'A coinbase is valid in its block only.')
@@ -260,12 +260,12 @@ export class Mempool {
         setAside(checked.missingParents)
         return (await this.isConfirmed(tx)) ? this.alreadyKnown(tx) : checked
       }
-      if (inputsVerified) return accept(conclude(checked.value))
+      if (inputsVerified) return ok(conclude(checked.value))
       const outcome = await this.checks.verify([
         transactionCheck(tx, checked.value.spent, STANDARD_SCRIPT_FLAGS),
       ])
       if (!outcome.ok)
-        return reject(
+        return err(
           outcome.kind,
           'mempool-script-verify-flag-failed',
           `Input ${outcome.input} fails (${outcome.code}): ${outcome.detail}`,
@@ -309,7 +309,7 @@ export class Mempool {
   }
 
   /** Adds what was just checked, and makes room for it. `mempool full` when it is itself what has to leave. */
-  private insert(tx: Transaction, acceptance: Acceptance): Accepted<Entry> | Rejection {
+  private insert(tx: Transaction, acceptance: Acceptance): Ok<Entry> | Rejection {
     const former = this.takeReturning(tx)
     const replaced = this.graph.removeWithDescendants(acceptance.replaced)
     const entry = this.graph.add({
@@ -329,7 +329,7 @@ export class Mempool {
       return notNow('mempool full', `The mempool is full of transactions that pay more than ${tx.txid}.`)
     this.orphans.delete(tx)
     this.wakeOrphans([tx])
-    return accept(entry)
+    return ok(entry)
   }
 
   /**

@@ -7,7 +7,7 @@
 import { feeAt, feeRate } from '../policy/fees.ts'
 import { MAX_RELATIVES, MAX_RELATIVES_WEIGHT, MAX_REPLACED } from '../policy/standard.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { accept, invalid, notNow, OK, type Result } from '../primitives/result.ts'
+import { invalid, notNow, OK, ok, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { ancestorsOf, type Entry, withAncestors, withDescendants } from './graph.ts'
 
@@ -40,7 +40,7 @@ export function checkRelatives(newcomer: Newcomer, incrementalRate: number): Res
   if (!replacement.ok) return replacement
   const replaced = conflicts.size === 0 ? conflicts : withDescendants(conflicts)
   const descendants = checkDescendants(ancestors, replaced, weight)
-  return descendants.ok ? accept(replaced) : descendants
+  return descendants.ok ? ok(replaced) : descendants
 }
 
 /**

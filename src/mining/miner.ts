@@ -11,7 +11,7 @@ import type { Block } from '../primitives/block.ts'
 import { hexToBytes } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { accept, type Rejection, type Result, retry } from '../primitives/result.ts'
+import { ok, type Rejection, type Result, retry } from '../primitives/result.ts'
 import { HashRate } from './hash-rate.ts'
 import { type MiningKernel, NONCES } from './kernel.ts'
 import { type MinerPool, type MinerSettings, threadCount } from './miner-pool.ts'
@@ -244,7 +244,7 @@ export class Miner {
       await new Promise<void>((resolve) => this.clock.after(0, resolve))
     }
     await this.mempool.settled()
-    return accept(hashes)
+    return ok(hashes)
   }
 
   private async solve(

@@ -15,7 +15,7 @@ import type { PeerId, Transport } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Faults, Random } from '../primitives/ports.ts'
-import { accept, type Rejection, type Result } from '../primitives/result.ts'
+import { ok, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
@@ -265,7 +265,7 @@ export class NodeCore {
     if (!entry) return accepted
     if (this.wallet?.transaction(transaction.txid)) await this.wallet.settled()
     this.peers.broadcastTransaction(entry.transaction)
-    return accept(entry)
+    return ok(entry)
   }
 
   /** Seconds since this node was opened. */

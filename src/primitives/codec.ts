@@ -4,7 +4,7 @@
  * over the source buffer, never copies.
  */
 import { EMPTY } from './bytes.ts'
-import { accept, invalid, type Result } from './result.ts'
+import { invalid, ok, type Result } from './result.ts'
 
 /** Thrown by `Reader` on input that is short, long or not canonical. Never leaves `decodeWith`. */
 export class DecodeError extends Error {
@@ -200,7 +200,7 @@ export function decodeWith<T>(bytes: Uint8Array, code: string, read: (reader: Re
   try {
     const value = read(reader)
     reader.end()
-    return accept(value)
+    return ok(value)
   } catch (error) {
     if (error instanceof DecodeError)
       return invalid(code, `The data ${error.message} (at byte ${reader.offset}).`)

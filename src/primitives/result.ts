@@ -21,40 +21,36 @@ export interface Rejection<Code extends string = string> {
   readonly detail: string
 }
 
-export interface Accepted<T> {
+export interface Ok<T> {
   readonly ok: true
   readonly value: T
 }
 
-export type Result<T, Code extends string = string> = Accepted<T> | Rejection<Code>
+export type Result<T, Code extends string = string> = Ok<T> | Rejection<Code>
 
 /** The accepted result that carries nothing. */
-export const OK: Accepted<void> = { ok: true, value: undefined }
+export const OK: Ok<void> = { ok: true, value: undefined }
 
-export function accept<T>(value: T): Accepted<T> {
+export function ok<T>(value: T): Ok<T> {
   return { ok: true, value }
 }
 
-export function reject<Code extends string>(
-  kind: RejectionKind,
-  code: Code,
-  detail: string,
-): Rejection<Code> {
+export function err<Code extends string>(kind: RejectionKind, code: Code, detail: string): Rejection<Code> {
   return { ok: false, kind, code, detail }
 }
 
 export function invalid<Code extends string>(code: Code, detail: string): Rejection<Code> {
-  return reject('invalid', code, detail)
+  return err('invalid', code, detail)
 }
 
 export function mutated<Code extends string>(code: Code, detail: string): Rejection<Code> {
-  return reject('mutated', code, detail)
+  return err('mutated', code, detail)
 }
 
 export function retry<Code extends string>(code: Code, detail: string): Rejection<Code> {
-  return reject('retry', code, detail)
+  return err('retry', code, detail)
 }
 
 export function notNow<Code extends string>(code: Code, detail: string): Rejection<Code> {
-  return reject('not-now', code, detail)
+  return err('not-now', code, detail)
 }

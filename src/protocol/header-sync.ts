@@ -19,7 +19,7 @@ import { TokenBucket } from '../network/token-bucket.ts'
 import type { BlockHeader } from '../primitives/block.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/ports.ts'
-import { accept, invalid, notNow, type Rejection, type Result, retry } from '../primitives/result.ts'
+import { invalid, notNow, ok, type Rejection, type Result, retry } from '../primitives/result.ts'
 import type { CatchUp } from './catch-up.ts'
 import { on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'
@@ -166,7 +166,7 @@ export class HeaderSync implements ProtocolPart {
     }
     if (!announcement) state.request = undefined
     const { chain } = this.options
-    const result = headers.length > 0 ? this.accept(peer, headers, announcement) : accept(NO_HEADER)
+    const result = headers.length > 0 ? this.accept(peer, headers, announcement) : ok(NO_HEADER)
     if (!result.ok) {
       state.wanted = false
       // An answer follows on our locator; asking again would go on for ever.
@@ -201,7 +201,7 @@ export class HeaderSync implements ProtocolPart {
         return invalid('non-continuous-headers', `Header ${i} of a batch does not follow the one before.`)
     const known = batch.findIndex((header) => chain.headers.findBytes(header.hashBytes) === NO_HEADER)
     const fresh = known < 0 ? [] : batch.slice(known)
-    let result: Result<HeaderIndex> = accept(NO_HEADER)
+    let result: Result<HeaderIndex> = ok(NO_HEADER)
     if (fresh.length > 0) {
       const parent = chain.headers.findBytes(fresh[0].previousHash)
       if (parent === NO_HEADER)
@@ -225,7 +225,7 @@ export class HeaderSync implements ProtocolPart {
       const index = chain.headers.findBytes(batch[i].hashBytes)
       if (index === NO_HEADER || chain.headers.isInvalid(index)) continue
       this.learn(peer, index)
-      if (fresh.length === 0) result = accept(index)
+      if (fresh.length === 0) result = ok(index)
       break
     }
     if (result.ok && result.value === NO_HEADER)

@@ -5,7 +5,7 @@
 
 import { MessageTable, type WireMessage } from '../network/frames.ts'
 import type { PeerId, PeerInfo, Transport, TransportOffence } from '../network/transport.ts'
-import { type Rejection, reject } from '../primitives/result.ts'
+import { err, type Rejection } from '../primitives/result.ts'
 import { Peer } from './peer.ts'
 import { type BanRecord, MAX_BANS, MAX_MANUAL_BANS, type PeerStore } from './peer-store.ts'
 import type { SteadyClock } from './steady-clock.ts'
@@ -149,7 +149,7 @@ export class PeerSet<M extends WireMessage = WireMessage> {
   offended(id: PeerId, { code, detail, penalty }: TransportOffence): void {
     const peer = this.peers.get(id)
     if (peer) {
-      this.punish(peer, reject('invalid', code, detail), {
+      this.punish(peer, err('invalid', code, detail), {
         marksHeader: false,
         gossip: 'ignore',
         points: penalty,

@@ -4,7 +4,7 @@
  */
 
 import type { GossipVerdict } from '../network/transport.ts'
-import { type Rejection, type RejectionKind, reject } from '../primitives/result.ts'
+import { err, type Rejection, type RejectionKind } from '../primitives/result.ts'
 
 export interface Verdict {
   /** Whether the header of such a block is marked invalid, with all that descend from it (done by `chain`). */
@@ -59,10 +59,10 @@ export function verdictOnConnected(rejection: Rejection): Verdict {
 
 /** A peer sent what was not asked for. */
 export function unrequested(what: string): Rejection {
-  return reject('invalid', 'unrequested', `Sent ${what} that was not asked for.`)
+  return err('invalid', 'unrequested', `Sent ${what} that was not asked for.`)
 }
 
 /** A peer asks or announces more than its share. */
 export function rateLimited(what: string): Rejection {
-  return reject('not-now', 'rate-limited', `Sent ${what} faster than it may.`)
+  return err('not-now', 'rate-limited', `Sent ${what} faster than it may.`)
 }

@@ -3,7 +3,7 @@
  * may have been. Pure, any thread.
  */
 import { bech32, bech32m } from '@scure/base'
-import { type Accepted, accept, invalid, type Rejection, type Result } from '../primitives/result.ts'
+import { invalid, type Ok, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { outputKeyOf, p2trScript } from './taproot.ts'
 
 /** A witness program as an address names it (BIP141). */
@@ -50,7 +50,7 @@ export function addressOf(scriptPubKey: Uint8Array, prefix: string): string | un
  * The scriptPubKey that an address of this network stands for: witness version 1, 32 bytes, in one case. Rejects with
  * `address-prefix`, `address-version`, or a code of `decodeSegwitAddress`.
  */
-export function decodeAddress(text: string, prefix: string): Accepted<Uint8Array> | AddressRejection {
+export function decodeAddress(text: string, prefix: string): Ok<Uint8Array> | AddressRejection {
   const decoded = decodeSegwitAddress(text)
   if (!text.toLowerCase().startsWith(`${prefix}1`)) {
     const detail = decoded.ok
@@ -70,7 +70,7 @@ export function decodeAddress(text: string, prefix: string): Accepted<Uint8Array
       'address-length',
       `This address holds ${program.length} bytes, a taproot address holds ${OUTPUT_KEY_BYTES}. Was it copied whole?`,
     )
-  return accept(p2trScript(program))
+  return ok(p2trScript(program))
 }
 
 const OUTPUT_KEY_BYTES = 32
@@ -124,7 +124,7 @@ export function decodeSegwitAddress(text: string): Result<SegwitAddress, Address
       'address-length',
       `This address holds ${program.length} bytes, which witness version ${version} does not have.`,
     )
-  return accept({ prefix: decoded.prefix, version, program })
+  return ok({ prefix: decoded.prefix, version, program })
 }
 
 const CHECKSUM_CHARACTERS = 6

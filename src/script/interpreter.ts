@@ -18,7 +18,7 @@ import {
   SEQUENCE_LOCK_MASK,
   SEQUENCE_LOCK_SECONDS,
 } from '../primitives/lock-times.ts'
-import { accept, type RejectionKind, type Result } from '../primitives/result.ts'
+import { ok, type RejectionKind, type Result } from '../primitives/result.ts'
 import type { TransactionFields } from '../primitives/transaction.ts'
 import { opcodeName } from './opcode-names.ts'
 import * as op from './opcodes.ts'
@@ -59,7 +59,7 @@ export function executeTapscript(execution: TapscriptExecution): Result<readonly
   const interpreter = new Interpreter(execution)
   try {
     interpreter.execute()
-    return accept(interpreter.signatures)
+    return ok(interpreter.signatures)
   } catch (error) {
     if (!(error instanceof ScriptFailure)) throw error
     return scriptRejection(execution.input, error.code, interpreter.place, error.kind)

@@ -2,7 +2,7 @@
  * How an input can fail: Bitcoin Core's script errors (SCRIPT_ERR_…) in lower case with hyphens, as far as a P2TR input can
  * give them, each with its sentence. Pure, any thread.
  */
-import { type Rejection, type RejectionKind, reject } from '../primitives/result.ts'
+import { err, type Rejection, type RejectionKind } from '../primitives/result.ts'
 
 const SENTENCES = {
   // Around the script (BIP141, BIP341).
@@ -64,5 +64,5 @@ export function scriptRejection(
   place = '',
   kind: RejectionKind = 'invalid',
 ): Rejection {
-  return reject(kind, code, `Input ${index} fails${place}: ${SENTENCES[code]}.`)
+  return err(kind, code, `Input ${index} fails${place}: ${SENTENCES[code]}.`)
 }

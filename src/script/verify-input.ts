@@ -5,7 +5,7 @@
  */
 
 import { compactSizeLength } from '../primitives/codec.ts'
-import { accept, OK, type Rejection, type Result } from '../primitives/result.ts'
+import { OK, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction } from '../primitives/transaction.ts'
 import type { CheckOutcome, CheckPool, InputFailure, TransactionCheck } from './input-check.ts'
 import { executeTapscript } from './interpreter.ts'
@@ -136,7 +136,7 @@ export function collectSignatures(
   if (!scriptPath) {
     const messageOf = (hashType: number) => sighashes.sighash(index, hashType, shaAnnex)
     const check = signatureCheck(stack[0], outputKey, messageOf)
-    return typeof check === 'string' ? scriptRejection(index, check) : accept([check])
+    return typeof check === 'string' ? scriptRejection(index, check) : ok([check])
   }
 
   const { script, controlBlock } = scriptPath
@@ -147,7 +147,7 @@ export function collectSignatures(
   if (leafVersion !== TAPSCRIPT_LEAF_VERSION)
     return flags & SCRIPT_VERIFY.DISCOURAGE_UPGRADABLE_TAPROOT_VERSION
       ? scriptRejection(index, 'discourage-upgradable-taproot-version', '', 'not-now')
-      : accept([])
+      : ok([])
   return executeTapscript({
     script,
     stack,

@@ -13,7 +13,7 @@ import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT } from '../script/sighash.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { Psbt } from '../wallet/psbt.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
+import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
 import { greatestFee } from './greatest-fee.ts'
 import type { PaymentReading } from './review.ts'
 
@@ -65,7 +65,7 @@ export class Approvals {
     const terms = this.understood(agreement)
     if (!terms.ok) return terms
     this.waiting.set(this.next, terms.value)
-    return accept(this.next++)
+    return ok(this.next++)
   }
 
   /** Takes one back that was not used. */
@@ -94,17 +94,17 @@ export class Approvals {
     if (agreement.type === 'transaction') {
       const psbt = Psbt.parse(agreement.psbt)
       return psbt.ok
-        ? accept({ type: 'transaction', txid: psbt.value.unsigned.txid, hashType: agreement.hashType })
+        ? ok({ type: 'transaction', txid: psbt.value.unsigned.txid, hashType: agreement.hashType })
         : psbt
     }
-    if (agreement.type !== 'payment') return accept(agreement)
+    if (agreement.type !== 'payment') return ok(agreement)
     const payees: Owed[] = []
     for (const { address, amount } of agreement.payees) {
       const scriptPubKey = decodeAddress(address, this.addressPrefix)
       if (!scriptPubKey.ok) return scriptPubKey
       payees.push({ scriptPubKey: scriptPubKey.value, amount })
     }
-    return accept({ ...agreement, payees })
+    return ok({ ...agreement, payees })
   }
 }
 

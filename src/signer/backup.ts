@@ -4,7 +4,7 @@
  */
 import { utf8 } from '@scure/base'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
+import { invalid, ok, type Rejection, type Result } from '../wallet/result.ts'
 import { isBox, openBox, sealBox } from './passphrase-box.ts'
 
 const FORMAT = 'opentab-wallet-backup'
@@ -86,7 +86,7 @@ export function readBackup(text: string, network: BackupNetwork, passphrase: str
   opened.value.fill(0)
   const { words, mnemonicPassphrase = '', birthday, metadata } = content ?? {}
   if (typeof words !== 'string' || typeof mnemonicPassphrase !== 'string') return damaged()
-  return accept({
+  return ok({
     words,
     ...(mnemonicPassphrase !== '' && { mnemonicPassphrase }),
     // The keys are what counts: the rest is found again, or told to be missing.

@@ -7,7 +7,7 @@ import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import type { Random } from '../primitives/ports.ts'
 import { accountDescriptor, type Descriptor, HARDENED } from '../wallet/descriptor.ts'
-import { accept, invalid, type Result } from '../wallet/result.ts'
+import { invalid, ok, type Result } from '../wallet/result.ts'
 
 /** Word counts of BIP39. */
 const WORD_COUNTS = [12, 15, 18, 21, 24]
@@ -44,7 +44,7 @@ export function wordsToEntropy(text: string): Result<Uint8Array> {
       `These are ${words.length} words; seed words come by 12, 15, 18, 21 or 24. Is one missing, or written twice?`,
     )
   try {
-    return accept(mnemonicToEntropy(words.join(' '), wordlist))
+    return ok(mnemonicToEntropy(words.join(' '), wordlist))
   } catch {
     return invalid(
       'mnemonic-checksum',

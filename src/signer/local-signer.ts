@@ -9,7 +9,7 @@ import { packOutputs } from '../script/input-check.ts'
 import { SighashCache } from '../script/sighash.ts'
 import { parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
+import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
@@ -103,7 +103,7 @@ export class LocalSigner implements Signer {
       const stored = await this.storeSeed({ entropy, mnemonicPassphrase }, birthday, passphrase)
       const text = entropyToWords(entropy)
       entropy.fill(0)
-      return stored.ok ? accept(text) : stored
+      return stored.ok ? ok(text) : stored
     })
   }
 
@@ -113,7 +113,7 @@ export class LocalSigner implements Signer {
     if (!entropy.ok) return entropy
     const text = entropyToWords(entropy.value)
     entropy.value.fill(0)
-    return accept(text)
+    return ok(text)
   }
 
   /**
@@ -145,7 +145,7 @@ export class LocalSigner implements Signer {
       const secret = { entropy: entropy.value, mnemonicPassphrase }
       const stored = this.record && this.isStored(secret) ? OK : await this.storeSeed(secret, 0, passphrase)
       entropy.value.fill(0)
-      return stored.ok ? accept(metadata) : stored
+      return stored.ok ? ok(metadata) : stored
     })
   }
 
@@ -164,7 +164,7 @@ export class LocalSigner implements Signer {
         birthday,
         metadata,
       }
-      return accept(writeBackup(content, network, this.seconds(), passphrase, random, logN))
+      return ok(writeBackup(content, network, this.seconds(), passphrase, random, logN))
     })
   }
 
@@ -173,7 +173,7 @@ export class LocalSigner implements Signer {
     passphrase: string,
   ): Promise<Result<{ readonly words: string; readonly mnemonicPassphrase: string }>> {
     return this.withSeed(passphrase, async ({ entropy, mnemonicPassphrase }) =>
-      accept({ words: entropyToWords(entropy), mnemonicPassphrase }),
+      ok({ words: entropyToWords(entropy), mnemonicPassphrase }),
     )
   }
 
@@ -215,7 +215,7 @@ export class LocalSigner implements Signer {
    */
   review(psbt: Uint8Array, hashType?: number): Result<PaymentReview> {
     const read = this.read(psbt, hashType)
-    return read.ok ? accept(read.value.reading.review) : read
+    return read.ok ? ok(read.value.reading.review) : read
   }
 
   /** Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` does. */
@@ -239,7 +239,7 @@ export class LocalSigner implements Signer {
     const { psbt, reading } = read.value
     const approved = this.approvals.use(reading, replaced)
     if (!approved.ok) return approved
-    return this.sign(psbt, reading, this.unlocked.keys) ?? accept(psbt.bytes)
+    return this.sign(psbt, reading, this.unlocked.keys) ?? ok(psbt.bytes)
   }
 
   private read(
@@ -253,7 +253,7 @@ export class LocalSigner implements Signer {
     // This signer wrote it itself.
     if (!account.ok) throw new Error(account.detail)
     const reading = readPayment(psbt.value, account.value, this.options.addressPrefix, hashType)
-    return reading.ok ? accept({ psbt: psbt.value, reading: reading.value }) : reading
+    return reading.ok ? ok({ psbt: psbt.value, reading: reading.value }) : reading
   }
 
   /** Signs what is ours of a PSBT that was read and approved. */

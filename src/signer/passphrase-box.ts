@@ -8,7 +8,7 @@ import { scrypt } from '@noble/hashes/scrypt.js'
 import { utf8 } from '@scure/base'
 import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
 import type { Random } from '../primitives/ports.ts'
-import { accept, invalid, type Result } from '../wallet/result.ts'
+import { invalid, ok, type Result } from '../wallet/result.ts'
 
 /**
  * Something sealed. Byte strings are lower-case hex, so that one value goes into IndexedDB and into a backup file.
@@ -59,7 +59,7 @@ export function sealBox(
 export function openBox(box: PassphraseBox, passphrase: string, context: string): Result<Uint8Array> {
   const key = deriveKey(box, passphrase)
   try {
-    return accept(gcm(key, hexToBytes(box.nonce), utf8.decode(context)).decrypt(hexToBytes(box.ciphertext)))
+    return ok(gcm(key, hexToBytes(box.nonce), utf8.decode(context)).decrypt(hexToBytes(box.ciphertext)))
   } catch {
     return invalid(
       'wallet-passphrase-incorrect',

@@ -19,7 +19,7 @@ import {
 } from '../script/taproot.ts'
 import { type Descriptor, HARDENED, type KeyOrigin } from '../wallet/descriptor.ts'
 import type { Psbt, PsbtInput } from '../wallet/psbt.ts'
-import { accept, invalid, type Rejection, type Result } from '../wallet/result.ts'
+import { invalid, ok, type Rejection, type Result } from '../wallet/result.ts'
 import type { AccountKeys } from './keys.ts'
 
 /** Where a key lies in the account. */
@@ -99,7 +99,7 @@ export function ownSpendsOf(index: number, input: PsbtInput, account: Descriptor
     }
   }
   if (spends.length === 0 && position) return wrongCoin(index)
-  return accept(spends)
+  return ok(spends)
 }
 
 /** Adds the signature of one spend to the PSBT. Rejects with `psbt-sighash`. */

@@ -13,7 +13,7 @@ import { SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT } from '../script/sighash.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { DerivedKey, Descriptor } from '../wallet/descriptor.ts'
 import type { Psbt } from '../wallet/psbt.ts'
-import { accept, invalid, type Result } from '../wallet/result.ts'
+import { invalid, ok, type Result } from '../wallet/result.ts'
 import { greatestFee } from './greatest-fee.ts'
 import { checkHashType, mismatch, type OwnSpend, ownSpendsOf, positionOf } from './psbt-signing.ts'
 
@@ -135,7 +135,7 @@ export function readPayment(
     vsize,
     foreignInputs: psbt.inputs.length - own.length,
   }
-  return accept({ review, unsigned, spent, ownInputs, ownOutputs, hashType: hashType ?? SIGHASH_DEFAULT })
+  return ok({ review, unsigned, spent, ownInputs, ownOutputs, hashType: hashType ?? SIGHASH_DEFAULT })
 }
 
 function paysTo({ scriptPubKey }: TxOutput, own: DerivedKey): boolean {

@@ -8,7 +8,7 @@ import { DUST, feeAt } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { compactSizeLength } from '../primitives/codec.ts'
 import { P2TR_SCRIPT_BYTES } from '../script/taproot.ts'
-import { accept, invalid, notNow, type Rejection, type Result } from './result.ts'
+import { invalid, notNow, ok, type Rejection, type Result } from './result.ts'
 
 /**
  * Weight units of an input: outpoint, empty scriptSig, sequence, and a witness of one 64-byte signature (57.5
@@ -108,7 +108,7 @@ function settle<C extends Candidate>(
       `A recipient would get ${formatCoins(sats(Math.max(smallest, 0)))} after the fee, which is`,
     )
   const vsize = Math.ceil(paymentWeight(coins.length, change > 0 ? outputs + 1 : outputs, dataBytes) / 4)
-  return accept({ coins, amounts: paid, change, fee: sats(given + borne), vsize })
+  return ok({ coins, amounts: paid, change, fee: sats(given + borne), vsize })
 }
 
 /** Coins that pay amounts and fee; undefined where there are not enough. */

@@ -7,7 +7,7 @@ import { HDKey } from '@scure/bip32'
 import { putBounded } from '../primitives/bounded.ts'
 import { hexToBytes, isHex } from '../primitives/bytes.ts'
 import { taprootOutputKey } from '../script/taproot.ts'
-import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { invalid, ok, type Rejection, type Result } from './result.ts'
 
 /** First index of hardened children (BIP32). */
 export const HARDENED = 0x8000_0000
@@ -83,7 +83,7 @@ export function parseDescriptor(text: string): Result<Descriptor> {
     const internalKey = hexToBytes(keyText)
     if (path !== '') return bad('A single key can have no path behind it.')
     if (!taprootOutputKey(internalKey)) return bad('Its key is no point of the curve.')
-    return accept(fromBranches(body, false, [{ origin: known ?? NO_ORIGIN, internalKey: () => internalKey }]))
+    return ok(fromBranches(body, false, [{ origin: known ?? NO_ORIGIN, internalKey: () => internalKey }]))
   }
   const account = parseXpub(keyText)
   if (!account) return bad('Its key is neither an xpub, copied whole, nor 64 hex digits.')
@@ -103,7 +103,7 @@ export function parseDescriptor(text: string): Result<Descriptor> {
       },
     }
   })
-  return accept(fromBranches(body, ranged, branches))
+  return ok(fromBranches(body, ranged, branches))
 }
 
 /** The x coordinate of a key's point, 32 bytes. */

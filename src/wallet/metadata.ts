@@ -4,7 +4,7 @@
  */
 import { decodeSegwitAddress, encodeSegwitAddress } from '../script/address.ts'
 import { GAP_LIMIT, MAX_ISSUED, type PerBranch } from './address-book.ts'
-import { accept, invalid, type Result } from './result.ts'
+import { invalid, ok, type Result } from './result.ts'
 
 export interface WalletMetadata {
   /** Per branch, the index of the next key to hand out: at most `MAX_ISSUED`. */
@@ -63,7 +63,7 @@ export function decodeMetadata(text: string, addressPrefix: string): Result<Read
   }
   const { mining } = whole
   const isMining = mining === null || mining === undefined || isIndex(mining)
-  return accept({
+  return ok({
     next: next ?? [0, 0],
     mining: isMining ? mining : undefined,
     labels: labels.taken,
@@ -102,7 +102,7 @@ class LabelReader {
       else this.otherKinds++
     }
     if (this.taken.size === 0 && this.strangers.length > 0) return unreadable()
-    return accept({ next: [0, 0], mining: null, labels: this.taken, warnings: this.warnings() })
+    return ok({ next: [0, 0], mining: null, labels: this.taken, warnings: this.warnings() })
   }
 
   /** What was left out. */

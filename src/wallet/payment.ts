@@ -14,7 +14,7 @@ import type { OwnKey } from './address-book.ts'
 import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
 import { Psbt, type PsbtOutput } from './psbt.ts'
-import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { invalid, ok, type Rejection, type Result } from './result.ts'
 import { below, shuffled } from './shuffle.ts'
 import type { WalletCoin } from './views.ts'
 
@@ -108,7 +108,7 @@ export function checkRequest(request: PaymentRequest, addressPrefix: string): Re
       )
     payees.push({ scriptPubKey: decoded.value, amount })
   }
-  return accept(payees)
+  return ok(payees)
 }
 
 export function checkFeeRate(feeRate: number): Rejection | undefined {

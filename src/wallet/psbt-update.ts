@@ -7,7 +7,7 @@ import type { TxOutput } from '../primitives/transaction.ts'
 import { type AddressBook, CHANGE, GAP_LIMIT, RECEIVING } from './address-book.ts'
 import type { Ledger } from './ledger.ts'
 import { equalOutputs, type Psbt, type PsbtKey } from './psbt.ts'
-import { accept, invalid, type Result } from './result.ts'
+import { invalid, ok, type Result } from './result.ts'
 
 /**
  * With the coins that it spends, one an input where they are known. Rejects with `psbt-mismatch` where the PSBT says something else of one:
@@ -24,7 +24,7 @@ export function withKnownCoins(psbt: Psbt, coins: readonly (TxOutput | undefined
           : `Input ${index} says that the coin it spends holds ${formatCoins(spent.value)} coins; it holds ${formatCoins(coin.value)}. No signature for it would be valid.`,
       )
   }
-  return accept(
+  return ok(
     psbt.updated(
       coins.map((spent) => ({ spent })),
       [],
@@ -46,7 +46,7 @@ export function withOwnKeys(psbt: Psbt, book: AddressBook, ledger: Ledger): Resu
         `Output ${index} comes back to key ${key.origin.path.at(-1)} of this wallet, which looks no further than key ${last}: the money would be out of its sight. It was not signed. Let the change go to an address that this wallet gave.`,
       )
   }
-  return accept(
+  return ok(
     psbt.updated(
       psbt.inputs.map(({ prevout }) => ({ key: ledger.output(prevout)?.key })),
       outputs,

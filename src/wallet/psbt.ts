@@ -36,7 +36,7 @@ import {
   united,
 } from './psbt-maps.ts'
 import { witnessesOf } from './psbt-witness.ts'
-import { accept, invalid, type Result, type WalletCode } from './result.ts'
+import { invalid, ok, type Result, type WalletCode } from './result.ts'
 import { shuffled } from './shuffle.ts'
 
 /** Bytes of a PSBT that is read: several times the largest payment. */
@@ -173,7 +173,7 @@ export class Psbt {
       ),
       random,
     )
-    return accept(
+    return ok(
       new Psbt({
         global: {
           ...parts.map(({ maps }) => maps.global).reduce((all, one) => united(PSBTGlobal, all, one)),
@@ -336,7 +336,7 @@ export class Psbt {
       const verdict = verifyInput(sighashes, i, STANDARD_SCRIPT_FLAGS)
       if (!verdict.ok) return incomplete(`the witness of input ${i} is not valid. ${verdict.detail}`)
     }
-    return accept(transaction)
+    return ok(transaction)
   }
 
   private withWitnesses(witnesses: readonly (readonly Uint8Array[] | undefined)[]): Transaction {
@@ -468,7 +468,7 @@ function isSigned({ tapKeySig, tapScriptSig }: PsbtInputMap): boolean {
 /** Scure throws where its input is wrong: the message becomes part of the sentence. */
 function attempt<T>(code: WalletCode, sentence: string, run: () => T): Result<T> {
   try {
-    return accept(run())
+    return ok(run())
   } catch (error) {
     return invalid(code, `${sentence}: ${error instanceof Error ? error.message.slice(0, 200) : 'unknown'}.`)
   }

@@ -55,7 +55,7 @@ export type WalletCode =
 export type Rejection = results.Rejection<WalletCode>
 export type Result<T> = results.Result<T, WalletCode>
 
-export { accept, OK } from '../primitives/result.ts'
+export { OK, ok } from '../primitives/result.ts'
 
 type Refuse = (code: WalletCode, detail: string) => Rejection
 

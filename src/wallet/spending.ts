@@ -9,7 +9,7 @@ import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins, share } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { amountsOf, checkFeeRate, dataBytesOf, type Payee, type SpendableCoin } from './payment.ts'
-import { accept, invalid, notNow, type Result } from './result.ts'
+import { invalid, notNow, ok, type Result } from './result.ts'
 import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
 /** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
@@ -123,7 +123,7 @@ export function selectReplacement(
     maxWeight: MAX_PAYMENT_WEIGHT,
   }
   const selection = payingMore(request, fee)
-  if (selection.ok) return accept({ selection: selection.value, payees, changeKey, reduced: sats(0) })
+  if (selection.ok) return ok({ selection: selection.value, payees, changeKey, reduced: sats(0) })
   // It took all there was: what the payment held is divided anew between payees and miner.
   if (selection.code !== 'insufficient-funds' || changeKey || amounts.length === 0) return selection
   const shared = payingMore(
@@ -136,7 +136,7 @@ export function selectReplacement(
     fee,
   )
   if (!shared.ok) return shared
-  return accept({
+  return ok({
     selection: shared.value,
     payees,
     changeKey,

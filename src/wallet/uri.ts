@@ -4,7 +4,7 @@
  */
 import { formatCoins, parseCoins, type Sats } from '../primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from './metadata.ts'
-import { accept, invalid, type Rejection, type Result } from './result.ts'
+import { invalid, ok, type Rejection, type Result } from './result.ts'
 
 export const PAYMENT_SCHEME = 'opentab'
 
@@ -72,7 +72,7 @@ export function parsePaymentLink(
   if (amountText !== undefined && amount === undefined)
     return bad(`"${amountText.slice(0, 40)}" is no amount of coins`)
   const shorten = (value: string | undefined) => value?.slice(0, MAX_LABEL_CHARACTERS) || undefined
-  return accept({
+  return ok({
     address,
     amount,
     label: shorten(values.get('label')),

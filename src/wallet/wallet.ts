@@ -38,7 +38,7 @@ import {
 } from './payment.ts'
 import { Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
-import { accept, invalid, notNow, OK, type Rejection, type Result } from './result.ts'
+import { invalid, notNow, OK, ok, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
 import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
@@ -284,8 +284,7 @@ export class Wallet {
   async miningAddress(): Promise<Result<IssuedAddress>> {
     await this.following?.follower.settled()
     const { book } = this.following ?? {}
-    if (book && this.mining !== undefined)
-      return accept(this.issued(book, book.issued(RECEIVING)[this.mining]))
+    if (book && this.mining !== undefined) return ok(this.issued(book, book.issued(RECEIVING)[this.mining]))
     return this.issue(MINING_LABEL, true)
   }
 
@@ -361,7 +360,7 @@ export class Wallet {
     this.stale = true
     follower.advance()
     await this.settled()
-    return accept({ labels: labels.size, warnings })
+    return ok({ labels: labels.size, warnings })
   }
 
   /**
@@ -400,7 +399,7 @@ export class Wallet {
       ? selectChosen(ledger, this.context, request.coins, terms)
       : selectSpendable(ledger, this.context, terms)
     if (!selection.ok) return selection
-    return accept(
+    return ok(
       this.plan({
         selection: selection.value,
         payees: payees.value,
@@ -420,7 +419,7 @@ export class Wallet {
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
     const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
-    return accept(this.plan({ ...replacement.value, changeKey, replaces: txid }))
+    return ok(this.plan({ ...replacement.value, changeKey, replaces: txid }))
   }
 
   /**
@@ -525,7 +524,7 @@ export class Wallet {
     // Keys that are new to the look-ahead may have been used elsewhere, with the same words.
     follower.advance()
     await this.flush()
-    return accept(this.issued(book, key))
+    return ok(this.issued(book, key))
   }
 
   /** Index of the first receiving key with the label that told the mining address in version 0.3.0. */
@@ -565,7 +564,7 @@ export class Wallet {
         )
       coins.push(own)
     }
-    return accept(coins)
+    return ok(coins)
   }
 
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */

@@ -4,7 +4,7 @@
  */
 import { assert } from 'chai'
 import type { NodeEventName } from '../../src/node/events.ts'
-import { accept } from '../../src/primitives/result.ts'
+import { ok } from '../../src/primitives/result.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from '../../web/tab/brain-client.ts'
 import type { SignerClient } from '../../web/tab/signer-client.ts'
@@ -49,7 +49,7 @@ describe('methods that make a wallet', () => {
     const signer = {
       async run(command: SignerCommand) {
         commands.push(command)
-        return accept(MNEMONIC)
+        return ok(MNEMONIC)
       },
     } as unknown as SignerClient
     return walletMethods(brain, signer).get(method)!(args)

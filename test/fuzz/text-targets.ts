@@ -5,7 +5,7 @@ import { networkId } from '../../src/consensus/genesis.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { formatCoins, parseCoins, sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
-import { accept } from '../../src/primitives/result.ts'
+import { ok } from '../../src/primitives/result.ts'
 import {
   addressOf,
   decodeAddress,
@@ -205,7 +205,7 @@ export const TEXT_TARGETS: readonly Target[] = [
       if (!decoded.ok) return false
       const { next, mining, labels } = decoded.value
       const again = decodeMetadata(encodeMetadata({ next, mining: mining ?? undefined, labels }), PREFIX)
-      assert.deepEqual(again, accept({ next, mining: mining ?? null, labels, warnings: [] }))
+      assert.deepEqual(again, ok({ next, mining: mining ?? null, labels, warnings: [] }))
       return true
     },
   },

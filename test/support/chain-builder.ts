@@ -29,7 +29,7 @@ import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { Block, BlockHeader, type HeaderFields, merkleRoot } from '../../src/primitives/block.ts'
 import { EMPTY, equalBytes } from '../../src/primitives/bytes.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
-import { accept, type Result, reject } from '../../src/primitives/result.ts'
+import { err, ok, type Result } from '../../src/primitives/result.ts'
 import {
   type Outpoint,
   outpointKey,
@@ -277,8 +277,8 @@ export class TestChain {
     const connected = connectBlock(block, overlay, context, (more) => checks.push(...more))
     if (!connected.ok) return connected
     const verified = verifyChecks(checks)
-    if (!verified.ok) return reject('invalid', verified.code, verified.detail)
-    return accept({ ...connected.value, checks, coins: overlay })
+    if (!verified.ok) return err('invalid', verified.code, verified.detail)
+    return ok({ ...connected.value, checks, coins: overlay })
   }
 
   private feesOf(transactions: readonly Transaction[]): number {

@@ -1,7 +1,7 @@
 /** Promise: what a call that pays asks for reaches the signer, whether its arguments stand in order or are named; a slip in a name reaches nobody. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accept } from '../../src/primitives/result.ts'
+import { ok } from '../../src/primitives/result.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import { callPayment } from '../../web/tab/payment-methods.ts'
 
@@ -22,7 +22,7 @@ async function told(method: string, ...args: readonly unknown[]) {
     stopped: new Promise<never>(() => {}),
     run: async (command: SignerCommand) => {
       commands.push(command)
-      return accept(1)
+      return ok(1)
     },
   }
   const failure = await callPayment(brain, keys, method, args).then(
