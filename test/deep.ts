@@ -74,7 +74,7 @@ async function differential(seed: string): Promise<Outcome> {
 /** The signature kernel against noble. */
 async function signatures(seed: string): Promise<Outcome> {
   const env = { ...process.env, OPENTAB_CASES: OPENTAB_SIGNATURES, OPENTAB_SEED: seed }
-  const run = await runTestFiles(['test/unit/kernel-secp256k1.test.ts'], 1, 240 * MINUTE, env)
+  const run = await runTestFiles(['test/unit/kernels/secp256k1.test.ts'], 1, 240 * MINUTE, env)
   return { cases: sumOf(run.diagnostics.join('\n'), /: (\d+) cases, 0 differences/g), failures: run.failed }
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a hash kernel must compute before it is trusted in this browser: hashes of every entry point, as the plain hasher has them. A
- * miscompiled or altered kernel would fail at once. Its own tests are far more (test/unit/kernel-sha256.test.ts). Some 20 ms.
+ * miscompiled or altered kernel would fail at once. Its own tests are far more (test/unit/kernels/sha256.test.ts). Some 20 ms.
  */
 import { equalBytes } from '../primitives/bytes.ts'
 import { type Hasher, NOBLE_HASHER, type SerialisedTransaction } from '../primitives/hasher.ts'

@@ -1,6 +1,6 @@
 /**
  * Known answers that a signature kernel must give before it is trusted in this browser: what a miscompiled or altered kernel would fail
- * at once. Its own tests are far more (test/unit/kernel-*). Check workers; about 30 ms.
+ * at once. Its own tests are far more (test/unit/kernels). Check workers; about 30 ms.
  */
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import type { SignatureCheck, SignatureKernel } from '../script/schnorr.ts'

@@ -15,7 +15,7 @@ import { Suite, type TestFile, type Verdict } from './suite.ts'
 
 const WORKERS = Math.min(2, availableParallelism())
 /** The tests whose promises are about what is mutated; those of higher layers take long and notice by chance. */
-const TESTS = '^test/(unit/(primitives|script|consensus)-|vectors/|scenarios/|differential/)'
+const TESTS = '^test/(unit/(primitives|script|consensus)/|vectors/|scenarios/|differential/)'
 /** Mutants between two lines that say how far it got. */
 const PROGRESS = 20
 /** Of the tests' properties. */
@@ -94,7 +94,7 @@ async function check(suite: Suite, drawn: readonly Mutant[]): Promise<number> {
 
 /** Runs the tests that reach a mutant, those of its own file first, then the quickest first, until one fails. */
 async function judge(suite: Suite, mutant: Mutant, tests: readonly TestFile[]): Promise<Verdict> {
-  const own = mutant.file.replace('src/', 'test/unit/').replace(/\/([^/]+)\.ts$/, '-$1.test.ts')
+  const own = mutant.file.replace('src/', 'test/unit/').replace(/\.ts$/, '.test.ts')
   const cost = ({ path, milliseconds }: TestFile): number => (path === own ? 0 : milliseconds)
   const reaching = tests.filter(({ hits }) => hits[mutant.id] === 1).sort((a, b) => cost(a) - cost(b))
   for (const test of reaching) {

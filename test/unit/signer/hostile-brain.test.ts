@@ -1,0 +1,394 @@
+/**
+ * Promise: what is reviewed is what is signed. The brain reads what strangers send; here it is turned, and lies in every way that it could
+ * gain by: about outputs, amounts, change, fee and inputs, and about what it shows. The signer refuses, or the review tells the truth. The
+ * signer and its links are those of a tab.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MessageChannel } from 'node:worker_threads'
+import { base64 } from '@scure/base'
+import { REGTEST } from '../../../src/consensus/params.ts'
+import { RpcError } from '../../../src/node/rpc-error.ts'
+import { formatCoins, type Sats, sats } from '../../../src/primitives/amount.ts'
+import type { Result } from '../../../src/primitives/result.ts'
+import type { Transaction } from '../../../src/primitives/transaction.ts'
+import { encodeAddress } from '../../../src/script/address.ts'
+import { HASH_TYPES } from '../../../src/script/hash-types.ts'
+import { packOutputs } from '../../../src/script/input-check.ts'
+import { p2trScript } from '../../../src/script/taproot.ts'
+import { verifyTransaction } from '../../../src/script/verify-input.ts'
+import { deriveAccount, wordsToEntropy } from '../../../src/signer/keys.ts'
+import type { LocalSigner } from '../../../src/signer/local-signer.ts'
+import type { DerivedKey } from '../../../src/wallet/descriptor.ts'
+import { Psbt, type PsbtKey } from '../../../src/wallet/psbt.ts'
+import type { Endpoint } from '../../../src/workers/channel.ts'
+import { RemoteSigner, runCommand, serveSigner } from '../../../src/workers/signer-link.ts'
+import { foreignReview, reviewOf } from '../../../web/review.ts'
+import type { PsbtReview } from '../../../web/rpc-results.ts'
+import { callPayment } from '../../../web/tab/payment-methods.ts'
+import { codeOf, unlockedSigner, value, WORDS } from '../../support/wallets.ts'
+
+const account = deriveAccount(value(wordsToEntropy(WORDS)), 1).descriptor
+const strangers = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor
+
+interface Key extends DerivedKey {
+  readonly scriptPubKey: Uint8Array
+  readonly address: string
+}
+
+function keyOf({ outputKey, ...key }: DerivedKey): Key {
+  const address = encodeAddress(outputKey, REGTEST.addressPrefix)
+  return { ...key, outputKey, scriptPubKey: p2trScript(outputKey), address }
+}
+
+const own = (branch: number, index: number) => keyOf(account.derive(branch, index))
+const BOB = keyOf(strangers.derive(0, 0))
+const EVE = keyOf(strangers.derive(0, 1))
+
+interface Output {
+  readonly to: Key
+  readonly value: number
+  /** The key that the PSBT names for it. */
+  readonly named?: PsbtKey | undefined
+}
+
+/** What the brain makes of the request to pay Bob 1,000,000 satoshis out of two coins of 1,000,000. */
+interface Lies {
+  readonly outputs?: readonly Output[]
+  /** Of the coins, as the PSBT tells it. */
+  readonly told?: number
+  readonly prevout?: number
+}
+
+const PAID = 1_000_000
+const FEE = 500
+
+function payment({ outputs, told = 1_000_000, prevout = 1 }: Lies = {}): Psbt {
+  return Psbt.of({
+    inputs: [0, 1].map((index) => ({
+      prevout: { txid: new Uint8Array(32).fill(prevout), index },
+      sequence: 0xfffffffd,
+      spent: { value: sats(told), scriptPubKey: own(0, index).scriptPubKey },
+      key: own(0, index),
+    })),
+    outputs: (outputs ?? honest()).map(({ to, value, named }) => ({
+      value: sats(value),
+      scriptPubKey: to.scriptPubKey,
+      key: named,
+    })),
+    lockTime: 0,
+  })
+}
+
+function honest(fee = FEE): Output[] {
+  const back = own(1, 0)
+  return [
+    { to: BOB, value: PAID },
+    { to: back, value: 1_000_000 - fee, named: back },
+  ]
+}
+
+/** A tab whose brain is ours. */
+class Tab {
+  readonly signer: LocalSigner
+  private readonly brain: RemoteSigner
+  private readonly ports: MessageChannel
+  /** What the brain does at each RPC call. */
+  answer: (method: string) => Promise<unknown> = async () => undefined
+
+  private constructor(signer: LocalSigner, brain: RemoteSigner, ports: MessageChannel) {
+    this.signer = signer
+    this.brain = brain
+    this.ports = ports
+  }
+
+  static async open(): Promise<Tab> {
+    const signer = await unlockedSigner()
+    const ports = new MessageChannel()
+    serveSigner(signer, ports.port1 as unknown as Endpoint)
+    return new Tab(signer, await RemoteSigner.connect(ports.port2 as unknown as Endpoint), ports)
+  }
+
+  close(): void {
+    this.ports.port1.close()
+  }
+
+  /** What the page's user calls: `opentab.rpc`, where it signs. */
+  rpc(method: string, ...args: unknown[]): Promise<unknown> {
+    const keys = {
+      status: this.signer.status(),
+      stopped: new Promise<never>(() => {}),
+      run: (command: Parameters<typeof runCommand>[1]) => runCommand(this.signer, command),
+    }
+    return callPayment({ rpc: () => this.answer(method) }, keys, method, args)
+  }
+
+  /** The brain asks for a signature. */
+  sign(psbt: Psbt, replaced?: Transaction, hashType?: number): Promise<Result<Uint8Array>> {
+    return this.brain.signPsbt(psbt.bytes, replaced?.bytes, hashType)
+  }
+
+  /** The brain hands what it likes to the signer, while the page makes this call. What the signer says to it. */
+  async during(psbt: Psbt, method: string, ...args: unknown[]): Promise<string> {
+    let said: Result<Uint8Array> | undefined
+    this.answer = async () => {
+      said = await this.sign(psbt)
+    }
+    await this.rpc(method, ...args)
+    return codeOf(said!)
+  }
+}
+
+async function withTab(run: (tab: Tab) => Promise<void>): Promise<void> {
+  const tab = await Tab.open()
+  try {
+    await run(tab)
+  } finally {
+    tab.close()
+  }
+}
+
+const coins = (amount: number) => formatCoins(amount as Sats)
+const encoded = (psbt: Psbt) => base64.encode(psbt.bytes)
+const SEND = ['sendtoaddress', BOB.address, coins(PAID)] as const
+
+/** Each with what the honest wallet would never do. */
+const swaps: readonly (readonly [name: string, lies: Lies])[] = [
+  ['the payee is another', { outputs: [{ ...honest()[0], to: EVE }, honest()[1]] }],
+  ['the amount is greater', { outputs: [{ to: BOB, value: PAID + 1 }, honest(FEE + 1)[1]] }],
+  ['the amount is less', { outputs: [{ to: BOB, value: PAID - 1 }, honest(FEE - 1)[1]] }],
+  ['the change goes elsewhere', { outputs: [honest()[0], { to: EVE, value: 1_000_000 - FEE }] }],
+  [
+    'the change goes elsewhere under our name',
+    { outputs: [honest()[0], { to: EVE, value: 1_000_000 - FEE, named: own(1, 0) }] },
+  ],
+  [
+    'a part of the change goes elsewhere',
+    { outputs: [honest()[0], { to: EVE, value: 1_000 }, honest(FEE + 1_000)[1]] },
+  ],
+  ['the payee is paid twice', { outputs: [honest()[0], { to: BOB, value: 1_000_000 - FEE }] }],
+  ['nobody is paid', { outputs: [honest()[1]] }],
+  ['the change is left to the miner', { outputs: [honest()[0]] }],
+  [
+    'the change comes back where nobody looks',
+    {
+      outputs: [
+        honest()[0],
+        { to: own(1, 2_000_000_000), value: 1_000_000 - FEE, named: own(1, 2_000_000_000) },
+      ],
+    },
+  ],
+]
+
+test('without a request in the page an unlocked signer signs nothing', () =>
+  withTab(async (tab) => {
+    assert.equal(codeOf(await tab.sign(payment())), 'payment-not-approved')
+  }))
+
+test('a request in the page has its own payment signed, once, and while it is made', () =>
+  withTab(async (tab) => {
+    const signatures: string[] = []
+    tab.answer = async () => {
+      signatures.push(codeOf(await tab.sign(payment())), codeOf(await tab.sign(payment({ prevout: 2 }))))
+    }
+    await tab.rpc(...SEND)
+    signatures.push(codeOf(await tab.sign(payment({ prevout: 3 }))))
+    assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved'])
+  }))
+
+test('an approval ends with its call, also where the node says that it failed', () =>
+  withTab(async (tab) => {
+    tab.answer = () => Promise.reject(new RpcError(-6, 'There are 0 coins that can be spent.'))
+    await assert.rejects(tab.rpc(...SEND), /0 coins/)
+    assert.equal(codeOf(await tab.sign(payment())), 'payment-not-approved')
+  }))
+
+for (const [name, lies] of swaps)
+  test(`sendtoaddress is not signed where ${name}`, () =>
+    withTab(async (tab) => {
+      const said = await tab.during(payment(lies), ...SEND)
+      assert.ok(['payment-not-approved', 'max-fee-exceeded', 'psbt-mismatch'].includes(said), said)
+    }))
+
+test('a signature leaves open what the page named by its hash type, and nothing else', () =>
+  withTab(async (tab) => {
+    const text = encoded(payment())
+    const asked = async (hashType: number | undefined, ...args: unknown[]): Promise<string> => {
+      let said: Result<Uint8Array> | undefined
+      tab.answer = async () => {
+        said = await tab.sign(payment(), undefined, hashType)
+      }
+      await tab.rpc('walletprocesspsbt', text, ...args)
+      return codeOf(said!)
+    }
+    // Who holds a signature that commits to no outputs has the coin.
+    for (const open of [1, 2, 3, 0x81, 0x82, 0x83]) {
+      assert.equal(await asked(open), 'payment-not-approved')
+      assert.equal(await asked(open, true, 'DEFAULT'), 'payment-not-approved')
+    }
+    for (const [name, type] of HASH_TYPES)
+      for (const other of HASH_TYPES.values())
+        assert.equal(await asked(other, true, name), other === type ? 'accepted' : 'payment-not-approved')
+    tab.answer = async () => codeOf(await tab.sign(payment(), undefined, 2))
+    assert.equal(await tab.rpc(...SEND), 'payment-not-approved')
+    const { digest } = value(tab.signer.review(payment().bytes))
+    assert.equal(await tab.rpc('sendpsbt', text, { digest }), 'payment-not-approved')
+  }))
+
+test('a fee is bounded by the rate that was named, or by what is no slip', () =>
+  withTab(async (tab) => {
+    const { vsize } = value(tab.signer.review(payment().bytes))
+    const named = [undefined, undefined, undefined, undefined, undefined, undefined, undefined, 3]
+    assert.equal(await tab.during(payment({ outputs: honest(3 * vsize) }), ...SEND, ...named), 'accepted')
+    assert.equal(
+      await tab.during(payment({ outputs: honest(3 * vsize + 1_000) }), ...SEND, ...named),
+      'max-fee-exceeded',
+    )
+    assert.equal(await tab.during(payment({ outputs: honest(1_000 * vsize) }), ...SEND), 'accepted')
+    assert.equal(
+      await tab.during(payment({ outputs: honest(1_000 * vsize + 1) }), ...SEND),
+      'max-fee-exceeded',
+    )
+  }))
+
+test('the recipient bears the fee, and no more than that', () =>
+  withTab(async (tab) => {
+    const all = ['sendtoaddress', BOB.address, coins(2_000_000), '', '', true] as const
+    assert.equal(
+      await tab.during(payment({ outputs: [{ to: BOB, value: 2_000_000 - FEE }] }), ...all),
+      'accepted',
+    )
+    const less = [
+      { to: BOB, value: 1_900_000 },
+      { ...honest()[1], value: 100_000 - FEE },
+    ]
+    assert.equal(await tab.during(payment({ outputs: less }), ...all), 'payment-not-approved')
+  }))
+
+test('a PSBT that a caller hands over can not be swapped for another', () =>
+  withTab(async (tab) => {
+    const asked = encoded(payment())
+    for (const method of ['walletprocesspsbt', 'sendpsbt']) {
+      assert.equal(await tab.during(payment(), method, asked), 'accepted')
+      for (const [name, lies] of swaps)
+        assert.notEqual(await tab.during(payment(lies), method, asked), 'accepted', name)
+      // Of other coins.
+      assert.equal(await tab.during(payment({ prevout: 2 }), method, asked), 'payment-not-approved')
+      const dear = payment({ outputs: [honest()[0]] })
+      assert.equal(await tab.during(dear, method, encoded(dear)), 'max-fee-exceeded')
+    }
+  }))
+
+test('what is reviewed is told by the signer, whatever the node says of it', () =>
+  withTab(async (tab) => {
+    const asked = { address: BOB.address, amount: sats(PAID), all: false }
+    const shown = async (lies: Lies) => {
+      const psbt = encoded(payment(lies))
+      return reviewOf(psbt, (await tab.rpc('reviewpsbt', psbt)) as PsbtReview, '')
+    }
+    const truth = await shown({})
+    assert.deepEqual(truth.payees, [{ address: BOB.address, amount: PAID }])
+    assert.deepEqual([truth.fee, truth.change], [FEE, 1_000_000 - FEE])
+    assert.equal(foreignReview(truth, asked), undefined)
+    for (const [name, lies] of swaps) {
+      const review = await shown(lies).catch((error: Error) => error)
+      // A lie that would not show in what is paid shows in the fee, or is refused outright.
+      const isTold = review instanceof Error || foreignReview(review, asked) !== undefined || review.isFeeHigh
+      assert.ok(isTold, name)
+    }
+  }))
+
+test('a review is approved as it was shown: neither its outputs nor its coins can change behind it', () =>
+  withTab(async (tab) => {
+    const psbt = payment()
+    const { digest } = (await tab.rpc('reviewpsbt', encoded(psbt))) as PsbtReview
+    for (const [name, lies] of swaps)
+      assert.notEqual(
+        await tab.during(payment(lies), 'sendpsbt', encoded(psbt), { digest }),
+        'accepted',
+        name,
+      )
+    assert.equal(await tab.during(psbt, 'sendpsbt', encoded(psbt), { digest }), 'accepted')
+  }))
+
+test('coins that are worth more than the review said make no valid signature', () =>
+  withTab(async (tab) => {
+    // The fee looks like 500 satoshis; the coins hold 2,000,000 more.
+    const lie = payment()
+    const { digest } = (await tab.rpc('reviewpsbt', encoded(lie))) as PsbtReview
+    const truth = payment({ told: 2_000_000 })
+    assert.notEqual(truth.spentOutputs, lie.spentOutputs)
+    assert.equal(await tab.during(truth, 'sendpsbt', encoded(lie), { digest }), 'payment-not-approved')
+    let signed: Result<Uint8Array> | undefined
+    tab.answer = async () => {
+      signed = await tab.sign(lie)
+    }
+    await tab.rpc('sendpsbt', encoded(lie), { digest })
+    const transaction = value(value(Psbt.parse(value(signed!))).extract())
+    const held = [0, 1].map((index) => ({
+      value: sats(2_000_000),
+      scriptPubKey: own(0, index).scriptPubKey,
+    }))
+    const failure = verifyTransaction({ transaction: transaction.bytes, spentOutputs: packOutputs(held) })
+    assert.equal(failure?.code, 'schnorr-sig')
+  }))
+
+test('a PSBT that is to be filled in alone is not signed', () =>
+  withTab(async (tab) => {
+    const psbt = payment()
+    assert.equal(await tab.during(psbt, 'walletprocesspsbt', encoded(psbt), false), 'payment-not-approved')
+  }))
+
+test('a fee that nobody would mean is told, and taken where its review was confirmed', () =>
+  withTab(async (tab) => {
+    const dear = payment({ outputs: honest(500_000) })
+    const { digest, feeishigh } = (await tab.rpc('reviewpsbt', encoded(dear))) as PsbtReview
+    assert.equal(feeishigh, true)
+    assert.equal(await tab.during(dear, 'sendpsbt', encoded(dear), { digest }), 'accepted')
+  }))
+
+test('bumpfee replaces a payment that this wallet signed, for the same payees, at a bounded fee', () =>
+  withTab(async (tab) => {
+    let former: Transaction | undefined
+    tab.answer = async () => {
+      former = value(value(Psbt.parse(value(await tab.sign(payment())))).extract())
+    }
+    await tab.rpc(...SEND)
+    const bump = async (lies: Lies, replaced: Transaction, txid = former!.txid, fee_rate = 10) => {
+      let said: Result<Uint8Array> | undefined
+      tab.answer = async () => {
+        said = await tab.sign(payment(lies), replaced)
+      }
+      await tab.rpc('bumpfee', txid, { fee_rate })
+      return codeOf(said!)
+    }
+    // To have all of it back is no theft, and to pay somewhat less is what a payment of all there was takes.
+    for (const [name, lies] of swaps)
+      if (!['nobody is paid', 'the amount is less', 'the change is left to the miner'].includes(name))
+        assert.notEqual(await bump(lies, former!), 'accepted', name)
+    assert.equal(await bump({ outputs: [honest()[0]] }, former!), 'max-fee-exceeded')
+    assert.equal(await bump({ outputs: honest(2_000) }, former!), 'accepted')
+    assert.equal(await bump({ outputs: honest(2_000), prevout: 2 }, former!), 'payment-not-approved')
+    // A payment that was never made can't be replaced: its payee was never agreed to.
+    const invented = payment({ outputs: [{ to: EVE, value: PAID }, honest()[1]] }).unsigned
+    assert.equal(
+      await bump({ outputs: [{ to: EVE, value: PAID }, honest(2_000)[1]] }, invented, invented.txid),
+      'payment-not-approved',
+    )
+  }))
+
+test('the signer answers whatever it is asked', () =>
+  withTab(async (tab) => {
+    for (const asked of [undefined, null, 'psbt', {}, new Uint8Array(), new Uint8Array(5_000_000)])
+      assert.equal((await tab.sign({ bytes: asked } as unknown as Psbt)).ok, false)
+    // Also where it meets a fault of its own.
+    tab.signer.signPsbt = () => Promise.reject(new Error('a fault'))
+    assert.equal(codeOf(await tab.sign(payment())), 'signer-failed')
+    tab.signer.review = () => {
+      throw new Error('a fault')
+    }
+    assert.equal(
+      codeOf(await runCommand(tab.signer, { type: 'review', psbt: new Uint8Array() })),
+      'signer-failed',
+    )
+  }))

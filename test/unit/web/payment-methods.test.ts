@@ -1,0 +1,73 @@
+/** Promise: what a call that pays asks for reaches the signer, whether its arguments stand in order or are named; a slip in a name reaches nobody. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ok } from '../../../src/primitives/result.ts'
+import type { SignerCommand } from '../../../src/workers/signer-link.ts'
+import { callPayment } from '../../../web/tab/payment-methods.ts'
+
+const ADDRESS = 'tabrt1pbob'
+const TXID = '11'.repeat(32)
+
+/** What the signer and the brain are told of a call. */
+async function told(method: string, ...args: readonly unknown[]) {
+  const commands: SignerCommand[] = []
+  const asked: (readonly unknown[])[] = []
+  const brain = {
+    rpc: async (_: string, given: readonly unknown[]) => {
+      asked.push(given)
+    },
+  }
+  const keys = {
+    status: { state: 'unlocked', account: { descriptor: '', birthday: 0 }, until: undefined } as const,
+    stopped: new Promise<never>(() => {}),
+    run: async (command: SignerCommand) => {
+      commands.push(command)
+      return ok(1)
+    },
+  }
+  const failure = await callPayment(brain, keys, method, args).then(
+    () => undefined,
+    ({ message }: Error) => message,
+  )
+  return {
+    approved: commands.map((command) => command.type === 'approve' && command.agreement)[0],
+    asked,
+    failure,
+  }
+}
+
+test('named arguments agree to what the same arguments in order do', async () => {
+  const inOrder = await told('sendtoaddress', ADDRESS, 1.5, '', '', true, null, null, null, null, '2')
+  const named = await told('sendtoaddress', {
+    fee_rate: '2',
+    address: ADDRESS,
+    amount: 1.5,
+    subtractfeefromamount: true,
+  })
+  assert.deepEqual(inOrder.approved, {
+    type: 'payment',
+    payees: [{ address: ADDRESS, amount: 150_000_000 }],
+    subtractFee: true,
+    feeRate: 2000,
+  })
+  assert.deepEqual(named.approved, inOrder.approved)
+  assert.equal(named.asked[0]?.[9], '2')
+
+  const bump = { type: 'replacement', txid: TXID, feeRate: 7000 }
+  assert.deepEqual((await told('bumpfee', TXID, { fee_rate: 7 })).approved, bump)
+  assert.deepEqual((await told('bumpfee', { txid: TXID, options: { fee_rate: 7 } })).approved, bump)
+  assert.deepEqual((await told('bumpfee', { txid: TXID, fee_rate: 7 })).approved, bump)
+  const reviewed = { type: 'reviewed', digest: 'd' }
+  assert.deepEqual((await told('sendpsbt', { psbt: 'cHNidP8=', digest: 'd' })).approved, reviewed)
+})
+
+test('a name that the method does not have is refused before anybody is asked', async () => {
+  const { approved, asked, failure } = await told('sendtoaddress', {
+    address: ADDRESS,
+    amount: 1,
+    feerate: 2,
+  })
+  assert.match(failure ?? '', /no argument 'feerate'/)
+  assert.equal(approved, undefined)
+  assert.deepEqual(asked, [])
+})
