@@ -102,9 +102,15 @@ export class PaymentList extends LitElement {
         text-overflow: ellipsis;
         white-space: nowrap;
       }
+      .group .about {
+        flex-shrink: 0;
+      }
       @media (max-width: 480px) {
         .about .to {
           display: none;
+        }
+        .group .line {
+          flex-wrap: wrap;
         }
       }
     `,
