@@ -36,6 +36,7 @@ export default {
       createBrowserContext: ({ browser }) => browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] }),
     }),
   ],
-  testFramework: { config: { timeout: 30_000 } },
+  // Far more than any takes: a busy machine must fail none.
+  testFramework: { config: { timeout: 120_000 } },
   testsFinishTimeout: 300_000,
 }

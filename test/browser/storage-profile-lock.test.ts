@@ -4,15 +4,16 @@ import { assert } from 'chai'
 import type { ProfileWish } from '../../src/storage/profile-lock.ts'
 import type { ProfileAnswer, ProfileRequest } from './support/profile-worker.ts'
 
+/** Milliseconds after which a page whose worker has not started is loaded anew: Chromium now and then never starts the one of a frame that comes as another goes. */
+const STALLED = 8000
+
 /** A page with a worker that claims profiles, in an iframe: it loads, reloads and dies as a tab does. */
 class ProfileTab {
-  readonly #frame = document.createElement('iframe')
+  #frame = document.createElement('iframe')
 
   static async open(): Promise<ProfileTab> {
     const tab = new ProfileTab()
-    tab.#frame.src = new URL('./support/profile-tab.html', import.meta.url).href
-    document.body.append(tab.#frame)
-    await tab.#answer((answer) => 'ready' in answer)
+    await tab.#untilReady(() => tab.#load())
     return tab
   }
 
@@ -30,13 +31,25 @@ class ProfileTab {
   }
 
   async reload(): Promise<void> {
-    const ready = this.#answer((answer) => 'ready' in answer)
-    this.#frame.contentWindow?.location.reload()
-    await ready
+    await this.#untilReady(() => this.#frame.contentWindow?.location.reload())
   }
 
   close(): void {
     this.#frame.remove()
+  }
+
+  #load(): void {
+    this.#frame.remove()
+    this.#frame = document.createElement('iframe')
+    this.#frame.src = new URL('./support/profile-tab.html', import.meta.url).href
+    document.body.append(this.#frame)
+  }
+
+  async #untilReady(begin: () => void): Promise<void> {
+    const ready = this.#answer((answer) => 'ready' in answer)
+    begin()
+    const stalled = new Promise<true>((resolve) => setTimeout(resolve, STALLED, true))
+    if ((await Promise.race([ready, stalled])) === true) await this.#untilReady(() => this.#load())
   }
 
   #post(request: ProfileRequest): void {
