@@ -2,10 +2,17 @@
  * RPC methods that carry a passphrase or seed words, as they are declared: the page answers them with the signer (`web/tab/wallet-methods.ts`), so
  * that the brain never sees either. Here for `help`, and for the types of callers.
  */
-import { declaration, flag, integer, optional, type Parameter, parameter, text } from './rpc-method.ts'
-import { number, object, unused } from './rpc-parameters.ts'
-
+import { declaration, integer, optional, type Parameter, parameter, text } from './rpc-method.ts'
+import { number, object, only } from './rpc-parameters.ts'
 import { PSBT } from './rpc-payment-parameters.ts'
+
+const OWN_KEYS = 'a wallet here has its own keys'
+const ALWAYS_OPEN = 'a wallet here is open whenever its profile is'
+const BLANK = only('blank', false, OWN_KEYS)
+const AVOID_REUSE = only('avoid_reuse', false, 'a wallet here spends from every address')
+const DESCRIPTORS = only('descriptors', true, 'a wallet here is one of descriptors')
+const LOAD_ON_STARTUP = only('load_on_startup', true, ALWAYS_OPEN)
+const EXTERNAL_SIGNER = only('external_signer', false, OWN_KEYS)
 
 const WORD_COUNT = optional(
   integer('wordcount', 'how many new seed words, 12 (default) or 24', 12, 24),
@@ -23,8 +30,12 @@ const CHOICES = object('options', 'an object', {
     '',
   ),
   wordcount: WORD_COUNT,
-  disable_private_keys: optional(flag('disable_private_keys', 'only false'), false),
-  blank: optional(flag('blank', 'only false'), false),
+  disable_private_keys: only('disable_private_keys', false, OWN_KEYS),
+  blank: BLANK,
+  avoid_reuse: AVOID_REUSE,
+  descriptors: DESCRIPTORS,
+  load_on_startup: LOAD_ON_STARTUP,
+  external_signer: EXTERNAL_SIGNER,
 })
 
 type Choices = ReturnType<typeof CHOICES.parse>
@@ -47,12 +58,12 @@ export const createWallet = declaration(
   [
     optional(text('wallet_name', 'only "": a profile has one wallet'), ''),
     optional(OPTIONS, CHOICES.parse({})),
-    optional(flag('blank', 'only false'), false),
+    BLANK,
     optional(text('passphrase', 'in place of the one in options'), undefined),
-    unused('avoid_reuse'),
-    unused('descriptors'),
-    unused('load_on_startup'),
-    unused('external_signer'),
+    AVOID_REUSE,
+    DESCRIPTORS,
+    LOAD_ON_STARTUP,
+    EXTERNAL_SIGNER,
   ],
 )
 

@@ -12,6 +12,27 @@ export function unused<const Name extends string>(name: Name): Parameter<undefin
   )
 }
 
+/** A switch that has but one value here: the other is refused rather than not kept. `why` ends the sentence. */
+export function only<const Name extends string>(
+  name: Name,
+  value: boolean,
+  why: string,
+): Parameter<undefined, boolean | null | undefined, Name> {
+  return optional(
+    parameter<undefined, Name, boolean>(
+      name,
+      `only ${value}: ${why}`,
+      (given) => {
+        if (given !== value)
+          throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be ${value}: ${why}.`)
+        return undefined
+      },
+      `${value}`,
+    ),
+    undefined,
+  )
+}
+
 /** Any number from `least` to `most`; also as a text, as Bitcoin Core takes what isn't whole. */
 export function number<const Name extends string>(
   name: Name,

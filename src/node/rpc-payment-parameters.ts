@@ -3,7 +3,7 @@ import { HASH_TYPES } from '../script/hash-types.ts'
 import type { Recipient } from '../wallet/wallet.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { integer, optional, type Parameter, parameter, wrongType } from './rpc-method.ts'
-import { amount, hexBytes, number, options } from './rpc-parameters.ts'
+import { amount, hexBytes, number, only, options } from './rpc-parameters.ts'
 import { psbtBytesOf } from './rpc-psbt-text.ts'
 
 export const PSBT: Parameter<Uint8Array, string, 'psbt'> = parameter('psbt', 'base64, or hex', (value) => {
@@ -45,20 +45,9 @@ export const TARGET = optional(
 export const FEE_RATE = optional(number('fee_rate', 'satoshis per virtual byte', 0.001, 100_000), undefined)
 export const FEE_OPTIONS = { conf_target: TARGET, fee_rate: FEE_RATE }
 
-/** Whether a payment can be replaced: as every one can, `false` is refused rather than not kept. */
-export const REPLACEABLE = parameter(
-  'replaceable',
-  'true: every payment can be replaced (BIP125)',
-  (value) => {
-    if (value !== true)
-      throw new RpcError(
-        RPC_INVALID_PARAMETER,
-        'replaceable can only be true: every payment that waits can be replaced.',
-      )
-  },
-)
+export const REPLACEABLE = only('replaceable', true, 'every payment that waits can be replaced (BIP125)')
 
-export const BUMP_OPTIONS = options({ ...FEE_OPTIONS, replaceable: optional(REPLACEABLE, undefined) })
+export const BUMP_OPTIONS = options({ ...FEE_OPTIONS, replaceable: REPLACEABLE })
 
 /** Types of signature hashes by Core's names; undefined where nobody named one. */
 export const HASH_TYPE = optional(

@@ -115,7 +115,7 @@ export const paymentMethods = [
       optional(LOCK_TIME, undefined),
       options({
         ...FEE_OPTIONS,
-        replaceable: optional(REPLACEABLE, undefined),
+        replaceable: REPLACEABLE,
         subtractFeeFromOutputs: optional(
           list('subtractFeeFromOutputs', 'positions of the outputs that bear the fee', POSITION),
           [],

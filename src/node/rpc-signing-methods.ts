@@ -15,7 +15,7 @@ export const sendToAddress = declaration(
     optional(text('comment', 'not kept'), undefined),
     optional(text('comment_to', 'not kept'), undefined),
     optional(flag('subtractfeefromamount', 'the recipient bears the fee'), false),
-    optional(REPLACEABLE, undefined),
+    REPLACEABLE,
     TARGET,
     optional(text('estimate_mode', 'not used'), undefined),
     optional(flag('avoid_reuse', 'not used'), undefined),

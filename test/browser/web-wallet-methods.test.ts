@@ -72,10 +72,15 @@ describe('methods that make a wallet', () => {
     })
     assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', false, false, 'horse', false, true, true, false), {
+      name: '',
+      mnemonic: MNEMONIC,
+    })
     assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
     assert.deepEqual(await create({ passphrase: 'horse', wordcount: 24 }), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(commands, [
       { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
+      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
       { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
       { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
       { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse', mnemonicPassphrase: '' },
@@ -91,6 +96,11 @@ describe('methods that make a wallet', () => {
       ['', true, false, 'horse'],
       ['', false, true, 'horse'],
       ['', { passphrase: 'horse', blank: true }],
+      ['', { passphrase: 'horse', external_signer: true }],
+      ['', false, false, 'horse', true],
+      ['', false, false, 'horse', false, false],
+      ['', false, false, 'horse', false, true, false],
+      ['', false, false, 'horse', false, true, true, true],
       ['', { passphrase: 'horse', wordcount: 18 }],
       ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
     ])

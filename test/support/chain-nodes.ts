@@ -73,3 +73,14 @@ export function recordEvents(chain: Chain): string[] {
   chain.subscribe(listener)
   return events
 }
+
+/** The heights of the bodies that are read from now on. */
+export function bodiesRead(chain: Chain): number[] {
+  const heights: number[] = []
+  const readBlock = chain.readBlock.bind(chain)
+  chain.readBlock = (index) => {
+    heights.push(chain.headers.height(index))
+    return readBlock(index)
+  }
+  return heights
+}

@@ -92,16 +92,11 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
   }
 
   const answers = [
-    entry(createWallet, async (name, options, blank, passphrase) => {
+    entry(createWallet, async (name, options, _blank, passphrase) => {
       if (name !== '')
         throw new RpcError(
           RPC_INVALID_PARAMETER,
           'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
-        )
-      if (options.disable_private_keys || options.blank || blank)
-        throw new RpcError(
-          RPC_INVALID_PARAMETER,
-          'The wallet has its own keys: disable_private_keys and blank must be false.',
         )
       const chosen = passphraseOf(options.passphrase ?? passphrase)
       const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = options

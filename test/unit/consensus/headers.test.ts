@@ -59,9 +59,14 @@ test('bad-diffbits: the bits are exactly those that the headers before ask for',
   }
 })
 
+/** What becomes of a header of this time in a network. */
+function at(time: number, params = context.params): string {
+  const bits = params === context.params ? three.block.header.bits : params.powLimitBits
+  const header = BlockHeader.of({ ...three.block.header, bits, time })
+  return code(contextualCheckHeader(header, { ...context, params }))
+}
+
 test('time-too-old: where difficulty follows the times, a time is above the parent’s', () => {
-  const at = (time: number): string =>
-    code(contextualCheckHeader(BlockHeader.of({ ...three.block.header, time }), context))
   const parentTime = two.block.header.time
   assert.ok(context.medianTimePast < parentTime)
   assert.equal(at(context.medianTimePast), 'invalid time-too-old')
@@ -71,37 +76,19 @@ test('time-too-old: where difficulty follows the times, a time is above the pare
 })
 
 test('time-too-old: elsewhere a time is above the median time past', () => {
-  const { powLimitBits: bits } = REGTEST
-  const at = (time: number): string =>
-    code(
-      contextualCheckHeader(BlockHeader.of({ ...three.block.header, bits, time }), {
-        ...context,
-        params: REGTEST,
-      }),
-    )
-  assert.equal(at(context.medianTimePast), 'invalid time-too-old')
-  assert.equal(at(context.medianTimePast + 1), 'ok')
+  assert.equal(at(context.medianTimePast, REGTEST), 'invalid time-too-old')
+  assert.equal(at(context.medianTimePast + 1, REGTEST), 'ok')
 })
 
 test('time-too-new: a time is at most two minutes ahead, and is retried, not condemned', () => {
-  const at = (time: number): string =>
-    code(contextualCheckHeader(BlockHeader.of({ ...three.block.header, time }), context))
   assert.equal(MAX_FUTURE_SECONDS, 120)
   assert.equal(at(context.now + 120), 'ok')
   assert.equal(at(context.now + 121), 'retry time-too-new')
 })
 
 test('time-too-new: two hours where blocks are made on demand', () => {
-  const { powLimitBits: bits } = REGTEST
-  const at = (time: number): string =>
-    code(
-      contextualCheckHeader(BlockHeader.of({ ...three.block.header, bits, time }), {
-        ...context,
-        params: REGTEST,
-      }),
-    )
-  assert.equal(at(context.now + 7200), 'ok')
-  assert.equal(at(context.now + 7201), 'retry time-too-new')
+  assert.equal(at(context.now + 7200, REGTEST), 'ok')
+  assert.equal(at(context.now + 7201, REGTEST), 'retry time-too-new')
 })
 
 test('the median time is the middle one, the later of two', () => {

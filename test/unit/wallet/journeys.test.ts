@@ -18,7 +18,7 @@ import { Psbt } from '../../../src/wallet/psbt.ts'
 import { NO_SIGNER } from '../../../src/wallet/signer.ts'
 import { type PaymentOrder, Wallet, type WalletOptions } from '../../../src/wallet/wallet.ts'
 import { type TestBlock, TestChain, TestWallet } from '../../support/chain-builder.ts'
-import { deliver, openChain, QUICK } from '../../support/chain-nodes.ts'
+import { bodiesRead, deliver, openChain, QUICK } from '../../support/chain-nodes.ts'
 import {
   codeOf,
   ManualClock,
@@ -304,7 +304,7 @@ test('a chain that lost its last blocks takes the wallet back with it', async ()
     const chain = await openChain()
     await deliver(chain, net.branch(net.ancestor(tip, height)))
     const store = await copyOf(node.store)
-    const read = countReads(chain)
+    const read = bodiesRead(chain)
     const reopened = await TestNode.open({ chain, store, signer: node.signer })
     assert.equal(reopened.wallet.height, height)
     assert.deepEqual(read, [], 'it goes back to where both agree, and reads nothing again')
@@ -734,17 +734,6 @@ test('a wallet of another network is not opened', async () => {
   const chain = await openChain({ params: { ...QUICK, name: 'another' } })
   await assert.rejects(TestNode.open({ chain, store: node.store }), /another network/)
 })
-
-/** The heights of the blocks that are read from now on. */
-function countReads(chain: Chain): number[] {
-  const heights: number[] = []
-  const readBlock = chain.readBlock.bind(chain)
-  chain.readBlock = (index) => {
-    heights.push(chain.headers.height(index))
-    return readBlock(index)
-  }
-  return heights
-}
 
 /** Keeps a copy of every state after a commit. */
 class RecordingStore extends MemoryWalletStore {

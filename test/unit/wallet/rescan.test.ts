@@ -16,7 +16,7 @@ import { parseDescriptor } from '../../../src/wallet/descriptor.ts'
 import { type Account, NO_SIGNER } from '../../../src/wallet/signer.ts'
 import { Wallet } from '../../../src/wallet/wallet.ts'
 import { type TestBlock, TestChain, TestWallet } from '../../support/chain-builder.ts'
-import { deliver, openChain, QUICK } from '../../support/chain-nodes.ts'
+import { bodiesRead, deliver, openChain, QUICK } from '../../support/chain-nodes.ts'
 import { ManualClock, seededRandom, unlockedSigner, value } from '../../support/wallets.ts'
 
 const net = new TestChain(QUICK)
@@ -62,17 +62,6 @@ function replaceMentions(
 ): void {
   const readMentions = chain.readMentions.bind(chain)
   chain.readMentions = async (first, last) => answer(await readMentions(first, last))
-}
-
-/** The heights of the bodies that are read from now on. */
-function bodiesRead(chain: Chain): number[] {
-  const heights: number[] = []
-  const readBlock = chain.readBlock.bind(chain)
-  chain.readBlock = (index) => {
-    heights.push(chain.headers.height(index))
-    return readBlock(index)
-  }
-  return heights
 }
 
 function historyOf(wallet: Wallet): string[] {
