@@ -101,6 +101,9 @@ class Tab {
   readonly signer: LocalSigner
   private readonly brain: Signer
   private readonly ports: MessageChannel
+  /** The wallets that the brain says are loaded, and the one that the page's user names. */
+  wallets: readonly string[] = ['']
+  named: string | undefined
   /** What the brain does at each RPC call. */
   answer: (method: string) => Promise<unknown> = async () => undefined
 
@@ -133,7 +136,13 @@ class Tab {
       stopped: new Promise<never>(() => {}),
       run: (wallet: string, command: SignerCommand) => runCommand(this.signers, wallet, command),
     }
-    return callPayment({ rpc: () => this.answer(method), wallets: [''] }, keys, method, args)
+    return callPayment(
+      { rpc: () => this.answer(method), wallets: this.wallets },
+      keys,
+      method,
+      args,
+      this.named,
+    )
   }
 
   /** The brain asks for a signature. */
@@ -207,6 +216,32 @@ test('a request in the page has its own payment signed, once, and while it is ma
     await tab.rpc(...SEND)
     signatures.push(codeOf(await tab.sign(payment({ prevout: 3 }))))
     assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved'])
+  }))
+
+test('what is agreed to for one wallet is signed by no other, not even by one with the same keys', () =>
+  withTab(async (tab) => {
+    const other = await tab.signers.of('other')
+    value(await other.restoreWords(WORDS, PASSPHRASE))
+    value(await other.unlock(PASSPHRASE))
+    tab.wallets = ['', 'other']
+    const signatures: string[] = []
+    tab.answer = async () => {
+      for (const signer of [tab.signer, other])
+        signatures.push(codeOf(await signer.signPsbt(payment().bytes)))
+    }
+    tab.named = ''
+    await tab.rpc(...SEND)
+    tab.named = 'other'
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved', 'accepted'])
+    // Where it isn't said which one pays, nothing is agreed to.
+    tab.named = undefined
+    await assert.rejects(tab.rpc(...SEND), /Several wallets/)
+    tab.wallets = []
+    await assert.rejects(tab.rpc(...SEND), /No wallet/)
+    tab.wallets = ['other']
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures.slice(4), ['payment-not-approved', 'accepted'])
   }))
 
 test('an approval ends with its call, also where the node says that it failed', () =>
