@@ -484,13 +484,17 @@ test('while one wallet searches the chain, the others pay, receive, load and unl
   await node.rpcOf('', 'sendtoaddress', address, 1)
   const txid = await node.rpcOf('', 'sendtoaddress', toSlow, 2)
   assert.equal((await node.rpcOf('slow', 'gettransaction', txid)).amount, 2)
-  await node.generate(1, STRANGER)
+  // It waits for all wallets before it answers.
+  const tips = node.told('tip').length
+  const mined = node.generate(1, STRANGER)
+  await node.rig.until(() => node.told('tip').length > tips)
   assert.equal((await node.rpcOf('', 'gettransaction', txid)).confirmations, 1)
   await node.rpc('createwallet', 'blank', true)
   await node.rpc('unloadwallet', 'blank')
   await node.rpc('loadwallet', 'blank')
   release()
   await node.rig.time.complete(rescan)
+  await mined
   assert.equal((await node.rpcOf('slow', 'gettransaction', txid)).confirmations, 1)
 })
 

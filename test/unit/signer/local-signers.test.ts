@@ -77,8 +77,10 @@ test('of several makings of one name, at once or later, one seed is stored, and 
   assert.deepEqual(made.map(codeOf), ['accepted', 'wallet-exists', 'wallet-exists'])
   const { descriptor } = await recordOf(stores, 'new')
   for (const life of [signers, await openSigners({ stores })]) {
-    const again = [await runCommand(life, 'new', CREATE), await runCommand(life, 'new', RESTORE)]
-    assert.deepEqual(again.map(codeOf), ['wallet-exists', 'wallet-exists'])
+    const codes: string[] = [CREATE, RESTORE].map(() => '')
+    for (const [at, command] of [CREATE, RESTORE].entries())
+      codes[at] = codeOf(await runCommand(life, 'new', command))
+    assert.deepEqual(codes, ['wallet-exists', 'wallet-exists'])
     assert.equal((await recordOf(stores, 'new')).descriptor, descriptor)
   }
 })
