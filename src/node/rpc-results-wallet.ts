@@ -27,12 +27,13 @@ const CATEGORY = oneOf(
 /** One output of a transaction, seen from one side of it. */
 const SIDE = {
   address: maybe(text('absent of data')),
+  parent_descs: maybe(list(text('descriptor of the account'), 'own outputs only')),
   category: CATEGORY,
   amount: coins('negative for a payment'),
-  label: maybe(text('of the address')),
+  label: maybe(text('of the address; empty for an own one without')),
   vout: number('position among the outputs'),
   fee: maybe(coins('negative; payments only')),
-  abandoned: maybe(flag('whether it was given up; payments only')),
+  abandoned: flag('whether it was given up'),
 }
 
 const ENTRY = {
@@ -41,13 +42,16 @@ const ENTRY = {
   trusted: maybe(flag('outside a block: whether it is the wallet’s own and waits')),
   blockhash: maybe(hex('hash of its block')),
   blockheight: maybe(number('of its block')),
+  blockindex: maybe(number('its place in the block')),
   blocktime: maybe(time('of its block')),
   txid: hex('id of the transaction'),
   wtxid: hex('hash with witnesses'),
   walletconflicts: list(hex('a transaction of the wallet that spends a coin of this one')),
+  mempoolconflicts: list(hex('a transaction of the mempool that spends a coin of this one')),
   replaced_by_txid: maybe(hex('id of the transaction that replaced it')),
   replaces_txid: maybe(hex('id of the transaction that it replaced')),
   time: time('of its block, or when it was first seen'),
+  timereceived: time('when it was first seen'),
   'bip125-replaceable': oneOf(['yes', 'no'], 'whether it can be replaced'),
   kind: oneOf(['mined', 'received', 'sent', 'moved'], 'moved: to oneself'),
   state: oneOf(['pending', 'confirmed', 'orphaned', 'conflicted', 'replaced', 'abandoned'], ''),
@@ -123,6 +127,7 @@ export const walletResults = {
       trusted: coins('what can be spent'),
       untrusted_pending: coins('what others have yet to confirm'),
       immature: coins('mined, and not spendable yet'),
+      locked: maybe(coins('of trusted, what lockunspent keeps from payments')),
     }),
     lastprocessedblock: BLOCK_SEEN,
   }),
@@ -143,6 +148,13 @@ export const walletResults = {
     descriptor: maybe(text('of its account (BIP386)')),
     birthtime: maybe(time('no payment is older')),
     txcount: number('transactions'),
+    keypoolsize: number('addresses that are looked for beyond those given out'),
+    keypoolsize_hd_internal: number('the same of change'),
+    avoid_reuse: flag('false'),
+    scanning: flag('whether it is still catching up with the chain'),
+    blank: flag('false'),
+    external_signer: flag('false'),
+    flags: list(text('descriptor_wallet, and disable_private_keys where its keys are elsewhere')),
     private_keys_enabled: flag('whether its keys are here'),
     unlocked_until: maybe(time('0 while it is locked; absent without keys')),
     lastprocessedblock: BLOCK_SEEN,
@@ -155,6 +167,11 @@ export const walletResults = {
   importlabels: object({
     labels: number('taken in'),
     warnings: maybe(list(text('what was left out, a sentence'))),
+  }),
+  listsinceblock: object({
+    transactions: list(object({ ...SIDE, ...ENTRY })),
+    removed: maybe(list(object({ ...SIDE, ...ENTRY }), 'of blocks that the chain left, as they stand now')),
+    lastblock: hex('hash of the block to ask with the next time'),
   }),
   listtransactions: list(object({ ...SIDE, ...ENTRY })),
   listunspent: list(

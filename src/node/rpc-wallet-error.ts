@@ -9,12 +9,14 @@ import {
   RPC_VERIFY_REJECTED,
   RPC_WALLET_ERROR,
   RPC_WALLET_INSUFFICIENT_FUNDS,
+  RPC_WALLET_KEYPOOL_RAN_OUT,
   RPC_WALLET_NOT_FOUND,
   RPC_WALLET_UNLOCK_NEEDED,
   RpcError,
 } from './rpc-error.ts'
 
 const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
+  'addresses-exhausted': RPC_WALLET_KEYPOOL_RAN_OUT,
   'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
   'coin-not-spendable': RPC_INVALID_PARAMETER,
   'coin-unknown': RPC_INVALID_PARAMETER,

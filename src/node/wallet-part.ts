@@ -4,12 +4,23 @@
  */
 import { Wallet } from '../wallet/wallet.ts'
 import type { WalletPart } from './node-core.ts'
+import { coinMethods } from './rpc-coins.ts'
 import { historyMethods } from './rpc-history.ts'
 import { paymentMethods } from './rpc-payment.ts'
 import { psbtMethods } from './rpc-psbt.ts'
+import { sendMethods } from './rpc-send.ts'
+import { signMethods } from './rpc-sign.ts'
 import { walletMethods } from './rpc-wallet.ts'
 
 export const walletPart: WalletPart = {
   Wallet,
-  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods],
+  methods: [
+    ...coinMethods,
+    ...historyMethods,
+    ...paymentMethods,
+    ...psbtMethods,
+    ...sendMethods,
+    ...signMethods,
+    ...walletMethods,
+  ],
 }
