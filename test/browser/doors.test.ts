@@ -119,7 +119,7 @@ describe('the doors of a tab', () => {
         const stream = await connection.newStream(PING)
         stream.abort(new Error('given up'))
       } catch {
-        break
+        // Cut off, which the status tells, or late; it tries again.
       }
     }
     await untilSentAway(hostile, 'channel-flood', 'stream-failures')
@@ -174,39 +174,44 @@ describe('the doors of a tab', () => {
       await untilSentAway(hostile, 'bad-channel')
     }
     const [first, second] = [await Hostile.start(networkId, relay), await Hostile.start(networkId, relay)]
-    const dialled = await Promise.all([first!.dial(tab.id), second!.dial(tab.id)])
-    await Promise.race(
-      dialled.map(
-        (connection) =>
-          new Promise((resolve) => {
-            connection.addEventListener('close', resolve)
-            if (connection.status !== 'open') resolve(undefined)
-          }),
-      ),
-    )
+    // Who is one too many may be sent away before its dial is done.
+    const sentAway = async (hostile: Hostile): Promise<void> => {
+      const connection = await hostile.dial(tab.id).catch(() => undefined)
+      if (connection?.status !== 'open') return
+      await new Promise((resolve) => connection.addEventListener('close', resolve))
+    }
+    await Promise.race([sentAway(first!), sentAway(second!)])
     assert.isTrue(tab.peers.has(friend.id))
     for (const { id } of [first!, second!])
       assert.deepEqual(codesOf(id), [], 'to come too many is no offence')
   })
 
-  it('connections that are over are given back by the browser, which grants 500', async function () {
-    // libp2p's own timers hold on to a connection for ten seconds.
-    this.timeout(60_000)
+  it('connections that are over are given back by the browser, which grants 500', async () => {
     const meetAndPart = async (): Promise<void> => {
       const hostile = await Hostile.start(networkId, relay)
       await (await hostile.dial(tab.id)).close()
     }
-    await freeConnections()
-    const before = unfreedConnections()
-    // The browser may free some in between by itself.
-    let most = 0
-    for (let i = 0; i < 10; i++) {
-      await meetAndPart()
-      most = Math.max(most, unfreedConnections() - before)
+    /** Frees those of earlier tests, or of this one: all but a few, which libp2p's own timers hold on to. */
+    const untilFew = async (): Promise<void> => {
+      while (unfreedConnections() > 10) await freeConnections()
+    }
+    await untilFew()
+    // In the hands of this test, until it lets go: the browser would free them when it likes.
+    const held = new Set<RTCPeerConnection>()
+    const { setLocalDescription } = RTCPeerConnection.prototype
+    RTCPeerConnection.prototype.setLocalDescription = function (this: RTCPeerConnection, ...args: unknown[]) {
+      held.add(this)
+      return Reflect.apply(setLocalDescription, this, args)
+    }
+    try {
+      for (let i = 0; i < 10; i++) await meetAndPart()
+    } finally {
+      Object.assign(RTCPeerConnection.prototype, { setLocalDescription })
     }
     await stopHostiles()
-    assert.isAbove(most, 6)
-    while (unfreedConnections() - before > 6) await freeConnections()
+    assert.isAtLeast(unfreedConnections(), 20)
+    held.clear()
+    await untilFew()
     assert.isTrue(tab.peers.has(friend.id))
   })
 

@@ -24,7 +24,14 @@ export class Hostile {
   /** Starts one with an identity of its own. */
   static async start(networkId: string, relay: string): Promise<Hostile> {
     const identitySeed = crypto.getRandomValues(new Uint8Array(32))
-    const options = withDefaults({ networkId, identitySeed, relays: [relay], iceServers: [] })
+    // A dial outlasts a machine that stands still.
+    const options = withDefaults({
+      networkId,
+      identitySeed,
+      relays: [relay],
+      iceServers: [],
+      dialTimeout: 60_000,
+    })
     const open = { mayDial: () => true, mayEnter: () => true, mayRelay: () => true }
     const key = privateKeyFromSeed(identitySeed)
     const node = await createTabNode(options, COMMON_TOPICS, key, open, new ConnectionBudget())
