@@ -27,13 +27,11 @@ test(
       const ada = await world.open('Ada', { context: await world.newContext({}, browser) })
       await Promise.all([ada, ...tabs].map((tab) => tab.untilPeers(2)))
       // The pause that follows her next ordinary pings never ends: by two in a row she could learn that a peer is gone.
-      await ada.page.evaluate((pause) => {
+      await ada.page.evaluate(`{
         const after = setTimeout
-        Object.assign(globalThis, {
-          setTimeout: (run: () => void, milliseconds = 0, ...args: unknown[]) =>
-            milliseconds < pause ? after(run, milliseconds, ...args) : 0,
-        })
-      }, ORDINARY_PAUSE)
+        setTimeout = (run, milliseconds = 0, ...args) =>
+          milliseconds < ${ORDINARY_PAUSE} ? after(run, milliseconds, ...args) : 0
+      }`)
 
       const renderers = await renderersOf(browser)
       for (const id of renderers) process.kill(id, 'SIGSTOP')

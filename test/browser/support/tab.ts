@@ -190,7 +190,6 @@ const FAST = {
   slotDelay: 0,
   pingTimeout: 60_000,
   wakeTimeout: 60_000,
-  setupTimeout: 60_000,
   frameTimeout: 120_000,
 } as const
 
