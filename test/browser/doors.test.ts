@@ -45,7 +45,7 @@ describe('the doors of a tab', () => {
   /** A hostile node and its direct connection to the tab. */
   async function intruder(): Promise<{ hostile: Hostile; connection: Connection }> {
     const hostile = await Hostile.start(networkId, relay)
-    const connection = await hostile.dial(tab.id)
+    const connection = await hostile.enter(tab.id)
     await hostile.openPeerStream(connection)
     return { hostile, connection }
   }
@@ -211,7 +211,7 @@ describe('the doors of a tab', () => {
   it('connections that are over are given back by the browser, which grants 500', async () => {
     const meetAndPart = async (): Promise<void> => {
       const hostile = await Hostile.start(networkId, relay)
-      await (await hostile.dial(tab.id)).close()
+      await (await hostile.enter(tab.id)).close()
     }
     /** Frees those of earlier tests, or of this one: all but a few, which libp2p's own timers hold on to. */
     const untilFew = async (): Promise<void> => {

@@ -33,7 +33,7 @@ describe('a hostile peer', () => {
     tab = await new Tab({ networkId, relays: [relay], ...timeouts }).start()
     await tab.untilReserved()
     hostile = await Hostile.start(networkId, relay)
-    stream = await hostile.openPeerStream(await hostile.dial(tab.id))
+    stream = await hostile.openPeerStream(await hostile.enter(tab.id))
   }
 
   // Tests of patience meet a tab with less.
