@@ -53,13 +53,13 @@ before(async () => {
   await writeFile(join(folder, 'dist/assets/main-3f2a.js'), SCRIPT)
   await writeFile(join(folder, 'dist/assets/kernel-77aa.wasm'), Uint8Array.of(0, 0x61, 0x73, 0x6d))
   const page = await loadPage(join(folder, 'dist'))
-  server = await startServer({
-    host: '127.0.0.1',
-    port: 0,
-    keySeed: SEED,
-    page: () => page,
-    otherRelays: [OTHER_RELAY],
-  })
+  const options = { host: '127.0.0.1', port: 0, keySeed: SEED, page: () => page, otherRelays: [OTHER_RELAY] }
+  server = await startServer(options)
+  // Another program may have the same number for UDP, without which there is no STUN.
+  while (server.stunError !== undefined) {
+    await server.stop()
+    server = await startServer(options)
+  }
 })
 after(async () => {
   await Promise.all(clients.map((client) => client.stop()))
