@@ -94,6 +94,14 @@ export const LAYERS: readonly Layer[] = [
     ],
   },
   {
+    folder: 'src/channels',
+    knows:
+      'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
+    ports: ['ChannelStore', 'ChannelSigner'],
+    imports: ['src/policy'],
+    packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
+  },
+  {
     folder: 'src/network',
     knows: 'what a transport is, frames and their bounds, rates',
     ports: ['Transport'],
