@@ -43,6 +43,15 @@ export interface ChannelParty {
   readonly delay: number
 }
 
+/** Where the holder's money goes when the channel ends: a key of the account, so that the signer sees that it is the holder's. */
+export interface Payout {
+  /** Place of the key below the account (BIP86): branch, and index below 2^31. */
+  readonly branch: number
+  readonly index: number
+  /** Pays to that key: P2TR. */
+  readonly script: Uint8Array
+}
+
 /** What never changes once a channel is funded: with a `Commitment`, it gives every transaction. */
 export interface ChannelContract {
   readonly keyId: string
@@ -53,6 +62,8 @@ export interface ChannelContract {
   readonly holderIsFunder: boolean
   readonly holder: ChannelParty
   readonly counterparty: ChannelParty
+  /** The only script of the holder that closing transactions and claims pay. */
+  readonly payout: Payout
 }
 
 /** An HTLC as it stands in a commitment. */
@@ -102,6 +113,25 @@ export interface CounterpartyCommitmentRequest {
   readonly origins: ReadonlyMap<number, HtlcOrigin>
   /** By id: the preimages (32 bytes) of HTLCs offered by the holder that are gone since the counterparty took their money. */
   readonly preimages: ReadonlyMap<number, Uint8Array>
+  /** The secret (32 bytes) by which the counterparty revoked its commitment `number - 2`; undefined where there is none. */
+  readonly revocation: Uint8Array | undefined
+}
+
+/** A commitment of the holder that the counterparty has signed. */
+export interface HolderCommitmentRequest {
+  readonly contract: ChannelContract
+  readonly commitment: Commitment
+  readonly signatures: HolderCommitmentSignatures
+  /** As in `CounterpartyCommitmentRequest`. */
+  readonly preimages: ReadonlyMap<number, Uint8Array>
+}
+
+/** What was last durable of a channel, as its signer needs it to go on. */
+export interface AttachedState {
+  /** The newest of the holder's that was accepted. */
+  readonly holder: Commitment | undefined
+  /** Those of the counterparty's that were signed and are not revoked, two at most, oldest first. */
+  readonly counterparty: readonly Commitment[]
 }
 
 /** The holder's half of a commitment of the counterparty. */
@@ -148,20 +178,30 @@ export interface ChannelSigner {
   holderPoint(keyId: string, number: number): Promise<Result<HolderPoint>>
 
   /**
-   * Tells the signer a channel before anything of it is signed: once it is funded, and again after a restart with the counterparty's newest
-   * commitment that was signed and the lowest number of the holder's that is not revoked, read from the store.
+   * Tells the signer a channel before anything of it is signed: once its funding outpoint is known, with neither commitment, and again after
+   * each start with what was last durable. Rejects with `channel-outdated` where the signer remembers a later state, so that this is an older
+   * copy, and `channel-mismatch` where it remembers another one.
    */
-  attach(contract: ChannelContract, signed: Commitment | undefined, unrevoked: number): Promise<Result<void>>
+  attach(contract: ChannelContract, state: AttachedState): Promise<Result<void>>
+
+  /**
+   * Takes in the next commitment of the holder, or the same again: verifies all the signatures of the counterparty, whose codes are
+   * `signature-invalid` and `htlc-signature-invalid`, and that the money of the holder is as explained (`commitment-unexplained`). Nobody else
+   * needs to verify them. Rejects with `commitment-revoked` a number that was passed.
+   */
+  acceptHolderCommitment(request: HolderCommitmentRequest): Promise<Result<void>>
 
   /**
    * The secret of the holder's commitment `number` (BOLT 3, 32 bytes), which makes it void: it is never signed after. Asked for once
-   * `number + 1` is durable. Rejects with `commitment-signed` where that commitment was signed to be published.
+   * `number + 1` is durable. Rejects with `commitment-signed` where that commitment was signed to be published, and `commitment-missing` where
+   * `number + 1` was not accepted: the holder would have nothing to publish.
    */
   releaseSecret(keyId: string, number: number): Promise<Result<Uint8Array>>
 
   /**
-   * Signs with a fresh nonce each time. Rejects with `commitment-revoked` (a number that the counterparty has revoked) and
-   * `commitment-unexplained` (the holder would have less than its origins and preimages explain).
+   * Signs with a fresh nonce each time: the next commitment, or the last one anew. Rejects with `commitment-revoked` (a number that was passed,
+   * or one whose `revocation` is missing or wrong) and `commitment-unexplained` (the holder would have less than its origins and preimages
+   * explain, or the fee is beyond reason).
    */
   signCounterpartyCommitment(
     request: CounterpartyCommitmentRequest,
@@ -191,8 +231,20 @@ export interface ChannelSigner {
     counterpartyNonce: Uint8Array,
   ): Promise<Result<Uint8Array>>
 
-  /** Signs one input with one key of a channel: what follows a commitment on the chain. */
+  /**
+   * Signs one input with one key of a channel: what follows a commitment on the chain. BIP340, 64 bytes, or 65 where `hashType` is not the
+   * default. Rejects with `payout-foreign` where an output pays anybody but the contract's `payout` or the holder's second level.
+   */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
+
+  /** The node's public key, 33 bytes: who it is to other nodes. */
+  nodeKey(): Promise<Result<Uint8Array>>
+
+  /** SHA-256 of the shared point of the node's key and a public key of 33 bytes (BOLT 4). Rejects with `public-key-invalid`. */
+  ecdh(publicKey: Uint8Array): Promise<Result<Uint8Array>>
+
+  /** The node's ECDSA signature under a hash of 32 bytes (BOLT 7, BOLT 11): r, s, of low s, and the recovery id, 65 bytes. The key holds no money. */
+  signNode(hash: Uint8Array): Promise<Result<Uint8Array>>
 }
 
 /** One input that spends an output of a commitment or of a second-level transaction. */
@@ -225,8 +277,8 @@ export interface ChannelWrite {
   readonly keyId: string
   /** From 1, one more than that of the channel's last write: so no two writers, and no copy of the past, ever take turns. */
   readonly sequence: number
-  /** By short names; `undefined` deletes a record. */
-  readonly records: ReadonlyMap<string, Uint8Array | undefined>
+  /** By short names, each a text that only the channel reads; `undefined` deletes a record. */
+  readonly records: ReadonlyMap<string, string | undefined>
   /** Ends the channel: all its records go. */
   readonly forget?: boolean
 }
@@ -236,7 +288,7 @@ export interface StoredChannel {
   readonly keyId: string
   /** Of the last write. */
   readonly sequence: number
-  readonly records: ReadonlyMap<string, Uint8Array>
+  readonly records: ReadonlyMap<string, string>
 }
 
 /**
