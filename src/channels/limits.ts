@@ -2,8 +2,9 @@
  * What a side may offer (BOLT 2, Adding an HTLC; Updating Fees; max_dust_htlc_exposure_msat). The one who offers is stricter than the one who
  * receives: what both sides do at once then leaves no honest side in the wrong. Pure, any thread.
  */
-import { type Rejection, type Result, invalid, notNow, OK } from '../primitives/result.ts'
+
 import { LOCK_TIME_THRESHOLD } from '../primitives/lock-times.ts'
+import { invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { type Msat, msat, satsToMsat } from './amount.ts'
 import { ANCHOR_AMOUNT, commitmentFee, isTrimmed } from './commitment-transaction.ts'
 import { type ChannelState, viewFeerate, viewShares } from './state.ts'
@@ -76,7 +77,10 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
   const { holder, counterparty, pending } = viewShares(state, COUNTERPARTY_NEXT, htlcs)
   const offered = pending.filter((htlc) => htlc.terms.offered)
   if (offered.length > maxAcceptedHtlcs)
-    return notNow('htlc-count', `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`)
+    return notNow(
+      'htlc-count',
+      `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`,
+    )
   if (offered.reduce((sum, htlc) => sum + htlc.terms.amount, 0) > maxHtlcValueInFlight)
     return notNow(
       'htlc-value-in-flight',
@@ -90,7 +94,11 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
   // A further HTLC, and twice the feerate: the funder stays able to take HTLCs after a rise of the fees.
   const feerate = viewFeerate(state, COUNTERPARTY_NEXT)
   if (state.contract.holderIsFunder) {
-    const cost = greatestCost(state, [...htlcs, htlcOf({ ...terms, amount: msat(Number.MAX_SAFE_INTEGER) })], 2 * feerate)
+    const cost = greatestCost(
+      state,
+      [...htlcs, htlcOf({ ...terms, amount: msat(Number.MAX_SAFE_INTEGER) })],
+      2 * feerate,
+    )
     if (holder < reserve(state, true) + cost) return insufficient(holder, reserve(state, true) + cost)
   } else {
     if (holder < reserve(state, true)) return insufficient(holder, reserve(state, true))
@@ -115,13 +123,19 @@ export function checkOffered(state: ChannelState, htlcs: readonly Htlc[]): Resul
   const { terms } = htlcs[htlcs.length - 1]
   const { htlcMinimum, maxAcceptedHtlcs, maxHtlcValueInFlight } = state.holderLimits
   if (terms.amount === 0 || terms.amount < htlcMinimum)
-    return invalid('htlc-amount', `An HTLC of ${terms.amount} millisatoshis is below the least, ${htlcMinimum}.`)
+    return invalid(
+      'htlc-amount',
+      `An HTLC of ${terms.amount} millisatoshis is below the least, ${htlcMinimum}.`,
+    )
   if (terms.expiry >= LOCK_TIME_THRESHOLD)
     return invalid('htlc-expiry', `An HTLC expires at ${terms.expiry}, which is no height.`)
   const { counterparty, pending } = viewShares(state, HOLDER_NEXT, htlcs)
   const offered = pending.filter((htlc) => !htlc.terms.offered)
   if (offered.length > maxAcceptedHtlcs)
-    return invalid('htlc-count', `${offered.length} HTLCs are offered; at most ${maxAcceptedHtlcs} are allowed.`)
+    return invalid(
+      'htlc-count',
+      `${offered.length} HTLCs are offered; at most ${maxAcceptedHtlcs} are allowed.`,
+    )
   const value = offered.reduce((sum, htlc) => sum + htlc.terms.amount, 0)
   if (value > maxHtlcValueInFlight)
     return invalid(
@@ -143,7 +157,10 @@ export function checkOffered(state: ChannelState, htlcs: readonly Htlc[]): Resul
 export function checkFee(state: ChannelState, feerate: number): Result<void> {
   const { minFeerate, maxFeerate } = state.policy
   if (!Number.isInteger(feerate) || feerate < minFeerate || feerate > maxFeerate)
-    return notNow('feerate', `The feerate must be from ${minFeerate} to ${maxFeerate} satoshis for 1,000 weight units.`)
+    return notNow(
+      'feerate',
+      `The feerate must be from ${minFeerate} to ${maxFeerate} satoshis for 1,000 weight units.`,
+    )
   const { holder } = viewShares(state, COUNTERPARTY_NEXT)
   const needed = reserve(state, true) + greatestCost(state, state.htlcs, feerate)
   return holder < needed ? insufficient(holder, needed) : OK

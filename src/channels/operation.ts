@@ -1,6 +1,7 @@
 /** Normal operation (BOLT 2): updates are proposed, signed for and acknowledged. Pure, any thread. */
-import { sha256 } from '../primitives/hashes.ts'
+
 import { equalBytes } from '../primitives/bytes.ts'
+import { sha256 } from '../primitives/hashes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import { isTrimmed } from './commitment-transaction.ts'
@@ -60,7 +61,10 @@ export function offerHtlc(state: ChannelState, offer: HtlcOffer): StepResult {
   if (state.connection !== 'connected')
     return notNow('peer-disconnected', 'The other side of the channel is away. Nothing was sent.')
   if (state.fundingHeight === undefined)
-    return notNow('channel-not-open', 'The block that held the channel’s money was replaced. Wait until it is back.')
+    return notNow(
+      'channel-not-open',
+      'The block that held the channel’s money was replaced. Wait until it is back.',
+    )
   const terms: HtlcTerms = { offered: true, id: state.nextHolderHtlc, ...offer }
   const allowed = checkOffer(state, terms)
   if (!allowed.ok) return allowed
@@ -266,7 +270,10 @@ export function receiveAdd(state: ChannelState, message: UpdateAddHtlc): StepRes
   const operating = checkOperating(state, 'An HTLC')
   if (!operating.ok) return operating
   if (state.shutdownReceived)
-    return invalid('update-after-shutdown', 'An HTLC was added after its sender announced to close the channel.')
+    return invalid(
+      'update-after-shutdown',
+      'An HTLC was added after its sender announced to close the channel.',
+    )
   if (message.id !== state.nextCounterpartyHtlc)
     return invalid('htlc-id', `HTLC ${message.id} came where ${state.nextCounterpartyHtlc} is next.`)
   const { id, amount, paymentHash, expiry, onion, pathKey } = message
@@ -396,7 +403,8 @@ export function receiveRevocation(state: ChannelState, message: RevokeAndAck): S
   })
   const events: ChannelEvent[] = turned.htlcs.flatMap((htlc, at): ChannelEvent[] => {
     const { terms, added, removal, removed } = htlc
-    if (!terms.offered && added === 4 && state.htlcs[at].added !== 4) return [{ kind: 'htlc-received', terms }]
+    if (!terms.offered && added === 4 && state.htlcs[at].added !== 4)
+      return [{ kind: 'htlc-received', terms }]
     if (terms.offered && removed === 4 && removal!.kind !== 'fulfill' && !htlc.acknowledged)
       return [{ kind: 'htlc-failed', terms, removal: removal! }]
     return []

@@ -1,6 +1,7 @@
 /** What a node asks of its channels and accepts from others': limits and delays that suit its network. Pure, any thread. */
-import { type Sats, sats } from '../primitives/amount.ts'
+
 import type { NetworkParams } from '../consensus/params.ts'
+import { type Sats, sats } from '../primitives/amount.ts'
 import { MAX_CHANNEL_SATS, type Msat, msat } from './amount.ts'
 
 /** Seconds of a day, the time that a side has to answer an old commitment. */
@@ -16,6 +17,8 @@ export interface ChannelPolicy {
   readonly minimumDepth: number
   /** Most confirmations that we wait for where we opened. */
   readonly maxMinimumDepth: number
+  /** Blocks that the accepter waits for the funding transaction, and then forgets the channel. */
+  readonly fundingTimeout: number
   readonly minFunding: Sats
   readonly maxFunding: Sats
   /** Outputs of our commitments below it are left out. */
@@ -53,6 +56,7 @@ export function channelPolicy({ targetSpacing, testControls }: NetworkParams): C
     maxToSelfDelay: testControls ? 144 : 7 * day,
     minimumDepth: testControls ? 1 : 6,
     maxMinimumDepth: testControls ? 144 : hour,
+    fundingTimeout: 2 * day,
     minFunding: sats(20_000),
     maxFunding: MAX_CHANNEL_SATS,
     dustLimit: sats(354),

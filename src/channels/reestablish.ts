@@ -46,15 +46,18 @@ export function disconnect(state: ChannelState): Step {
 /** The counterparty hears us again: each side says where it stands. */
 export function connect(state: ChannelState): Step {
   const apart = disconnect(state).state
-  if (state.status === 'failed')
+  if (state.status === 'failed' || state.status === 'stale')
     return step({ ...apart, connection: 'connected' }, [errorAgain(apart)])
   return step({ ...apart, connection: 'reestablishing' }, [reestablishMessage(apart)])
 }
 
-function errorAgain({ channelId, failure }: ChannelState): Outgoing {
-  const text = failure?.byHolder ? failure.text : 'The channel is closed.'
+/** What the counterparty is told of a channel that has ended for us. */
+export function errorAgain({ channelId, status, failure }: ChannelState): Outgoing {
+  const text = status === 'stale' ? STALE_TEXT : failure?.byHolder ? failure.text : 'The channel is closed.'
   return { kind: 'message', message: { type: 'error', channelId, text } }
 }
+
+const STALE_TEXT = 'Our state of this channel is outdated: please close it with your last commitment.'
 
 function reestablishMessage(state: ChannelState): Outgoing {
   const next = unrevokedNumber(state)
@@ -81,28 +84,17 @@ export function receiveReestablish(
   { claimed, closingNonce }: ReestablishContext,
 ): StepResult {
   if (state.connection !== 'reestablishing')
-    return notNow('reestablish-unexpected', 'The channel was re-established on a connection on which it already was.')
+    return notNow(
+      'reestablish-unexpected',
+      'The channel was re-established on a connection on which it already was.',
+    )
   const compared = compare(state, message, claimed)
   if (!compared.ok) return compared
   if (compared.value === 'we-are-stale') {
     const text =
       'The other side of this channel has a later state than this tab: the tab runs on an old copy of its profile. Nothing was published. The other side was asked to close the channel, which pays out your share.'
-    return ok(
-      step(
-        { ...state, status: 'stale', failure: { byHolder: true, text } },
-        [
-          {
-            kind: 'message',
-            message: {
-              type: 'error',
-              channelId: state.channelId,
-              text: 'Our state of this channel is outdated: please close it with your last commitment.',
-            },
-          },
-        ],
-        [{ kind: 'stale', text }],
-      ),
-    )
+    const stale: ChannelState = { ...state, status: 'stale', failure: { byHolder: true, text } }
+    return ok(step(stale, [errorAgain(stale)], [{ kind: 'stale', text }]))
   }
   if (compared.value === 'they-are-stale')
     // It will find out by our own message, and ask us to close; or restart from a better copy.
@@ -111,7 +103,8 @@ export function receiveReestablish(
       'The counterparty’s state of the channel is older than what it has acknowledged.',
     )
   const nonce = message.nextLocalNonces?.get(state.contract.fundingTxid)
-  if (!nonce) return invalid('nonce-missing', 'A channel was re-established without the nonce of the next commitment.')
+  if (!nonce)
+    return invalid('nonce-missing', 'A channel was re-established without the nonce of the next commitment.')
 
   const connected: ChannelState = { ...state, connection: 'connected', counterpartyNonce: nonce }
   const outgoing: Outgoing[] = []
@@ -123,11 +116,11 @@ export function receiveReestablish(
       : []
   const lost = message.nextCommitmentNumber === counterpartyCommitment(state).number
   const commitment: Outgoing[] =
-    lost && awaitsRevocation(state)
-      ? [...updatesAt(connected, 1), commitmentToSign(connected, nonce)]
-      : []
+    lost && awaitsRevocation(state) ? [...updatesAt(connected, 1), commitmentToSign(connected, nonce)] : []
   outgoing.push(
-    ...(state.lastSent === 'revoke_and_ack' ? [...commitment, ...revocation] : [...revocation, ...commitment]),
+    ...(state.lastSent === 'revoke_and_ack'
+      ? [...commitment, ...revocation]
+      : [...revocation, ...commitment]),
     ...updatesAt(connected, 0),
   )
   const said: ChannelState = lost ? { ...connected, counterpartyNonce: undefined } : connected
@@ -148,7 +141,9 @@ function updatesAt(state: ChannelState, stage: Stage): Outgoing[] {
     .filter(({ terms, removed }) => !terms.offered && removed === stage)
     .map(({ terms, removal }) => removalMessage(state, terms.id, removal!))
   const fees = state.contract.holderIsFunder
-    ? state.feeUpdates.filter((update) => update.stage === stage).map(({ feerate }) => feeMessage(state, feerate))
+    ? state.feeUpdates
+        .filter((update) => update.stage === stage)
+        .map(({ feerate }) => feeMessage(state, feerate))
     : []
   const adds = state.htlcs
     .filter(({ terms, added }) => terms.offered && added === stage)
@@ -165,12 +160,16 @@ function compare(
   claimed: Uint8Array | undefined,
 ): Result<Comparison> {
   if (nextCommitmentNumber === 0)
-    return invalid('reestablish-zero', 'The counterparty asks for the first commitment, which is to say that it lost all.')
+    return invalid(
+      'reestablish-zero',
+      'The counterparty asks for the first commitment, which is to say that it lost all.',
+    )
   // A secret that it can only have from us, or that we are yet to tell: whoever shows it says the truth on our state.
   const proven =
-    nextRevocationNumber === 0 ? true : claimed !== undefined && isSecretOf(yourLastPerCommitmentSecret, claimed)
-  if (!proven)
-    return invalid('reestablish-secret', 'The counterparty shows a secret that is not ours.')
+    nextRevocationNumber === 0
+      ? true
+      : claimed !== undefined && isSecretOf(yourLastPerCommitmentSecret, claimed)
+  if (!proven) return invalid('reestablish-secret', 'The counterparty shows a secret that is not ours.')
   const revoked = holderNumber(state)
   if (nextRevocationNumber > revoked) return ok('we-are-stale')
   const signed = counterpartyCommitment(state).number

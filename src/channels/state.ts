@@ -5,7 +5,7 @@
 import type { Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import { type Msat, msat, satsToMsat } from './amount.ts'
-import type { ChannelId, ClosingComplete, PartialSignatureWithNonce } from './messages.ts'
+import type { ChannelId, ClosingComplete } from './messages.ts'
 import type { ChannelPolicy } from './policy.ts'
 import type {
   ChannelContract,
@@ -83,7 +83,8 @@ export interface ChannelState {
   /** Transactions that close the channel, whole: each of ours, once the other side signed it. */
   readonly closingTransactions: readonly Uint8Array[]
 
-  /** Height of the chain as last told, and of the block that holds the funding transaction. */
+  /** Height of the chain when the channel was made, as last told, and of the block that holds the funding transaction. */
+  readonly madeAt: number
   readonly height: number
   readonly fundingHeight?: number
   /** What spent the funding output, and where. */
@@ -124,8 +125,6 @@ export interface ChannelState {
   readonly closingProposed?: boolean
 }
 
-export type { PartialSignatureWithNonce }
-
 /** Number of the newest commitment of the holder. */
 export function holderNumber(state: ChannelState): number {
   return state.holder.commitment.number
@@ -147,8 +146,8 @@ export function unrevokedNumber(state: ChannelState): number {
 }
 
 /** Whether updates can be proposed at all. */
-export function isOperating({ status }: ChannelState): boolean {
-  return status === 'open' || status === 'shutdown'
+export function isOperating({ status, readySent, readyReceived, spent }: ChannelState): boolean {
+  return (status === 'open' || status === 'shutdown') && readySent && readyReceived && !spent
 }
 
 /** Shares and pending HTLCs in a commitment. */
@@ -164,12 +163,7 @@ export function viewFeerate({ feerate, feeUpdates, contract }: ChannelState, vie
 }
 
 /** What a commitment says. */
-export function commitmentIn(
-  state: ChannelState,
-  view: View,
-  number: number,
-  point: Uint8Array,
-): Commitment {
+export function commitmentIn(state: ChannelState, view: View, number: number, point: Uint8Array): Commitment {
   const { holder, counterparty, pending } = viewShares(state, view)
   return {
     ofHolder: view.ofHolder,
@@ -208,9 +202,7 @@ export interface Balance {
 export function balanceOf(state: ChannelState): Balance {
   const { holder, counterparty, pending } = viewShares(state, { ofHolder: true, next: true })
   const sum = (offered: boolean) =>
-    msat(
-      pending.reduce((total, { terms }) => total + (terms.offered === offered ? terms.amount : 0), 0),
-    )
+    msat(pending.reduce((total, { terms }) => total + (terms.offered === offered ? terms.amount : 0), 0))
   return { holder, counterparty, outgoing: sum(true), incoming: sum(false) }
 }
 

@@ -58,6 +58,8 @@ export type ChannelEvent =
   | { readonly kind: 'failed'; readonly byHolder: boolean; readonly text: string }
   /** The counterparty proved that our state is an old copy. Nothing may be published. */
   | { readonly kind: 'stale'; readonly text: string }
+  /** The funding transaction never came: the channel holds no money of ours, and is forgotten. */
+  | { readonly kind: 'abandoned' }
   /** The counterparty told something, for people. */
   | { readonly kind: 'warned'; readonly text: string }
 
@@ -119,4 +121,3 @@ export function fail(state: ChannelState, text: string, byHolder = true): Step {
       : []
   return step(failed, outgoing, [{ kind: 'failed', byHolder, text }])
 }
-

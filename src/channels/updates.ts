@@ -105,7 +105,7 @@ export interface Shares {
 }
 
 export function sharesIn(view: View, htlcs: readonly Htlc[], holder: Msat, counterparty: Msat): Shares {
-  const shares = [holder, counterparty]
+  const shares: number[] = [holder, counterparty]
   const pending: Htlc[] = []
   for (const htlc of htlcs) {
     const { offered, amount } = htlc.terms
