@@ -283,8 +283,8 @@ export interface ChannelWrite {
   readonly keyId: string
   /** From 1, one more than that of the channel's last write: so no two writers, and no copy of the past, ever take turns. */
   readonly sequence: number
-  /** By short names; `undefined` deletes a record. */
-  readonly records: ReadonlyMap<string, Uint8Array | undefined>
+  /** By short names, each a text that only the channel reads; `undefined` deletes a record. */
+  readonly records: ReadonlyMap<string, string | undefined>
   /** Ends the channel: all its records go. */
   readonly forget?: boolean
 }
@@ -294,7 +294,7 @@ export interface StoredChannel {
   readonly keyId: string
   /** Of the last write. */
   readonly sequence: number
-  readonly records: ReadonlyMap<string, Uint8Array>
+  readonly records: ReadonlyMap<string, string>
 }
 
 /**
