@@ -27,6 +27,14 @@ export function fundingSighash(
   return new SighashCache(transaction, spent).sighash(0, SIGHASH_DEFAULT)!
 }
 
+/** Weight of marker, flag and a witness of one signature. */
+const FUNDING_WITNESS_WEIGHT = 2 + 1 + 1 + 64
+
+/** Exactly what an unsigned commitment or closing transaction will weigh with its signature. */
+export function fundingSpendWeight(unsigned: Transaction): number {
+  return unsigned.weight + FUNDING_WITNESS_WEIGHT
+}
+
 /** `transaction` with the signature of both, 64 bytes, as its only input's witness. */
 export function withFundingSignature(transaction: Transaction, signature: Uint8Array): Transaction {
   const { version, inputs, outputs, lockTime } = transaction

@@ -7,6 +7,12 @@ import type { Txid } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
 
+/**
+ * Satoshis for 1,000 weight units: a commitment of a greater fee rate is signed by nobody here. An anchor's child pays what the hour asks for;
+ * the commitment itself needs no more than to be relayed.
+ */
+export const GREATEST_FEERATE = 25_000
+
 /** The public points of one side (BOLT 3, Key Derivation), compressed, 33 bytes each. */
 export interface ChannelBasepoints {
   readonly funding: Uint8Array

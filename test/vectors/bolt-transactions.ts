@@ -190,6 +190,7 @@ function contractOf({ params, scripts }: SimpleTaproot, dustLimit: number): Chan
     holderIsFunder: true,
     holder: party('local'),
     counterparty: party('remote'),
+    payout: { branch: 0, index: 0, script: hexToBytes(scripts.funding.pkscript) },
   }
 }
 
