@@ -18,7 +18,7 @@ import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
 import { Writer } from '../primitives/codec.ts'
 import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import { LOCK_TIME_THRESHOLD } from '../primitives/lock-times.ts'
-import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
+import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
 import type { ChannelMarks, CommitmentMark, FormerPoint } from './channel-record.ts'
 import { greatestFee } from './greatest-fee.ts'
 
@@ -49,7 +49,11 @@ export function contractDigest(contract: ChannelContract): string {
   const { keyId, fundingTxid, fundingOutput, fundingAmount, holderIsFunder, payout } = contract
   const writer = new Writer(512).varBytes(Uint8Array.from(keyId, (char) => char.charCodeAt(0)))
   writer.put(fromDisplay(fundingTxid)).u32(fundingOutput).i64FromNumber(fundingAmount)
-  writer.u8(holderIsFunder ? 1 : 0).u32(payout.branch).u32(payout.index).varBytes(payout.script)
+  writer
+    .u8(holderIsFunder ? 1 : 0)
+    .u32(payout.branch)
+    .u32(payout.index)
+    .varBytes(payout.script)
   for (const { basepoints, dustLimit, delay } of [contract.holder, contract.counterparty]) {
     const { funding, revocation, payment, delayedPayment, htlc } = basepoints
     for (const point of [funding, revocation, payment, delayedPayment, htlc]) writer.varBytes(point)
@@ -240,6 +244,11 @@ export function standing(state: GuardState, id: number): CommitmentHtlc | undefi
   return state.holder.at(-1)?.htlcs.find((htlc) => !htlc.offered && htlc.id === id)
 }
 
+/** Whether bytes are the preimage of a payment hash. */
+export function isPreimage(preimage: Uint8Array | undefined, paymentHash: Uint8Array): boolean {
+  return preimage !== undefined && preimage.length === 32 && equalBytes(sha256(preimage), paymentHash)
+}
+
 /** What a commitment leaves unexplained of the change since the one before it; undefined where all is. */
 function unexplainedIn(
   { contract, owed }: GuardState,
@@ -264,8 +273,7 @@ function unexplainedIn(
     if (kept && !isSameHtlc(kept, htlc)) return unexplained(commitment, `HTLC ${htlc.id} was changed.`)
     if (kept) continue
     if (htlc.offered) {
-      const preimage = preimages.get(htlc.id)
-      if (!preimage || !equalBytes(sha256(preimage), htlc.paymentHash)) least += htlc.amount
+      if (!isPreimage(preimages.get(htlc.id), htlc.paymentHash)) least += htlc.amount
     } else if (owed.includes(htlc.id)) least += htlc.amount
   }
   for (const htlc of standing.values()) if (htlc.offered) least -= htlc.amount

@@ -116,7 +116,8 @@ function macOf(open: Omit<ChannelRecord, 'mac'>, key: Uint8Array): string {
 
 function isRecord(value: unknown): value is ChannelRecord {
   const record = (value ?? {}) as Partial<Record<keyof ChannelRecord, unknown>>
-  const { version, keyId, contract, holder, released, counterparty, published, closing, owed, mac } = record
+  const { version, keyId, contract, holder, released, counterparty, former, published, closing, owed, mac } =
+    record
   return (
     version === 1 &&
     typeof keyId === 'string' &&
