@@ -374,7 +374,7 @@ export class ChannelKeeper implements ChannelSigner {
   givenAway(outpoint: Outpoint, script: Uint8Array, amount: Sats): number | undefined {
     for (const { contract, state, fundingKey } of this.channels.values()) {
       const [first] = state.holder
-      if (!first || first.number !== 0 || state.published || state.closing) continue
+      if (first?.number !== 0 || state.published || state.closing) continue
       const isIt =
         equalBytes(fromDisplay(contract.fundingTxid), outpoint.txid) &&
         contract.fundingOutput === outpoint.index &&

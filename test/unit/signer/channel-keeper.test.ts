@@ -74,7 +74,8 @@ test('keys are of the seed and of a draw: the same again for the same name, othe
   const alice = new KeeperSide('alice')
   const one = value(await alice.keeper.createKeys())
   const two = value(await alice.keeper.createKeys())
-  const keysOf = ({ basepoints }: typeof one) => Object.values<Uint8Array>(basepoints).map(bytesToHex)
+  const keysOf = ({ basepoints }: typeof one) =>
+    Object.values(basepoints as unknown as Record<string, Uint8Array>).map(bytesToHex)
   assert.equal(new Set([...keysOf(one), ...keysOf(two)]).size, 10)
   const point = value(await alice.keeper.holderPoint(one.keyId, 5))
   alice.start()
