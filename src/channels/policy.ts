@@ -3,6 +3,7 @@
 import type { NetworkParams } from '../consensus/params.ts'
 import { type Sats, sats } from '../primitives/amount.ts'
 import { MAX_CHANNEL_SATS, type Msat, msat } from './amount.ts'
+import { GREATEST_FEERATE } from './ports.ts'
 
 /** Seconds of a day, the time that a side has to answer an old commitment. */
 const DAY = 86_400
@@ -66,7 +67,7 @@ export function channelPolicy({ targetSpacing, testControls }: NetworkParams): C
     maxDustExposure: msat(5_000_000),
     feerate: 1_000,
     minFeerate: FEERATE_FLOOR,
-    maxFeerate: 250_000,
+    maxFeerate: GREATEST_FEERATE,
     claimMargin: testControls ? 4 : hour,
     expiryGrace: testControls ? 2 : Math.ceil(hour / 4),
     expiryDelta: testControls ? 12 : 4 * hour,

@@ -14,7 +14,7 @@ import {
   isOperating,
   unrevokedNumber,
 } from './state.ts'
-import { NO_SECRET, type Outgoing, type Step, type StepResult, step } from './step.ts'
+import { NO_SECRET, type Outgoing, outdated, type Step, type StepResult, step } from './step.ts'
 import type { Htlc, Stage } from './updates.ts'
 
 /** The connection is gone: takes back what the counterparty proposed and did not sign for. */
@@ -93,8 +93,8 @@ export function receiveReestablish(
   if (compared.value === 'we-are-stale') {
     const text =
       'The other side of this channel has a later state than this tab: the tab runs on an old copy of its profile. Nothing was published. The other side was asked to close the channel, which pays out your share.'
-    const stale: ChannelState = { ...state, status: 'stale', failure: { byHolder: true, text } }
-    return ok(step(stale, [errorAgain(stale)], [{ kind: 'stale', text }]))
+    const stale = outdated(state, text)
+    return ok({ ...stale, outgoing: [errorAgain(stale.state)] })
   }
   if (compared.value === 'they-are-stale')
     // It will find out by our own message, and ask us to close; or restart from a better copy.

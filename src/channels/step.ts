@@ -110,6 +110,11 @@ export type StepResult = Result<Step>
 /** Thirty-two zero bytes. */
 export const NO_SECRET = new Uint8Array(32)
 
+/** Our state is an old copy: nothing of it is ever published, and nothing follows from it. `text`: for people. */
+export function outdated(state: ChannelState, text: string): Step {
+  return step({ ...state, status: 'stale', failure: { byHolder: true, text } }, [], [{ kind: 'stale', text }])
+}
+
 /** Ends the channel on our side: the counterparty is told, the holder's commitment published. */
 export function fail(state: ChannelState, text: string, byHolder = true): Step {
   if (state.status === 'failed' || state.status === 'stale') return step(state)
