@@ -285,7 +285,9 @@ export interface ChannelWrite {
   readonly sequence: number
   /** By short names, each a text that only the channel reads; `undefined` deletes a record. */
   readonly records: ReadonlyMap<string, string | undefined>
-  /** Ends the channel: all its records go. */
+  /** Texts by the numbers of commitments that the counterparty has revoked: kept beside the records, and read one by one. */
+  readonly revoked: ReadonlyMap<number, string>
+  /** Ends the channel: all that is stored of it goes. */
   readonly forget?: boolean
 }
 
@@ -303,6 +305,8 @@ export interface StoredChannel {
  */
 export interface ChannelStore {
   load(): Promise<StoredChannel[]>
+  /** The text of a revoked commitment; undefined where there is none. */
+  revoked(keyId: string, number: number): Promise<string | undefined>
   /**
    * Commits all of the writes, of several channels, or none. Calls may overlap and take effect in their order. Throws where storage fails, and
    * where a `sequence` does not follow: then nothing is written, and the channel must stop, since another tab or an older copy has it.
