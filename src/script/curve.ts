@@ -4,6 +4,9 @@
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE } from '@noble/curves/utils.js'
+import { concatBytes, equalBytes } from '../primitives/bytes.ts'
+import { taggedHash } from '../primitives/hashes.ts'
+import type { SignatureCheck } from './schnorr.ts'
 
 const { Point } = secp256k1
 const { Fn } = Point
@@ -55,6 +58,18 @@ export function curve(): CurveKernel {
 /** Replaces the kernel of this thread, by one that was tested. */
 export function installCurve(faster: CurveKernel): void {
   installed = faster
+}
+
+/**
+ * Whether a signature is valid (BIP340, Verification), by this thread's kernel. For what is between two sides of a channel; on blocks and what is relayed,
+ * `verifySchnorr` decides. False for lengths that are none.
+ */
+export function verifyByCurve({ signature, message, publicKey }: SignatureCheck): boolean {
+  const r = signature.subarray(0, 32)
+  const challenge = Fn.create(bytesToNumberBE(taggedHash('BIP0340/challenge', r, publicKey, message)))
+  const key = { point: concatBytes(Uint8Array.of(2), publicKey), scalar: Fn.toBytes(Fn.neg(challenge)) }
+  const nonce = curve().sum([key], signature.subarray(32))
+  return nonce !== undefined && nonce[0] === 2 && equalBytes(nonce.subarray(1), r)
 }
 
 /** A point in compressed form; undefined where the bytes are none. */
