@@ -19,6 +19,7 @@ import {
   counterpartySpends,
   feeFor,
   holderSpends,
+  inputWeight,
   penaltySpends,
   secondLevelSpends,
   spendRequest,
@@ -408,6 +409,19 @@ test('who lost all state finds its share in a commitment of any number', () => {
   )
   assert.equal(attempt(pair.a, found[0]), 'ok')
   assert.deepEqual(toRemoteSpends(pair.contractOf(pair.b), built.transaction), [])
+})
+
+test('an input weighs in company what it weighs alone', () => {
+  const { pair, state } = wholeChannel()
+  const { counterparty } = publish(pair, state, pair.a)
+  const due = counterparty.filter(({ lockTime }) => lockTime === 0)
+  assert.ok(due.length > 2)
+  for (const spend of due) {
+    const without = due.filter((each) => each !== spend && each.kind !== 'anchor')
+    const difference = plan([...without, spend]).weight - plan(without).weight
+    // A coin joins the anchor: outpoint, and a witness of one signature.
+    assert.equal(difference, inputWeight(spend) + (spend.kind === 'anchor' ? 164 + 66 : 0), spend.kind)
+  }
 })
 
 test('a child pays for a parent up to its fee rate, and no less than for itself', () => {
