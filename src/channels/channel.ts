@@ -124,9 +124,9 @@ export class Channel {
   private readonly idle: (() => void)[] = []
   private readonly written: (() => void)[] = []
 
-  /** `stored`: the state that the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
+  /** `stored`: the state is what the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
   constructor(state: ChannelState, ports: ChannelPorts, stored?: { readonly sequence: number }) {
-    this.current = state
+    this.current = stored ? disconnect(state).state : state
     this.ports = ports
     this.stored = stored && state
     this.sequence = stored?.sequence ?? 0
