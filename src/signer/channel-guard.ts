@@ -118,7 +118,6 @@ export function resumed(
   if (!remembers(marks.holder, told.holder)) return mismatch(marks.holder, told.holder)
   if (!remembers(marks.counterparty, newest)) return mismatch(marks.counterparty, newest)
   const holder = told.holder ? [told.holder] : []
-  if (holder.some(({ number }) => number < released)) return outdated()
   const counterparty = told.counterparty.filter((commitment) => remembers(marks.counterparty, commitment))
   // What was signed last may be signed anew, but not before what was to be void then.
   const rest = former && newest && former.number >= newest.number ? undefined : former
@@ -196,8 +195,8 @@ export function signedFor(
 /** Marks a commitment of the holder as signed to be published: `digest` is the hash that is signed. Codes: see `ChannelSigner.signHolderCommitment`. */
 export function publishedBy(state: GuardState, commitment: Commitment, digest: string): Result<GuardState> {
   const { number } = commitment
-  const known = state.holder.find((held) => isSame(held, commitment))
-  if (!known || number < state.released)
+  // What is void is not held any more.
+  if (!state.holder.some((held) => isSame(held, commitment)))
     return invalid(
       'commitment-revoked',
       `Commitment ${number} was not signed: it is void, or not one that the other side signed. Who publishes a void one loses all of the channel.`,

@@ -83,7 +83,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/signer',
     knows:
       'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
-    ports: ['KeyStore'],
+    ports: ['KeyStore', 'ChannelRecordStore'],
     imports: [
       'src/script',
       'src/channels/amount.ts',
