@@ -3,7 +3,7 @@
  * that it follows from is durable, and then goes in order. While a write is under way further events are dealt with, and the next write takes
  * all of them: so many payments share one. Thread: the brain.
  */
-import { invalid, ok, type Rejection, type Result } from '../primitives/result.ts'
+import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { closeChannel, closingHalves, closingSigned, completeClosing } from './closing.ts'
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
@@ -62,14 +62,18 @@ export type DriverEvent =
   | { readonly kind: 'halted'; readonly error: unknown }
 
 /** What waits to be dealt with. It gives a step, now or later. */
-type Task = () => Step | Promise<Step>
+interface Task {
+  readonly run: () => Step | Promise<Step>
+  readonly lost?: () => void
+}
 
 /** What follows from states that are not durable yet. */
 interface Pending {
   readonly outgoing: { readonly link: number; readonly item: Outgoing }[]
   readonly events: ChannelEvent[]
   readonly revoked: Map<number, string>
-  readonly done: (() => void)[]
+  /** Told whether the write succeeded. */
+  readonly done: ((durable: boolean) => void)[]
 }
 
 function nothingPending(): Pending {
@@ -92,10 +96,16 @@ function deferred<T>(): Deferred<T> {
   return { promise, resolve }
 }
 
+const HALTED = notNow(
+  'channel-halted',
+  'The channel stands still since its store failed. Nothing more was sent. Start the tab again.',
+)
+
 export class Channel {
   private current: ChannelState
   /** What the store holds, and the number of the write that brought it. */
   private stored: ChannelState | undefined
+  private storedText: string | undefined
   private sequence: number
   private readonly ports: ChannelPorts
   private readonly inbox: Task[] = []
@@ -114,9 +124,9 @@ export class Channel {
   private readonly idle: (() => void)[] = []
   private readonly written: (() => void)[] = []
 
-  /** `stored`: the state that the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
+  /** `stored`: the state is what the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
   constructor(state: ChannelState, ports: ChannelPorts, stored?: { readonly sequence: number }) {
-    this.current = state
+    this.current = stored ? disconnect(state).state : state
     this.ports = ports
     this.stored = stored && state
     this.sequence = stored?.sequence ?? 0
@@ -278,25 +288,26 @@ export class Channel {
 
   private command<T>(run: () => CommandResult<T> | Promise<CommandResult<T>>): Promise<Result<T>> {
     const answer = deferred<Result<T>>()
-    if (this.halted)
-      return Promise.resolve(
-        invalid('channel-halted', 'The channel stands still since its store failed. Start the tab again.'),
-      )
-    this.enqueue(async () => {
-      const done = await run()
-      if (!done.ok) {
-        answer.resolve(done)
-        return step(this.current)
-      }
-      this.pending.done.push(() => answer.resolve(ok(done.value.value)))
-      return done.value.step
-    })
+    if (this.halted) return Promise.resolve(HALTED)
+    this.enqueue(
+      async () => {
+        const done = await run()
+        if (!done.ok) {
+          answer.resolve(done)
+          return step(this.current)
+        }
+        this.pending.done.push((durable) => answer.resolve(durable ? ok(done.value.value) : HALTED))
+        return done.value.step
+      },
+      () => answer.resolve(HALTED),
+    )
     return answer.promise
   }
 
-  private enqueue(task: Task): void {
+  /** `lost`: told where the channel halts before it is the task's turn. */
+  private enqueue(run: Task['run'], lost?: () => void): void {
     if (this.halted) return
-    this.inbox.push(task)
+    this.inbox.push({ run, lost })
     if (!this.working) void this.work()
   }
 
@@ -307,7 +318,7 @@ export class Channel {
     await undefined
     while (!this.halted) {
       const task = this.inbox.shift()
-      if (task) this.apply(await task())
+      if (task) this.apply(await task.run())
       else if (canFlush(this.current) && !(await this.flush())) break
       else if (!canFlush(this.current)) break
     }
@@ -366,7 +377,8 @@ export class Channel {
   private signerAway(rejection: Rejection): Step {
     this.attached = false
     this.stateLink = ++this.link
-    this.pending.done.push(() => {
+    this.pending.done.push((durable) => {
+      if (!durable) return
       this.ports.onEvent({ kind: 'signer-away', rejection })
       this.ports.disconnect()
     })
@@ -383,19 +395,26 @@ export class Channel {
       try {
         await this.commit(current, pending.revoked)
       } catch (error) {
-        this.halted = true
-        this.inbox.length = 0
-        this.ports.onEvent({ kind: 'halted', error })
-        this.ports.disconnect()
+        this.halt(error, pending)
         break
       }
       for (const { link, item } of pending.outgoing) this.say(link, item)
       for (const event of pending.events) this.tell(event)
-      for (const run of pending.done) run()
+      for (const run of pending.done) run(true)
     }
     this.writing = false
     for (const run of this.written.splice(0)) run()
     if (!this.working) for (const run of this.idle.splice(0)) run()
+  }
+
+  /** The store failed: nothing that follows from what is not durable ever happens. */
+  private halt(error: unknown, pending: Pending): void {
+    this.halted = true
+    for (const run of [...pending.done, ...this.pending.done]) run(false)
+    for (const { lost } of this.inbox.splice(0)) lost?.()
+    this.pending = nothingPending()
+    this.ports.onEvent({ kind: 'halted', error })
+    this.ports.disconnect()
   }
 
   private isDirty(): boolean {
@@ -413,9 +432,14 @@ export class Channel {
     if (state === this.stored) return
     const { keyId } = state.contract
     const records = changedRecords(this.stored, state)
-    const sequence = this.sequence + 1
-    await this.ports.store.commit([{ keyId, sequence, records, revoked }])
-    this.sequence = sequence
+    const text = records.get('state')
+    // What changed may be of this connection alone.
+    if (text !== this.storedText || records.size > 1 || revoked.size > 0) {
+      const sequence = this.sequence + 1
+      await this.ports.store.commit([{ keyId, sequence, records, revoked }])
+      this.sequence = sequence
+      this.storedText = text
+    }
     this.stored = state
   }
 

@@ -158,8 +158,8 @@ export class ChannelNode {
 
   /** Everything in memory is gone, at this instant. */
   crash(): void {
-    for (const link of this.links.values()) link.cut()
     this.manager = undefined
+    for (const link of this.links.values()) link.cut()
   }
 
   get channel(): Channel {
