@@ -196,7 +196,11 @@ export class Writer {
  * `Rejection` with `code`.
  */
 export function decodeWith<T>(bytes: Uint8Array, code: string, read: (reader: Reader) => T): Result<T> {
-  const reader = new Reader(bytes)
+  return decodeFrom(new Reader(bytes), code, read)
+}
+
+/** As `decodeWith`, over what `reader` holds. */
+export function decodeFrom<R extends Reader, T>(reader: R, code: string, read: (reader: R) => T): Result<T> {
   try {
     const value = read(reader)
     reader.end()

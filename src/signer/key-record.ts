@@ -3,6 +3,7 @@
  */
 import { utf8 } from '@scure/base'
 import { concatBytes, isHex } from '../primitives/bytes.ts'
+import type { ChannelRecordStore } from './channel-record.ts'
 import { isBox, type PassphraseBox } from './passphrase-box.ts'
 
 /** The one record of a key store: plain data. Everything but `box` is public, and the box authenticates it. */
@@ -40,6 +41,8 @@ export interface KeyStores {
   /** Names of those that hold a record. */
   names(): Promise<readonly string[]>
   store(name: string): KeyStore
+  /** What the signer keeps of the wallet's channels. */
+  channelRecords(name: string): ChannelRecordStore
 }
 
 /** Whether a stored value is a key record that may be opened. */

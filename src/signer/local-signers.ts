@@ -6,7 +6,7 @@ import type { SignerStatus } from '../wallet/signer.ts'
 import type { KeyStores } from './key-record.ts'
 import { LocalSigner, type LocalSignerOptions } from './local-signer.ts'
 
-export interface LocalSignersOptions extends Omit<LocalSignerOptions, 'store'> {
+export interface LocalSignersOptions extends Omit<LocalSignerOptions, 'store' | 'channelRecords'> {
   readonly stores: KeyStores
 }
 
@@ -58,7 +58,11 @@ export class LocalSigners {
 
   private async openOne(wallet: string): Promise<LocalSigner> {
     const { stores, ...options } = this.options
-    const signer = await LocalSigner.open({ ...options, store: stores.store(wallet) })
+    const signer = await LocalSigner.open({
+      ...options,
+      store: stores.store(wallet),
+      channelRecords: stores.channelRecords(wallet),
+    })
     this.signers.set(wallet, signer)
     signer.onChange((status) => {
       for (const listener of this.listeners) listener(wallet, status)

@@ -1,5 +1,7 @@
 /** `KeyStores` in IndexedDB, with strict durability. Thread: the signer; the brain asks only whether there are keys. */
+import type { ChannelRecordStore } from '../signer/channel-record.ts'
 import type { KeyRecord, KeyStore, KeyStores } from '../signer/key-record.ts'
+import { IdbChannelRecordStore } from './idb-channel-record-store.ts'
 import type { ProfileDatabase } from './profile-database.ts'
 
 /** Names of the wallets of a profile that have keys. Reads nothing of them. */
@@ -18,6 +20,10 @@ export class IdbKeyStores implements KeyStores {
 
   names(): Promise<string[]> {
     return walletsWithKeys(this.database)
+  }
+
+  channelRecords(name: string): ChannelRecordStore {
+    return new IdbChannelRecordStore(this.database, name)
   }
 
   store(name: string): KeyStore {

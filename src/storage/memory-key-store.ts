@@ -1,5 +1,7 @@
 /** `KeyStore` and `KeyStores` in memory: for tests and the simulator. Any thread. */
+import type { ChannelRecordStore } from '../signer/channel-record.ts'
 import type { KeyRecord, KeyStore, KeyStores } from '../signer/key-record.ts'
+import { MemoryChannelRecordStore } from './memory-channel-record-store.ts'
 
 export class MemoryKeyStore implements KeyStore {
   private record: KeyRecord | undefined
@@ -15,10 +17,17 @@ export class MemoryKeyStore implements KeyStore {
 
 export class MemoryKeyStores implements KeyStores {
   private readonly stores = new Map<string, MemoryKeyStore>()
+  private readonly channels = new Map<string, ChannelRecordStore>()
 
   async names(): Promise<readonly string[]> {
     const all = await Promise.all([...this.stores].map(async ([name, store]) => [name, await store.load()]))
     return all.flatMap(([name, record]) => (record === undefined ? [] : [name as string]))
+  }
+
+  channelRecords(name: string): ChannelRecordStore {
+    const records = this.channels.get(name) ?? new MemoryChannelRecordStore()
+    this.channels.set(name, records)
+    return records
   }
 
   store(name: string): KeyStore {

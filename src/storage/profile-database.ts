@@ -13,11 +13,12 @@ import {
 import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
+import type { ChannelRecord } from '../signer/channel-record.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
 import type { WalletEntry } from '../wallet/store.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 
 /** What is kept of peers: bans, or peers to come back to, by key. */
 export type PeerRecords = readonly BanRecord[] | readonly KnownPeer[]
@@ -37,6 +38,8 @@ export interface ProfileSchema extends DBSchema {
   'wallet-records': { key: [wallet: string, record: string]; value: string }
   /** By the wallet's name. */
   keys: { key: string; value: KeyRecord }
+  /** What the signer keeps of the channels of a wallet. */
+  'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }
@@ -60,6 +63,7 @@ const STORES: readonly StoreName[] = [
   'wallets',
   'wallet-records',
   'keys',
+  'channel-keys',
   'peers',
   'identity',
 ]

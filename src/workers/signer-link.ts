@@ -2,6 +2,8 @@
  * The signers of all wallets across threads. The brain has a MessagePort of its own to them, on which nothing but PSBTs, signatures and the
  * wallets' states pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
+import type { ChannelSigner } from '../channels/ports.ts'
+import type * as results from '../primitives/result.ts'
 import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
@@ -22,6 +24,15 @@ export type SignRequest =
       readonly hashType: number | undefined
     }
   | { readonly type: 'lock'; readonly wallet: string }
+  | { readonly type: 'channel'; readonly id: number; readonly wallet: string; readonly call: ChannelCall }
+
+/** What a channel asks of its signer: a method of `ChannelSigner`, and what it is given. */
+export type ChannelCall = {
+  readonly [Method in keyof ChannelSigner]: {
+    readonly method: Method
+    readonly args: Parameters<ChannelSigner[Method]>
+  }
+}[keyof ChannelSigner]
 
 /** Statuses by the names of their wallets. */
 export type SignerStatuses = ReadonlyMap<string, SignerStatus>
@@ -30,7 +41,7 @@ export type SignerStatuses = ReadonlyMap<string, SignerStatus>
 export type SignerEvent =
   | { readonly type: 'opened'; readonly statuses: SignerStatuses }
   | { readonly type: 'status'; readonly wallet: string; readonly status: SignerStatus }
-  | { readonly type: 'signed'; readonly id: number; readonly result: Result<Uint8Array> }
+  | { readonly type: 'signed'; readonly id: number; readonly result: results.Result<unknown> }
 
 /** What a person asks of the signer of a wallet. Answers are the results of `LocalSigner`'s methods of the same names. */
 export type SignerCommand =
@@ -92,7 +103,7 @@ export type SignerAnswer =
 /** The brain's half. */
 export class RemoteSigners implements Signers {
   private readonly channel: Channel<SignRequest, SignerEvent>
-  private readonly answers = new PendingAnswers<Result<Uint8Array>>()
+  private readonly answers = new PendingAnswers<results.Result<unknown>>()
   private readonly listeners = new Set<(wallet: string) => void>()
   private readonly statuses: Map<string, SignerStatus>
 
@@ -123,14 +134,22 @@ export class RemoteSigners implements Signers {
   signer(wallet: string): Signer {
     return {
       status: () => this.statuses.get(wallet) ?? { state: 'none' },
+      // The answers to PSBTs are those of `LocalSigner.signPsbt`.
       signPsbt: (psbt, replaced, hashType) =>
-        this.answers.ask((id) => this.channel.post({ type: 'sign', id, wallet, psbt, replaced, hashType })),
+        this.answers.ask((id) =>
+          this.channel.post({ type: 'sign', id, wallet, psbt, replaced, hashType }),
+        ) as Promise<Result<Uint8Array>>,
       lock: () => this.channel.post({ type: 'lock', wallet }),
       onChange: (listener) =>
         this.onChange((changed) => {
           if (changed === wallet) listener(this.statuses.get(wallet)!)
         }),
     }
+  }
+
+  /** The answer of the method of that name, see `remoteChannelSigner`. */
+  callChannel(wallet: string, call: ChannelCall): Promise<results.Result<unknown>> {
+    return this.answers.ask((id) => this.channel.post({ type: 'channel', id, wallet, call }))
   }
 
   onChange(listener: (wallet: string) => void): () => void {
@@ -160,11 +179,12 @@ export function serveSigners(signers: LocalSigners, port: Endpoint): void {
     const signer = signers.get(request.wallet)
     if (request.type === 'lock') signer?.lock()
     else {
-      const { id, psbt, replaced, hashType } = request
-      const result = await answered(async () =>
-        signer ? signer.signPsbt(psbt, replaced, hashType) : keysMissing(),
-      )
-      channel.post({ type: 'signed', id, result })
+      const result = await answered<unknown>(async () => {
+        if (!signer) return keysMissing()
+        if (request.type === 'channel') return callOf(signer.channels, request.call)
+        return signer.signPsbt(request.psbt, request.replaced, request.hashType)
+      })
+      channel.post({ type: 'signed', id: request.id, result })
     }
   })
 }
@@ -180,10 +200,37 @@ export function runCommand(
   wallet: string,
   command: SignerCommand,
 ): Promise<Result<unknown>> {
-  return answered(async () => carryOut(await signers.of(wallet), command))
+  // Its codes are the wallet's.
+  return answered(async () => carryOut(await signers.of(wallet), command)) as Promise<Result<unknown>>
 }
 
-async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
+/** The methods that the brain may call. */
+const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
+  'createKeys',
+  'holderPoint',
+  'attach',
+  'acceptHolderCommitment',
+  'releaseSecret',
+  'signCounterpartyCommitment',
+  'signHolderCommitment',
+  'closingNonce',
+  'signClosing',
+  'signSpend',
+  'nodeKey',
+  'ecdh',
+  'signNode',
+])
+
+async function callOf(
+  signer: ChannelSigner,
+  { method, args }: ChannelCall,
+): Promise<results.Result<unknown>> {
+  if (!CHANNEL_METHODS.has(method)) throw new Error(`A channel's signer has no method ${method}`)
+  const call = signer[method] as (...args: readonly unknown[]) => Promise<results.Result<unknown>>
+  return call.apply(signer, args)
+}
+
+async function answered<T>(run: () => Promise<results.Result<T>>): Promise<results.Result<T>> {
   try {
     return await run()
   } catch (error) {

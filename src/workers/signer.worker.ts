@@ -5,11 +5,15 @@ import { IdbKeyStores } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
 import { notNow } from '../wallet/result.ts'
 import { Channel } from './channel.ts'
+import { installCurveKernel } from './curve-kernel.ts'
 import { runCommand, type SignerAnswer, type SignerRequest, serveSigners, statusesOf } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 const window = new Channel<SignerAnswer, SignerRequest>(self)
 let signers: LocalSigners | undefined
+
+// Without it keys are derived slowly, and all the same.
+void installCurveKernel().catch(() => {})
 
 window.listen(async (request) => {
   if (request.type === 'open') {

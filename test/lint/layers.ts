@@ -72,12 +72,29 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@scure/bip32', '@scure/btc-signer'],
   },
   {
+    folder: 'src/channels',
+    knows:
+      'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
+    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource'],
+    imports: ['src/policy', 'src/chain/follower.ts'],
+    packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
+  },
+  {
     folder: 'src/signer',
     knows:
       'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
-    ports: ['KeyStores', 'KeyStore'],
+    ports: ['KeyStores', 'KeyStore', 'ChannelRecordStore'],
     imports: [
       'src/script',
+      'src/channels/amount.ts',
+      'src/channels/commitment-transaction.ts',
+      'src/channels/funding-spend.ts',
+      'src/channels/htlc-transactions.ts',
+      'src/channels/keys.ts',
+      'src/channels/ports.ts',
+      'src/channels/scripts.ts',
+      'src/channels/secrets.ts',
+      'src/channels/wire.ts',
       'src/policy/fees.ts',
       'src/wallet/descriptor.ts',
       'src/wallet/psbt.ts',

@@ -37,6 +37,8 @@ const SHARES = {
   filters: 20,
   'large filters': 0.5,
   'corrupted filters': 20,
+  musig2: 4,
+  'channel outputs': 10,
 } as const
 
 export type Kind = keyof typeof SHARES

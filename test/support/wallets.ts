@@ -8,6 +8,7 @@ import type { Clock, Random } from '../../src/primitives/ports.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { LocalSigner, type LocalSignerOptions } from '../../src/signer/local-signer.ts'
 import { LocalSigners, type LocalSignersOptions } from '../../src/signer/local-signers.ts'
+import { MemoryChannelRecordStore } from '../../src/storage/memory-channel-record-store.ts'
 import { MemoryKeyStore, MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 
 export const PASSPHRASE = 'a long walk'
@@ -72,6 +73,7 @@ export function openSigner(options: Partial<LocalSignerOptions> = {}): Promise<L
     coinType: 1,
     addressPrefix: REGTEST.addressPrefix,
     store: new MemoryKeyStore(),
+    channelRecords: new MemoryChannelRecordStore(),
     clock: new ManualClock(),
     random: seededRandom('signer'),
     logN: 1,
