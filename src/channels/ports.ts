@@ -136,7 +136,10 @@ export interface HolderCommitmentRequest {
 export interface AttachedState {
   /** The newest of the holder's that was accepted. */
   readonly holder: Commitment | undefined
-  /** Those of the counterparty's that were signed and are not revoked, two at most, oldest first. */
+  /**
+   * Those of the counterparty's that are not revoked, two at most, oldest first. They are durable before their signature is asked for: for the
+   * newest that may be still to come.
+   */
   readonly counterparty: readonly Commitment[]
 }
 

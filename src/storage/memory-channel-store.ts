@@ -42,6 +42,13 @@ export class MemoryChannelStore implements ChannelStore {
 
   async close(): Promise<void> {}
 
+  /** One text as it lies there, for tests. Throws where there is none. */
+  textOf(keyId: string, name: string): string {
+    const text = this.channels.get(keyId)?.records.get(name)
+    if (text === undefined) throw new Error(`Nothing is stored as ${name} of channel ${keyId}`)
+    return text
+  }
+
   /** A copy, as one of a profile would be. */
   copy(): MemoryChannelStore {
     const copy = new MemoryChannelStore()

@@ -118,6 +118,8 @@ export class ChannelNode {
   readonly preimages = new Map<string, Uint8Array>()
   /** What it does with an event beside noting it. */
   onEvent: (channel: Channel, event: DriverEvent) => void = () => {}
+  /** Looks at what it sends. */
+  onSend: (message: ChannelMessage) => void = () => {}
   manager: ChannelManager | undefined
   height = 100
 
@@ -140,7 +142,10 @@ export class ChannelNode {
       chainHash: CHAIN_HASH,
       height: () => this.height,
       send: (peer, message) => {
-        if (this.manager === manager) this.links.get(peer)?.send(this, message)
+        if (this.manager !== manager) return
+        const decoded = value(decodeMessage(message))
+        this.onSend(decoded)
+        this.links.get(peer)?.send(this, message)
       },
       disconnect: (peer) => {
         if (this.manager === manager) this.links.get(peer)?.cut()
