@@ -317,3 +317,11 @@ export interface ChannelStore {
   commit(writes: readonly ChannelWrite[]): Promise<void>
   close(): Promise<void>
 }
+
+/** For stores: throws where a write is not the one after the last. `last`: that one's sequence, undefined where there was none. */
+export function checkSequence({ keyId, sequence }: ChannelWrite, last: number | undefined): void {
+  if (sequence !== (last ?? 0) + 1)
+    throw new Error(
+      `Write ${sequence} of channel ${keyId} does not follow write ${last ?? 0}: another tab, or a later copy of this profile, has it.`,
+    )
+}
