@@ -148,9 +148,10 @@ export class Channel {
    * when it is durable.
    */
   async start(first: readonly Outgoing[] = []): Promise<void> {
+    const pending = pendingEvents(this.current)
     const started = this.command(async () => {
       if (!this.attached) this.apply(await this.attach())
-      return ok({ step: step(this.current, first, pendingEvents(this.current)), value: undefined })
+      return ok({ step: step(this.current, first, pending), value: undefined })
     })
     await started
   }

@@ -97,10 +97,18 @@ export function receiveReestablish(
     return ok({ ...stale, outgoing: [errorAgain(stale.state)] })
   }
   if (compared.value === 'they-are-stale')
-    // It will find out by our own message, and ask us to close; or restart from a better copy.
-    return notNow(
-      'counterparty-stale',
-      'The counterparty’s state of the channel is older than what it has acknowledged.',
+    // It finds out by our own message, and asks us to close; or starts again from a better copy. Nothing else is said until then.
+    return ok(
+      step(state, [
+        {
+          kind: 'message',
+          message: {
+            type: 'warning',
+            channelId: state.channelId,
+            text: 'Your state of this channel is older than what you have acknowledged.',
+          },
+        },
+      ]),
     )
   const nonce = message.nextLocalNonces?.get(state.contract.fundingTxid)
   if (!nonce)

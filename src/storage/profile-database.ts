@@ -1,5 +1,5 @@
 /**
- * The IndexedDB database of one profile: chain, wallets, keys, peers and identity, each behind its own port. This file knows its
+ * The IndexedDB database of one profile: chain, wallets, keys, channels, peers and identity, each behind its own port. This file knows its
  * schema, and turns the browser's failures into `StorageError`s. Thread: the brain; the signer opens the same one for the keys.
  */
 import {
@@ -40,6 +40,8 @@ export interface ProfileSchema extends DBSchema {
   keys: { key: string; value: KeyRecord }
   /** What the signer keeps of the channels of a wallet. */
   'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord }
+  channels: { key: [keyId: string, name: string]; value: string | number }
+  'revoked-commitments': { key: [keyId: string, number: number]; value: string }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }
@@ -64,6 +66,8 @@ const STORES: readonly StoreName[] = [
   'wallet-records',
   'keys',
   'channel-keys',
+  'channels',
+  'revoked-commitments',
   'peers',
   'identity',
 ]
@@ -102,6 +106,7 @@ export class ProfileDatabase {
       upgrade(database, from, _to, transaction) {
         const has = (store: StoreName) => database.objectStoreNames.contains(store)
         // Version 1 kept neither filters nor snapshots: its chain is fetched again. Wallet, keys and identity stay.
+        // Versions up to 3 knew no channels: they lack their stores alone.
         if (from < 2) for (const store of CHAIN_STORES.filter(has)) database.deleteObjectStore(store)
         for (const store of STORES) if (!has(store)) database.createObjectStore(store)
         if (from > 0 && from < 3) nameTheWallet(transaction as unknown as OneWalletUpgrade)

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import type { Channel, DriverEvent } from '../../src/channels/channel.ts'
+import { perCommitmentPoint } from '../../src/channels/keys.ts'
+import type { ChannelMessage } from '../../src/channels/messages.ts'
 import type { ChannelWrite } from '../../src/channels/ports.ts'
 import { brokenInvariants, type ChannelState } from '../../src/channels/state.ts'
 import type { HtlcTerms } from '../../src/channels/updates.ts'
@@ -83,6 +85,44 @@ class Player {
   constructor(name: string, signer: NodeSigner) {
     this.node = new ChannelNode(name, signer)
     this.node.onEvent = (channel, event) => this.take(channel, event)
+    this.node.onSend = (message) => this.checkDurable(message)
+  }
+
+  /** What a message commits to is in the store. */
+  private checkDurable(message: ChannelMessage): void {
+    if (message.type === 'commitment_signed') {
+      // The counterparty has to answer before there is another one.
+      const { counterparty } = this.node.channel.state
+      assert.equal(
+        this.stored().counterparty.at(-1)?.number,
+        counterparty.at(-1)?.number,
+        'a signature left before its commitment was durable',
+      )
+    } else if (message.type === 'revoke_and_ack') {
+      const { number } = this.stored().holder.commitment
+      assert.ok(number > this.revokedOf(message), 'a commitment was revoked before the next was durable')
+    }
+  }
+
+  private stored(): Pick<ChannelState, 'holder' | 'counterparty'> {
+    const { keyId } = this.node.channel.state.contract
+    return JSON.parse(this.node.store.textOf(keyId, 'state'))
+  }
+
+  /** Number of the commitment that a message revokes. */
+  private revokedOf({ perCommitmentSecret }: Extract<ChannelMessage, { type: 'revoke_and_ack' }>): number {
+    const point = bytesToHex(perCommitmentPoint(perCommitmentSecret))
+    const known = this.points.get(point)
+    if (known === undefined) throw new Error('a secret was released that is of no commitment accepted')
+    return known
+  }
+
+  /** Numbers of the holder's commitments by their points. */
+  readonly points = new Map<string, number>()
+
+  notePoint(): void {
+    const { commitment } = this.node.channel.state.holder
+    this.points.set(bytesToHex(commitment.point), commitment.number)
   }
 
   async start(): Promise<void> {
@@ -138,12 +178,15 @@ export async function runChaos({ seed, steps, signer }: ChaosOptions): Promise<C
     player.crash()
     await player.start()
   }
+  for (const player of players) player.notePoint()
   const starting = players.map(({ node }) => node.channel.state.holderAmount)
   let [payments, crashes, cuts, messages] = [0, 0, 0, 0]
 
   const check = () => {
-    for (const { node } of players) {
+    for (const player of players) {
+      const { node } = player
       if (!node.manager) continue
+      player.notePoint()
       const broken = brokenInvariants(node.channel.state)
       if (broken.length > 0) throw new Error(`${node.name}: ${broken.join('; ')}`)
     }
@@ -179,18 +222,18 @@ export async function runChaos({ seed, steps, signer }: ChaosOptions): Promise<C
     const player = draw.pick(players)
     const other = player === alice ? bob : alice
     const chance = draw.below(100)
-    if (chance < 45) {
+    if (chance < 50) {
       if (link.deliver(draw.pick([0, 1]))) messages++
-    } else if (chance < 62) await player.store.release()
-    else if (chance < 74) await pay(player, other)
-    else if (chance < 84) answer(player)
-    else if (chance < 86 && alice.node.manager) void alice.node.channel.proposeFee(draw.integer(253, 3_000))
-    else if (chance < 88 && link.up) {
+    } else if (chance < 66) await player.store.release()
+    else if (chance < 78) await pay(player, other)
+    else if (chance < 88) answer(player)
+    else if (chance < 90 && alice.node.manager) void alice.node.channel.proposeFee(draw.integer(253, 3_000))
+    else if (chance < 91 && link.up) {
       cuts++
       link.cut()
     } else if (chance < 95) {
       if (players.every(({ node }) => node.manager)) link.connect()
-    } else if (chance < 97 && player.node.manager) {
+    } else if (chance < 96 && player.node.manager) {
       crashes++
       player.crash()
       // Written or not: the node never learnt.

@@ -118,6 +118,10 @@ export class ChannelNode {
   readonly preimages = new Map<string, Uint8Array>()
   /** What it does with an event beside noting it. */
   onEvent: (channel: Channel, event: DriverEvent) => void = () => {}
+  /** Instead of taking every channel. */
+  welcome: (() => Result<Payout>) | undefined
+  /** Looks at what it sends. */
+  onSend: (message: ChannelMessage) => void = () => {}
   manager: ChannelManager | undefined
   height = 100
 
@@ -140,12 +144,15 @@ export class ChannelNode {
       chainHash: CHAIN_HASH,
       height: () => this.height,
       send: (peer, message) => {
-        if (this.manager === manager) this.links.get(peer)?.send(this, message)
+        if (this.manager !== manager) return
+        const decoded = value(decodeMessage(message))
+        this.onSend(decoded)
+        this.links.get(peer)?.send(this, message)
       },
       disconnect: (peer) => {
         if (this.manager === manager) this.links.get(peer)?.cut()
       },
-      welcome: async (): Promise<Result<Payout>> => ok(this.signing.payout),
+      welcome: async (): Promise<Result<Payout>> => this.welcome?.() ?? ok(this.signing.payout),
       onEvent: (channel, event) => {
         if (this.manager !== manager) return
         this.events.push({ channel, event })
@@ -230,12 +237,14 @@ export async function deliverAll(link: Link): Promise<void> {
 export interface OpenTerms {
   readonly amount?: number
   readonly push?: number
+  /** Whether its funding is confirmed; true by itself. */
+  readonly confirmed?: boolean
 }
 
 /** The first node opens a channel with the second, which is confirmed. */
 export async function openChannel(
   link: Link,
-  { amount = 1_000_000, push = 0 }: OpenTerms = {},
+  { amount = 1_000_000, push = 0, confirmed = true }: OpenTerms = {},
 ): Promise<void> {
   const [a, b] = link.nodes
   const opening = a.manager!.open({
@@ -249,7 +258,7 @@ export async function openChannel(
   const txid = toDisplay<Txid>(sha256(utf8(`${a.name} ${b.name} ${toFund.temporaryChannelId}`)))
   const funding = { txid, output: 0, transaction: utf8('a transaction') }
   value(await settled(link, a.manager!.fund(toFund.temporaryChannelId, funding)))
-  await moveChain(link.nodes, { fundingHeight: 100, height: 101 })
+  if (confirmed) await moveChain(link.nodes, { fundingHeight: 100, height: 101 })
   await deliverAll(link)
 }
 
