@@ -16,6 +16,7 @@ import { difficultyRules } from './difficulty.ts'
 import { hashRules } from './hashes.ts'
 import { keyRules } from './keys.ts'
 import { musig2Rules } from './musig2.ts'
+import { onionRules } from './onions.ts'
 import { psbtRules } from './psbt.ts'
 import type { VectorRule } from './rule.ts'
 import { serializationRules } from './serialization.ts'
@@ -36,6 +37,7 @@ const RULES: readonly VectorRule[] = [
   ...descriptorRules,
   ...psbtRules,
   ...musig2Rules,
+  ...onionRules,
 ]
 
 /** The line of the table that a file stands in. Dumps of single cases, named by their hash, share one. */
