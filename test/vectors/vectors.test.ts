@@ -14,6 +14,7 @@ import { coreTransactionRules } from './core-transactions.ts'
 import { descriptorRules } from './descriptors.ts'
 import { difficultyRules } from './difficulty.ts'
 import { hashRules } from './hashes.ts'
+import { invoiceRules } from './invoices.ts'
 import { keyRules } from './keys.ts'
 import { musig2Rules } from './musig2.ts'
 import { onionRules } from './onions.ts'
@@ -38,6 +39,7 @@ const RULES: readonly VectorRule[] = [
   ...psbtRules,
   ...musig2Rules,
   ...onionRules,
+  ...invoiceRules,
 ]
 
 /** The line of the table that a file stands in. Dumps of single cases, named by their hash, share one. */
