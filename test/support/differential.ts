@@ -35,6 +35,9 @@ const SHARES = {
   psbt: 6,
   'psbt roles': 6,
   filters: 20,
+  onions: 3,
+  invoices: 20,
+  'corrupted invoices': 20,
   'large filters': 0.5,
   'corrupted filters': 20,
 } as const
