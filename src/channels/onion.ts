@@ -6,6 +6,7 @@
 import { concatBytes } from '../primitives/bytes.ts'
 import { invalid, ok, type Result } from '../primitives/result.ts'
 import type { FailureName } from './failures.ts'
+import { ONION_BYTES } from './messages.ts'
 import {
   applyStream,
   blindPoint,
@@ -20,11 +21,8 @@ import {
 } from './sphinx.ts'
 import { decodeWire, isPoint, POINT_BYTES, WireReader, WireWriter } from './wire.ts'
 
-/** Bytes of the payloads, obfuscated and filled up. */
-const PAYLOADS_BYTES = 1300
-
-/** Bytes of an onion: version, point, payloads, HMAC. */
-export const ONION_BYTES = 1 + POINT_BYTES + PAYLOADS_BYTES + HMAC_BYTES
+/** Bytes of the payloads, obfuscated and filled up: what version, point and HMAC leave of an onion. */
+const PAYLOADS_BYTES = ONION_BYTES - 1 - POINT_BYTES - HMAC_BYTES
 
 /** An onion, as a hop may open it. */
 export interface OnionPacket {

@@ -5,7 +5,7 @@
  */
 
 import { feeAt, feeRate } from '../policy/fees.ts'
-import { MAX_RELATIVES, MAX_RELATIVES_WEIGHT, MAX_REPLACED } from '../policy/standard.ts'
+import { CARVE_OUT_WEIGHT, MAX_RELATIVES, MAX_RELATIVES_WEIGHT, MAX_REPLACED } from '../policy/standard.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { invalid, notNow, OK, ok, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -98,7 +98,10 @@ function checkReplacement(
   return OK
 }
 
-/** Checks that no ancestor gets too many descendants, or too heavy ones, by `weight` more once `replaced` are gone. */
+/**
+ * Checks that no ancestor gets too many descendants, or too heavy ones, by `weight` more once `replaced` are gone. Where it has one
+ * ancestor alone, and is light, it may be one too many.
+ */
 function checkDescendants(
   ancestors: ReadonlySet<Entry>,
   replaced: ReadonlySet<Entry>,
@@ -116,10 +119,13 @@ function checkDescendants(
       counts.set(ancestor, counts.get(ancestor)! - 1)
       weights.set(ancestor, weights.get(ancestor)! - entry.weight)
     }
+  const carvedOut = ancestors.size === 1 && weight <= CARVE_OUT_WEIGHT
+  const most = MAX_RELATIVES + (carvedOut ? 1 : 0)
+  const heaviest = MAX_RELATIVES_WEIGHT + (carvedOut ? CARVE_OUT_WEIGHT : 0)
   for (const ancestor of ancestors) {
     const count = counts.get(ancestor)!
     const total = weights.get(ancestor)! + weight
-    if (count >= MAX_RELATIVES || total > MAX_RELATIVES_WEIGHT)
+    if (count >= most || total > heaviest)
       return tooLong(
         `an ancestor whose descendants are ${count - 1} without it, ${total} weight units with it`,
       )

@@ -16,6 +16,11 @@ export const BLOCK_RESERVED_WEIGHT = 4_000
 export const MAX_RELATIVES = 25
 /** and of so much weight together: 101,000 virtual bytes. */
 export const MAX_RELATIVES_WEIGHT = 404_000
+/**
+ * One child more is let in that has a single unconfirmed ancestor and weighs at most this (Core's CPFP carve-out,
+ * `EXTRA_DESCENDANT_TX_SIZE_LIMIT`): where two sides can each spend an output of a transaction, neither can take all places behind it.
+ */
+export const CARVE_OUT_WEIGHT = 40_000
 
 /** Most transactions that one replacement may drive out (BIP125, rule 5). */
 export const MAX_REPLACED = 100

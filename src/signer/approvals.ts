@@ -6,7 +6,13 @@
 import type { Sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
-import { decodeTransaction, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
+import {
+  decodeTransaction,
+  type Outpoint,
+  outpointKey,
+  type Transaction,
+  type TxOutput,
+} from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import { nameOfHashType } from '../script/hash-types.ts'
 import { packOutputs } from '../script/input-check.ts'
@@ -37,6 +43,13 @@ export type Agreement =
       /** Undefined where the node is to choose: within `greatestFee`. */
       readonly feeRate: number | undefined
     }
+  /** A channel that these keys stand in, of at most `amount`; of it `given` is the other side's from the start. It can cost no more than that. */
+  | {
+      readonly type: 'channel'
+      readonly amount: Sats
+      readonly given: Sats
+      readonly feeRate: number | undefined
+    }
   /** Another fee for a payment that these keys have signed. */
   | { readonly type: 'replacement'; readonly txid: Txid; readonly feeRate: number | undefined }
 
@@ -51,13 +64,21 @@ interface Owed {
   readonly amount: Sats
 }
 
+/** What is known of channels here. */
+export interface FundingCheck {
+  /** See `ChannelKeeper.givenAway`. */
+  givenAway(outpoint: Outpoint, script: Uint8Array, amount: Sats): number | undefined
+}
+
 export class Approvals {
   private readonly addressPrefix: string
+  private readonly channels: FundingCheck
   private readonly waiting = new Map<number, Terms>()
   private next = 0
 
-  constructor(addressPrefix: string) {
+  constructor(addressPrefix: string, channels: FundingCheck) {
     this.addressPrefix = addressPrefix
+    this.channels = channels
   }
 
   /** Returns the number to `revoke` it by. Rejects with `psbt-invalid` and the codes of `decodeAddress`. */
@@ -80,7 +101,7 @@ export class Approvals {
   use(reading: PaymentReading, replaced: Uint8Array | undefined): Result<void> {
     let reason: Rejection | undefined
     for (const [approval, terms] of this.waiting) {
-      const refusal = refusalOf(terms, reading, replaced)
+      const refusal = refusalOf(terms, reading, replaced, this.channels)
       if (!refusal) {
         this.waiting.delete(approval)
         return OK
@@ -113,6 +134,7 @@ function refusalOf(
   terms: Terms,
   reading: PaymentReading,
   replaced: Uint8Array | undefined,
+  channels: FundingCheck,
 ): Rejection | undefined {
   const { review, hashType } = reading
   const agreed = ('hashType' in terms ? terms.hashType : undefined) ?? SIGHASH_DEFAULT
@@ -131,6 +153,8 @@ function refusalOf(
         : notApproved('It is another transaction.')
     case 'payment':
       return paymentRefusal(terms, reading) ?? feeRefusal(reading, terms.feeRate)
+    case 'channel':
+      return channelRefusal(terms, reading, channels) ?? feeRefusal(reading, terms.feeRate)
     case 'replacement':
       return replacementRefusal(terms.txid, reading, replaced) ?? feeRefusal(reading, terms.feeRate)
   }
@@ -167,6 +191,23 @@ function paymentRefusal(
     else if (!ownOutputs.has(index)) return notApproved('It pays someone or an amount that nobody asked for.')
   }
   return owed.length > 0 ? notApproved('It does not pay all that was asked for.') : undefined
+}
+
+/** One output funds a channel whose first commitment was signed, so that its money can be got back; nothing else leaves. */
+function channelRefusal(
+  { amount, given }: Extract<Terms, { readonly type: 'channel' }>,
+  { review, unsigned, ownOutputs }: PaymentReading,
+  channels: FundingCheck,
+): Rejection | undefined {
+  if (review.foreignInputs > 0) return notApproved('It spends coins of others, too.')
+  const [index, ...others] = [...unsigned.outputs.keys()].filter((at) => !ownOutputs.has(at))
+  if (index === undefined || others.length > 0) return notApproved('It pays more than one channel.')
+  const { value, scriptPubKey } = unsigned.outputs[index]
+  if (value > amount) return notApproved(`The channel was to hold ${amount} satoshis at most.`)
+  const lost = channels.givenAway({ txid: unsigned.txidBytes, index }, scriptPubKey, value)
+  if (lost === undefined)
+    return notApproved('It funds no channel whose first commitment the other side has signed.')
+  return lost > given ? notApproved('It gives more to the other side than was asked for.') : undefined
 }
 
 /**

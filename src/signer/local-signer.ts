@@ -7,12 +7,15 @@
 import type { Clock, Random } from '../primitives/ports.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SighashCache } from '../script/sighash.ts'
-import { parseDescriptor } from '../wallet/descriptor.ts'
+import { type Descriptor, parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
 import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
+import { ChannelKeeper } from './channel-keeper.ts'
+import { channelRoot } from './channel-keys.ts'
+import type { ChannelRecordStore } from './channel-record.ts'
 import {
   decodeSecret,
   encodeSecret,
@@ -25,6 +28,7 @@ import {
 import { type AccountKeys, createEntropy, deriveAccount, entropyToWords, wordsToEntropy } from './keys.ts'
 import { DEFAULT_LOG_N, openBox, sealBox } from './passphrase-box.ts'
 import { addOwnSignature } from './psbt-signing.ts'
+import { walletLocked, walletMissing } from './refusals.ts'
 import { type PaymentReading, type PaymentReview, readPayment } from './review.ts'
 
 export interface LocalSignerOptions {
@@ -34,6 +38,7 @@ export interface LocalSignerOptions {
   /** See `NetworkParams`. */
   readonly addressPrefix: string
   readonly store: KeyStore
+  readonly channelRecords: ChannelRecordStore
   readonly clock: Clock
   readonly random: Random
   /** Cost of a passphrase guess, see `DEFAULT_LOG_N`: lower in tests alone. */
@@ -44,6 +49,8 @@ export interface LocalSignerOptions {
 const MAX_UNLOCK_SECONDS = 2_000_000
 
 export class LocalSigner implements Signer {
+  /** Signs for channels, from the first unlocking on. */
+  readonly channels: ChannelKeeper
   private readonly options: LocalSignerOptions
   private record: KeyRecord | undefined
   private unlocked: { readonly keys: AccountKeys; readonly until: number | undefined } | undefined
@@ -55,7 +62,12 @@ export class LocalSigner implements Signer {
 
   private constructor(options: LocalSignerOptions, record: KeyRecord | undefined) {
     this.options = options
-    this.approvals = new Approvals(options.addressPrefix)
+    this.channels = new ChannelKeeper({
+      records: options.channelRecords,
+      random: options.random,
+      account: () => this.account(),
+    })
+    this.approvals = new Approvals(options.addressPrefix, this.channels)
     this.record = record
   }
 
@@ -193,6 +205,7 @@ export class LocalSigner implements Signer {
         throw new Error('The stored seed does not belong to the stored account')
       }
       this.wipe()
+      this.channels.open(channelRoot(secret.entropy, this.options.coinType, secret.mnemonicPassphrase))
       const { clock } = this.options
       const milliseconds = seconds === undefined ? undefined : Math.min(seconds, MAX_UNLOCK_SECONDS) * 1000
       if (milliseconds !== undefined) this.cancelTimeout = clock.after(milliseconds, () => this.lock())
@@ -202,10 +215,14 @@ export class LocalSigner implements Signer {
     })
   }
 
-  /** Overwrites the private key in memory. */
+  /**
+   * Overwrites the account's private key in memory. The keys of channels stay as long as there is one: who can't sign can't punish. They
+   * open no coin of the wallet.
+   */
   lock(): void {
     if (!this.unlocked) return
     this.wipe()
+    if (!this.channels.isInUse) this.channels.close()
     this.changed()
   }
 
@@ -232,8 +249,7 @@ export class LocalSigner implements Signer {
     if (!this.record) return walletMissing()
     // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
     if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
-    if (!this.unlocked)
-      return notNow('wallet-locked', 'The wallet is locked. Unlock it with its passphrase, then send again.')
+    if (!this.unlocked) return walletLocked()
     const read = this.read(bytes, hashType)
     if (!read.ok) return read
     const { psbt, reading } = read.value
@@ -249,12 +265,22 @@ export class LocalSigner implements Signer {
     if (!this.record) return walletMissing()
     const psbt = Psbt.parse(bytes)
     if (!psbt.ok) return psbt
-    const account = parseDescriptor(this.record.descriptor)
-    // This signer wrote it itself.
-    if (!account.ok) throw new Error(account.detail)
-    const reading = readPayment(psbt.value, account.value, this.options.addressPrefix, hashType)
+    const reading = readPayment(psbt.value, this.account()!, this.options.addressPrefix, hashType)
     return reading.ok ? ok({ psbt: psbt.value, reading: reading.value }) : reading
   }
+
+  /** The public half of the account; undefined where there is no wallet. */
+  private account(): Descriptor | undefined {
+    if (!this.record) return undefined
+    if (this.parsed?.text !== this.record.descriptor) {
+      const account = parseDescriptor(this.record.descriptor)
+      // This signer wrote it itself.
+      if (!account.ok) throw new Error(account.detail)
+      this.parsed = account.value
+    }
+    return this.parsed
+  }
+  private parsed: Descriptor | undefined
 
   /** Signs what is ours of a PSBT that was read and approved. */
   private sign(psbt: Psbt, reading: PaymentReading, account: AccountKeys): Rejection | undefined {
@@ -350,12 +376,5 @@ function walletExists(): Rejection {
   return notNow(
     'wallet-exists',
     'This profile has a wallet already, and it is never overwritten. Open another profile for another wallet.',
-  )
-}
-
-function walletMissing(): Rejection {
-  return notNow(
-    'wallet-missing',
-    'There is no wallet yet. Create one, or restore one from its words or backup file.',
   )
 }

@@ -8,6 +8,7 @@ import { fromDisplay } from '../primitives/hashes.ts'
 import { LocalSigner } from '../signer/local-signer.ts'
 import { unattended } from '../signer/unattended.ts'
 import { SeededRandom } from '../simulator/seeded-random.ts'
+import { MemoryChannelRecordStore } from '../storage/memory-channel-record-store.ts'
 import { MemoryKeyStore } from '../storage/memory-key-store.ts'
 import { coinType } from '../wallet/coin-type.ts'
 import type { Signer } from '../wallet/signer.ts'
@@ -32,6 +33,7 @@ async function openSigner(name: string, params: NetworkParams): Promise<Signer> 
     coinType: coinType(params, fromDisplay(id)),
     addressPrefix: params.addressPrefix,
     store: new MemoryKeyStore(),
+    channelRecords: new MemoryChannelRecordStore(),
     clock: { now: () => params.genesisTime * 1000, after: () => () => {} },
     // Begins anew at every call: a signature is then the same whatever was signed before it.
     random: { bytes: (length) => new SeededRandom(name).bytes(length) },

@@ -13,6 +13,7 @@ import {
 import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
+import type { ChannelRecord } from '../signer/channel-record.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
@@ -32,7 +33,7 @@ export interface ProfileSchema extends DBSchema {
   deltas: { key: [chainstate: number, sequence: number]; value: Uint8Array }
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
   wallet: { key: string; value: string }
-  keys: { key: string; value: KeyRecord }
+  keys: { key: string; value: KeyRecord | ChannelRecord }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }

@@ -1,6 +1,7 @@
 /** Thread root of the signer: the only thread that ever holds keys, passphrases or seed words. */
 
 import { LocalSigner } from '../signer/local-signer.ts'
+import { IdbChannelRecordStore } from '../storage/idb-channel-record-store.ts'
 import { IdbKeyStore } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
 import { notNow } from '../wallet/result.ts'
@@ -40,11 +41,13 @@ function hold(name: string): Promise<void> {
 
 async function open(request: Extract<SignerRequest, { type: 'open' }>): Promise<LocalSigner> {
   await hold(request.life)
+  const database = await ProfileDatabase.open(request.database)
   const opened = await LocalSigner.open({
     network: request.network,
     coinType: request.coinType,
     addressPrefix: request.addressPrefix,
-    store: new IdbKeyStore(await ProfileDatabase.open(request.database)),
+    store: new IdbKeyStore(database),
+    channelRecords: new IdbChannelRecordStore(database),
     clock: systemClock,
     random: systemRandom,
   })

@@ -72,12 +72,29 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@scure/bip32', '@scure/btc-signer'],
   },
   {
+    folder: 'src/channels',
+    knows:
+      'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
+    ports: ['ChannelStore', 'ChannelSigner'],
+    imports: ['src/policy'],
+    packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
+  },
+  {
     folder: 'src/signer',
     knows:
       'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
     ports: ['KeyStore'],
     imports: [
       'src/script',
+      'src/channels/amount.ts',
+      'src/channels/commitment-transaction.ts',
+      'src/channels/funding-spend.ts',
+      'src/channels/htlc-transactions.ts',
+      'src/channels/keys.ts',
+      'src/channels/ports.ts',
+      'src/channels/scripts.ts',
+      'src/channels/secrets.ts',
+      'src/channels/wire.ts',
       'src/policy/fees.ts',
       'src/wallet/descriptor.ts',
       'src/wallet/psbt.ts',
@@ -92,14 +109,6 @@ export const LAYERS: readonly Layer[] = [
       '@scure/bip32',
       '@scure/bip39',
     ],
-  },
-  {
-    folder: 'src/channels',
-    knows:
-      'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
-    ports: ['ChannelStore', 'ChannelSigner'],
-    imports: ['src/policy'],
-    packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
   },
   {
     folder: 'src/network',

@@ -40,6 +40,8 @@ const SHARES = {
   'corrupted invoices': 20,
   'large filters': 0.5,
   'corrupted filters': 20,
+  musig2: 4,
+  'channel outputs': 10,
 } as const
 
 export type Kind = keyof typeof SHARES

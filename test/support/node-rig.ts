@@ -20,6 +20,7 @@ import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { MemoryChannelRecordStore } from '../../src/storage/memory-channel-record-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
@@ -93,6 +94,7 @@ export class RigNode {
   core!: NodeCore
   private readonly options: RigNodeOptions
   private readonly keys = new MemoryKeyStore()
+  private readonly channelRecords = new MemoryChannelRecordStore()
   private readonly walletStore = new MemoryWalletStore()
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
@@ -116,6 +118,7 @@ export class RigNode {
       coinType: 1,
       addressPrefix: params.addressPrefix,
       store: this.keys,
+      channelRecords: this.channelRecords,
       clock: time,
       random: random.fork('signer'),
       logN: 1,

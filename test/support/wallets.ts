@@ -7,6 +7,7 @@ import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Clock, Random } from '../../src/primitives/ports.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { LocalSigner, type LocalSignerOptions } from '../../src/signer/local-signer.ts'
+import { MemoryChannelRecordStore } from '../../src/storage/memory-channel-record-store.ts'
 import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
 
 export const PASSPHRASE = 'a long walk'
@@ -71,6 +72,7 @@ export function openSigner(options: Partial<LocalSignerOptions> = {}): Promise<L
     coinType: 1,
     addressPrefix: REGTEST.addressPrefix,
     store: new MemoryKeyStore(),
+    channelRecords: new MemoryChannelRecordStore(),
     clock: new ManualClock(),
     random: seededRandom('signer'),
     logN: 1,

@@ -9,6 +9,7 @@ import { isRecord, type VectorFile, vectorFiles } from '../support/vector-files.
 import { tableOf, VectorReport } from '../support/vector-report.ts'
 import { addressRules } from './addresses.ts'
 import { blockRules } from './blocks.ts'
+import { boltTransactionRules } from './bolt-transactions.ts'
 import { coreScriptRules } from './core-scripts.ts'
 import { coreTransactionRules } from './core-transactions.ts'
 import { descriptorRules } from './descriptors.ts'
@@ -40,6 +41,7 @@ const RULES: readonly VectorRule[] = [
   ...musig2Rules,
   ...onionRules,
   ...invoiceRules,
+  ...boltTransactionRules,
 ]
 
 /** The line of the table that a file stands in. Dumps of single cases, named by their hash, share one. */

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_MSAT, type Msat, msat } from '../../../src/channels/amount.ts'
+import { ONION_BYTES } from '../../../src/channels/messages.ts'
 import {
   createOnion,
-  ONION_BYTES,
   type OpenedOnion,
   onionSpace,
   openOnion,

@@ -288,9 +288,9 @@ describe('mempool acceptance', () => {
     const [coin, other] = await node.fund(2)
     const { wallet } = node
     // 25 in a row, the first with an output to spare.
-    const first = node.spend([coin], 500, 2)
+    const first = node.spend([coin], 500, 3)
     assert.equal(await node.code(first), 'ok')
-    const [spare, start] = wallet.coinsOf(first)
+    const [spare, another, start] = wallet.coinsOf(first)
     let last: TestCoin = start
     for (let i = 1; i < 25; i++) {
       const tx = node.spend([last], 500)
@@ -298,13 +298,17 @@ describe('mempool acceptance', () => {
       last = wallet.coinsOf(tx)[0]
     }
     assert.equal(await node.code(node.spend([last], 500)), 'too-long-mempool-chain')
-    // It would be the 26th descendant of the first.
-    assert.equal(await node.code(node.spend([spare], 500)), 'too-long-mempool-chain')
+    // The 26th that hangs together with the first: let in, as the last, since it has no other ancestor.
+    assert.equal(await node.code(node.spend([spare], 500)), 'ok')
+    assert.equal(await node.code(node.spend([another], 500)), 'too-long-mempool-chain')
     const wide = node.spend([other], 3_000, 26)
     assert.equal(await node.code(wide), 'ok')
     const outputs = wallet.coinsOf(wide)
     for (let i = 0; i < 24; i++) assert.equal(await node.code(node.spend([outputs[i]], 300)), 'ok')
-    assert.equal(await node.code(node.spend([outputs[24]], 300)), 'too-long-mempool-chain')
+    const grandchild = node.spend([wallet.coinsOf(node.spend([outputs[0]], 300))[0]], 300)
+    assert.equal(await node.code(grandchild), 'too-long-mempool-chain')
+    assert.equal(await node.code(node.spend([outputs[24]], 300)), 'ok')
+    assert.equal(await node.code(node.spend([outputs[25]], 300)), 'too-long-mempool-chain')
     // One that replaces another of the 25 takes its place.
     assert.equal(await node.code(node.spend([outputs[23]], 900)), 'ok')
   })
@@ -314,10 +318,10 @@ describe('mempool acceptance', () => {
     const [coin, other] = await node.fund(2, 10_000_000)
     const { wallet } = node
     // About 206,000 weight units each: two weigh more than 404,000 together.
-    const heavy = (coins: TestCoin[], fee: number) => {
+    const heavy = (coins: TestCoin[], fee: number, length = 1_200) => {
       const { value } = coins[0]
-      const outputs = Array.from({ length: 1_200 }, (_, i) => ({
-        value: sats(i === 0 ? value - fee - 1_199 * 330 : 330),
+      const outputs = Array.from({ length }, (_, i) => ({
+        value: sats(i === 0 ? value - fee - (length - 1) * 330 : 330),
         scriptPubKey: wallet.scriptPubKey,
       }))
       return wallet.spend(coins, outputs)
@@ -326,7 +330,7 @@ describe('mempool acceptance', () => {
     assert.equal(await node.code(above), 'ok')
     assert.equal(await node.code(heavy(wallet.coinsOf(above).slice(0, 1), 60_000)), 'too-long-mempool-chain')
     const split = node.spend([other], 1_000, 3)
-    const [a, b] = wallet.coinsOf(split)
+    const [a, b, c] = wallet.coinsOf(split)
     assert.equal(await node.code(split), 'ok')
     assert.equal(await node.code(heavy([a], 60_000)), 'ok')
     assert.equal(await node.code(heavy([b], 60_000)), 'too-long-mempool-chain')
@@ -336,6 +340,12 @@ describe('mempool acceptance', () => {
     // Two that may wait side by side have no common child.
     const child = node.spend([wallet.coinsOf(above)[0], wallet.coinsOf(next)[0]], 5_000)
     assert.equal(await node.code(child), 'too-long-mempool-chain')
+    // Beside what leaves 8,000, a light one is let in, as the last: it has no other ancestor.
+    assert.equal(await node.code(heavy([b], 60_000, 1_100)), 'ok')
+    const [light, tooHeavy] = [230, 240].map((length) => heavy([c], 60_000, length))
+    assert.ok(light.weight <= 40_000 && tooHeavy.weight > 40_000)
+    assert.equal(await node.code(tooHeavy), 'too-long-mempool-chain')
+    assert.equal(await node.code(light), 'ok')
   })
 
   test('double spends that are checked at the same time: one enters', async () => {

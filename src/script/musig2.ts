@@ -1,0 +1,370 @@
+/**
+ * MuSig2 (BIP327): several keys that together make one BIP340 signature. Public keys are plain, 33 bytes compressed; public nonces 66
+ * bytes, two such points; partial signatures 32 bytes. What a counterparty sends is judged by a `Result`; a nonce that is used twice is our
+ * own mistake and throws. Pure, any thread; `nonceGen` and `MusigSession.sign` touch secrets: they are for the signer.
+ */
+import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
+import { compareBytes, concatBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
+import { taggedHash } from '../primitives/hashes.ts'
+import { invalid, ok, type Result } from '../primitives/result.ts'
+import { tapTweak } from './taproot.ts'
+
+const { Point } = secp256k1
+const { Fn } = Point
+type CurvePoint = InstanceType<typeof Point>
+
+const KEY_BYTES = 33
+/** Bytes of a public nonce, and of an aggregate one. */
+export const PUBLIC_NONCE_BYTES = 66
+/** Bytes of a partial signature. */
+export const PARTIAL_SIGNATURE_BYTES = 32
+
+/** A point in compressed form; undefined where the bytes are none (BIP327, `cpoint`). */
+function pointOf(bytes: Uint8Array): CurvePoint | undefined {
+  if (bytes.length !== KEY_BYTES) return undefined
+  try {
+    return Point.fromBytes(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether these bytes are a compressed point, 33 bytes: what a key that a counterparty names has to be. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  return pointOf(bytes) !== undefined
+}
+
+/** Whether these are two compressed points, 66 bytes: what a public nonce of a signer has to be. */
+export function isPublicNonce(bytes: Uint8Array): boolean {
+  return (
+    bytes.length === PUBLIC_NONCE_BYTES &&
+    isPublicKey(bytes.subarray(0, KEY_BYTES)) &&
+    isPublicKey(bytes.subarray(KEY_BYTES))
+  )
+}
+
+/** As `pointOf`, with infinity as 33 zeros (BIP327, `cpoint_ext`). */
+function extendedPointOf(bytes: Uint8Array): CurvePoint | undefined {
+  return bytes.length === KEY_BYTES && bytes.every((byte) => byte === 0) ? Point.ZERO : pointOf(bytes)
+}
+
+/** 33 bytes; zeros for infinity (BIP327, `cbytes_ext`). */
+function extendedBytes(point: CurvePoint): Uint8Array {
+  return point.is0() ? new Uint8Array(KEY_BYTES) : point.toBytes(true)
+}
+
+function isEven(point: CurvePoint): boolean {
+  return (point.y & 1n) === 0n
+}
+
+/** A hash as a scalar modulo the group order. */
+function hashScalar(tag: string, ...parts: Uint8Array[]): bigint {
+  return Fn.create(bytesToNumberBE(taggedHash(tag, ...parts)))
+}
+
+/** The keys in ascending order: a new list (BIP327, `KeySort`). */
+export function keySort(publicKeys: readonly Uint8Array[]): Uint8Array[] {
+  return [...publicKeys].sort(compareBytes)
+}
+
+/** The aggregate of some keys and the tweaks applied to it (BIP327, `KeyAgg Context`). Immutable. */
+export class AggregateKey {
+  /** In the order in which they were aggregated. */
+  readonly publicKeys: readonly Uint8Array[]
+  /** The aggregate, x-only: 32 bytes. */
+  readonly xOnly: Uint8Array
+  /** The aggregate in compressed form: 33 bytes. */
+  readonly compressed: Uint8Array
+  private readonly point: CurvePoint
+  /** The sign and the sum that the tweaks come to (BIP327: gacc, tacc). */
+  private readonly sign: bigint
+  private readonly tweak: bigint
+  private readonly listHash: Uint8Array
+  private readonly secondKey: Uint8Array | undefined
+
+  private constructor(publicKeys: readonly Uint8Array[], point: CurvePoint, sign: bigint, tweak: bigint) {
+    this.publicKeys = publicKeys
+    this.point = point
+    this.sign = sign
+    this.tweak = tweak
+    this.compressed = point.toBytes(true)
+    this.xOnly = this.compressed.subarray(1)
+    this.listHash = taggedHash('KeyAgg list', ...publicKeys)
+    this.secondKey = secondKeyOf(publicKeys)
+  }
+
+  /**
+   * Aggregates keys, one at least, in the order given (BIP327, `KeyAgg`). Rejects with `musig2-public-key`, naming the first that is no
+   * point.
+   */
+  static of(publicKeys: readonly Uint8Array[]): Result<AggregateKey> {
+    const listHash = taggedHash('KeyAgg list', ...publicKeys)
+    const second = secondKeyOf(publicKeys)
+    let sum = Point.ZERO
+    for (const [signer, publicKey] of publicKeys.entries()) {
+      const point = pointOf(publicKey)
+      if (!point)
+        return invalid('musig2-public-key', `The public key of signer ${signer} is no point of the curve.`)
+      sum = sum.add(point.multiplyUnsafe(coefficientOf(publicKey, listHash, second)))
+    }
+    // Nobody can aim at it: each coefficient is a hash of all keys.
+    if (sum.is0()) return invalid('musig2-public-key', 'The public keys cancel each other out.')
+    return ok(new AggregateKey(publicKeys, sum, 1n, 0n))
+  }
+
+  /**
+   * The aggregate tweaked by 32 bytes, as BIP32 (`plain`) or BIP341 (`x-only`) does it (BIP327, `ApplyTweak`). Rejects with
+   * `musig2-tweak` a tweak that is not below the group order, or that leads to infinity.
+   */
+  tweaked(tweak: Uint8Array, kind: 'plain' | 'x-only'): Result<AggregateKey> {
+    const added = bytesToNumberBE(tweak)
+    if (added >= Fn.ORDER) return invalid('musig2-tweak', 'The tweak is not below the order of the group.')
+    const flip = kind === 'x-only' && !isEven(this.point)
+    const base = flip ? this.point.negate() : this.point
+    const point = base.add(Point.BASE.multiplyUnsafe(added))
+    if (point.is0()) return invalid('musig2-tweak', 'The tweak leads to infinity.')
+    const sign = flip ? Fn.neg(this.sign) : this.sign
+    const sum = Fn.add(added, flip ? Fn.neg(this.tweak) : this.tweak)
+    return ok(new AggregateKey(this.publicKeys, point, sign, sum))
+  }
+
+  /** The output key of BIP341 with this aggregate as internal key; `merkleRoot`: none for BIP86. As `tweaked`. */
+  taproot(merkleRoot?: Uint8Array): Result<AggregateKey> {
+    return this.tweaked(tapTweak(this.xOnly, merkleRoot), 'x-only')
+  }
+
+  /** The factor of a signer's key in signatures of this aggregate, of even y; undefined where it is none of the keys. */
+  signingFactor(publicKey: Uint8Array): bigint | undefined {
+    if (!this.publicKeys.some((key) => equalBytes(key, publicKey))) return undefined
+    const coefficient = coefficientOf(publicKey, this.listHash, this.secondKey)
+    return Fn.mul(coefficient, isEven(this.point) ? this.sign : Fn.neg(this.sign))
+  }
+
+  /** What the tweaks add to a signature with this challenge. */
+  tweakTerm(challenge: bigint): bigint {
+    return Fn.mul(challenge, isEven(this.point) ? this.tweak : Fn.neg(this.tweak))
+  }
+}
+
+/** The first key that differs from the first one: its coefficient is 1, which saves a multiplication. */
+function secondKeyOf(publicKeys: readonly Uint8Array[]): Uint8Array | undefined {
+  return publicKeys.find((key) => !equalBytes(key, publicKeys[0]))
+}
+
+/** BIP327, `KeyAggCoeff`. */
+function coefficientOf(publicKey: Uint8Array, listHash: Uint8Array, second: Uint8Array | undefined): bigint {
+  if (second && equalBytes(publicKey, second)) return 1n
+  return hashScalar('KeyAgg coefficient', listHash, publicKey)
+}
+
+/**
+ * A secret nonce: good for one signature. Two signatures with one nonce give the secret key away; so a session takes it out, and whoever
+ * comes second finds none. It can't be written down.
+ */
+export class SecretNonce {
+  /** What the other signers are told: 66 bytes. */
+  readonly publicNonce: Uint8Array
+  /** The signer's key, 33 bytes. */
+  readonly publicKey: Uint8Array
+  #scalars: readonly [bigint, bigint] | undefined
+
+  private constructor(scalars: readonly [bigint, bigint], publicKey: Uint8Array) {
+    this.#scalars = scalars
+    this.publicKey = publicKey
+    this.publicNonce = concatBytes(...scalars.map((scalar) => Point.BASE.multiply(scalar).toBytes(true)))
+  }
+
+  /**
+   * A nonce from the form of BIP327's reference code, 97 bytes: two scalars and the public key. For published vectors: what stands in
+   * bytes can be read twice. Throws where a scalar is out of range.
+   */
+  static fromBytes(bytes: Uint8Array): SecretNonce {
+    if (bytes.length !== 97) throw new Error(`A secret nonce has 97 bytes, not ${bytes.length}`)
+    const scalar = (from: number): bigint => {
+      const value = bytesToNumberBE(bytes.subarray(from, from + 32))
+      if (value === 0n || value >= Fn.ORDER) throw new Error('A secret nonce is out of range')
+      return value
+    }
+    return new SecretNonce([scalar(0), scalar(32)], bytes.slice(64))
+  }
+
+  /** Whether it signed, or was thrown away. */
+  get used(): boolean {
+    return this.#scalars === undefined
+  }
+
+  /** Takes the scalars out, for good. Throws where that was done before. */
+  take(): readonly [bigint, bigint] {
+    const scalars = this.#scalars
+    if (!scalars) throw new Error('This secret nonce was used before')
+    this.#scalars = undefined
+    return scalars
+  }
+}
+
+/** What a nonce is made of. All but `random` and `publicKey` make it harder to get the same one twice; each is left out where unknown. */
+export interface NonceInput {
+  /** 32 bytes that nobody else knows: fresh, or derived so that they belong to one message alone. */
+  readonly random: Uint8Array
+  /** The signer's key, 33 bytes. */
+  readonly publicKey: Uint8Array
+  /** 32 bytes. */
+  readonly secretKey?: Uint8Array
+  /** X-only, 32 bytes. */
+  readonly aggregateKey?: Uint8Array
+  /** Any length. */
+  readonly message?: Uint8Array
+  readonly extra?: Uint8Array
+}
+
+/** A secret nonce and, in it, its public half (BIP327, `NonceGen`). */
+export function nonceGen({
+  random,
+  publicKey,
+  secretKey,
+  aggregateKey,
+  message,
+  extra,
+}: NonceInput): SecretNonce {
+  const seed = secretKey ? xor(secretKey, taggedHash('MuSig/aux', random)) : random
+  const aggregate = aggregateKey ?? EMPTY
+  const told = extra ?? EMPTY
+  const start = concatBytes(
+    seed,
+    Uint8Array.of(publicKey.length),
+    publicKey,
+    Uint8Array.of(aggregate.length),
+    aggregate,
+    message ? concatBytes(Uint8Array.of(1), numberToBytesBE(message.length, 8), message) : Uint8Array.of(0),
+    numberToBytesBE(told.length, 4),
+    told,
+  )
+  const scalars = [0, 1].map((which) =>
+    numberToBytesBE(hashScalar('MuSig/nonce', start, Uint8Array.of(which)), 32),
+  )
+  return SecretNonce.fromBytes(concatBytes(...scalars, publicKey))
+}
+
+function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((byte, i) => byte ^ b[i])
+}
+
+/** The sum of public nonces, 66 bytes (BIP327, `NonceAgg`). Rejects with `musig2-public-nonce`, naming the first that is malformed. */
+export function nonceAgg(publicNonces: readonly Uint8Array[]): Result<Uint8Array> {
+  const sums = [Point.ZERO, Point.ZERO]
+  for (const [signer, nonce] of publicNonces.entries()) {
+    if (nonce.length !== PUBLIC_NONCE_BYTES) return malformedNonce(signer)
+    for (const half of [0, 1]) {
+      const point = pointOf(nonce.subarray(half * KEY_BYTES, (half + 1) * KEY_BYTES))
+      if (!point) return malformedNonce(signer)
+      sums[half] = sums[half].add(point)
+    }
+  }
+  return ok(concatBytes(...sums.map(extendedBytes)))
+}
+
+function malformedNonce(signer: number): Result<never> {
+  return invalid(
+    'musig2-public-nonce',
+    `The public nonce of signer ${signer} is not two points of the curve.`,
+  )
+}
+
+/** One message that the keys of an aggregate sign with one set of nonces (BIP327, `Session Context`). Immutable. */
+export class MusigSession {
+  private readonly key: AggregateKey
+  /** The point R of the signature, and whether the nonces have to be negated for it. */
+  private readonly nonceX: Uint8Array
+  private readonly nonceOdd: boolean
+  private readonly nonceCoefficient: bigint
+  private readonly challenge: bigint
+
+  private constructor(
+    key: AggregateKey,
+    aggregateNonce: Uint8Array,
+    halves: CurvePoint[],
+    message: Uint8Array,
+  ) {
+    this.key = key
+    this.nonceCoefficient = hashScalar('MuSig/noncecoef', aggregateNonce, key.xOnly, message)
+    const sum = halves[0].add(halves[1].multiplyUnsafe(this.nonceCoefficient))
+    // Only where a signer cheats; with G the partial signatures show who.
+    const nonce = sum.is0() ? Point.BASE : sum
+    this.nonceX = schnorr.utils.pointToBytes(nonce)
+    this.nonceOdd = !isEven(nonce)
+    this.challenge = hashScalar('BIP0340/challenge', this.nonceX, key.xOnly, message)
+  }
+
+  /**
+   * `aggregateNonce`: what `nonceAgg` gave, 66 bytes; `message`: what is signed, 32 bytes for a transaction. Rejects with
+   * `musig2-aggregate-nonce` one that is not two points, or infinity.
+   */
+  static start(key: AggregateKey, aggregateNonce: Uint8Array, message: Uint8Array): Result<MusigSession> {
+    const first = extendedPointOf(aggregateNonce.subarray(0, KEY_BYTES))
+    const second = extendedPointOf(aggregateNonce.subarray(KEY_BYTES))
+    if (!first || !second)
+      return invalid('musig2-aggregate-nonce', 'The aggregate nonce is not two points of the curve.')
+    return ok(new MusigSession(key, aggregateNonce, [first, second], message))
+  }
+
+  /**
+   * A partial signature, 32 bytes (BIP327, `Sign`). Uses the nonce up, whatever comes of it. Throws where it was used before, or belongs
+   * to another key than `secretKey`, or where that key is none of the aggregate's. The signature is not verified again here: who gets it
+   * does that.
+   */
+  sign(secretNonce: SecretNonce, secretKey: Uint8Array): Uint8Array {
+    const scalars = secretNonce.take()
+    const secret = Fn.fromBytes(secretKey)
+    const publicKey = Point.BASE.multiply(secret).toBytes(true)
+    if (!equalBytes(publicKey, secretNonce.publicKey)) throw new Error('The nonce belongs to another key')
+    const factor = this.key.signingFactor(publicKey)
+    if (factor === undefined) throw new Error('The key is none of those that were aggregated')
+    const [k1, k2] = this.nonceOdd ? scalars.map((scalar) => Fn.neg(scalar)) : scalars
+    const nonce = Fn.add(k1, Fn.mul(this.nonceCoefficient, k2))
+    return Fn.toBytes(Fn.add(nonce, Fn.mul(this.challenge, Fn.mul(factor, secret))))
+  }
+
+  /**
+   * Whether a partial signature is that of `publicKey` with `publicNonce` (BIP327, `PartialSigVerifyInternal`). False, too, for what is
+   * malformed, and for a key that is none of the aggregate's.
+   */
+  verify(partialSignature: Uint8Array, publicNonce: Uint8Array, publicKey: Uint8Array): boolean {
+    const s = scalarOf(partialSignature)
+    const first = pointOf(publicNonce.subarray(0, KEY_BYTES))
+    const second = pointOf(publicNonce.subarray(KEY_BYTES))
+    const key = pointOf(publicKey)
+    const factor = this.key.signingFactor(publicKey)
+    if (s === undefined || !first || !second || !key || factor === undefined) return false
+    const nonce = first.add(second.multiplyUnsafe(this.nonceCoefficient))
+    const expected = (this.nonceOdd ? nonce.negate() : nonce).add(
+      key.multiplyUnsafe(Fn.mul(this.challenge, factor)),
+    )
+    return Point.BASE.multiplyUnsafe(s).equals(expected)
+  }
+
+  /**
+   * The BIP340 signature, 64 bytes, of the partial signatures of all keys (BIP327, `PartialSigAgg`). It is valid where each of them is.
+   * Rejects with `musig2-partial-signature` one that is out of range.
+   */
+  aggregate(partialSignatures: readonly Uint8Array[]): Result<Uint8Array> {
+    let sum = this.key.tweakTerm(this.challenge)
+    for (const [signer, partial] of partialSignatures.entries()) {
+      const s = scalarOf(partial)
+      if (s === undefined)
+        return invalid(
+          'musig2-partial-signature',
+          `The partial signature of signer ${signer} is out of range.`,
+        )
+      sum = Fn.add(sum, s)
+    }
+    return ok(concatBytes(this.nonceX, Fn.toBytes(sum)))
+  }
+}
+
+/** 32 bytes as a scalar; undefined where they are not below the group order. */
+function scalarOf(bytes: Uint8Array): bigint | undefined {
+  if (bytes.length !== PARTIAL_SIGNATURE_BYTES) return undefined
+  const value = bytesToNumberBE(bytes)
+  return value < Fn.ORDER ? value : undefined
+}

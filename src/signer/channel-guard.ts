@@ -1,0 +1,372 @@
+/**
+ * What the signer refuses to do for a channel, whatever the brain asks: rules over the commitments that it has seen. Money of the holder
+ * leaves by HTLCs that it offered alone, and stays gone for their preimages alone; a commitment is never signed once it is void, and never made
+ * void before another one can be published. Pure: each rule gives the state after it, which takes effect once it is durable.
+ */
+
+import type { Msat } from '../channels/amount.ts'
+import {
+  type AttachedState,
+  type ChannelContract,
+  type ClosingTransaction,
+  type Commitment,
+  type CommitmentHtlc,
+  GREATEST_FEERATE,
+} from '../channels/ports.ts'
+import { MAX_COMMITMENT_NUMBER } from '../channels/secrets.ts'
+import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
+import { Writer } from '../primitives/codec.ts'
+import { fromDisplay, sha256 } from '../primitives/hashes.ts'
+import { LOCK_TIME_THRESHOLD } from '../primitives/lock-times.ts'
+import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
+import type { ChannelMarks, CommitmentMark, FormerPoint } from './channel-record.ts'
+import { greatestFee } from './greatest-fee.ts'
+
+/** Most HTLCs that a commitment can hold: 483 of each side (BOLT 2, `max_accepted_htlcs`). */
+const MAX_HTLCS = 966
+
+/** Virtual bytes of a closing transaction, at most. */
+const CLOSING_VBYTES = 160
+
+/** What the signer knows of a channel while it runs. */
+export interface GuardState {
+  readonly contract: ChannelContract
+  /** Accepted and not void, two at most, oldest first. */
+  readonly holder: readonly Commitment[]
+  /** See `ChannelMarks`. */
+  readonly released: number
+  /** The last that were signed, two at most, oldest first. */
+  readonly counterparty: readonly Commitment[]
+  /** See `ChannelMarks`. */
+  readonly former: FormerPoint | undefined
+  readonly published: CommitmentMark | undefined
+  readonly closing: boolean
+  readonly owed: readonly number[]
+}
+
+/** Hash of a contract, 64 hex digits. */
+export function contractDigest(contract: ChannelContract): string {
+  const { keyId, fundingTxid, fundingOutput, fundingAmount, holderIsFunder, payout } = contract
+  const writer = new Writer(512).varBytes(Uint8Array.from(keyId, (char) => char.charCodeAt(0)))
+  writer.put(fromDisplay(fundingTxid)).u32(fundingOutput).i64FromNumber(fundingAmount)
+  writer
+    .u8(holderIsFunder ? 1 : 0)
+    .u32(payout.branch)
+    .u32(payout.index)
+    .varBytes(payout.script)
+  for (const { basepoints, dustLimit, delay } of [contract.holder, contract.counterparty]) {
+    const { funding, revocation, payment, delayedPayment, htlc } = basepoints
+    for (const point of [funding, revocation, payment, delayedPayment, htlc]) writer.varBytes(point)
+    writer.i64FromNumber(dustLimit).u32(delay)
+  }
+  return bytesToHex(sha256(writer.finish()))
+}
+
+/** A commitment by number and hash. */
+export function markOf(commitment: Commitment): CommitmentMark {
+  const { ofHolder, number, point, feerate, holderAmount, counterpartyAmount, htlcs } = commitment
+  const writer = new Writer(128 + htlcs.length * 57).u8(ofHolder ? 1 : 0).i64FromNumber(number)
+  writer.varBytes(point).u32(feerate).i64FromNumber(holderAmount).i64FromNumber(counterpartyAmount)
+  for (const { offered, id, amount, paymentHash, expiry } of htlcs)
+    writer
+      .u8(offered ? 1 : 0)
+      .i64FromNumber(id)
+      .i64FromNumber(amount)
+      .varBytes(paymentHash)
+      .u32(expiry)
+  return { number, digest: bytesToHex(sha256(writer.finish())) }
+}
+
+export function marksOf(state: GuardState): ChannelMarks {
+  const { holder, released, counterparty, former, published, closing, owed } = state
+  return {
+    holder: holder.map(markOf),
+    released,
+    counterparty: counterparty.map(markOf),
+    former,
+    published,
+    closing,
+    owed,
+  }
+}
+
+/** A channel that nothing was signed of. */
+export function newState(contract: ChannelContract): GuardState {
+  return {
+    contract,
+    holder: [],
+    released: 0,
+    counterparty: [],
+    former: undefined,
+    published: undefined,
+    closing: false,
+    owed: [],
+  }
+}
+
+/**
+ * The state after a restart: what the brain has kept, as far as it is what the signer remembers. What the signer remembers beyond the newest of
+ * each side never left the tab, or this is an old copy. Rejects with `channel-outdated` and `channel-mismatch`.
+ */
+export function resumed(
+  contract: ChannelContract,
+  told: AttachedState,
+  marks: ChannelMarks,
+): Result<GuardState> {
+  const { released, former, published, closing, owed } = marks
+  const newest = told.counterparty.at(-1)
+  if (!remembers(marks.holder, told.holder)) return mismatch(marks.holder, told.holder)
+  if (!remembers(marks.counterparty, newest)) return mismatch(marks.counterparty, newest)
+  const holder = told.holder ? [told.holder] : []
+  if (holder.some(({ number }) => number < released)) return outdated()
+  const counterparty = told.counterparty.filter((commitment) => remembers(marks.counterparty, commitment))
+  // What was signed last may be signed anew, but not before what was to be void then.
+  const rest = former && newest && former.number >= newest.number ? undefined : former
+  return ok({ contract, holder, released, counterparty, former: rest, published, closing, owed })
+}
+
+/** Takes in a commitment of the holder, whose signatures were verified. Codes: see `ChannelSigner.acceptHolderCommitment`. */
+export function accepted(
+  state: GuardState,
+  commitment: Commitment,
+  preimages: ReadonlyMap<number, Uint8Array>,
+): Result<GuardState> {
+  const stopped = stoppedBy(state)
+  if (stopped) return stopped
+  const newest = state.holder.at(-1)
+  if (newest && isSame(newest, commitment)) return ok(state)
+  // The secret of the one before was given for it.
+  const isSettled = newest !== undefined && state.released === newest.number
+  const at = newest?.number ?? -1
+  const isNext = commitment.number === at + 1 && (isSettled || !newest)
+  const isAgain = commitment.number === at && !isSettled
+  if (!isNext && !isAgain) return revoked(commitment)
+  const before = state.holder.filter(({ number }) => number < commitment.number)
+  const unexplained = unexplainedIn(state, before.at(-1), commitment, preimages, true)
+  if (unexplained) return unexplained
+  return ok({ ...state, holder: [...before, commitment].slice(-2) })
+}
+
+/** Makes a commitment of the holder void. Codes: see `ChannelSigner.releaseSecret`. */
+export function releasedOf(state: GuardState, number: number): Result<GuardState> {
+  if (state.published && state.published.number <= number) return alreadyPublished()
+  if (number < state.released) return ok(state)
+  const next = state.holder.find((commitment) => commitment.number === number + 1)
+  if (number !== state.released || !next)
+    return notNow(
+      'commitment-missing',
+      `The secret of commitment ${number} stays here: no commitment after it was signed by the other side.`,
+    )
+  return ok({
+    ...state,
+    released: number + 1,
+    holder: state.holder.filter((commitment) => commitment.number > number),
+  })
+}
+
+/** Takes in a commitment of the counterparty that is to be signed. Codes: see `ChannelSigner.signCounterpartyCommitment`. */
+export function signedFor(
+  state: GuardState,
+  commitment: Commitment,
+  preimages: ReadonlyMap<number, Uint8Array>,
+  /** The point whose secret the counterparty has told. */
+  revokedPoint: Uint8Array | undefined,
+): Result<GuardState> {
+  const stopped = stoppedBy(state)
+  if (stopped) return stopped
+  const newest = state.counterparty.at(-1)
+  if (newest && isSame(newest, commitment)) return ok(state)
+  const at = newest?.number ?? -1
+  const isNext = commitment.number === at + 1
+  if (!isNext && commitment.number !== at) return revoked(commitment)
+  // At most two can be published: before a third is signed, the first must be void.
+  const { former } = state
+  if (isNext && former && !(revokedPoint && bytesToHex(revokedPoint) === former.point))
+    return notNow(
+      'commitment-revoked',
+      `Commitment ${commitment.number} was not signed: the other side has not revoked number ${former.number}.`,
+    )
+  const before = state.counterparty.filter(({ number }) => number < commitment.number)
+  const unexplained = unexplainedIn(state, before.at(-1), commitment, preimages, false)
+  if (unexplained) return unexplained
+  const next = isNext && newest ? { number: at, point: bytesToHex(newest.point) } : former
+  return ok({ ...state, counterparty: [...before, commitment].slice(-2), former: next })
+}
+
+/** Marks a commitment of the holder as signed to be published: `digest` is the hash that is signed. Codes: see `ChannelSigner.signHolderCommitment`. */
+export function publishedBy(state: GuardState, commitment: Commitment, digest: string): Result<GuardState> {
+  const { number } = commitment
+  const known = state.holder.find((held) => isSame(held, commitment))
+  if (!known || number < state.released)
+    return invalid(
+      'commitment-revoked',
+      `Commitment ${number} was not signed: it is void, or not one that the other side signed. Who publishes a void one loses all of the channel.`,
+    )
+  const { published } = state
+  if (published && (published.number !== number || published.digest !== digest))
+    return invalid('nonce-used', `Another commitment than this one of number ${number} was signed.`)
+  return ok({ ...state, published: { number, digest } })
+}
+
+/** Marks that a closing transaction is signed. Codes: see `ChannelSigner.signClosing`. */
+export function closedBy(state: GuardState, transaction: ClosingTransaction): Result<GuardState> {
+  const { contract } = state
+  const { closerIsHolder, holderOutput, counterpartyOutput } = transaction
+  const newest = [state.holder.at(-1), state.counterparty.at(-1)]
+  const unexplained = (sentence: string) =>
+    invalid('closing-unexplained', `The closing transaction was not signed. ${sentence}`)
+  let owed = 0
+  for (const commitment of newest) {
+    if (!commitment) return unexplained('The channel has no commitments yet.')
+    if (commitment.htlcs.length > 0) return unexplained('Payments are still under way.')
+    owed = Math.max(owed, Math.floor(commitment.holderAmount / 1000))
+  }
+  const paid = holderOutput?.amount ?? 0
+  const fee = contract.fundingAmount - paid - (counterpartyOutput?.amount ?? 0)
+  if (fee < 0) return unexplained('It pays more than the channel holds.')
+  if (holderOutput && !equalBytes(holderOutput.script, contract.payout.script))
+    return unexplained('It pays to a script that is not the one agreed on at the opening.')
+  const borne = closerIsHolder ? Math.min(fee, greatestFee(CLOSING_VBYTES, undefined)) : 0
+  // What would be dust may be left out: nobody would relay it.
+  const isDust = !holderOutput && owed - borne < contract.holder.dustLimit
+  if (!isDust && paid < owed - borne)
+    return unexplained(`It pays ${paid} satoshis of the ${owed - borne} that are due.`)
+  return ok({ ...state, closing: true })
+}
+
+/** Marks an HTLC that the holder was offered as paid for in another channel. */
+export function owing(state: GuardState, id: number): GuardState {
+  return state.owed.includes(id) ? state : { ...state, owed: [...state.owed, id] }
+}
+
+/** The HTLC that the holder was offered, where it stands in a commitment that the holder could publish. */
+export function standing(state: GuardState, id: number): CommitmentHtlc | undefined {
+  return state.holder.at(-1)?.htlcs.find((htlc) => !htlc.offered && htlc.id === id)
+}
+
+/** Whether bytes are the preimage of a payment hash. */
+export function isPreimage(preimage: Uint8Array | undefined, paymentHash: Uint8Array): boolean {
+  return preimage !== undefined && preimage.length === 32 && equalBytes(sha256(preimage), paymentHash)
+}
+
+/** What a commitment leaves unexplained of the change since the one before it; undefined where all is. */
+function unexplainedIn(
+  { contract, owed }: GuardState,
+  before: Commitment | undefined,
+  commitment: Commitment,
+  preimages: ReadonlyMap<number, Uint8Array>,
+  ofHolder: boolean,
+): Rejection | undefined {
+  const malformed = malformedIn(contract, commitment, ofHolder)
+  if (malformed) return unexplained(commitment, malformed)
+  // What the first one gives away is judged when the funding transaction is to be signed.
+  if (!before)
+    return commitment.number === 0 && commitment.htlcs.length === 0
+      ? undefined
+      : unexplained(commitment, 'The one before it is not known.')
+  const standing = new Map(commitment.htlcs.map((htlc) => [nameOf(htlc), htlc]))
+  let least: number = before.holderAmount
+  for (const htlc of before.htlcs) {
+    const name = nameOf(htlc)
+    const kept = standing.get(name)
+    standing.delete(name)
+    if (kept && !isSameHtlc(kept, htlc)) return unexplained(commitment, `HTLC ${htlc.id} was changed.`)
+    if (kept) continue
+    if (htlc.offered) {
+      if (!isPreimage(preimages.get(htlc.id), htlc.paymentHash)) least += htlc.amount
+    } else if (owed.includes(htlc.id)) least += htlc.amount
+  }
+  for (const htlc of standing.values()) if (htlc.offered) least -= htlc.amount
+  return commitment.holderAmount >= least
+    ? undefined
+    : unexplained(
+        commitment,
+        `It leaves this side ${commitment.holderAmount} millisatoshis; by its payments it should have ${least}.`,
+      )
+}
+
+/** What is wrong with a commitment by itself. */
+function malformedIn(
+  contract: ChannelContract,
+  commitment: Commitment,
+  ofHolder: boolean,
+): string | undefined {
+  const { number, feerate, holderAmount, counterpartyAmount, htlcs } = commitment
+  if (commitment.ofHolder !== ofHolder) return "It is the other side's."
+  if (!isCount(number) || number > MAX_COMMITMENT_NUMBER) return 'Its number is out of range.'
+  if (!isCount(feerate) || feerate > GREATEST_FEERATE)
+    return `Its fee rate of ${feerate} satoshis for 1,000 weight units is over ${GREATEST_FEERATE}.`
+  if (htlcs.length > MAX_HTLCS) return `It has over ${MAX_HTLCS} HTLCs.`
+  if (new Set(htlcs.map(nameOf)).size < htlcs.length) return 'It holds an HTLC twice.'
+  const isSound = ({ id, amount, paymentHash, expiry }: CommitmentHtlc) =>
+    isCount(id) &&
+    isCount(amount) &&
+    amount > 0 &&
+    paymentHash.length === 32 &&
+    isCount(expiry) &&
+    expiry < LOCK_TIME_THRESHOLD
+  if (!htlcs.every(isSound)) return 'It holds an HTLC that is none.'
+  const amounts = [holderAmount, counterpartyAmount, ...htlcs.map(({ amount }) => amount)]
+  const sum = amounts.reduce((sum: number, amount: Msat) => sum + amount, 0)
+  if (!amounts.every(isCount) || sum !== contract.fundingAmount * 1000)
+    return 'Its amounts are not what the channel holds.'
+  return undefined
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+function nameOf({ offered, id }: CommitmentHtlc): string {
+  return `${offered ? 'offered' : 'received'} ${id}`
+}
+
+function isSameHtlc(a: CommitmentHtlc, b: CommitmentHtlc): boolean {
+  return a.amount === b.amount && a.expiry === b.expiry && equalBytes(a.paymentHash, b.paymentHash)
+}
+
+function isSame(a: Commitment, b: Commitment): boolean {
+  return a.number === b.number && markOf(a).digest === markOf(b).digest
+}
+
+/** Whether a commitment is one of the marked; where there is none, nothing may be marked either. */
+function remembers(marks: readonly CommitmentMark[], commitment: Commitment | undefined): boolean {
+  if (!commitment) return marks.length === 0
+  const { number, digest } = markOf(commitment)
+  return marks.some((mark) => mark.number === number && mark.digest === digest)
+}
+
+function stoppedBy({ published, closing }: GuardState): Rejection | undefined {
+  if (published) return alreadyPublished()
+  return closing
+    ? notNow('channel-closing', 'Nothing is signed for this channel any more: it is being closed.')
+    : undefined
+}
+
+function alreadyPublished(): Rejection {
+  return notNow(
+    'commitment-signed',
+    'A commitment of this channel was signed to be published: the channel ends by it.',
+  )
+}
+
+function revoked({ number }: Commitment): Rejection {
+  return invalid('commitment-revoked', `Commitment ${number} is not the one whose turn it is.`)
+}
+
+function unexplained({ number }: Commitment, sentence: string): Rejection {
+  return invalid('commitment-unexplained', `Commitment ${number} was refused. ${sentence}`)
+}
+
+function outdated(): Rejection {
+  return notNow(
+    'channel-outdated',
+    'This copy of the channel is older than what was signed: what it says is void. Nothing is signed for it; ask the other side to close it.',
+  )
+}
+
+function mismatch(marks: readonly CommitmentMark[], told: Commitment | undefined): Rejection {
+  const newest = marks.at(-1)
+  if (newest && newest.number > (told?.number ?? -1)) return outdated()
+  return invalid('channel-mismatch', 'What is stored of this channel is not what was signed.')
+}
