@@ -350,11 +350,18 @@ class RouteSearch {
   }
 
   private *edgesTo(node: NodeId): Iterable<Edge> {
-    yield* this.known.get(node) ?? []
+    for (const edge of this.known.get(node) ?? []) if (!this.avoids(edge)) yield edge
     for (const channel of this.graph.channelsOf(node)) {
       const edge = this.graphEdge(channel, node)
       if (edge) yield edge
     }
+  }
+
+  /** Whether a failure says to leave it out for now. Own channels say themselves what they can send. */
+  private avoids({ from, to, shortChannelId }: Pick<Edge, 'from' | 'to' | 'shortChannelId'>): boolean {
+    if (from === this.terms.payer) return false
+    const direction = directionBetween(from, to)
+    return this.memory.avoidsNode(from) || this.memory.avoidsChannel({ shortChannelId, direction })
   }
 
   private graphEdge({ announcement, updates }: GraphChannel, to: NodeId): Edge | undefined {
@@ -368,7 +375,7 @@ class RouteSearch {
     if (nodeFeatures !== NO_FEATURES && unknownRequired(nodeFeatures, KNOWN_NODE_FEATURES) !== undefined)
       return undefined
     const of = { shortChannelId, direction, capacity: satsToMsat(capacity) } as const
-    if (this.memory.avoidsNode(from) || this.memory.avoidsChannel(of)) return undefined
+    if (this.avoids({ from, to, shortChannelId })) return undefined
     const { htlcMinimum, htlcMaximum } = update
     return {
       from,
@@ -383,6 +390,11 @@ class RouteSearch {
   }
 }
 
+/** Direction of a channel from one node to the other: nodes are announced in the order of their keys. */
+export function directionBetween(from: NodeId, to: NodeId): 0 | 1 {
+  return from < to ? 0 : 1
+}
+
 /** Features that a node may require of those who send through it. */
 const KNOWN_NODE_FEATURES = [
   'var_onion_optin',
@@ -391,8 +403,8 @@ const KNOWN_NODE_FEATURES = [
   'option_attribution_data',
 ] as const
 
-function keyOf({ shortChannelId, direction, from, to }: Edge): string {
-  return direction ? directionKey(direction) : `${shortChannelId}/${from < to ? 0 : 1}`
+function keyOf({ shortChannelId, from, to }: Edge): string {
+  return directionKey({ shortChannelId, direction: directionBetween(from, to) })
 }
 
 function routeOf(first: Label, amount: Msat): Route {
