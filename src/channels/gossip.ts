@@ -137,6 +137,8 @@ const TEXT: TlvEncoding<string> = {
 
 const SIGNATURE_BYTES = 64
 const SIGNATURE = bytesOf(SIGNATURE_BYTES)
+/** Type and length take a byte each. */
+const SIGNATURE_RECORD_BYTES = 2 + SIGNATURE_BYTES
 /** The first record that is not signed; from the second bound on they are again (pull 1059, Pure TLV messages). */
 const FIRST_UNSIGNED = 160n
 const SIGNED_AGAIN = [1_000_000_000n, 2_999_999_999n] as const
@@ -268,7 +270,12 @@ export function decodeGossip(bytes: Uint8Array): Result<Gossip> {
         : type === CHANNEL_UPDATE
           ? decodeWire(records, 'gossip-malformed', readUpdate)
           : notNow('gossip-unknown', `Gossip messages of type ${type} are not known.`)
-  return read.ok ? ok({ ...read.value, signed: signedRange(records), bytes }) : read
+  if (!read.ok) return read
+  const signed = signedRange(records)
+  // What nobody signed, anybody may have added: the same message in ever other bytes.
+  if (signed.length + read.value.signatures.length * SIGNATURE_RECORD_BYTES !== records.length)
+    return invalid('gossip-malformed', 'The message holds more records than its signatures cover.')
+  return ok({ ...read.value, signed, bytes })
 }
 
 type Read<Message extends GossipMessage> = Pick<Gossip<Message>, 'message' | 'signatures'>
