@@ -2,7 +2,7 @@
  * What an onion tells a hop: where to pass how much until when, or that the payment is its own (BOLT 4, Payload Format). Blinded paths are not
  * used: their records count as unknown. Pure, any thread.
  */
-import { invalid, ok, type Rejection, type Result } from '../primitives/result.ts'
+import { invalid, type Ok, ok, type Rejection } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
 import type { Failure } from './failures.ts'
 import type { ShortChannelId } from './short-channel-id.ts'
@@ -73,7 +73,7 @@ function refuse(detail: string, type = 0n): PayloadRejection {
 }
 
 /** Reads the payload of a hop that passes an onion on. Rejects what is no TLV stream, holds an unknown even record or lacks one of the three. */
-export function decodeForwardPayload(bytes: Uint8Array): Result<ForwardPayload> | PayloadRejection {
+export function decodeForwardPayload(bytes: Uint8Array): Ok<ForwardPayload> | PayloadRejection {
   const decoded = decodeWire(bytes, 'invalid_onion_payload', payloadStream.read)
   if (!decoded.ok) return refuse(decoded.detail)
   const { amount, cltvExpiry, shortChannelId } = decoded.value
@@ -84,7 +84,7 @@ export function decodeForwardPayload(bytes: Uint8Array): Result<ForwardPayload> 
 }
 
 /** Reads the payload of the last hop. Rejects as `decodeForwardPayload`; a channel that it may name is ignored. */
-export function decodeFinalPayload(bytes: Uint8Array): Result<FinalPayload> | PayloadRejection {
+export function decodeFinalPayload(bytes: Uint8Array): Ok<FinalPayload> | PayloadRejection {
   const decoded = decodeWire(bytes, 'invalid_onion_payload', payloadStream.read)
   if (!decoded.ok) return refuse(decoded.detail)
   const { shortChannelId: _, amount, cltvExpiry, ...rest } = decoded.value
