@@ -43,6 +43,8 @@ const AFTER_STOP: ReadonlySet<string> = new Set(['help', 'stop'])
 
 /** Calls a method by name. Never rejects: errors are part of the response, with Bitcoin Core's codes. */
 export async function callRpc(node: NodeCore, name: string, args: readonly unknown[]): Promise<RpcResponse> {
+  const call = { method: name, since: node.peers.now() }
+  node.calls.add(call)
   try {
     const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
@@ -52,6 +54,8 @@ export async function callRpc(node: NodeCore, name: string, args: readonly unkno
     return { result: await found.call(node, values) }
   } catch (error) {
     return { error: errorOf(name, error) }
+  } finally {
+    node.calls.delete(call)
   }
 }
 
@@ -70,5 +74,6 @@ async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> 
     (await node.loadRpc()).methods.find(isIt) ??
     (await node.loadWallet()).methods.find(isIt)
   if (found) return found
-  throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
+  const why = (await node.loadRpc()).absence(name) ?? ''
+  throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. ${why}'help' lists them.`)
 }

@@ -65,6 +65,9 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('listbanned')
   await ask('clearbanned')
   await ask('uptime')
+  await ask('getnodeaddresses', 0)
+  await ask('logging', ['all'], ['mining'])
+  await ask('getrpcinfo')
 
   // Mining.
   const mined = await ask('getnewaddress', 'mined')
@@ -161,6 +164,13 @@ test('the answers of all methods have exactly the fields that are described', as
   assert.match(reason, /asked for/)
   await ask('sendpsbt', (await ask('walletcreatefundedpsbt', [], { [STRANGER]: 1 })).psbt)
   await ask('generatetoaddress', 1, mined)
+  await ask('generateblock', mined, [])
+  await ask('generateblock', mined, [], false)
+  const proof = await ask('gettxoutproof', [bumped])
+  assert.deepEqual(await ask('verifytxoutproof', proof), [bumped])
+  await ask('scanblocks', 'start', [own.descriptor])
+  for (const action of ['status', 'abort']) await ask('scanblocks', action)
+  await ask('submitpackage', [hex])
   const [coin] = await ask('listunspent')
   await ask('lockunspent', false, [{ txid: coin.txid, vout: coin.vout }])
   await ask('listlockunspent')
