@@ -24,7 +24,7 @@ export interface Tip {
 
 export class LiveNode {
   readonly identity: TabIdentity
-  /** As `opentab.rpc`. */
+  /** As `opentab.rpc`, of the wallet that the page shows. */
   readonly rpc: RpcCall
   tip: Tip | undefined
   mining: MiningEvent = {
@@ -49,11 +49,14 @@ export class LiveNode {
   log: readonly LogEvent[] = []
   faults: readonly FaultEvent[] = []
   readonly #opentab: Opentab
+  /** The wallet that a person chose to see. */
+  #chosen: string | undefined
 
   constructor(opentab: Opentab) {
     this.#opentab = opentab
     this.identity = opentab.identity
-    this.rpc = opentab.rpc
+    this.rpc = async (method, ...args) => (await this.rpcOf(this.wallet)(method, ...args)) as never
+    this.#chosen = sessionStorage.getItem(this.#choiceKey) ?? undefined
     // Views subscribe after us, so they find what an event said already taken in.
     opentab.on('tip', ({ hash, height, time }) => {
       this.tip = { hash, height, time }
@@ -106,9 +109,40 @@ export class LiveNode {
     return this.tip ? Math.max(0, Date.now() / 1000 - this.tip.time) : 0
   }
 
-  /** State of the wallet's keys; follows `wallet` events. */
+  /** Names of the wallets that are loaded. */
+  get wallets(): readonly string[] {
+    return this.#opentab.wallets()
+  }
+
+  /** Name of the wallet that the page shows: the one that was chosen while it is loaded, else the first; undefined without any. */
+  get wallet(): string | undefined {
+    const { wallets } = this
+    return wallets.find((name) => name === this.#chosen) ?? wallets[0]
+  }
+
+  get hasWallet(): boolean {
+    return this.wallet !== undefined
+  }
+
+  /** Has the page show this wallet, once it is loaded; kept as long as the tab. Views hear of it by no event: tell them. */
+  chooseWallet(name: string): void {
+    this.#chosen = name
+    sessionStorage.setItem(this.#choiceKey, name)
+  }
+
+  get #choiceKey(): string {
+    return `opentab/wallet/${this.identity.networkId}/${this.identity.profile}`
+  }
+
+  /** Calls of a wallet; of none in particular where it is undefined. */
+  rpcOf(wallet: string | undefined): RpcCall {
+    return wallet === undefined ? this.#opentab.rpc : this.#opentab.wallet(wallet).rpc
+  }
+
+  /** State of the keys of the wallet that the page shows; `none` where they are elsewhere. Follows `wallet` events. */
   get signer(): SignerStatus {
-    return this.#opentab.signerStatus()
+    const { wallet } = this
+    return wallet === undefined ? { state: 'none' } : this.#opentab.wallet(wallet).signerStatus()
   }
 
   /** Calls `listener` at each of these events, after this object has taken it in. Returns the function that unsubscribes. */

@@ -26,6 +26,7 @@ import type { signMethods } from './rpc-sign.ts'
 import type { statisticsMethods } from './rpc-statistics.ts'
 import type { waitMethods } from './rpc-wait.ts'
 import type { walletMethods } from './rpc-wallet.ts'
+import type { walletsMethods } from './rpc-wallets.ts'
 
 type Declared =
   | typeof help
@@ -48,6 +49,7 @@ type Declared =
   | (typeof statisticsMethods)[number]
   | (typeof waitMethods)[number]
   | (typeof walletMethods)[number]
+  | (typeof walletsMethods)[number]
 
 /** The parameters of each method, by name. */
 type ParametersOf = { [M in Declared as M['name']]: M extends Declaration<string, infer P> ? P : never }

@@ -11,7 +11,7 @@ import { implement, integer, method, optional, type RpcMethod, txid } from './rp
 import { list } from './rpc-parameters.ts'
 import { BUMP_OPTIONS, DEFAULT_TARGET, FUND_OPTIONS, INPUT, OUTPUTS } from './rpc-payment-parameters.ts'
 import { bumpFee, sendPsbt, sendToAddress } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 export const paymentMethods = [
   implement(
@@ -30,7 +30,7 @@ export const paymentMethods = [
       rate,
       verbose,
     ) => {
-      const wallet = await requireWallet(node)
+      const wallet = await requireKeys(node)
       node.requireStorage()
       const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
@@ -81,7 +81,7 @@ export const paymentMethods = [
     },
   ),
   implement(bumpFee, async (node, id, choice) => {
-    const wallet = await requireWallet(node)
+    const wallet = await requireKeys(node)
     node.requireStorage()
     const { plan, former } = await planBump(node, wallet, id, choice)
     const { txid: replacement } = unwrap(await pay(node, wallet, plan))

@@ -37,7 +37,7 @@ import { hexBytes, unused } from './rpc-parameters.ts'
 import { DEFAULT_TARGET, FUND_OPTIONS, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
 import { signedBy } from './rpc-psbt.ts'
 import { send, sendAll, sendMany } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Bytes of the smallest output: value 8, empty script 1. */
 const MIN_OUTPUT_BYTES = 9
@@ -63,12 +63,12 @@ async function finish(
   choice: { readonly psbt: boolean; readonly add_to_wallet: boolean },
 ) {
   const planned = unwrap(Psbt.parse(plan.psbt))
-  const hasKeys = node.signer.status().state !== 'none'
+  const hasKeys = wallet.signer.status().state !== 'none'
   if (hasKeys && !choice.psbt && choice.add_to_wallet) {
     const { txid } = unwrap(await pay(node, wallet, plan))
     return { complete: true, txid }
   }
-  const final = (await signedBy(node, wallet, planned, undefined)).finalized()
+  const final = (await signedBy(wallet, planned, undefined)).finalized()
   const psbt = base64.encode(final.bytes)
   const extracted = final.extract()
   if (!extracted.ok) return { complete: false, psbt }
@@ -257,7 +257,7 @@ export const sendMethods = [
       rate,
       verbose,
     ) => {
-      const wallet = await requireWallet(node)
+      const wallet = await requireKeys(node)
       node.requireStorage()
       const plan = await wallet.createPayment({
         recipients,

@@ -34,11 +34,10 @@ import {
 import { implement, method, type RpcMethod, text } from './rpc-method.ts'
 import { outputsAt, signedBy } from './rpc-psbt.ts'
 import { signMessage, signRawTransactionWithWallet } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** The witness of each input of a transaction whose coins are all known, once the wallet has signed its own; empty where there is none. */
 async function signedWitnesses(
-  node: NodeCore,
   wallet: Wallet,
   { version, inputs, outputs, lockTime }: Transaction,
   spent: readonly TxOutput[],
@@ -56,7 +55,7 @@ async function signedWitnesses(
     outputs: outputs.map((output) => ({ ...output, key: wallet.addressInfo(output.scriptPubKey).key })),
     lockTime,
   })
-  const { maps } = (await signedBy(node, wallet, psbt, hashType)).finalized()
+  const { maps } = (await signedBy(wallet, psbt, hashType)).finalized()
   return maps.inputs.map(({ finalScriptWitness }) => finalScriptWitness ?? [])
 }
 
@@ -105,7 +104,7 @@ export const signMethods = [
     const whole = spent.flatMap((output) => output ?? [])
     const isDone = faultsOf(given, spent).every((fault) => fault === '')
     const witnesses =
-      isDone || whole.length < spent.length ? [] : await signedWitnesses(node, wallet, given, whole, hashType)
+      isDone || whole.length < spent.length ? [] : await signedWitnesses(wallet, given, whole, hashType)
     const { version, inputs, outputs, lockTime } = given
     const signed = Transaction.of({
       version,
@@ -135,7 +134,7 @@ export const signMethods = [
     }
   }),
   implement(signMessage, async (node, address, message) => {
-    const wallet = await requireWallet(node)
+    const wallet = await requireKeys(node)
     const scriptPubKey = unwrap(decodeAddress(address, node.params.addressPrefix))
     const { key } = wallet.addressInfo(scriptPubKey)
     if (!key)
@@ -150,7 +149,7 @@ export const signMethods = [
       outputs: outputs.map((output) => ({ ...output, key: undefined })),
       lockTime,
     })
-    const signed = unwrap(Psbt.parse(unwrap(await node.signer.signPsbt(psbt.bytes))))
+    const signed = unwrap(Psbt.parse(unwrap(await wallet.signer.signPsbt(psbt.bytes))))
     const { witness } = unwrap(signed.extract()).inputs[0]
     return SIMPLE_PREFIX + base64.encode(encodeWitness(witness))
   }),

@@ -2,7 +2,6 @@
  * What only a profile with a wallet needs: a part of the program of its own, since a tab joins without it. It is fetched for the first wallet
  * or the first call of one of its methods. Thread: the brain.
  */
-import { Wallet } from '../wallet/wallet.ts'
 import type { WalletPart } from './node-core.ts'
 import { coinMethods } from './rpc-coins.ts'
 import { historyMethods } from './rpc-history.ts'
@@ -11,9 +10,11 @@ import { psbtMethods } from './rpc-psbt.ts'
 import { sendMethods } from './rpc-send.ts'
 import { signMethods } from './rpc-sign.ts'
 import { walletMethods } from './rpc-wallet.ts'
+import { walletsMethods } from './rpc-wallets.ts'
+import { Wallets } from './wallets.ts'
 
 export const walletPart: WalletPart = {
-  Wallet,
+  Wallets,
   methods: [
     ...coinMethods,
     ...historyMethods,
@@ -22,5 +23,6 @@ export const walletPart: WalletPart = {
     ...sendMethods,
     ...signMethods,
     ...walletMethods,
+    ...walletsMethods,
   ],
 }

@@ -121,8 +121,7 @@ export class WalletCreate extends LitElement {
   }
 
   override render() {
-    if (this.step === 'passphrase' && this.node.signer.state !== 'none' && !this.#creating)
-      return this.#exists()
+    if (this.step === 'passphrase' && this.node.hasWallet && !this.#creating) return this.#exists()
     return html`<div class="card">
       ${this.step === 'passphrase' ? this.#passphraseStep() : this.step === 'words' ? this.#wordsStep() : this.#checkStep()}
     </div>`

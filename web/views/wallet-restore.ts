@@ -243,7 +243,7 @@ export class WalletRestore extends LitElement {
   }
 
   get #exists(): boolean {
-    return this.node.signer.state !== 'none'
+    return this.node.hasWallet
   }
 
   /** There is a wallet: what its file holds beside the keys may still be missing. */

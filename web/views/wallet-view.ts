@@ -66,7 +66,7 @@ export class WalletView extends LitElement {
       return html`${this.#storage()}<ot-wallet-create .node=${node}></ot-wallet-create>`
     if (this.page === 'restore')
       return html`${this.#storage()}<ot-wallet-restore .node=${node}></ot-wallet-restore>`
-    if (node.signer.state === 'none') return this.#welcome()
+    if (!node.hasWallet) return this.#welcome()
     switch (this.page) {
       case 'send':
         return html`<ot-wallet-send .node=${node}></ot-wallet-send>`

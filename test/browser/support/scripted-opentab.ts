@@ -3,7 +3,7 @@ import { REGTEST } from '../../../src/consensus/params.ts'
 import type { NodeEventName, NodeEvents } from '../../../src/node/events.ts'
 import type { RpcCall } from '../../../src/node/rpc-client.ts'
 import type { SignerStatus } from '../../../src/wallet/signer.ts'
-import type { Opentab, TabIdentity } from '../../../web/tab/opentab.ts'
+import type { Opentab, TabIdentity, WalletClient } from '../../../web/tab/opentab.ts'
 
 type Answer = (...params: never[]) => unknown
 
@@ -47,6 +47,15 @@ export class ScriptedOpentab implements Opentab {
 
   signerStatus(): SignerStatus {
     return this.signer
+  }
+
+  /** The default wallet, where there are keys. */
+  wallets(): readonly string[] {
+    return this.signer.state === 'none' ? [] : ['']
+  }
+
+  wallet(name: string): WalletClient {
+    return { name, rpc: this.rpc, signerStatus: () => this.signer }
   }
 
   emit<Name extends NodeEventName>(name: Name, detail: NodeEvents[Name]): void {

@@ -20,14 +20,21 @@ import { p2trScript } from '../../../src/script/taproot.ts'
 import { verifyTransaction } from '../../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../../src/signer/keys.ts'
 import type { LocalSigner } from '../../../src/signer/local-signer.ts'
+import type { LocalSigners } from '../../../src/signer/local-signers.ts'
 import type { DerivedKey } from '../../../src/wallet/descriptor.ts'
 import { Psbt, type PsbtKey } from '../../../src/wallet/psbt.ts'
+import type { Signer } from '../../../src/wallet/signer.ts'
 import type { Endpoint } from '../../../src/workers/channel.ts'
-import { RemoteSigner, runCommand, serveSigner } from '../../../src/workers/signer-link.ts'
+import {
+  RemoteSigners,
+  runCommand,
+  type SignerCommand,
+  serveSigners,
+} from '../../../src/workers/signer-link.ts'
 import { foreignReview, reviewOf } from '../../../web/review.ts'
 import type { PsbtReview } from '../../../web/rpc-results.ts'
 import { callPayment } from '../../../web/tab/payment-methods.ts'
-import { codeOf, unlockedSigner, value, WORDS } from '../../support/wallets.ts'
+import { codeOf, openSigners, PASSPHRASE, value, WORDS } from '../../support/wallets.ts'
 
 const account = deriveAccount(value(wordsToEntropy(WORDS)), 1).descriptor
 const strangers = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor
@@ -91,23 +98,32 @@ function honest(fee = FEE): Output[] {
 
 /** A tab whose brain is ours. */
 class Tab {
+  readonly signers: LocalSigners
   readonly signer: LocalSigner
-  private readonly brain: RemoteSigner
+  private readonly brain: Signer
   private readonly ports: MessageChannel
+  /** The wallets that the brain says are loaded, and the one that the page's user names. */
+  wallets: readonly string[] = ['']
+  named: string | undefined
   /** What the brain does at each RPC call. */
   answer: (method: string) => Promise<unknown> = async () => undefined
 
-  private constructor(signer: LocalSigner, brain: RemoteSigner, ports: MessageChannel) {
-    this.signer = signer
+  private constructor(signers: LocalSigners, brain: Signer, ports: MessageChannel) {
+    this.signers = signers
+    this.signer = signers.get('')!
     this.brain = brain
     this.ports = ports
   }
 
   static async open(): Promise<Tab> {
-    const signer = await unlockedSigner()
+    const signers = await openSigners()
+    const signer = await signers.of('')
+    value(await signer.restoreWords(WORDS, PASSPHRASE))
+    value(await signer.unlock(PASSPHRASE))
     const ports = new MessageChannel()
-    serveSigner(signer, ports.port1 as unknown as Endpoint)
-    return new Tab(signer, await RemoteSigner.connect(ports.port2 as unknown as Endpoint), ports)
+    serveSigners(signers, ports.port1 as unknown as Endpoint)
+    const brain = await RemoteSigners.connect(ports.port2 as unknown as Endpoint)
+    return new Tab(signers, brain.signer(''), ports)
   }
 
   close(): void {
@@ -117,11 +133,17 @@ class Tab {
   /** What the page's user calls: `opentab.rpc`, where it signs. */
   rpc(method: string, ...args: unknown[]): Promise<unknown> {
     const keys = {
-      status: this.signer.status(),
+      status: () => this.signer.status(),
       stopped: new Promise<never>(() => {}),
-      run: (command: Parameters<typeof runCommand>[1]) => runCommand(this.signer, command),
+      run: (wallet: string, command: SignerCommand) => runCommand(this.signers, wallet, command),
     }
-    return callPayment({ rpc: () => this.answer(method) }, keys, method, args)
+    return callPayment(
+      { rpc: () => this.answer(method), wallets: this.wallets },
+      keys,
+      method,
+      args,
+      this.named,
+    )
   }
 
   /** The brain asks for a signature. */
@@ -195,6 +217,32 @@ test('a request in the page has its own payment signed, once, and while it is ma
     await tab.rpc(...SEND)
     signatures.push(codeOf(await tab.sign(payment({ prevout: 3 }))))
     assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved'])
+  }))
+
+test('what is agreed to for one wallet is signed by no other, not even by one with the same keys', () =>
+  withTab(async (tab) => {
+    const other = await tab.signers.of('other')
+    value(await other.restoreWords(WORDS, PASSPHRASE))
+    value(await other.unlock(PASSPHRASE))
+    tab.wallets = ['', 'other']
+    const signatures: string[] = []
+    tab.answer = async () => {
+      for (const signer of [tab.signer, other])
+        signatures.push(codeOf(await signer.signPsbt(payment().bytes)))
+    }
+    tab.named = ''
+    await tab.rpc(...SEND)
+    tab.named = 'other'
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved', 'accepted'])
+    // Where it isn't said which one pays, nothing is agreed to.
+    tab.named = undefined
+    await assert.rejects(tab.rpc(...SEND), /Several wallets/)
+    tab.wallets = []
+    await assert.rejects(tab.rpc(...SEND), /No wallet/)
+    tab.wallets = ['other']
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures.slice(4), ['payment-not-approved', 'accepted'])
   }))
 
 test('an approval ends with its call, also where the node says that it failed', () =>
@@ -448,7 +496,7 @@ test('the signer answers whatever it is asked', () =>
       throw new Error('a fault')
     }
     assert.equal(
-      codeOf(await runCommand(tab.signer, { type: 'review', psbt: new Uint8Array() })),
+      codeOf(await runCommand(tab.signers, '', { type: 'review', psbt: new Uint8Array() })),
       'signer-failed',
     )
   }))
