@@ -152,10 +152,10 @@ export const walletResults = {
     keypoolsize_hd_internal: number('the same of change'),
     avoid_reuse: flag('false'),
     scanning: flag('whether it is still catching up with the chain'),
+    blank: flag('whether it has neither keys nor a descriptor yet'),
     external_signer: flag('false'),
     flags: list(text('descriptor_wallet, and disable_private_keys where its keys are elsewhere')),
     private_keys_enabled: flag('whether its keys are here'),
-    blank: flag('whether it has neither keys nor a descriptor yet'),
     unlocked_until: maybe(time('0 while it is locked; absent without keys')),
     lastprocessedblock: BLOCK_SEEN,
     balance: coins('what can be spent'),
@@ -175,11 +175,6 @@ export const walletResults = {
     labels: number('taken in'),
     warnings: maybe(list(text('what was left out, a sentence'))),
   }),
-  listsinceblock: object({
-    transactions: list(object({ ...SIDE, ...ENTRY })),
-    removed: maybe(list(object({ ...SIDE, ...ENTRY }), 'of blocks that the chain left, as they stand now')),
-    lastblock: hex('hash of the block to ask with the next time'),
-  }),
   listdescriptors: object({
     wallet_name: text('its name'),
     descriptors: list(
@@ -193,6 +188,11 @@ export const walletResults = {
         next_index: number('the same'),
       }),
     ),
+  }),
+  listsinceblock: object({
+    transactions: list(object({ ...SIDE, ...ENTRY })),
+    removed: maybe(list(object({ ...SIDE, ...ENTRY }), 'of blocks that the chain left, as they stand now')),
+    lastblock: hex('hash of the block to ask with the next time'),
   }),
   listtransactions: list(object({ ...SIDE, ...ENTRY })),
   listunspent: list(

@@ -197,6 +197,7 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('disconnectnode', BOB)
 
   // Several wallets.
+  await node.generate(rig.params.coinbaseMaturity, STRANGER)
   const { descriptors } = await ask('listdescriptors')
   await ask('createwallet', 'watch', true)
   await ask('listwalletdir')
