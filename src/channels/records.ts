@@ -13,11 +13,12 @@ import type { Htlc, HtlcTerms, Removal, Stage } from './updates.ts'
 const VERSION = 1
 
 /** JSON, with byte strings as `{"hex": …}`. */
-function toText(value: unknown): string {
+export function toText(value: unknown): string {
   return JSON.stringify(value, (_, each) => (each instanceof Uint8Array ? { hex: bytesToHex(each) } : each))
 }
 
-function fromText(text: string): unknown {
+/** What `toText` wrote. */
+export function fromText(text: string): unknown {
   return JSON.parse(text, (_, each) =>
     typeof each === 'object' && each !== null && typeof each.hex === 'string' ? hexToBytes(each.hex) : each,
   )

@@ -100,6 +100,7 @@ export class PeerManager implements TransportHandler {
   private readonly clock: SteadyClock
   private readonly connected: PeerSet
   private readonly parts: Parts
+  private readonly ports: PartPorts
   private readonly catchUp: CatchUp
   private readonly clocks: ClockComparison
   private readonly followers: Followers
@@ -177,7 +178,7 @@ export class PeerManager implements TransportHandler {
     this.transactions = new TransactionRelay({ ...options, clock, peers })
     this.parts = new Parts({ peers, clock })
     const greeting = on(HELLO, (peer, hello) => this.greeted(peer, hello), { beforeHello: true })
-    const ports: PartPorts = { ...options, clock, peers, log }
+    this.ports = { ...options, clock, peers, log }
     for (const part of [
       { messages: [greeting] },
       download,
@@ -187,9 +188,16 @@ export class PeerManager implements TransportHandler {
       headerSync,
       this.clocks,
       followers,
-      ...(options.parts ?? []).map((make) => make(ports)),
+      ...(options.parts ?? []).map((make) => make(this.ports)),
     ])
       this.parts.register(part)
+  }
+
+  /** A further part of the protocol, from now on; it has no topics, which are fixed from the start on. */
+  join(make: MakePart): void {
+    const part = make(this.ports)
+    this.parts.register(part)
+    for (const peer of this.connected.ready()) part.add?.(peer)
   }
 
   /** The topics that the parts gossip on. */

@@ -125,7 +125,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/node',
     knows: '`NodeCore`: composes the above; RPC methods',
-    imports: ['src/mining', 'src/protocol', 'src/wallet'],
+    imports: ['src/mining', 'src/protocol', 'src/wallet', 'src/channels'],
     packages: ['@scure/base', '@scure/btc-signer'],
   },
   {

@@ -1,0 +1,255 @@
+/**
+ * The payments that a node makes: each part is durable before its HTLC is offered, so that a node killed at any instant knows again which HTLC is whose,
+ * and pays nothing twice. Sans I/O but for the store. Thread: the brain.
+ */
+import { bytesToHex } from '../primitives/bytes.ts'
+import type { Clock, Random } from '../primitives/ports.ts'
+import { notNow, ok, type Result } from '../primitives/result.ts'
+import { type Msat, msat } from './amount.ts'
+import type { Channel } from './channel.ts'
+import type { ChannelGraph } from './graph.ts'
+import type { LiquidityMemory } from './liquidity.ts'
+import { OutgoingPayment, type PaymentPart, type PaymentTerms } from './payment.ts'
+import type { RecordBook } from './record-book.ts'
+import { fromText, toText } from './records.ts'
+import { directionKey, type OwnChannel, type RoutingCosts } from './router.ts'
+import type { ShortChannelId } from './short-channel-id.ts'
+import type { Removal } from './updates.ts'
+
+/** What is kept of a payment. */
+export interface KnownPayment {
+  readonly terms: PaymentTerms
+  /** The invoice; undefined for a keysend. */
+  readonly text?: string
+  readonly description?: string
+  /** Seconds since 1970. */
+  readonly createdAt: number
+  readonly status: 'pending' | 'complete' | 'failed'
+  readonly preimage?: Uint8Array
+  readonly fee?: Msat
+  /** Why it failed, for people. */
+  readonly detail?: string
+  readonly code?: string
+  /** Parts that were offered, all tries together. */
+  readonly parts: number
+}
+
+export interface PaymentBookPorts {
+  readonly book: RecordBook
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Random
+  readonly graph: ChannelGraph
+  readonly memory: LiquidityMemory
+  readonly costs: RoutingCosts
+  height(): number
+  /** Those that can be paid over, for an amount. */
+  ownChannels(amount: Msat): readonly OwnChannel[]
+  channelAt(id: ShortChannelId): Channel | undefined
+  channels(): Iterable<Channel>
+}
+
+interface Underway {
+  known: KnownPayment
+  readonly payment: OutgoingPayment
+  readonly waiting: ((payment: KnownPayment) => void)[]
+  /** Steps are taken one after another. */
+  last: Promise<void>
+}
+
+const PREFIX = 'payment/'
+const PART_PREFIX = 'part/'
+
+export class PaymentBook {
+  private readonly ports: PaymentBookPorts
+  /** By payment hash in hex. */
+  private readonly known = new Map<string, KnownPayment>()
+  private readonly underway = new Map<string, Underway>()
+
+  constructor(ports: PaymentBookPorts) {
+    this.ports = ports
+    const parts = new Map<string, PaymentPart[]>()
+    for (const [name, text] of ports.book.entries(PART_PREFIX)) {
+      const [hash] = name.split('/')
+      parts.set(hash, [...(parts.get(hash) ?? []), fromText(text) as PaymentPart])
+    }
+    for (const [hash, text] of ports.book.entries(PREFIX)) {
+      const known = fromText(text) as KnownPayment
+      this.known.set(hash, known)
+      if (known.status === 'pending' || parts.has(hash)) this.begin(hash, known, parts.get(hash))
+    }
+  }
+
+  private begin(hash: string, known: KnownPayment, parts: readonly PaymentPart[] = []): Underway {
+    const { graph, memory, costs, random } = this.ports
+    const payment = new OutgoingPayment(known.terms, graph, memory, costs, random, parts)
+    const underway: Underway = { known, payment, waiting: [], last: Promise.resolve() }
+    this.underway.set(hash, underway)
+    return underway
+  }
+
+  all(): KnownPayment[] {
+    return [...this.known.values()]
+  }
+
+  get(paymentHash: Uint8Array): KnownPayment | undefined {
+    return this.known.get(bytesToHex(paymentHash))
+  }
+
+  /** After the channels were read: parts that never became an HTLC are none, and payments go on. */
+  resume(): void {
+    const offered = new Set<string>()
+    for (const { state } of this.ports.channels())
+      for (const { terms } of [...state.htlcs, ...state.outcomes])
+        if (terms.origin?.kind === 'payment') offered.add(terms.origin.id)
+    for (const [hash, { payment }] of this.underway) {
+      for (const { id } of [...payment.underWay])
+        if (!offered.has(`${hash}/${id}`)) {
+          payment.notSent(id)
+          void this.ports.book.set(`${PART_PREFIX}${hash}/${id}`, undefined)
+        }
+      void this.advance(hash)
+    }
+  }
+
+  /**
+   * Pays; resolves when it is over, one way or the other. A payment of this hash that was made, or is under way, is not made again. Rejects with
+   * `payment-complete` where it was made for other terms.
+   */
+  async pay(
+    terms: PaymentTerms,
+    more: Pick<KnownPayment, 'text' | 'description'> = {},
+  ): Promise<Result<KnownPayment>> {
+    const hash = bytesToHex(terms.paymentHash)
+    const former = this.known.get(hash)
+    if (former?.status === 'complete')
+      return former.text === more.text
+        ? ok(former)
+        : notNow(
+            'payment-complete',
+            'A payment for the same secret was made before. Ask for another invoice.',
+          )
+    const running = this.underway.get(hash)
+    if (running) return ok(await this.ended(running))
+    const known: KnownPayment = {
+      terms,
+      ...more,
+      createdAt: Math.floor(this.ports.clock.now() / 1000),
+      status: 'pending',
+      parts: 0,
+    }
+    const underway = this.begin(hash, known)
+    const ended = this.ended(underway)
+    await this.put(hash, underway, {})
+    void this.advance(hash)
+    return ok(await ended)
+  }
+
+  private ended({ known, waiting }: Underway): Promise<KnownPayment> {
+    return known.status === 'pending'
+      ? new Promise((resolve) => waiting.push(resolve))
+      : Promise.resolve(known)
+  }
+
+  /** A part was fulfilled; durable when it resolves. `id`: of the HTLC's origin. */
+  async fulfilled(id: string, preimage: Uint8Array): Promise<void> {
+    const { hash, part, underway } = this.partOf(id)
+    if (!underway) return
+    underway.payment.fulfilled(part, preimage)
+    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
+    await this.advance(hash)
+  }
+
+  /** A part came back. `removal`: as its channel told; undefined where the chain gave it back. Durable when it resolves. */
+  async failed(id: string, removal: Removal | undefined): Promise<void> {
+    const { hash, part, underway } = this.partOf(id)
+    if (!underway) return
+    if (removal?.kind === 'fail') underway.payment.failed(part, { reason: removal.reason })
+    else underway.payment.notSent(part)
+    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
+    // What comes next is not waited for: it may take many tries.
+    void this.advance(hash)
+  }
+
+  private partOf(id: string) {
+    const [hash, part] = id.split('/')
+    return { hash, part: Number(part), underway: this.underway.get(hash) }
+  }
+
+  private async put(hash: string, underway: Underway, change: Partial<KnownPayment>): Promise<void> {
+    underway.known = { ...underway.known, ...change }
+    this.known.set(hash, underway.known)
+    await this.ports.book.set(PREFIX + hash, toText(underway.known))
+  }
+
+  private advance(hash: string): Promise<void> {
+    const underway = this.underway.get(hash)
+    if (!underway) return Promise.resolve()
+    underway.last = underway.last.then(() => this.step(hash, underway))
+    return underway.last
+  }
+
+  private async step(hash: string, underway: Underway): Promise<void> {
+    const { payment } = underway
+    for (;;) {
+      if (underway.known.status === 'failed') return this.finish(hash, underway)
+      const step = payment.next(this.view(underway.known.terms))
+      switch (step.kind) {
+        case 'wait':
+          return
+        case 'paid':
+          if (underway.known.status !== 'complete')
+            await this.put(hash, underway, {
+              status: 'complete',
+              preimage: step.preimage,
+              fee: step.fee,
+            })
+          return this.finish(hash, underway)
+        case 'failed':
+          await this.put(hash, underway, { status: 'failed', ...step.failure })
+          return this.finish(hash, underway)
+        case 'send':
+          await this.send(hash, underway, step.parts)
+      }
+    }
+  }
+
+  private finish(hash: string, { known, payment, waiting }: Underway): void {
+    if ([...payment.underWay].length === 0) this.underway.delete(hash)
+    for (const tell of waiting.splice(0)) tell(known)
+  }
+
+  private view(terms: PaymentTerms) {
+    const inFlight = new Map<string, Msat>()
+    for (const { payment } of this.underway.values())
+      for (const { route } of payment.underWay)
+        for (const { direction, amount } of route.hops) {
+          if (!direction) continue
+          const key = directionKey(direction)
+          inFlight.set(key, msat((inFlight.get(key) ?? 0) + amount))
+        }
+    const { height, ownChannels } = this.ports
+    return { height: height(), ownChannels: ownChannels(msat(terms.amount + terms.maxFee)), inFlight }
+  }
+
+  private async send(hash: string, underway: Underway, parts: readonly PaymentPart[]): Promise<void> {
+    const { book } = this.ports
+    for (const part of parts) void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))
+    await this.put(hash, underway, { parts: underway.known.parts + parts.length })
+    await Promise.all(
+      parts.map(async ({ id, shortChannelId, amount, cltvExpiry, onion }) => {
+        const channel = this.ports.channelAt(shortChannelId)
+        const offered = await channel?.offer({
+          amount,
+          paymentHash: underway.known.terms.paymentHash,
+          expiry: cltvExpiry,
+          onion,
+          origin: { kind: 'payment', id: `${hash}/${id}` },
+        })
+        // A channel that halted may have stored it: the next start will tell.
+        if (offered?.ok || offered?.code === 'channel-halted') return
+        underway.payment.notSent(id)
+        await book.set(`${PART_PREFIX}${hash}/${id}`, undefined)
+      }),
+    )
+  }
+}
