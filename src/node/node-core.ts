@@ -65,6 +65,15 @@ export interface WalletPart {
 /** Port: resolves with the part, at once after the first time. Rejects with a sentence where it can't be fetched; a later call tries again. */
 export type LoadWallet = () => Promise<WalletPart>
 
+/** The channels of a node (`channels-part.ts`), as their RPC methods know them. */
+export interface ChannelsPart {
+  close(): Promise<void>
+  readonly methods: readonly RpcMethod<NodeCore>[]
+}
+
+/** Port: opens the channels of a node. Rejects with a sentence where they can't be: a later call tries again. */
+export type OpenChannels = (node: NodeCore) => Promise<ChannelsPart>
+
 export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
@@ -80,6 +89,8 @@ export interface NodePorts {
   readonly loadWallet: LoadWallet
   /** Makes further parts of the protocol. */
   readonly parts?: readonly MakePart[]
+  /** Undefined where there are no channels. */
+  readonly openChannels?: OpenChannels
 }
 
 const STORAGE_FAILED =
@@ -102,6 +113,8 @@ export class NodeCore {
    * Rejects where their part of the program can't be fetched, or a store not be read: the next call tries again.
    */
   readonly openWallets: () => Promise<Wallets>
+  /** The payment channels, opened at the first call; undefined where this node has none. Rejects as `openWallets` does. */
+  readonly openChannels: (() => Promise<ChannelsPart>) | undefined
   /** Ends everything; what was acknowledged is durable. Later calls wait for the first. */
   readonly close: () => Promise<void>
   /** This tab's own peer id. */
@@ -124,6 +137,7 @@ export class NodeCore {
   private openedWallets: Wallets | undefined
   /** The last part of the wait for them: their stores are being read. */
   private readingWallets: Promise<Wallets> | undefined
+  private openingChannels: Promise<ChannelsPart> | undefined
   /** What went wrong with wallets while nobody was there to be told. */
   private readonly untold: Error[] = []
   /** Why storage or the chain failed, if one did. */
@@ -197,6 +211,8 @@ export class NodeCore {
     this.directory = ports.wallets
     this.walletsAreStored = walletsAreStored
     this.openWallets = once(() => this.followWallets())
+    const { openChannels } = ports
+    this.openChannels = openChannels && once(() => (this.openingChannels = openChannels(this)))
     this.close = once(() => this.closeParts())
     this.random = ports.random
     this.self = ports.transport.self
@@ -451,12 +467,19 @@ export class NodeCore {
     this.miner.stop()
     await this.peers.stop()
     await this.following
+    const part = await this.openingChannels?.catch(() => undefined)
+    await part?.close().catch((error: unknown) => this.partFailed(error))
     this.mempool.close()
     // Their part of the program is not waited for: a fetch may take for ever, and nothing is opened after it.
     const wallets = await this.readingWallets?.catch(() => undefined)
     // A store that fails must not keep the other from closing.
     for (const part of [wallets, this.chain])
       await part?.close().catch((error: unknown) => this.partFailed(error))
+  }
+
+  /** Channels stand still after a fault of this program, or of their storage. */
+  channelsFailed(error: unknown): void {
+    this.partFailed(error)
   }
 
   /** A wallet can't be followed. */

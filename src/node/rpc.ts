@@ -25,6 +25,7 @@ export const help = method(
         ...pageMethods,
         ...(await node.loadRpc()).methods,
         ...(await node.loadWallet()).methods,
+        ...((await node.openChannels?.())?.methods ?? []),
       ])
     return helpOn(pageMethods.find((declared) => declared.name === name) ?? (await find(node, name)))
   },
@@ -80,7 +81,8 @@ async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> 
   const found =
     methods.get(name) ??
     (await node.loadRpc()).methods.find(isIt) ??
-    (await node.loadWallet()).methods.find(isIt)
+    (await node.loadWallet()).methods.find(isIt) ??
+    (await node.openChannels?.())?.methods.find(isIt)
   if (found) return found
   const why = (await node.loadRpc()).absence(name) ?? ''
   throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. ${why}'help' lists them.`)
