@@ -225,9 +225,15 @@ export class Channels {
     const oldest = Math.min(this.height, ...this.all().map(({ state }) => state.madeAt - MONITOR_MARGIN))
     const place = chain.activeAt(Math.max(0, oldest))
     this.monitor.tip = { hash: chain.headers.hash(place), height: chain.headers.height(place) }
-    for (const { state } of this.all()) this.monitor.watch(state.contract.keyId)
+    this.watchAll()
     this.unsubscribe.push(
-      chain.subscribe({ tipChanged: (change) => this.follower.tipChanged(change) }),
+      chain.subscribe({
+        tipChanged: (change) => {
+          // Those that others opened, too, before the block that may fund them is read.
+          this.watchAll()
+          this.follower.tipChanged(change)
+        },
+      }),
       mempool.subscribe({ added: ({ transaction }) => this.monitor.sighted(transaction) }),
       this.wallet.signer.onChange(({ state }) => {
         if (state === 'unlocked') this.signerReturned()
@@ -362,7 +368,6 @@ export class Channels {
     })
     if (!founded.ok) return founded
     const channel = founded.value
-    this.watch(channel)
     const paid = await pay(node, wallet, plan.value)
     if (paid.ok) return ok({ channel, transaction: paid.value, output })
     this.monitor.unwatch(channel.state.contract.keyId)
@@ -417,8 +422,8 @@ export class Channels {
     )
   }
 
-  private watch({ state }: Channel): void {
-    this.monitor.watch(state.contract.keyId)
+  private watchAll(): void {
+    for (const { state } of this.all()) this.monitor.watch(state.contract.keyId)
   }
 
   private connected(peer: NodeId): void {
@@ -437,7 +442,6 @@ export class Channels {
     if (this.isClosed) return
     const { state } = channel
     const { keyId, payout } = state.contract
-    this.watch(channel)
     switch (event.kind) {
       case 'htlc-received':
       case 'htlc-fulfilled':

@@ -5,6 +5,7 @@
 
 import type { help } from './rpc.ts'
 import type { blockchainMethods } from './rpc-blockchain.ts'
+import type { ChannelMethods } from './rpc-channels.ts'
 import type { coinMethods } from './rpc-coins.ts'
 import type { controlMethods } from './rpc-control.ts'
 import type { descriptorMethods } from './rpc-descriptor.ts'
@@ -31,6 +32,7 @@ import type { walletsMethods } from './rpc-wallets.ts'
 type Declared =
   | typeof help
   | (typeof blockchainMethods)[number]
+  | ChannelMethods[number]
   | (typeof coinMethods)[number]
   | (typeof controlMethods)[number]
   | (typeof descriptorMethods)[number]

@@ -1,5 +1,6 @@
 /** All results of RPC methods, by the groups in which `help` lists their methods. */
 import { blockchainResults, rawTransactionResults } from './rpc-results-chain.ts'
+import { channelResults } from './rpc-results-channels.ts'
 import {
   controlResults,
   explorerResults,
@@ -14,6 +15,7 @@ import { walletResults } from './rpc-results-wallet.ts'
 /** The groups, with Bitcoin Core's names where it has the group. */
 export const RESULT_GROUPS = {
   Blockchain: blockchainResults,
+  Channels: channelResults,
   Control: controlResults,
   Explorer: explorerResults,
   Mining: miningResults,
@@ -26,6 +28,7 @@ export const RESULT_GROUPS = {
 
 /** The results of all methods, by name. */
 export type Results = typeof blockchainResults &
+  typeof channelResults &
   typeof controlResults &
   typeof explorerResults &
   typeof miningResults &

@@ -4,9 +4,11 @@ import type { ChainStore } from '../../src/chain/store.ts'
 import { networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import type { PeerId } from '../../src/network/transport.ts'
+import { Channels } from '../../src/node/channels-part.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
-import { type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
+import { type ChannelsPart, type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
+import { channelMethods } from '../../src/node/rpc-channels.ts'
 import { rpcPart } from '../../src/node/rpc-part.ts'
 import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
@@ -22,6 +24,7 @@ import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
+import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletDirectory } from '../../src/storage/memory-wallet-directory.ts'
@@ -46,6 +49,8 @@ export interface RigNodeOptions {
   readonly faults?: Faults
   readonly loadWallet?: LoadWallet
   readonly parts?: readonly MakePart[]
+  /** Whether its default wallet has channels. */
+  readonly channels?: boolean
 }
 
 /** An RPC error. */
@@ -99,6 +104,8 @@ export class RigNode {
   private readonly options: RigNodeOptions
   private readonly keys = new MemoryKeyStores()
   private readonly wallets = new MemoryWalletDirectory()
+  private readonly channelStore = new MemoryChannelStore()
+  channels!: Channels
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
 
@@ -137,6 +144,7 @@ export class RigNode {
         faults: this.options.faults ?? FAIL_TEST,
         signers: allUnattended(this.signers),
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
+        ...(this.options.channels && { openChannels: (node) => this.openChannels(node) }),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
         chainStore: this.options.chainStore ?? this.chainStore,
@@ -149,6 +157,18 @@ export class RigNode {
     )
     this.core.subscribe((event) => this.events.push(event))
     await time.complete(this.core.start())
+    if (this.core.openChannels) await time.complete(this.core.openChannels())
+  }
+
+  /** Its channels, of the default wallet. */
+  async openChannels(node: NodeCore): Promise<ChannelsPart> {
+    const opened = await Channels.open(node, {
+      store: this.channelStore,
+      signer: this.signer.channels,
+      wallet: '',
+    })
+    this.channels = value(opened)
+    return { methods: channelMethods(this.channels), close: () => this.channels.close() }
   }
 
   /** The records of a wallet. */

@@ -1,0 +1,99 @@
+/**
+ * Promise: three nodes with a chain, mempools and wallets of their own open channels, pay each other over them and over a third, lose nothing when they are
+ * restarted in the middle, and have their money back in their wallets when they close.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NodeRig, type RigNode } from '../../support/node-rig.ts'
+
+const CHANNEL = 1_000_000
+
+interface Trio {
+  readonly rig: NodeRig
+  readonly a: RigNode
+  readonly b: RigNode
+  readonly c: RigNode
+}
+
+/** Three nodes, the first two of which have a coin. */
+async function trio(seed: string): Promise<Trio> {
+  const rig = new NodeRig({ seed })
+  const a = await rig.add('a', { channels: true })
+  const b = await rig.add('b', { channels: true })
+  const c = await rig.add('c', { channels: true })
+  await a.fund()
+  await rig.until(() => b.tip === a.tip)
+  await b.fund()
+  await rig.until(() => c.tip === b.tip && a.tip === b.tip)
+  await linked([a, b, c])
+  return { rig, a, b, c }
+}
+
+async function linked(nodes: readonly RigNode[]): Promise<void> {
+  const { rig } = nodes[0]
+  await rig.until(() =>
+    nodes.every(({ channels }) =>
+      nodes.every(
+        (other) => other.channels === channels || channels.links.nodes.includes(other.channels.self),
+      ),
+    ),
+  )
+}
+
+/** Opens a channel, and mines until it can be used. */
+async function open(from: RigNode, to: RigNode, push = 0): Promise<void> {
+  await from.rpc('fundchannel', to.channels.self, CHANNEL, null, false, push)
+  await from.rig.until(() => [from, to].every(({ core }) => core.mempool.size > 0))
+  await mine(from, [from, to], 1)
+  await from.rig.until(() => [from, to].every((node) => stateWith(node) === 'open'))
+  function stateWith(node: RigNode) {
+    const other = node === from ? to : from
+    return node.channels.all().find(({ state }) => state.peer === other.channels.self)?.state.status
+  }
+}
+
+async function mine(by: RigNode, nodes: readonly RigNode[], count: number): Promise<void> {
+  await by.generate(count)
+  await by.rig.until(() => nodes.every((node) => node.tip === by.tip))
+}
+
+/** Everything that a node has, in millisatoshis: its wallet's coins, and its shares of channels. */
+async function wealth(node: RigNode): Promise<number> {
+  const { balances } = { balances: node.core.wallet!.balances() }
+  return Object.values(balances).reduce((sum: number, each) => sum + Number(each), 0) * 1000
+}
+
+test('channels: opened, paid over one hop and two, and closed with all money accounted for', async () => {
+  const { rig, a, b, c } = await trio('two hops')
+  await open(a, b)
+  await open(b, c)
+  // Each has told the other what it asks for passing on.
+  await rig.until(() => c.channels.routeHints().length === 1)
+  const direct = await b.rpc('invoice', 10_000_000, 'direct', 'one hop')
+  assert.equal((await a.rpc('pay', direct.bolt11)).amount_sent_msat, 10_000_000)
+  const asked = await c.rpc('invoice', 50_000_000, 'coffee', 'two hops')
+  assert.equal((await a.rpc('decode', asked.bolt11)).routes.length, 1)
+  const paid = await a.rpc('pay', asked.bolt11)
+  // A base of 1,000 and 10 millionths.
+  assert.equal(paid.amount_sent_msat, 50_000_000 + 1_000 + 500)
+  const [invoice] = (await c.rpc('listinvoices', 'coffee')).invoices
+  assert.equal(invoice.status, 'paid')
+  assert.equal(invoice.payment_preimage, paid.payment_preimage)
+  // The same again pays nothing.
+  assert.deepEqual(await a.rpc('pay', asked.bolt11), paid)
+  await rig.until(() =>
+    [a, b, c].every(({ channels }) => channels.all().every(({ state }) => state.htlcs.length === 0)),
+  )
+  const share = async (node: RigNode, other: RigNode) =>
+    (await node.rpc('listpeerchannels', other.channels.self)).channels[0].to_us_msat
+  assert.equal(await share(a, b), CHANNEL * 1000 - 10_000_000 - 50_001_500)
+  assert.equal(await share(b, a), 10_000_000 + 50_001_500)
+  assert.equal(await share(c, b), 50_000_000)
+  assert.equal((await a.rpc('listpays')).pays.length, 2)
+  const before = await wealth(c)
+  await c.rpc('close', b.channels.self)
+  await rig.until(() => b.core.mempool.size > 0 && c.core.mempool.size > 0)
+  await mine(a, [a, b, c], 1)
+  const gained = (await wealth(c)) - before
+  assert(gained > 49_000_000 && gained <= 50_000_000, `the wallet got ${gained} of 50,000,000`)
+})
