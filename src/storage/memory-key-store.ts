@@ -17,7 +17,7 @@ export class MemoryKeyStore implements KeyStore {
 
 export class MemoryKeyStores implements KeyStores {
   private readonly stores = new Map<string, MemoryKeyStore>()
-  private readonly channels = new Map<string, ChannelRecordStore>()
+  private readonly channels = new Map<string, MemoryChannelRecordStore>()
 
   async names(): Promise<readonly string[]> {
     const all = await Promise.all([...this.stores].map(async ([name, store]) => [name, await store.load()]))
@@ -28,6 +28,14 @@ export class MemoryKeyStores implements KeyStores {
     const records = this.channels.get(name) ?? new MemoryChannelRecordStore()
     this.channels.set(name, records)
     return records
+  }
+
+  /** A copy, as one of a profile would be. What keeps seeds is shared: they don't change. */
+  copy(): MemoryKeyStores {
+    const copy = new MemoryKeyStores()
+    for (const [name, store] of this.stores) copy.stores.set(name, store)
+    for (const [name, records] of this.channels) copy.channels.set(name, records.copy())
+    return copy
   }
 
   store(name: string): KeyStore {

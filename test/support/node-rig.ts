@@ -102,9 +102,9 @@ export class RigNode {
   signer!: LocalSigner
   core!: NodeCore
   private readonly options: RigNodeOptions
-  private readonly keys = new MemoryKeyStores()
+  private keys = new MemoryKeyStores()
   private readonly wallets = new MemoryWalletDirectory()
-  private readonly channelStore = new MemoryChannelStore()
+  private channelStore = new MemoryChannelStore()
   channels!: Channels
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
@@ -191,6 +191,14 @@ export class RigNode {
     await this.rig.time.complete(this.core.close())
     this.chainStore = this.chainStore.clone()
     await this.open()
+  }
+
+  /** Ends the node at this instant: what its stores of channels and keys did not have is lost. `open` starts it again. */
+  async kill(): Promise<void> {
+    this.channelStore = this.channelStore.copy()
+    this.keys = this.keys.copy()
+    await this.rig.time.complete(this.core.close())
+    this.chainStore = this.chainStore.clone()
   }
 
   /** The result of an RPC call; throws where it fails. */

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { callRpc } from '../../../src/node/rpc.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
 
 const CHANNEL = 1_000_000
@@ -97,3 +98,65 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   const gained = (await wealth(c)) - before
   assert(gained > 49_000_000 && gained <= 50_000_000, `the wallet got ${gained} of 50,000,000`)
 })
+
+/** Places at which a node is killed while a payment of a over b to c is under way. */
+const INSTANTS: readonly { readonly who: 'a' | 'b' | 'c'; readonly when: string; is(trio: Trio): boolean }[] =
+  [
+    { who: 'a', when: 'it has offered', is: ({ a }) => htlcs(a).length > 0 },
+    { who: 'b', when: 'it was offered', is: ({ b }) => htlcs(b).length > 0 },
+    { who: 'b', when: 'it has passed on', is: ({ b }) => htlcs(b).some(({ terms }) => terms.offered) },
+    { who: 'c', when: 'it was offered', is: ({ c }) => htlcs(c).length > 0 },
+    { who: 'c', when: 'it has answered', is: ({ c }) => htlcs(c).some(({ removal }) => removal) },
+    {
+      who: 'b',
+      when: 'it knows the preimage',
+      is: ({ b }) => htlcs(b).some(({ terms, removal }) => terms.offered && removal),
+    },
+    {
+      who: 'a',
+      when: 'the one after it has answered',
+      is: ({ b }) => htlcs(b).some(({ terms, removal }) => !terms.offered && removal),
+    },
+  ]
+
+function htlcs({ channels }: RigNode) {
+  return channels.all().flatMap(({ state }) => state.htlcs)
+}
+
+test('channels: whoever is killed in the middle of a payment comes back, and it ends as it would have', async () => {
+  const all = await trio('killed')
+  const { rig, a, b, c } = all
+  await open(a, b)
+  await open(b, c)
+  let sent = 0
+  for (const [round, { who, when, is }] of INSTANTS.entries()) {
+    await rig.until(() => c.channels.routeHints().length === 1)
+    const { bolt11 } = await c.rpc('invoice', 10_000_000, `round ${round}`, when)
+    const paying = callRpc(a.core, 'pay', [bolt11])
+    await rig.until(() => is(all))
+    const node = all[who]
+    await node.kill()
+    await node.open()
+    await linked([a, b, c])
+    await rig.until(() => [a, b, c].every((each) => htlcs(each).length === 0 && operating(each)))
+    const [pay] = (await a.rpc('listpays')).pays.slice(-1)
+    const [invoice] = (await c.rpc('listinvoices', `round ${round}`)).invoices
+    assert.equal(pay.status === 'complete', invoice.status === 'paid', `${who} killed when ${when}`)
+    if (who !== 'a') assert('result' in (await paying), `${who} killed when ${when}: a was not told`)
+    if (pay.status === 'complete') sent++
+    const shares = [a, b, c].map((each) =>
+      each.channels.all().reduce((sum, { state }) => sum + state.holderAmount, 0),
+    )
+    const fees = sent * 1100
+    assert.deepEqual(
+      shares,
+      [CHANNEL * 1000 - sent * 10_000_000 - fees, CHANNEL * 1000 + fees, sent * 10_000_000],
+      `${who} killed when ${when}`,
+    )
+  }
+  assert(sent >= INSTANTS.length - 1, `${sent} of ${INSTANTS.length} payments were made`)
+})
+
+function operating({ channels }: RigNode): boolean {
+  return channels.all().every(({ state }) => state.connection === 'connected' && state.status === 'open')
+}
