@@ -160,3 +160,73 @@ test('channels: whoever is killed in the middle of a payment comes back, and it 
 function operating({ channels }: RigNode): boolean {
   return channels.all().every(({ state }) => state.connection === 'connected' && state.status === 'open')
 }
+
+test('channels: payments that can’t be made say why, cost nothing, and hold nothing up', async () => {
+  const { rig, a, b, c } = await trio('failures')
+  await open(a, b)
+  await open(b, c)
+  await rig.until(() => c.channels.routeHints().length === 1 && b.channels.routeHints().length === 2)
+  const failureOf = async (bolt11: string) => (await a.failure('pay', bolt11)).message
+  const invoice = async (node: RigNode, amount: number, label: string) =>
+    (await node.rpc('invoice', amount, label, label)).bolt11
+  // More than the second channel holds: its owner tells by onion, and only the payer can read it.
+  assert.match(await failureOf(await invoice(c, 990_000_000, 'too much')), /millisatoshis|way|failed/)
+  assert.match(await failureOf(await invoice(c, 2_000_000_000, 'more than there is')), /can send/)
+  assert.match(await failureOf(await invoice(a, 1000, 'own')), /your own/)
+  // The payee refuses: what it is asked to take was paid for already, by another payment.
+  const once = await invoice(c, 5_000_000, 'once')
+  await a.rpc('pay', once)
+  const twice = await b.failure('pay', once)
+  assert.match(twice.message, /refuses/)
+  // Unasked, to a node that is a neighbour.
+  const sent = await a.rpc('keysend', b.channels.self, 3_000_000)
+  assert.equal((await b.rpc('waitinvoice', `keysend-${sent.payment_hash}`)).amount_received_msat, 3_000_000)
+  const { route } = await a.rpc('getroute', b.channels.self, 1_000_000)
+  assert.deepEqual(
+    route.map(({ id }: { readonly id: string }) => id),
+    [b.channels.self],
+  )
+  assert.deepEqual(await a.rpc('listchannels'), { channels: [] })
+  assert.deepEqual(
+    (await b.rpc('listpeers')).peers.map(
+      ({ num_channels }: { readonly num_channels: number }) => num_channels,
+    ),
+    [1, 1],
+  )
+  await rig.until(() => [a, b, c].every((each) => htlcs(each).length === 0))
+  const [own] = a.channels.all()
+  assert.equal(own.state.holderAmount, CHANNEL * 1000 - 5_000_000 - 1_050 - 3_000_000)
+})
+
+test('channels: a payment larger than any channel goes in parts, and is taken whole', async () => {
+  const { rig, a, b } = await trio('parts')
+  await open(a, b)
+  await open(a, b)
+  await rig.until(() => b.channels.routeHints().length === 2)
+  const { bolt11, payment_hash } = await b.rpc('invoice', 1_500_000_000, 'large', 'in parts')
+  const paid = await a.rpc('pay', bolt11)
+  assert(paid.parts >= 2)
+  assert.equal(paid.payment_hash, payment_hash)
+  const [invoice] = (await b.rpc('listinvoices', 'large')).invoices
+  assert.equal(invoice.amount_received_msat, 1_500_000_000)
+})
+
+test('channels: a node whose other side has gone closes alone, and has its share back after the delay', async () => {
+  const { rig, a, b, c } = await trio('alone')
+  await open(a, b, 400_000_000)
+  await b.kill()
+  await rig.until(() => !a.channels.links.nodes.includes(b.channels.self))
+  const before = await wealth(a)
+  assert.deepEqual(await a.rpc('close', b.channels.self), { type: 'unilateral' })
+  await rig.until(() => a.core.mempool.size > 0 && c.core.mempool.size > 0)
+  await mine(c, [a, c], 1)
+  const [closing] = (await a.rpc('listpeerchannels')).channels
+  assert.equal(closing.state, 'ONCHAIN')
+  assert.equal(closing.status.length > 0, true)
+  for (let blocks = 0; blocks < 14; blocks++) {
+    await a.rig.time.complete(a.channels.settled())
+    await mine(c, [a, c], 1)
+  }
+  const gained = (await wealth(a)) - before
+  assert(gained > 595_000_000 && gained <= 600_000_000, `the wallet got ${gained} of 600,000,000`)
+})
