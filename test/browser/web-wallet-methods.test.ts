@@ -164,6 +164,15 @@ describe('methods that make a wallet', () => {
     assert.equal(listeners.size, 0)
   })
 
+  it('hands out no backup file under a passphrase that is guessed at once', async () => {
+    const error = await call('exportbackup', ['password1']).catch((reason: unknown) => reason)
+    assert.deepInclude(error, { code: -4 })
+    assert.match((error as Error).message, /No backup file was made.*Change it/)
+    // The keeper of keys is asked first: it alone knows whether the passphrase is the wallet's.
+    assert.equal(commands[0]!.type, 'exportBackup')
+    assert.equal(await call('exportbackup', ['a long walk']), MNEMONIC)
+  })
+
   it('waits for the node, whatever else is faulty', async () => {
     wallets = []
     const created = create('', { passphrase: 'horse' })

@@ -138,7 +138,11 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
     entry(readMnemonic, async (words) => ({ mnemonic: (await run({ type: 'readWords', words })) as string })),
     entry(exportBackup, async (passphrase) => {
       const metadata = (await brain.rpc('exportlabels', [])) as string
-      return (await run({ type: 'exportBackup', passphrase, metadata })) as string
+      const file = (await run({ type: 'exportBackup', passphrase, metadata })) as string
+      // The signer has refused what needs no list of words to be called weak, and said so of a wrong passphrase.
+      const weak = await tooWeak(passphrase)
+      if (weak !== undefined) throw new RpcError(RPC_WALLET_ERROR, weak)
+      return file
     }),
     entry(importBackup, async (file, passphrase) => {
       const metadata = await make({ type: 'restoreBackup', file, passphrase })
@@ -149,6 +153,15 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
     }),
   ]
   return new Map(answers)
+}
+
+/** Why a passphrase is too weak for a backup file. Where the lists of words can't be fetched, the signer's own floor has to do. */
+async function tooWeak(passphrase: string): Promise<string | undefined> {
+  try {
+    return (await import('../passphrase.ts')).tooWeakForBackup(passphrase)
+  } catch {
+    return undefined
+  }
 }
 
 /** A method by its name. */
