@@ -58,6 +58,7 @@ export class App extends LitElement {
     step: { state: true },
     route: { state: true },
     theme: { state: true },
+    isMissing: { state: true },
   }
   static override styles = [base, appStyles]
   /** Undefined until the tab runs. */
@@ -68,6 +69,8 @@ export class App extends LitElement {
   declare step: string
   declare route: Route
   declare theme: Theme
+  /** The view's files could not be fetched. */
+  declare isMissing: boolean
   readonly #router = new Router((route) => {
     this.#following = this.#follow(route)
   })
@@ -79,6 +82,7 @@ export class App extends LitElement {
     this.step = 'page'
     this.route = this.#router.route
     this.theme = chosenTheme()
+    this.isMissing = false
   }
 
   override connectedCallback(): void {
@@ -147,16 +151,13 @@ export class App extends LitElement {
    */
   async #follow(route: Route): Promise<void> {
     const before = focused()
-    try {
-      await load(route)
-    } catch {
-      // In Firefox what failed once fails until a reload.
-      this.#show(
-        'This view could not be loaded: the server of this page can’t be reached. Try again when it is back, and reload the page if that does not help.',
-      )
-    }
+    const isMissing = await load(route).then(
+      () => false,
+      () => true,
+    )
     // Another was asked for meanwhile.
     if (route !== this.#router.route) return
+    this.isMissing = isMissing
     this.route = route
     await this.updateComplete
     scrollTo(0, 0)
@@ -214,7 +215,7 @@ export class App extends LitElement {
               )}
             </div>`
         }
-        ${this.#view(node)}
+        ${this.isMissing ? this.#missing() : this.#view(node)}
       </main>
       <footer>
         <div>
@@ -264,6 +265,18 @@ export class App extends LitElement {
       case 'not-found':
         return notFound(`This page has no view at ${route.path.slice(0, 80)}.`)
     }
+  }
+
+  #missing() {
+    // In Firefox what failed once fails until a reload.
+    return html`<h1 tabindex="-1">This view could not be loaded</h1>
+      <div class="card empty">
+        <p>
+          The server of this page can’t be reached. The node goes on all the same. Try again when the server is back, and reload the page if that
+          does not help.
+        </p>
+        <p><button @click=${() => this.#router.go(location.pathname)}>Try again</button></p>
+      </div>`
   }
 
   #skip(event: Event): void {

@@ -96,11 +96,10 @@ export class Router {
     document.removeEventListener('click', this.#click)
   }
 
-  /** Goes to a path; the query stays. `replace` leaves no way back to where we are. */
-  go(path: string, { replace = false } = {}): void {
+  /** Goes to a path; the query stays. What is left is noted in the history's state, as `from`. */
+  go(path: string): void {
     const url = path + location.search
-    if (replace) history.replaceState(null, '', url)
-    else if (url !== location.pathname + location.search) history.pushState(null, '', url)
+    if (url !== location.pathname + location.search) history.pushState({ from: location.pathname }, '', url)
     this.#follow()
   }
 

@@ -92,6 +92,15 @@ describe('the router', () => {
     assert.deepEqual(followed, [])
   })
 
+  it('notes where it comes from', () => {
+    router.go('/miner')
+    router.go('/wallet/create')
+    assert.deepEqual(history.state, { from: '/miner' })
+    // Where one is already nothing is left.
+    router.go('/wallet/create')
+    assert.deepEqual(history.state, { from: '/miner' })
+  })
+
   it('goes back to the view before', async () => {
     router.go('/miner')
     router.go('/network')

@@ -88,7 +88,7 @@ export class SendReview extends LitElement {
   }
 
   override render() {
-    const { payees, fee, change, vsize, note, replaces, isFeeHigh } = this.review
+    const { payees, fee, change, vsize, note, message, replaces, isFeeHigh } = this.review
     const pays = paidBy(this.review)
     return html`<div class="head"><h1 tabindex="-1">Review the payment</h1></div>
       <div class="card stack">
@@ -121,6 +121,16 @@ export class SendReview extends LitElement {
               : html`<div>
                   <dt>Note</dt>
                   <dd data-testid="review-note">${note} <span class="muted">only you see it</span></dd>
+                </div>`
+          }
+          ${
+            message === undefined
+              ? nothing
+              : html`<div>
+                  <dt>Message</dt>
+                  <dd class="wrap" data-testid="review-message">
+                    ${message} <span class="muted">from the payment link; it is neither sent nor kept</span>
+                  </dd>
                 </div>`
           }
           <div>

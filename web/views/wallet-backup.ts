@@ -5,11 +5,13 @@ import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
+import { download, today } from '../files.ts'
 import { countText } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
+import './wallet-labels.ts'
 
 /** The passphrase fields of this page. */
 type Field = 'file' | 'reveal' | 'old' | 'new' | 'repeated'
@@ -75,8 +77,7 @@ export class WalletBackup extends LitElement {
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
     const { networkName, profile } = this.node.identity
-    const day = new Date().toISOString().slice(0, 10)
-    download(`opentab-${networkName}-${profile}-${day}.json`, text)
+    download(`opentab-${networkName}-${profile}-${today()}.json`, text)
     rememberBackup(this.node)
     notify(this, 'Backup file saved.')
     this.requestUpdate()
@@ -121,7 +122,7 @@ export class WalletBackup extends LitElement {
             : html`<span class="badge warn">No backup yet</span>`
         }
       </div>
-      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}${this.#searchCard()}</div>`
+      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}<ot-wallet-labels .node=${this.node}></ot-wallet-labels>${this.#searchCard()}</div>`
   }
 
   #fileCard() {
@@ -248,14 +249,4 @@ export class WalletBackup extends LitElement {
   }
 }
 
-/** Has the browser save a text as a file. */
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  // The browser has taken hold of it by the next task.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
-}
 customElements.define('ot-wallet-backup', WalletBackup)

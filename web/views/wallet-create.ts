@@ -12,6 +12,12 @@ import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
 
+/** Where the way to a wallet began, such as the miner: "later" leads back there. Links of the page note it, see `Router.go`. */
+function cameFrom(): string {
+  const from: unknown = (history.state as { readonly from?: unknown } | null)?.from
+  return typeof from === 'string' && !from.startsWith('/wallet/') ? from : '/wallet'
+}
+
 /** Words that are asked back. */
 const ASKED = 3
 
@@ -154,7 +160,7 @@ export class WalletCreate extends LitElement {
       ></ot-passphrase>
       <div class="spread">
         <button class="primary" ?disabled=${this.#task.running}>Show the words</button>
-        <a href="/wallet">Back up later</a>
+        <a href=${cameFrom()}>Back up later</a>
       </div>
     </form>`
   }
@@ -224,7 +230,7 @@ export class WalletCreate extends LitElement {
       <ot-seed-words .words=${this.#words}></ot-seed-words>
       <div class="spread">
         <button class="primary" @click=${() => this.#ask()}>I wrote them down</button>
-        <a href="/wallet">Back up later</a>
+        <a href=${cameFrom()}>Back up later</a>
       </div>
     </div>`
   }

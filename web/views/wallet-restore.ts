@@ -1,17 +1,16 @@
 /** `<ot-wallet-restore .node>`: a wallet from its seed words or its backup file. What is typed goes to the signer alone. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { fileStyles } from '../components/file-styles.ts'
 import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { type LiveNode, sentence } from '../live-node.ts'
+import { MAX_FILE_BYTES, readText } from '../files.ts'
+import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 import { rememberBackup } from '../wallet-memory.ts'
-
-/** A backup is a few kilobytes; what is larger is another file. */
-const MAX_BACKUP_BYTES = 10_000_000
 
 export class WalletRestore extends LitElement {
   static override properties = {
@@ -25,6 +24,7 @@ export class WalletRestore extends LitElement {
   }
   static override styles = [
     base,
+    fileStyles,
     css`
       :host {
         max-width: 600px;
@@ -60,24 +60,6 @@ export class WalletRestore extends LitElement {
       .choice input {
         margin: 0;
         outline: none;
-      }
-      input[type="file"] {
-        width: 100%;
-        padding: 18px;
-        border: 1px dashed var(--line-strong);
-        border-radius: var(--radius-small);
-        color: var(--muted);
-        font: inherit;
-      }
-      input[type="file"]::file-selector-button {
-        margin-right: 14px;
-        padding: 8px 14px;
-        border: 1px solid var(--line-strong);
-        border-radius: var(--radius-small);
-        background: var(--surface);
-        color: var(--text);
-        font: 560 15px / 1.3 var(--sans);
-        cursor: pointer;
       }
       h1 + p {
         margin-top: 8px;
@@ -141,7 +123,7 @@ export class WalletRestore extends LitElement {
         problems.repeated = 'The two differ. Type the same passphrase twice.'
     } else {
       if (!file) problems.file = 'Choose the backup file that “Save a backup file” made.'
-      else if (file.size > MAX_BACKUP_BYTES)
+      else if (file.size > MAX_FILE_BYTES)
         problems.file = 'This file is too large to be a wallet backup. Choose another one.'
       if (this.passphrase === '') problems.passphrase = 'Enter the passphrase that the backup was made with.'
     }
@@ -373,11 +355,4 @@ export class WalletRestore extends LitElement {
   }
 }
 
-async function readText(file: File): Promise<string> {
-  try {
-    return await file.text()
-  } catch (error) {
-    throw new Error(`The file could not be read. Choose it again. (${sentence(error)})`)
-  }
-}
 customElements.define('ot-wallet-restore', WalletRestore)

@@ -176,6 +176,7 @@ export class WalletSend extends LitElement {
   /** Has the payment prepared by the node, and read by the keeper of keys. */
   async #plan(asked: Asked, rate: number): Promise<Review> {
     const { address, amount, all } = asked
+    const message = this.#link?.address === address ? this.#link.message : undefined
     const { psbt } = await this.node.rpc(
       'walletcreatefundedpsbt',
       [],
@@ -186,7 +187,7 @@ export class WalletSend extends LitElement {
     const review = reviewOf(psbt, await this.node.rpc('reviewpsbt', psbt), this.note.trim())
     const foreign = foreignReview(review, asked)
     if (foreign) throw new Error(foreign)
-    return review
+    return { ...review, ...(message !== undefined && { message }) }
   }
 
   override render() {
