@@ -16,7 +16,7 @@ import { focused, headingOf } from './focus.ts'
 import { countText } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
-import { type Route, Router, titleOf } from './router.ts'
+import { type Destination, namedWallet, type Route, Router, titleOf } from './router.ts'
 import { appStyles } from './styles/app.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
@@ -29,6 +29,12 @@ const otherViews = (): Promise<unknown> => import('./views/other-views.ts')
 /** Fetches the element of a view, unless it is there. */
 async function load({ view }: Route): Promise<void> {
   if (view !== 'overview' && view !== 'not-found') await otherViews()
+}
+
+/** Has the page show the wallet that its address names. */
+function chooseNamed(node: LiveNode): void {
+  const name = namedWallet()
+  if (name !== undefined) node.chooseWallet(name)
 }
 
 /** Views that one searches from. */
@@ -111,6 +117,7 @@ export class App extends LitElement {
       ])
       const node = new LiveNode(opentab)
       await node.load()
+      chooseNamed(node)
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
       announce(opentab, (...message) => this.#show(...message))
       this.node = node
@@ -119,7 +126,10 @@ export class App extends LitElement {
     }
   }
 
-  readonly #navigate = (event: Event): void => this.#router.go((event as CustomEvent<string>).detail)
+  readonly #navigate = (event: Event): void => {
+    const { path, replace } = (event as CustomEvent<Destination>).detail
+    this.#router.go(path, replace)
+  }
 
   readonly #notify = (event: Event): void => this.#show((event as CustomEvent<string>).detail)
 
@@ -159,6 +169,7 @@ export class App extends LitElement {
     if (route !== this.#router.route) return
     this.isMissing = isMissing
     this.route = route
+    if (this.node) chooseNamed(this.node)
     await this.updateComplete
     scrollTo(0, 0)
     const main = this.renderRoot.querySelector('main')
@@ -226,7 +237,7 @@ export class App extends LitElement {
         </div>
       </footer>
       <nav class="nav-bottom" aria-label="Main">${this.#entries()}</nav>
-      <ot-unlock-dialog .node=${node}></ot-unlock-dialog>
+      <ot-unlock-dialog></ot-unlock-dialog>
       <ot-notices></ot-notices>`
   }
 

@@ -4,9 +4,9 @@ import { sentence } from './live-node.ts'
 /** Bytes of a file that is brought in: what a wallet has to say takes kilobytes; what is larger is another file. */
 export const MAX_FILE_BYTES = 10_000_000
 
-/** Has the browser save a text as a file. */
-export function download(name: string, text: string, type = 'application/json'): void {
-  const url = URL.createObjectURL(new Blob([text], { type }))
+/** Has the browser save a text, or bytes, as a file. */
+export function download(name: string, content: BlobPart, type = 'application/json'): void {
+  const url = URL.createObjectURL(new Blob([content], { type }))
   const link = document.createElement('a')
   link.href = url
   link.download = name

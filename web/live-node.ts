@@ -48,12 +48,15 @@ export class LiveNode {
   /** Oldest first. */
   log: readonly LogEvent[] = []
   faults: readonly FaultEvent[] = []
-  readonly #opentab: Opentab
+  private readonly opentab: Opentab
+  private chosen: string | undefined
 
   constructor(opentab: Opentab) {
-    this.#opentab = opentab
+    this.opentab = opentab
     this.identity = opentab.identity
-    this.rpc = opentab.rpc
+    const { rpc } = opentab
+    this.rpc = ((method, ...args) =>
+      this.wallet === undefined ? rpc(method, ...args) : this.rpcOf(this.wallet)(method, ...args)) as RpcCall
     // Views subscribe after us, so they find what an event said already taken in.
     opentab.on('tip', ({ hash, height, time }) => {
       this.tip = { hash, height, time }
@@ -106,14 +109,52 @@ export class LiveNode {
     return this.tip ? Math.max(0, Date.now() / 1000 - this.tip.time) : 0
   }
 
-  /** State of the wallet's keys; follows `wallet` events. */
+  /** Names of the loaded wallets. */
+  get wallets(): readonly string[] {
+    return this.opentab.wallets()
+  }
+
+  /** The wallet that the page shows: the one chosen, as long as it is loaded; else the first. Undefined without any. */
+  get wallet(): string | undefined {
+    const { wallets, chosen } = this
+    return chosen !== undefined && wallets.includes(chosen) ? chosen : wallets[0]
+  }
+
+  get hasWallet(): boolean {
+    return this.wallet !== undefined
+  }
+
+  chooseWallet(name: string): void {
+    this.chosen = name
+  }
+
+  /** Calls to a wallet that need not be the one shown. */
+  rpcOf(wallet: string): RpcCall {
+    return this.opentab.wallet(wallet).rpc
+  }
+
+  /** State of the wallet's keys; follows `wallet` events. `none` of a wallet that only watches. */
   get signer(): SignerStatus {
-    return this.#opentab.signerStatus()
+    const { wallet } = this
+    return wallet === undefined ? { state: 'none' } : this.opentab.wallet(wallet).signerStatus()
+  }
+
+  /**
+   * This node with one wallet in hand, whichever the page shows later: `rpc`, `wallet` and `signer` are that wallet's. A view that holds it can't
+   * mix two wallets.
+   */
+  of(wallet: string): LiveNode {
+    const client = this.opentab.wallet(wallet)
+    return Object.create(this, {
+      rpc: { value: client.rpc },
+      wallet: { value: wallet },
+      signer: { get: () => client.signerStatus() },
+    }) as LiveNode
   }
 
   /** Calls `listener` at each of these events, after this object has taken it in. Returns the function that unsubscribes. */
   on(names: readonly NodeEventName[], listener: () => void): () => void {
-    const unsubscribe = names.map((name) => this.#opentab.on(name, listener))
+    const unsubscribe = names.map((name) => this.opentab.on(name, listener))
     return () => {
       for (const stop of unsubscribe) stop()
     }

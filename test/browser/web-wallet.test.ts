@@ -407,6 +407,7 @@ describe('creating a wallet', () => {
   beforeEach(async () => {
     localStorage.removeItem('opentab.backup.abcdefgh')
     opentab = new ScriptedOpentab({
+      listwalletdir: () => ({ wallets: [] }),
       createwallet: () => {
         opentab.signer = { state: 'locked', account: ACCOUNT }
         return { name: '', mnemonic: words.join(' ') }
@@ -464,6 +465,7 @@ describe('creating a wallet', () => {
       await until('the words', () => deepAll(view, '.word').length === 12)
       assert.equal(later(), '/miner')
       // After a reload, too.
+      view.page = 'words'
       view.remove()
       document.body.append(view)
       await until('the words are gone', () => deepAll(view, '.word').length === 0)

@@ -95,9 +95,9 @@ export class Guide extends LitElement {
   declare node: LiveNode
   readonly #progress: RpcController<Progress> = new RpcController(this, {
     events: ['wallet', 'tip'],
-    key: () => this.node.signer.state === 'none',
+    key: () => this.node.wallet,
     load: async (node) => {
-      if (node.signer.state === 'none') return NONE
+      if (!node.hasWallet) return NONE
       const [{ mine }, entries] = await Promise.all([
         node.rpc('getbalances'),
         node.rpc('listtransactions', '*', 200),
@@ -127,7 +127,7 @@ export class Guide extends LitElement {
     const progress = this.#progress.value
     if (!progress) return []
     return [
-      { title: 'Create your wallet', done: this.node.signer.state !== 'none', body: () => this.#create() },
+      { title: 'Create your wallet', done: this.node.hasWallet, body: () => this.#create() },
       { title: 'Mine your first coin', done: progress.hasCoins, body: () => this.#step('mine', progress) },
       { title: 'Pay another tab', done: progress.hasPaid, body: () => this.#step('pay', progress) },
     ]

@@ -34,6 +34,19 @@ export interface Opentab {
   readonly rpc: RpcCall
   /** Calls `listener` at every event of this name. Returns the function that unsubscribes. Throws an `RpcError` where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
-  /** State of the wallet's keys; follows `wallet` events. */
+  /** Names of the loaded wallets, in the order of loading; follows `wallet` events. */
+  wallets(): readonly string[]
+  /** Calls to one wallet, as by Bitcoin Core's path `/wallet/NAME`. It need not be loaded. */
+  wallet(name: string): WalletClient
+  /** State of the keys of the one loaded wallet; `none` where none or several are loaded. */
+  signerStatus(): SignerStatus
+}
+
+/** One wallet. */
+export interface WalletClient {
+  readonly name: string
+  /** Every method may be called through it. */
+  readonly rpc: RpcCall
+  /** `none` where its keys are elsewhere. */
   signerStatus(): SignerStatus
 }

@@ -152,6 +152,8 @@ async function startNode(
     },
     on: (name, listener) => brain.on(name, listener),
     signerStatus: () => signer.status,
+    wallets: () => (signer.status.state === 'none' ? [] : ['']),
+    wallet: (name) => ({ name, rpc: undefined as never, signerStatus: () => signer.status }),
   }
 }
 

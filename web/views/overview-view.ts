@@ -179,9 +179,9 @@ export class OverviewView extends LitElement {
   })
   readonly #wallet: RpcController<WalletFigures | null> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    key: () => this.node.signer.state === 'none',
+    key: () => this.node.wallet,
     load: async (node) => {
-      if (node.signer.state === 'none') return null
+      if (!node.hasWallet) return null
       // Payments and what a wallet's owner does first are shown by elements of the other views: who is new joins without.
       void import('./other-views.ts').catch(() => undefined)
       const [{ mine }, entries] = await Promise.all([
@@ -198,7 +198,7 @@ export class OverviewView extends LitElement {
   }
 
   override render() {
-    const hasWallet = this.node.signer.state !== 'none'
+    const { hasWallet } = this.node
     return html`<h1 class="visually-hidden" tabindex="-1">Overview</h1>
       <ot-warnings .node=${this.node}></ot-warnings>
       ${this.#sync()}

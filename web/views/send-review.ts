@@ -13,6 +13,7 @@ import { type LiveNode, rpcCode } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
 import { paidBy, type Review } from '../review.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 
 export class SendReview extends LitElement {
   static override properties = {
@@ -84,7 +85,7 @@ export class SendReview extends LitElement {
   }
 
   #unlock(): Promise<boolean> {
-    return requestUnlock(this, 'Your passphrase is needed to sign this payment.')
+    return requestUnlock(this, this.node, 'Your passphrase is needed to sign this payment.')
   }
 
   override render() {
@@ -101,6 +102,14 @@ export class SendReview extends LitElement {
           Compare the address with the recipient’s.
         </p>
         <dl class="facts">
+          ${
+            isNamed(this.node)
+              ? html`<div>
+                  <dt>From</dt>
+                  <dd class="wrap" data-testid="whose">${walletTitle(this.node.wallet ?? '')}</dd>
+                </div>`
+              : nothing
+          }
           ${payees.map(
             (payee) => html`<div>
                 <dt>To</dt>

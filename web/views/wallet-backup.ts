@@ -11,6 +11,7 @@ import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
+import './wallet-keys.ts'
 import './wallet-labels.ts'
 
 /** The passphrase fields of this page. */
@@ -114,15 +115,33 @@ export class WalletBackup extends LitElement {
   }
 
   override render() {
+    const isWatching = this.node.signer.state === 'none'
     return html`<div class="head">
-        <div>${walletLink}<h1 tabindex="-1">Backup and passphrase</h1></div>
+        <div>
+          ${walletLink(this.node)}
+          <h1 tabindex="-1">${isWatching ? 'Keys and labels' : 'Backup and passphrase'}</h1>
+        </div>
         ${
-          isBackedUp(this.node)
-            ? html`<span class="badge good">${icons.check} Backed up</span>`
-            : html`<span class="badge warn">No backup yet</span>`
+          isWatching
+            ? nothing
+            : isBackedUp(this.node)
+              ? html`<span class="badge good">${icons.check} Backed up</span>`
+              : html`<span class="badge warn">No backup yet</span>`
         }
       </div>
-      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}<ot-wallet-labels .node=${this.node}></ot-wallet-labels>${this.#searchCard()}</div>`
+      <div class="stack">
+        ${
+          isWatching
+            ? html`<div class="notice">
+                ${icons.info}
+                <div>The keys of this wallet are elsewhere, and so is their backup. Here are its public key and your labels.</div>
+              </div>`
+            : [this.#fileCard(), this.#wordsCard(), this.#passphraseCard()]
+        }
+        <ot-wallet-keys .node=${this.node}></ot-wallet-keys>
+        <ot-wallet-labels .node=${this.node}></ot-wallet-labels>
+        ${this.#searchCard()}
+      </div>`
   }
 
   #fileCard() {

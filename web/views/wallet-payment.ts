@@ -19,6 +19,7 @@ import { type Review, reviewOf } from '../review.ts'
 import { navigate } from '../router.ts'
 import type { WalletTransactionDetail } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import './send-elsewhere.ts'
 import './send-review.ts'
 
 interface Waiting {
@@ -44,6 +45,7 @@ export class WalletPayment extends LitElement {
     rateProblem: { state: true },
     bumping: { state: true },
     review: { state: true },
+    unsigned: { state: true },
   }
   static override styles = [
     base,
@@ -79,6 +81,8 @@ export class WalletPayment extends LitElement {
   declare bumping: boolean
   /** The same payment at a higher fee, to be confirmed. */
   declare review: Review | undefined
+  /** That, to be signed elsewhere, base64: the wallet only watches. */
+  declare unsigned: string | undefined
   readonly #task = new TaskController(this)
   readonly #detail: RpcController<Detail> = new RpcController(this, {
     events: ['tip', 'wallet', 'transaction'],
@@ -117,6 +121,10 @@ export class WalletPayment extends LitElement {
     const { txid } = this
     this.review = await this.#task.run(async () => {
       const { psbt, reduced = 0 } = await this.node.rpc('psbtbumpfee', txid, { fee_rate: value })
+      if (this.node.signer.state === 'none') {
+        this.unsigned = psbt
+        return
+      }
       const read = await this.node.rpc('reviewpsbt', psbt)
       return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
     })
@@ -125,6 +133,7 @@ export class WalletPayment extends LitElement {
   #bumped(txid: string): void {
     this.bumping = false
     this.review = undefined
+    this.unsigned = undefined
     notify(this, 'The payment was sent again with a higher fee.')
     navigate(this, `/wallet/tx/${txid}`)
   }
@@ -142,6 +151,7 @@ export class WalletPayment extends LitElement {
     if (!changed.has('txid')) return
     this.bumping = false
     this.review = undefined
+    this.unsigned = undefined
   }
 
   override render() {
@@ -157,6 +167,15 @@ export class WalletPayment extends LitElement {
         }
       </div>`
     const { payment, transaction, waiting } = detail
+    if (this.unsigned !== undefined)
+      return html`<ot-send-elsewhere
+        .node=${this.node}
+        .psbt=${this.unsigned}
+        @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
+        @back=${() => {
+          this.unsigned = undefined
+        }}
+      ></ot-send-elsewhere>`
     if (this.review)
       return html`<ot-send-review
         .node=${this.node}
@@ -168,7 +187,7 @@ export class WalletPayment extends LitElement {
       ></ot-send-review>`
     return html`<div class="head">
         <div>
-          ${walletLink}
+          ${walletLink(this.node)}
           <h1 tabindex="-1">${paymentTitle(payment)}</h1>
           <p class="amount">${signedAmount(payment.net)}</p>
         </div>
