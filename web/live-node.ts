@@ -24,7 +24,7 @@ export interface Tip {
 
 export class LiveNode {
   readonly identity: TabIdentity
-  /** As `opentab.rpc`. */
+  /** As `opentab.rpc`, of the wallet that the page shows. */
   readonly rpc: RpcCall
   tip: Tip | undefined
   mining: MiningEvent = {
@@ -48,15 +48,16 @@ export class LiveNode {
   /** Oldest first. */
   log: readonly LogEvent[] = []
   faults: readonly FaultEvent[] = []
+  // Not `#`: nodes with a wallet in hand share it, see `of`.
   private readonly opentab: Opentab
+  /** The wallet that a person chose to see. */
   private chosen: string | undefined
 
   constructor(opentab: Opentab) {
     this.opentab = opentab
     this.identity = opentab.identity
-    const { rpc } = opentab
-    this.rpc = ((method, ...args) =>
-      this.wallet === undefined ? rpc(method, ...args) : this.rpcOf(this.wallet)(method, ...args)) as RpcCall
+    this.rpc = async (method, ...args) => (await this.rpcOf(this.wallet)(method, ...args)) as never
+    this.chosen = sessionStorage.getItem(this.choiceKey) ?? undefined
     // Views subscribe after us, so they find what an event said already taken in.
     opentab.on('tip', ({ hash, height, time }) => {
       this.tip = { hash, height, time }
@@ -109,34 +110,34 @@ export class LiveNode {
     return this.tip ? Math.max(0, Date.now() / 1000 - this.tip.time) : 0
   }
 
-  /** Names of the loaded wallets. */
+  /** Names of the wallets that are loaded. */
   get wallets(): readonly string[] {
     return this.opentab.wallets()
   }
 
-  /** The wallet that the page shows: the one chosen, as long as it is loaded; else the first. Undefined without any. */
+  /** Name of the wallet that the page shows: the one that was chosen while it is loaded, else the first; undefined without any. */
   get wallet(): string | undefined {
-    const { wallets, chosen } = this
-    return chosen !== undefined && wallets.includes(chosen) ? chosen : wallets[0]
+    const { wallets } = this
+    return wallets.find((name) => name === this.chosen) ?? wallets[0]
   }
 
   get hasWallet(): boolean {
     return this.wallet !== undefined
   }
 
+  /** Has the page show this wallet, once it is loaded; kept as long as the tab. Views hear of it by no event: tell them. */
   chooseWallet(name: string): void {
     this.chosen = name
+    sessionStorage.setItem(this.choiceKey, name)
   }
 
-  /** Calls to a wallet that need not be the one shown. */
-  rpcOf(wallet: string): RpcCall {
-    return this.opentab.wallet(wallet).rpc
+  private get choiceKey(): string {
+    return `opentab/wallet/${this.identity.networkId}/${this.identity.profile}`
   }
 
-  /** State of the wallet's keys; follows `wallet` events. `none` of a wallet that only watches. */
-  get signer(): SignerStatus {
-    const { wallet } = this
-    return wallet === undefined ? { state: 'none' } : this.opentab.wallet(wallet).signerStatus()
+  /** Calls of a wallet; of none in particular where it is undefined. */
+  rpcOf(wallet: string | undefined): RpcCall {
+    return wallet === undefined ? this.opentab.rpc : this.opentab.wallet(wallet).rpc
   }
 
   /**
@@ -150,6 +151,12 @@ export class LiveNode {
       wallet: { value: wallet },
       signer: { get: () => client.signerStatus() },
     }) as LiveNode
+  }
+
+  /** State of the keys of the wallet that the page shows; `none` where they are elsewhere. Follows `wallet` events. */
+  get signer(): SignerStatus {
+    const { wallet } = this
+    return wallet === undefined ? { state: 'none' } : this.opentab.wallet(wallet).signerStatus()
   }
 
   /** Calls `listener` at each of these events, after this object has taken it in. Returns the function that unsubscribes. */

@@ -63,6 +63,7 @@ export class ChainFollower {
   /** Blocks that are not at hand are being read. */
   private isReading = false
   private lastReading: Promise<void> = Promise.resolve()
+  private isClosed = false
 
   /** Does nothing until `advance` or `tipChanged` is called. */
   constructor(chain: Chain, consumer: ChainConsumer, locator: readonly BlockHash[]) {
@@ -83,6 +84,7 @@ export class ChainFollower {
    * a backlog by other means than this.
    */
   advance(): void {
+    if (this.isClosed) return
     const missing = this.step()
     if (missing === NO_HEADER) this.arrive()
     const rests = missing === NO_HEADER && !this.consumer.hasBacklog
@@ -94,20 +96,28 @@ export class ChainFollower {
     while (this.isReading) await this.lastReading
   }
 
+  /** Takes in nothing more. Resolves when no block is being read. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.settled()
+  }
+
   private async read(): Promise<void> {
     const { consumer } = this
     this.isReading = true
     try {
-      for (;;) {
+      while (!this.isClosed) {
         const missing = this.step()
         const { hasBacklog } = consumer
-        if (missing === NO_HEADER && !hasBacklog) break
+        if (missing === NO_HEADER && !hasBacklog) {
+          this.arrive()
+          return
+        }
         // Looking behind first: what is ahead is then read but once.
         if (hasBacklog && (await consumer.readBacklog())) continue
         // Without a body the consumer stays where it is; the next change of tip tries again.
         if (missing === NO_HEADER || !(await this.readNext(missing))) return
       }
-      this.arrive()
     } catch (error) {
       this.consumer.failed(error instanceof Error ? error : new Error(String(error)))
     } finally {

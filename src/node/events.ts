@@ -38,8 +38,13 @@ export type NetworkEvent = NetworkStatus
 /** How this tab's clock stands to those of its peers; at every change. */
 export type ClockEvent = ClockState
 
-/** The wallet's coins, history or addresses changed, or it was created, locked or unlocked. */
+/** A wallet's coins, history or addresses changed, or it was loaded, unloaded, locked or unlocked. */
 export interface WalletEvent {
+  /** Its name. */
+  readonly wallet: string
+  /** False once it was unloaded. */
+  readonly loaded: boolean
+  /** Of its keys; `none` where they are elsewhere. */
   readonly state: 'none' | 'locked' | 'unlocked'
   /** Own transactions that are new or changed. */
   readonly txids: readonly Txid[]

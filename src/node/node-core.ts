@@ -21,14 +21,15 @@ import type { ClockState } from '../protocol/clock-comparison.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { CheckPool } from '../script/input-check.ts'
-import type { Signer } from '../wallet/signer.ts'
-import type { WalletStore } from '../wallet/store.ts'
+import type { Signers } from '../wallet/signer.ts'
+import type { WalletDirectory } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { FaultEvent, LogEvent, NodeEvent, NodeEventName, NodeEvents } from './events.ts'
 import { NodeClock } from './node-clock.ts'
 import type { Declaration, RpcMethod } from './rpc-method.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { BLOCK_TRANSACTION } from './rpc-results-chain.ts'
+import type { Wallets } from './wallets.ts'
 
 /** The RPC methods that nobody needs for joining (`rpc-part.ts`). */
 export interface RpcPart {
@@ -54,7 +55,7 @@ export type LoadRpc = () => Promise<RpcPart>
 
 /** What only a profile with a wallet needs (`wallet-part.ts`). */
 export interface WalletPart {
-  readonly Wallet: typeof Wallet
+  readonly Wallets: typeof Wallets
   readonly methods: readonly RpcMethod<NodeCore>[]
 }
 
@@ -67,11 +68,11 @@ export interface NodePorts {
   readonly faults: Faults
   readonly transport: Transport
   readonly chainStore: ChainStore
-  readonly walletStore: WalletStore
+  readonly wallets: WalletDirectory
   readonly peerStore: PeerStore
   readonly checks: CheckPool
   readonly miners: MinerPool
-  readonly signer: Signer
+  readonly signers: Signers
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
 }
@@ -87,9 +88,17 @@ export class NodeCore {
   readonly mempool: Mempool
   readonly miner: Miner
   readonly peers: PeerManager
-  readonly signer: Signer
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
+  /** The wallet that a call named: see `forWallet`. */
+  readonly namedWallet: string | undefined
+  /**
+   * The wallets, opened at the first call: those that are loaded at start may still have to catch up with the chain, see `Wallet.settled`.
+   * Rejects where their part of the program can't be fetched, or a store not be read: the next call tries again.
+   */
+  readonly openWallets: () => Promise<Wallets>
+  /** Ends everything; what was acknowledged is durable. Later calls wait for the first. */
+  readonly close: () => Promise<void>
   /** This tab's own peer id. */
   readonly self: PeerId
   readonly random: Random
@@ -100,20 +109,21 @@ export class NodeCore {
   private readonly startedAt: number
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly unsubscribe: (() => void)[]
-  private readonly walletStore: WalletStore
-  private readonly walletIsStored: boolean
-  private openedWallet: Wallet | undefined
-  /** The wait for it, then itself; undefined again where it failed. */
-  private openingWallet: Promise<Wallet> | undefined
-  /** The last part of that wait: its store is being read. */
-  private readingWallet: Promise<Wallet> | undefined
+  private readonly signers: Signers
+  private readonly directory: WalletDirectory
+  private readonly walletsAreStored: boolean
+  private openedWallets: Wallets | undefined
+  /** The last part of the wait for them: their stores are being read. */
+  private readingWallets: Promise<Wallets> | undefined
+  /** What went wrong with wallets while nobody was there to be told. */
+  private readonly untold: Error[] = []
   /** Why storage or the chain failed, if one did. */
   private failure: Error | undefined
   /** What follows changes of the tip, one after another. */
   private following: Promise<void> = Promise.resolve()
-  private closing: Promise<void> | undefined
+  private closed = false
 
-  /** Opens chain and wallet at what their stores hold. Nothing is sent or mined before `start`. */
+  /** Opens chain and wallets at what their stores hold. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
     const { random, checks, faults } = ports
@@ -150,10 +160,9 @@ export class NodeCore {
       transport: ports.transport,
       store: ports.peerStore,
     })
-    const stored = (await ports.walletStore.load()).size > 0
+    const stored = (await ports.wallets.load()).size > 0
     const node = new NodeCore(ports, clock, chain, mempool, miner, peers, stored)
-    const wallet = await node.openWallet()
-    await wallet?.settled()
+    if (node.hasWallets) await (await node.openWallets()).settled()
     return node
   }
 
@@ -164,7 +173,7 @@ export class NodeCore {
     mempool: Mempool,
     miner: Miner,
     peers: PeerManager,
-    walletIsStored: boolean,
+    walletsAreStored: boolean,
   ) {
     this.params = chain.params
     this.clock = clock
@@ -172,11 +181,13 @@ export class NodeCore {
     this.mempool = mempool
     this.miner = miner
     this.peers = peers
-    this.signer = ports.signer
+    this.signers = ports.signers
     this.loadRpc = ports.loadRpc
     this.loadWallet = ports.loadWallet
-    this.walletStore = ports.walletStore
-    this.walletIsStored = walletIsStored
+    this.directory = ports.wallets
+    this.walletsAreStored = walletsAreStored
+    this.openWallets = once(() => this.followWallets())
+    this.close = once(() => this.closeParts())
     this.random = ports.random
     this.self = ports.transport.self
     this.realClock = ports.clock
@@ -185,23 +196,18 @@ export class NodeCore {
     this.unsubscribe = this.listenToParts()
   }
 
-  /** Offers the wallet's pending payments to the mempool again, and joins the network. */
+  /** Offers the wallets' pending payments to the mempool again, and joins the network. */
   async start(): Promise<void> {
+    for (const error of this.untold.splice(0)) this.walletFailed(error)
     for (const { txid, rejection } of await this.offerPayments())
       this.log('wallet', `The payment ${txid} waits outside the mempool: ${rejection.detail}`, 'warning')
     // Closed meanwhile.
-    if (!this.closing) await this.peers.start()
-  }
-
-  /** Ends everything; what was acknowledged is durable. Later calls wait for the first. */
-  close(): Promise<void> {
-    this.closing ??= this.closeParts()
-    return this.closing
+    if (!this.closed) await this.peers.start()
   }
 
   /** Nothing works any more. */
   get isClosed(): boolean {
-    return this.closing !== undefined
+    return this.closed
   }
 
   /** Throws a `StorageError` when storage or the chain has failed: nothing may begin then that has to be kept. */
@@ -210,29 +216,32 @@ export class NodeCore {
       throw new StorageError('unavailable', consequenceOf(this.failure), { cause: this.failure })
   }
 
-  /** Resolves when chain, mempool and wallet have taken in all that they were given. */
+  /** Resolves when chain, mempool and wallets have taken in all that they were given. */
   async settled(): Promise<void> {
     await this.chain.settled()
     await this.mempool.settled()
-    await this.wallet?.settled()
+    await this.wallets?.settled()
   }
 
-  /** Undefined until the profile has one and it is open. */
+  /** Undefined until they are open. */
+  get wallets(): Wallets | undefined {
+    return this.openedWallets
+  }
+
+  /** The one that is loaded; undefined where none or several are. */
   get wallet(): Wallet | undefined {
-    return this.openedWallet
+    const all = this.wallets?.all ?? []
+    return all.length === 1 ? all[0] : undefined
   }
 
-  /**
-   * The wallet, opened at the first call; it may still have to catch up with the chain, see `Wallet.settled`. Undefined where the profile has
-   * none. Rejects where its part of the program can't be fetched, or its store not be read: the next call tries again.
-   */
-  async openWallet(): Promise<Wallet | undefined> {
-    if (!this.walletIsStored && this.signer.status().state === 'none') return undefined
-    this.openingWallet ??= this.followWallet().catch((error: unknown) => {
-      this.openingWallet = undefined
-      throw error
-    })
-    return this.openingWallet
+  /** Whether the profile has any wallet, loaded or not. */
+  get hasWallets(): boolean {
+    return this.walletsAreStored || this.signers.names().length > 0 || (this.wallets?.names.length ?? 0) > 0
+  }
+
+  /** This node, for the time of a call that names a wallet: methods of wallets then mean that one. Nothing can be set on it. */
+  forWallet(name: string): NodeCore {
+    return Object.freeze(Object.create(this, { namedWallet: { value: name } }))
   }
 
   /** Takes a block of a caller: resolves when it is connected, kept on a side branch (`wasConnected` tells), or refused. */
@@ -257,13 +266,13 @@ export class NodeCore {
 
   /**
    * Takes a transaction of our own or of a caller into the mempool and tells the network; one that waits there already is told
-   * again. A payment of this wallet is durable in its history before the network hears of it.
+   * again. A payment of our wallets is durable in their history before the network hears of it.
    */
   async submitTransaction(transaction: Transaction): Promise<Result<MempoolEntry>> {
     const accepted = await this.mempool.accept(transaction)
     const entry = accepted.ok ? accepted.value : this.mempool.get(transaction.txid)
     if (!entry) return accepted
-    if (this.wallet?.transaction(transaction.txid)) await this.wallet.settled()
+    await Promise.all(this.wallets?.concernedBy(transaction.txid).map((wallet) => wallet.written()) ?? [])
     this.peers.broadcastTransaction(entry.transaction)
     return ok(entry)
   }
@@ -290,7 +299,7 @@ export class NodeCore {
 
   /** Lets the parts know of each other, and the page of all. */
   private listenToParts(): (() => void)[] {
-    const { chain, mempool, miner, peers, signer } = this
+    const { chain, mempool, miner, peers, signers } = this
     const { headers } = chain
     return [
       chain.subscribe({
@@ -317,11 +326,9 @@ export class NodeCore {
       }),
       mempool.subscribe({
         added: ({ transaction, fee }) => {
-          this.wallet?.transactionAdded(transaction)
           this.emit('transaction', { txid: transaction.txid, change: 'added', vsize: transaction.vsize, fee })
         },
         removed: (transaction, reason) => {
-          this.wallet?.transactionRemoved(transaction, reason)
           this.emit('transaction', {
             txid: transaction.txid,
             change: reason,
@@ -331,11 +338,9 @@ export class NodeCore {
         },
         failed: (error) => this.partFailed(error),
       }),
-      signer.onChange(() => {
-        const tell = (): void => this.emit('wallet', { state: signer.status().state, txids: [] })
-        if (this.wallet) tell()
-        // A wallet that was just made is told of once it can be asked.
-        else this.openWallet().then(tell, (error: unknown) => this.walletFailed(error))
+      signers.onChange(() => {
+        // Those that are open hear of it themselves.
+        if (!this.wallets) this.openWallets().catch((error: unknown) => this.walletFailed(error))
       }),
       miner.subscribe({
         stateChanged: (state) =>
@@ -377,50 +382,52 @@ export class NodeCore {
     ]
   }
 
-  /** Fetches the wallet's part of the program, and lets the wallet follow the chain and the mempool. */
-  private async followWallet(): Promise<Wallet> {
-    const { chain, mempool, clock, random, signer, walletStore } = this
-    const { Wallet } = await this.loadWallet()
-    if (this.closing) throw new Error('The node has stopped.')
-    this.readingWallet = Wallet.open({ chain, clock, random, signer, store: walletStore })
-    const wallet = await this.readingWallet
-    const tellWaiting = (): void => {
-      for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
-    }
-    const ends = wallet.subscribe({
-      keysDerived: tellWaiting,
-      changed: (txids) => this.emit('wallet', { state: signer.status().state, txids }),
-      storageFailed: (error) => this.halt(error),
+  /** Fetches the wallets' part of the program, and lets the wallets follow the chain and the mempool. */
+  private async followWallets(): Promise<Wallets> {
+    const { chain, mempool, clock, random, signers, directory } = this
+    const { Wallets } = await this.loadWallet()
+    if (this.closed) throw new Error('The node has stopped.')
+    this.readingWallets = Wallets.open({
+      chain,
+      mempool,
+      clock,
+      random,
+      signers,
+      directory,
+      listener: {
+        changed: (event) => this.emit('wallet', event),
+        failed: (error) => {
+          if (this.listeners.size > 0) this.walletFailed(error)
+          else this.untold.push(error)
+        },
+      },
     })
-    this.unsubscribe.push(ends)
-    this.openedWallet = wallet
-    // Payments that waited before there was a wallet to see them.
-    tellWaiting()
-    return wallet
+    this.openedWallets = await this.readingWallets
+    return this.openedWallets
   }
 
   /**
-   * After a change of tip: what a lost branch had confirmed is told to those who never saw that branch, as far as it concerns this
-   * wallet, and payments that fell out of the mempool are offered again.
+   * After a change of tip: what a lost branch had confirmed is told to those who never saw that branch, as far as it concerns our
+   * wallets, and payments that fell out of the mempool are offered again.
    */
   private async follow(disconnected: readonly Block[]): Promise<void> {
-    if (this.closing || this.failure) return
-    const { mempool, peers, wallet } = this
+    if (this.closed || this.failure) return
+    const { mempool, peers, wallets } = this
     await mempool.settled()
     for (const { transactions } of disconnected)
       for (const transaction of transactions)
-        if (mempool.has(transaction.txid) && wallet?.transaction(transaction.txid))
+        if (mempool.has(transaction.txid) && wallets?.concernedBy(transaction.txid).length)
           peers.broadcastTransaction(transaction)
     // A chain that is far behind would refuse them for parents that it has yet to see.
     if (peers.syncState().synced) await this.offerPayments()
   }
 
-  /** Offers the wallet's payments that wait for a block and are not in the mempool. Returns those that it refuses. */
+  /** Offers the wallets' payments that wait for a block and are not in the mempool. Returns those that it refuses. */
   private async offerPayments(): Promise<{ readonly txid: Txid; readonly rejection: Rejection }[]> {
     const refused: { txid: Txid; rejection: Rejection }[] = []
-    for (const payment of this.wallet?.pendingPayments() ?? []) {
+    for (const payment of this.wallets?.pendingPayments() ?? []) {
       const { txid } = payment
-      if (this.closing || this.mempool.has(txid)) continue
+      if (this.closed || this.mempool.has(txid)) continue
       const accepted = await this.submitTransaction(payment)
       if (!accepted.ok) refused.push({ txid, rejection: accepted })
     }
@@ -428,21 +435,22 @@ export class NodeCore {
   }
 
   private async closeParts(): Promise<void> {
+    this.closed = true
     for (const end of this.unsubscribe) end()
     this.miner.stop()
     await this.peers.stop()
     await this.following
     this.mempool.close()
-    // Its part of the program is not waited for: a fetch may take for ever, and nothing is opened after it.
-    const wallet = await this.readingWallet?.catch(() => undefined)
+    // Their part of the program is not waited for: a fetch may take for ever, and nothing is opened after it.
+    const wallets = await this.readingWallets?.catch(() => undefined)
     // A store that fails must not keep the other from closing.
-    for (const part of [wallet ?? this.walletStore, this.chain])
-      await part.close().catch((error: unknown) => this.partFailed(error))
+    for (const part of [wallets, this.chain])
+      await part?.close().catch((error: unknown) => this.partFailed(error))
   }
 
-  /** A wallet that was just made can't be followed. */
+  /** A wallet can't be followed. */
   private walletFailed(error: unknown): void {
-    if (this.closing) return
+    if (this.closed) return
     if (error instanceof StorageError) this.halt(error)
     else {
       const message = error instanceof Error ? error.message : String(error)
@@ -466,6 +474,18 @@ export class NodeCore {
     if (!(error instanceof StorageError)) return
     this.log('storage', error.message, 'error')
     this.emit('fault', faultOf(error))
+  }
+}
+
+/** Runs at the first call, whose outcome later calls share; after a failure the next call tries again. */
+function once<T>(run: () => Promise<T>): () => Promise<T> {
+  let outcome: Promise<T> | undefined
+  return () => {
+    outcome ??= run().catch((error: unknown) => {
+      outcome = undefined
+      throw error
+    })
+    return outcome
   }
 }
 

@@ -22,6 +22,7 @@ import type { searchMethods } from './rpc-search.ts'
 import type { statisticsMethods } from './rpc-statistics.ts'
 import type { waitMethods } from './rpc-wait.ts'
 import type { walletMethods } from './rpc-wallet.ts'
+import type { walletsMethods } from './rpc-wallets.ts'
 
 type Declared =
   | typeof help
@@ -40,6 +41,7 @@ type Declared =
   | (typeof statisticsMethods)[number]
   | (typeof waitMethods)[number]
   | (typeof walletMethods)[number]
+  | (typeof walletsMethods)[number]
 
 /** The parameters of each method, by name. */
 type ParametersOf = { [M in Declared as M['name']]: M extends Declaration<string, infer P> ? P : never }

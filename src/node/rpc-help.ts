@@ -7,11 +7,9 @@ const GROUPS: Readonly<Record<string, Fields>> = RESULT_GROUPS
 
 /** The usage of all methods, under the names of their groups. */
 export function helpList(declared: readonly Declaration[]): string {
+  // Some methods are declared both where the page answers and where the node does.
   const usages = (isIn: (name: string) => boolean): string[] =>
-    declared
-      .filter(({ name }) => isIn(name))
-      .map(({ usage }) => usage)
-      .sort()
+    [...new Set(declared.filter(({ name }) => isIn(name)).map(({ usage }) => usage))].sort()
   return Object.entries(GROUPS)
     .map(([group, results]) =>
       [`== ${group} ==`, ...usages((name) => Object.hasOwn(results, name))].join('\n'),

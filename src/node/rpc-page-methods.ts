@@ -1,18 +1,39 @@
 /**
  * RPC methods that carry a passphrase or seed words, as they are declared: the page answers them with the signer (`web/tab/wallet-methods.ts`), so
- * that the brain never sees either. Here for `help`, and for the types of callers.
+ * that the brain never sees either; of `createwallet` it answers what needs neither. Here for `help`, and for the types of callers.
  */
-import { declaration, integer, optional, type Parameter, parameter, text } from './rpc-method.ts'
+import { RPC_INVALID_PARAMETER, RPC_WALLET_ERROR, RpcError } from './rpc-error.ts'
+import {
+  declaration,
+  flag,
+  integer,
+  optional,
+  type Parameter,
+  type Parsed,
+  parameter,
+  text,
+} from './rpc-method.ts'
 import { number, object, only } from './rpc-parameters.ts'
 import { PSBT } from './rpc-payment-parameters.ts'
 
-const OWN_KEYS = 'a wallet here has its own keys'
-const ALWAYS_OPEN = 'a wallet here is open whenever its profile is'
-const BLANK = only('blank', false, OWN_KEYS)
 const AVOID_REUSE = only('avoid_reuse', false, 'a wallet here spends from every address')
 const DESCRIPTORS = only('descriptors', true, 'a wallet here is one of descriptors')
-const LOAD_ON_STARTUP = only('load_on_startup', true, ALWAYS_OPEN)
-const EXTERNAL_SIGNER = only('external_signer', false, OWN_KEYS)
+const EXTERNAL_SIGNER = only('external_signer', false, 'keys elsewhere sign PSBTs that are carried to them')
+const WATCH_ONLY = optional(
+  flag('disable_private_keys', 'true: its keys are elsewhere; importdescriptors tells what it watches'),
+  undefined,
+)
+const BLANK = optional(
+  flag('blank', 'true changes nothing with disable_private_keys, and is refused without'),
+  undefined,
+)
+export const LOAD_ON_STARTUP = optional(
+  flag(
+    'load_on_startup',
+    'whether it is loaded when the profile is opened; as before when left out, true if new',
+  ),
+  undefined,
+)
 
 const WORD_COUNT = optional(
   integer('wordcount', 'how many new seed words, 12 (default) or 24', 12, 24),
@@ -30,7 +51,7 @@ const CHOICES = object('options', 'an object', {
     '',
   ),
   wordcount: WORD_COUNT,
-  disable_private_keys: only('disable_private_keys', false, OWN_KEYS),
+  disable_private_keys: WATCH_ONLY,
   blank: BLANK,
   avoid_reuse: AVOID_REUSE,
   descriptors: DESCRIPTORS,
@@ -54,9 +75,9 @@ const OPTIONS = {
 
 export const createWallet = declaration(
   'createwallet',
-  'Makes a wallet with new keys and answers its seed words, or restores one from its words.',
+  'Makes a wallet: with new keys, of which it answers the seed words; with those of given words; or without keys, to watch one that has them elsewhere.',
   [
-    optional(text('wallet_name', 'only "": a profile has one wallet'), ''),
+    optional(text('wallet_name', 'its name; "" for the default wallet'), ''),
     optional(OPTIONS, CHOICES.parse({})),
     BLANK,
     optional(text('passphrase', 'in place of the one in options'), undefined),
@@ -66,6 +87,46 @@ export const createWallet = declaration(
     EXTERNAL_SIGNER,
   ],
 )
+
+/** What `createwallet` is asked for. */
+export interface WantedWallet {
+  readonly name: string
+  /** Its keys are elsewhere. */
+  readonly watchOnly: boolean
+  readonly loadOnStartup: boolean
+  /** Encrypts keys that are made here. */
+  readonly passphrase: string | undefined
+}
+
+/** Reads the arguments of `createwallet` together. Throws an `RpcError` where they contradict each other. */
+export function wantedWallet(
+  ...[name, options, blank, passphrase, , , loadOnStartup]: Parsed<(typeof createWallet)['parameters']>
+): WantedWallet {
+  const watchOnly = options.disable_private_keys ?? false
+  const chosen = options.passphrase ?? passphrase
+  if ((options.blank ?? blank) && !watchOnly)
+    throw new RpcError(
+      RPC_INVALID_PARAMETER,
+      'blank can only be true with disable_private_keys: a wallet with keys has them from the start.',
+    )
+  // Bitcoin Core takes an empty passphrase for none.
+  if (watchOnly && chosen)
+    throw new RpcError(
+      RPC_WALLET_ERROR,
+      'A passphrase was given, but the wallet is to have no keys that it could encrypt: leave one of the two out.',
+    )
+  if (watchOnly && (options.words ?? options.wordcount) !== undefined)
+    throw new RpcError(
+      RPC_INVALID_PARAMETER,
+      'words and wordcount are for keys: leave them out, or disable_private_keys.',
+    )
+  return {
+    name,
+    watchOnly,
+    loadOnStartup: options.load_on_startup ?? loadOnStartup ?? true,
+    passphrase: chosen,
+  }
+}
 
 export const walletPassphrase = declaration('walletpassphrase', 'Unlocks the wallet.', [
   text('passphrase', 'of the wallet'),
@@ -108,7 +169,22 @@ export const exportBackup = declaration(
 export const importBackup = declaration('importbackup', 'Restores the wallet of a file of exportbackup.', [
   text('file', 'what exportbackup answered'),
   text('passphrase', 'that the file was made with'),
+  optional(
+    text('wallet_name', 'of the wallet, "" by default; one that has other keys is refused'),
+    undefined,
+  ),
 ])
+
+export const restoreWallet = declaration(
+  'restorewallet',
+  'Restores the wallet of a file of exportbackup under a name that no wallet has.',
+  [
+    text('wallet_name', 'its name from now on'),
+    text('backup_file', 'what exportbackup answered'),
+    LOAD_ON_STARTUP,
+    optional(text('passphrase', 'that the file was made with; needed'), undefined),
+  ],
+)
 
 export const reviewPsbt = declaration(
   'reviewpsbt',
@@ -125,5 +201,6 @@ export const pageMethods = [
   readMnemonic,
   exportBackup,
   importBackup,
+  restoreWallet,
   reviewPsbt,
 ] as const

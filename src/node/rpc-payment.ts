@@ -14,7 +14,7 @@ import { implement, integer, method, optional, parameter, type RpcMethod, txid }
 import { list, object, options } from './rpc-parameters.ts'
 import { BUMP_OPTIONS, DEFAULT_TARGET, FEE_OPTIONS, OUTPUTS, REPLACEABLE } from './rpc-payment-parameters.ts'
 import { bumpFee, sendPsbt, sendToAddress } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 interface FeeChoice {
   readonly conf_target: number | undefined
@@ -93,7 +93,7 @@ export const paymentMethods = [
       rate,
       verbose,
     ) => {
-      const wallet = await requireWallet(node)
+      const wallet = await requireKeys(node)
       node.requireStorage()
       const plan = await wallet.createPayment({
         recipients: [{ address, amount: value }],
@@ -147,7 +147,7 @@ export const paymentMethods = [
     },
   ),
   implement(bumpFee, async (node, id, choice) => {
-    const wallet = await requireWallet(node)
+    const wallet = await requireKeys(node)
     node.requireStorage()
     const { plan, former } = await planBump(node, wallet, id, choice)
     const { txid: replacement } = unwrap(await pay(node, wallet, plan))

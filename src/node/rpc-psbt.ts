@@ -55,15 +55,10 @@ async function withCoins({ chain, mempool }: NodeCore, psbt: Psbt): Promise<Psbt
 }
 
 /** With the wallet's signatures for what is not yet signed. */
-async function signedBy(
-  node: NodeCore,
-  wallet: Wallet,
-  psbt: Psbt,
-  hashType: number | undefined,
-): Promise<Psbt> {
+async function signedBy(wallet: Wallet, psbt: Psbt, hashType: number | undefined): Promise<Psbt> {
   // Nothing is left to sign, or the keys are elsewhere.
-  if (node.signer.status().state === 'none' || psbt.extract().ok) return psbt
-  const signed = await node.signer.signPsbt(psbt.bytes, undefined, hashType)
+  if (wallet.signer.status().state === 'none' || psbt.extract().ok) return psbt
+  const signed = await wallet.signer.signPsbt(psbt.bytes, undefined, hashType)
   if (signed.ok) return parsePsbt(signed.value)
   const isOwn = ({ spent }: PsbtInput): boolean => spent !== undefined && wallet.isMine(spent.scriptPubKey)
   // Its part is done, others' is not.
@@ -213,7 +208,7 @@ export const psbtMethods = [
     const given = parsePsbt(bytes)
     const wallet = await requireWallet(node)
     const updated = unwrap(wallet.updatePsbt(await withCoins(node, given)))
-    const signed = sign ? await signedBy(node, wallet, updated, hashType) : updated
+    const signed = sign ? await signedBy(wallet, updated, hashType) : updated
     const result = finalize ? signed.finalized() : signed
     const extracted = result.extract()
     return {

@@ -137,13 +137,14 @@ export const walletResults = {
     lastprocessedblock: BLOCK_SEEN,
   }),
   getwalletinfo: object({
-    walletname: text(''),
+    walletname: text('its name'),
     format: text('descriptor'),
     descriptors: flag('true'),
     descriptor: maybe(text('of its account (BIP386)')),
     birthtime: maybe(time('no payment is older')),
     txcount: number('transactions'),
     private_keys_enabled: flag('whether its keys are here'),
+    blank: flag('whether it has neither keys nor a descriptor yet'),
     unlocked_until: maybe(time('0 while it is locked; absent without keys')),
     lastprocessedblock: BLOCK_SEEN,
     balance: coins('what can be spent'),
@@ -152,9 +153,30 @@ export const walletResults = {
     warnings: list(text('a sentence')),
   }),
   importbackup: object(CREATED),
+  importdescriptors: list(
+    object({
+      success: flag('whether the wallet follows it'),
+      warnings: maybe(list(text('a sentence'))),
+      error: maybe(object({ code: number(''), message: text('a sentence') })),
+    }),
+  ),
   importlabels: object({
     labels: number('taken in'),
     warnings: maybe(list(text('what was left out, a sentence'))),
+  }),
+  listdescriptors: object({
+    wallet_name: text('its name'),
+    descriptors: list(
+      object({
+        desc: text('descriptor of public keys'),
+        timestamp: time('no payment is older'),
+        active: flag('true'),
+        internal: maybe(flag('whether it takes change')),
+        range: list(number('index of the first and the last key that is looked for')),
+        next: number('index of the next key to be given out'),
+        next_index: number('the same'),
+      }),
+    ),
   }),
   listtransactions: list(object({ ...SIDE, ...ENTRY })),
   listunspent: list(
@@ -173,12 +195,15 @@ export const walletResults = {
       safe: flag('whether it is confirmed, or change of an own payment'),
     }),
   ),
-  listwallets: list(text('name of a wallet')),
+  listwalletdir: object({ wallets: list(object({ name: text('of a wallet, loaded or not') })) }),
+  listwallets: list(text('name of a wallet that is loaded')),
+  loadwallet: object(CREATED),
   psbtbumpfee: object({ ...PLAN, ...BUMP }),
   rescanblockchain: object({
     start_height: number('first block searched'),
     stop_height: number('last block searched'),
   }),
+  restorewallet: object(CREATED),
   reviewpsbt: object({
     digest: hex('names exactly what was reviewed, for sendpsbt'),
     txid: hex('id of the transaction once signed'),
@@ -206,6 +231,7 @@ export const walletResults = {
     true: object({ txid: hex('id of the transaction'), fee_reason: text('a sentence') }),
   }),
   setlabel: nothing(),
+  unloadwallet: object({ warnings: maybe(list(text('a sentence'))) }),
   walletcreatefundedpsbt: object(PLAN),
   walletlock: nothing(),
   walletpassphrase: nothing(),

@@ -1,5 +1,6 @@
 /** What the wallet refuses, with the codes that Bitcoin Core's wallet RPC has for it. */
 import type { Rejection, Result, WalletCode } from '../wallet/result.ts'
+import { keysMissing } from '../wallet/signer.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import {
@@ -7,12 +8,14 @@ import {
   RPC_INVALID_ADDRESS_OR_KEY,
   RPC_INVALID_PARAMETER,
   RPC_VERIFY_REJECTED,
+  RPC_WALLET_ALREADY_LOADED,
   RPC_WALLET_ERROR,
   RPC_WALLET_INSUFFICIENT_FUNDS,
   RPC_WALLET_NOT_FOUND,
   RPC_WALLET_UNLOCK_NEEDED,
   RpcError,
 } from './rpc-error.ts'
+import { chooseWallet, noWallet } from './wallet-choice.ts'
 
 const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
   'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
@@ -31,8 +34,10 @@ const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
   'psbt-sighash': RPC_DESERIALIZATION_ERROR,
   'recipients-missing': RPC_INVALID_PARAMETER,
   'transaction-unknown': RPC_INVALID_ADDRESS_OR_KEY,
+  'wallet-loaded': RPC_WALLET_ALREADY_LOADED,
   'wallet-locked': RPC_WALLET_UNLOCK_NEEDED,
-  'wallet-missing': RPC_WALLET_NOT_FOUND,
+  'wallet-name': RPC_INVALID_PARAMETER,
+  'wallet-unknown': RPC_WALLET_NOT_FOUND,
 }
 
 /** The value, or the rejection thrown as an error that says the same sentence. */
@@ -46,13 +51,16 @@ function errorOf({ code, detail }: Rejection): RpcError {
   return new RpcError(CODES[code] ?? RPC_WALLET_ERROR, detail)
 }
 
-/** The wallet of this profile, open. Rejects when there is none. */
+/** The wallet that a call means, see `chooseWallet`; it may be blank. Rejects where it isn't clear, or not loaded. */
 export async function requireWallet(node: NodeCore): Promise<Wallet> {
-  const wallet = await node.openWallet()
-  if (wallet?.account === undefined)
-    throw new RpcError(
-      RPC_WALLET_NOT_FOUND,
-      'This profile has no wallet yet: create one, or restore one from its words.',
-    )
+  if (!node.hasWallets && node.namedWallet === undefined) throw noWallet()
+  const wallets = await node.openWallets()
+  return wallets.get(chooseWallet(node.namedWallet, wallets.loadedNames))!
+}
+
+/** The same, where its keys are here. Rejects with Bitcoin Core's error where they are not. */
+export async function requireKeys(node: NodeCore): Promise<Wallet> {
+  const wallet = await requireWallet(node)
+  if (wallet.signer.status().state === 'none') throw errorOf(keysMissing())
   return wallet
 }

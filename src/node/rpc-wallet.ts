@@ -27,20 +27,27 @@ import { amount, amountOrZero, list, options, unused } from './rpc-parameters.ts
 import { descriptorOf } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
-/** Name of a tab's one wallet. */
-const WALLET_NAME = ''
 /** `unlocked_until` of a wallet that stays unlocked: the end of 32-bit time, since 0 says locked. */
 const UNLOCKED_FOR_GOOD = 0xffffffff
 const MANY = 9_999_999
 
 /** Core's `unlocked_until`, seconds since 1970; absent without keys. */
-function unlockedUntil({ signer }: NodeCore): { readonly unlocked_until?: number } {
+function unlockedUntil({ signer }: Wallet): { readonly unlocked_until?: number } {
   const status = signer.status()
   if (status.state === 'none') return {}
   if (status.state === 'locked') return { unlocked_until: 0 }
   return {
     unlocked_until: status.until === undefined ? UNLOCKED_FOR_GOOD : Math.floor(status.until / 1000),
   }
+}
+
+/** Whether a script is of the wallet that the call names, or else of one that is loaded. */
+async function isOwn(node: NodeCore, scriptPubKey: Uint8Array): Promise<boolean> {
+  if (!node.hasWallets) return false
+  const wallets = await node.openWallets()
+  return wallets.all.some(
+    (wallet) => (node.namedWallet ?? wallet.name) === wallet.name && wallet.isMine(scriptPubKey),
+  )
 }
 
 /** The addresses of a filter, in the form that coins name them. */
@@ -98,21 +105,19 @@ function oneWord<const Name extends string, const Word extends string>(
 }
 
 export const walletMethods = [
-  method('listwallets', 'The wallet of this profile, when there is one.', [], async (node) =>
-    (await node.openWallet())?.account === undefined ? [] : [WALLET_NAME],
-  ),
   method('getwalletinfo', 'State of the wallet.', [], async (node) => {
     const wallet = await requireWallet(node)
     const balances = wallet.balances()
     return {
-      walletname: WALLET_NAME,
+      walletname: wallet.name,
       format: 'descriptor',
       descriptors: true,
       descriptor: wallet.account?.descriptor,
       birthtime: wallet.account?.birthday,
       txcount: wallet.history().length,
-      private_keys_enabled: node.signer.status().state !== 'none',
-      ...unlockedUntil(node),
+      private_keys_enabled: wallet.signer.status().state !== 'none',
+      blank: wallet.account === undefined,
+      ...unlockedUntil(wallet),
       lastprocessedblock: wallet.tip,
       balance: coins(balances.trusted),
       unconfirmed_balance: coins(balances.untrustedPending),
@@ -344,7 +349,7 @@ export const walletMethods = [
         iswitness: true,
         witness_version: 1,
         witness_program: bytesToHex(decoded.value.subarray(2)),
-        ismine: (await node.openWallet())?.isMine(decoded.value) ?? false,
+        ismine: await isOwn(node, decoded.value),
       }
     },
   ),

@@ -41,15 +41,23 @@ const methods: ReadonlyMap<string, RpcMethod<NodeCore>> = new Map(
 /** Methods that answer when the node has stopped. */
 const AFTER_STOP: ReadonlySet<string> = new Set(['help', 'stop'])
 
-/** Calls a method by name. Never rejects: errors are part of the response, with Bitcoin Core's codes. */
-export async function callRpc(node: NodeCore, name: string, args: readonly unknown[]): Promise<RpcResponse> {
+/**
+ * Calls a method by name. Never rejects: errors are part of the response, with Bitcoin Core's codes. `wallet`: the one that a method of wallets
+ * means, as in Core's path `/wallet/NAME`; where none is named, see `chooseWallet`.
+ */
+export async function callRpc(
+  node: NodeCore,
+  name: string,
+  args: readonly unknown[],
+  wallet?: string,
+): Promise<RpcResponse> {
   try {
     const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
       throw new RpcError(RPC_MISC_ERROR, 'The node has stopped. Reload the page to start it again.')
     const values =
       args.length === 1 && isObject(args[0]) ? (await node.loadRpc()).byPosition(found, args) : args
-    return { result: await found.call(node, values) }
+    return { result: await found.call(wallet === undefined ? node : node.forWallet(wallet), values) }
   } catch (error) {
     return { error: errorOf(name, error) }
   }

@@ -2,14 +2,15 @@
  * What only a profile with a wallet needs: a part of the program of its own, since a tab joins without it. It is fetched for the first wallet
  * or the first call of one of its methods. Thread: the brain.
  */
-import { Wallet } from '../wallet/wallet.ts'
 import type { WalletPart } from './node-core.ts'
 import { historyMethods } from './rpc-history.ts'
 import { paymentMethods } from './rpc-payment.ts'
 import { psbtMethods } from './rpc-psbt.ts'
 import { walletMethods } from './rpc-wallet.ts'
+import { walletsMethods } from './rpc-wallets.ts'
+import { Wallets } from './wallets.ts'
 
 export const walletPart: WalletPart = {
-  Wallet,
-  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods],
+  Wallets,
+  methods: [...historyMethods, ...paymentMethods, ...psbtMethods, ...walletMethods, ...walletsMethods],
 }

@@ -1,5 +1,5 @@
 /**
- * The encrypted seed as it lies in storage, and the port that keeps it. Thread: the signer worker only.
+ * The encrypted seed as it lies in storage, and the ports that keep it. Thread: the signer worker only.
  */
 import { utf8 } from '@scure/base'
 import { concatBytes, isHex } from '../primitives/bytes.ts'
@@ -33,6 +33,13 @@ export interface KeyStore {
   load(): Promise<unknown>
   /** Replaces the record. A failed save leaves the former one. */
   save(record: KeyRecord): Promise<void>
+}
+
+/** Port: the stores of a profile's wallets, by the wallets' names. */
+export interface KeyStores {
+  /** Names of those that hold a record. */
+  names(): Promise<readonly string[]>
+  store(name: string): KeyStore
 }
 
 /** Whether a stored value is a key record that may be opened. */

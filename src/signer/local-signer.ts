@@ -10,7 +10,7 @@ import { SighashCache } from '../script/sighash.ts'
 import { parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
-import type { Account, Signer, SignerStatus } from '../wallet/signer.ts'
+import { type Account, keysMissing, type Signer, type SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
 import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
 import {
@@ -210,7 +210,7 @@ export class LocalSigner implements Signer {
   }
 
   /**
-   * What a PSBT does, for a person or a caller to agree to; a locked wallet tells it as well. Rejects with `wallet-missing` and as
+   * What a PSBT does, for a person or a caller to agree to; a locked wallet tells it as well. Rejects with `keys-missing` and as
    * `readPayment` does. `hashType` as in `signPsbt`.
    */
   review(psbt: Uint8Array, hashType?: number): Result<PaymentReview> {
@@ -220,7 +220,7 @@ export class LocalSigner implements Signer {
 
   /** Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` does. */
   approve(agreement: Agreement): Result<number> {
-    return this.record ? this.approvals.add(agreement) : walletMissing()
+    return this.record ? this.approvals.add(agreement) : keysMissing()
   }
 
   /** Takes an approval back, unless it was used. */
@@ -229,7 +229,7 @@ export class LocalSigner implements Signer {
   }
 
   async signPsbt(bytes: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
-    if (!this.record) return walletMissing()
+    if (!this.record) return keysMissing()
     // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
     if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
     if (!this.unlocked)
@@ -246,7 +246,7 @@ export class LocalSigner implements Signer {
     bytes: Uint8Array,
     hashType: number | undefined,
   ): Result<{ readonly psbt: Psbt; readonly reading: PaymentReading }> {
-    if (!this.record) return walletMissing()
+    if (!this.record) return keysMissing()
     const psbt = Psbt.parse(bytes)
     if (!psbt.ok) return psbt
     const account = parseDescriptor(this.record.descriptor)
@@ -310,7 +310,7 @@ export class LocalSigner implements Signer {
   ): Promise<Result<T>> {
     return this.exclusively(async () => {
       const { record } = this
-      if (!record) return walletMissing()
+      if (!record) return keysMissing()
       const opened = openBox(record.box, passphrase, recordContext(record))
       if (!opened.ok) return opened
       const secret = decodeSecret(record.version, opened.value)
@@ -349,13 +349,6 @@ export class LocalSigner implements Signer {
 function walletExists(): Rejection {
   return notNow(
     'wallet-exists',
-    'This profile has a wallet already, and it is never overwritten. Open another profile for another wallet.',
-  )
-}
-
-function walletMissing(): Rejection {
-  return notNow(
-    'wallet-missing',
-    'There is no wallet yet. Create one, or restore one from its words or backup file.',
+    'The keys of a wallet of this name are here already, and they are never overwritten. Choose another name.',
   )
 }

@@ -265,7 +265,7 @@ class Scenario {
   }
 
   private async spendTwice(node: SimulatedNode, others: readonly SimulatedNode[]): Promise<void> {
-    const { core, wallet } = node
+    const { wallet } = node
     const coin = wallet.coins().find(({ spendable, value }) => spendable && value > 100_000)
     if (coin === undefined) return
     const payments: Transaction[] = []
@@ -276,7 +276,7 @@ class Scenario {
         feeRate: 1000 * part,
         coins: [coin.outpoint],
       })
-      const signed = plan.ok ? await core.signer.signPsbt(plan.value.psbt) : plan
+      const signed = plan.ok ? await wallet.signer.signPsbt(plan.value.psbt) : plan
       const psbt = signed.ok ? Psbt.parse(signed.value) : signed
       const payment = psbt.ok ? psbt.value.extract() : psbt
       if (payment.ok) payments.push(payment.value)

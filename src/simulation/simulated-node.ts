@@ -17,8 +17,9 @@ import type { SeededRandom } from '../simulator/seeded-random.ts'
 import type { VirtualTime } from '../simulator/virtual-time.ts'
 import { MemoryChainStore } from '../storage/memory-chain-store.ts'
 import { MemoryPeerStore } from '../storage/memory-peer-store.ts'
-import { MemoryWalletStore } from '../storage/memory-wallet-store.ts'
-import { NO_SIGNER, type Signer } from '../wallet/signer.ts'
+import { MemoryWalletDirectory } from '../storage/memory-wallet-directory.ts'
+import { type Signer, signersOf } from '../wallet/signer.ts'
+import type { WalletDirectory } from '../wallet/store.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { Acknowledged } from './acknowledged.ts'
 import type { TabNetwork } from './tab-network.ts'
@@ -71,7 +72,7 @@ export class SimulatedNode {
   clockError: number
   private readonly options: SimulatedNodeOptions
   private chainStore: MemoryChainStore
-  private readonly walletStore = new MemoryWalletStore()
+  private readonly wallets = new MemoryWalletDirectory()
   private readonly peerStore = new MemoryPeerStore()
   private mining = false
   private life: Life | undefined
@@ -144,11 +145,13 @@ export class SimulatedNode {
       random,
       faults,
       transport,
-      signer: signer ? slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) : NO_SIGNER,
+      signers: signersOf(
+        signer ? { '': slowSigner(signer, (target) => delayed(target, SIGNER_LATENCY)) } : {},
+      ),
       loadRpc: async () => rpcPart,
       loadWallet: async () => walletPart,
       chainStore: delayed(this.chainStore, STORE_LATENCY, { before, refuse }),
-      walletStore: delayed(this.walletStore, STORE_LATENCY, { refuse }),
+      wallets: delayedDirectory(this.wallets, (target) => delayed(target, STORE_LATENCY, { refuse })),
       peerStore: delayed(this.peerStore, STORE_LATENCY, { refuse }),
       checks: delayed(new VirtualCheckPool(verdicts), CHECK_LATENCY),
       miners: new VirtualMinerPool(clock, random.fork('miner'), hashRate),
@@ -201,7 +204,7 @@ export class SimulatedNode {
   }
 
   private refuseWrite(method: string): Error | undefined {
-    const writes = method === 'write' || method === 'commit' || method === 'saveBans'
+    const writes = method === 'write' || method === 'commit' || method === 'save' || method === 'saveBans'
     return writes && this.diskFull ? new StorageError('quota', 'There is no room left.') : undefined
   }
 }
@@ -222,6 +225,15 @@ function nobodysScript(id: PeerId): Uint8Array {
   )
 }
 
+/** A directory whose calls, and those of the records of its wallets, are delayed. */
+function delayedDirectory(
+  wallets: WalletDirectory,
+  delayed: <T extends object>(target: T) => T,
+): WalletDirectory {
+  const { load, save } = delayed({ load: () => wallets.load(), save: wallets.save.bind(wallets) })
+  return { load, save, records: (name) => delayed(wallets.records(name)) }
+}
+
 /** A signer in a worker of its own: its state is known at once, a signature takes a while. */
 function slowSigner(
   signer: Signer,
@@ -230,6 +242,7 @@ function slowSigner(
   const worker = delayed({ signPsbt: (psbt, replaced) => signer.signPsbt(psbt, replaced) })
   return {
     status: () => signer.status(),
+    lock: () => signer.lock(),
     onChange: () => () => {},
     signPsbt: (psbt, replaced) => worker.signPsbt(psbt, replaced),
   }

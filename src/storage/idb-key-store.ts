@@ -1,34 +1,37 @@
-/** `KeyStore` in IndexedDB, with strict durability. Thread: the signer; the brain asks only whether there are keys. */
-import type { KeyRecord, KeyStore } from '../signer/key-record.ts'
+/** `KeyStores` in IndexedDB, with strict durability. Thread: the signer; the brain asks only whether there are keys. */
+import type { KeyRecord, KeyStore, KeyStores } from '../signer/key-record.ts'
 import type { ProfileDatabase } from './profile-database.ts'
 
-/** The one record's key. */
-const KEY = 'seed'
-
-/** Whether a profile has keys. Reads nothing of them. */
-export async function hasKeys(database: ProfileDatabase): Promise<boolean> {
-  const key = await database.transact(['keys'], 'readonly', 'relaxed', (transaction) =>
-    transaction.objectStore('keys').getKey(KEY),
+/** Names of the wallets of a profile that have keys. Reads nothing of them. */
+export function walletsWithKeys(database: ProfileDatabase): Promise<string[]> {
+  return database.transact(['keys'], 'readonly', 'relaxed', (transaction) =>
+    transaction.objectStore('keys').getAllKeys(),
   )
-  return key !== undefined
 }
 
-export class IdbKeyStore implements KeyStore {
+export class IdbKeyStores implements KeyStores {
   private readonly database: ProfileDatabase
 
   constructor(database: ProfileDatabase) {
     this.database = database
   }
 
-  load(): Promise<unknown> {
-    return this.database.transact(['keys'], 'readonly', 'relaxed', (transaction) =>
-      transaction.objectStore('keys').get(KEY),
-    )
+  names(): Promise<string[]> {
+    return walletsWithKeys(this.database)
   }
 
-  async save(record: KeyRecord): Promise<void> {
-    await this.database.transact(['keys'], 'readwrite', 'strict', (transaction) =>
-      transaction.objectStore('keys').put(record, KEY),
-    )
+  store(name: string): KeyStore {
+    const { database } = this
+    return {
+      load: () =>
+        database.transact(['keys'], 'readonly', 'relaxed', (transaction) =>
+          transaction.objectStore('keys').get(name),
+        ),
+      async save(record: KeyRecord) {
+        await database.transact(['keys'], 'readwrite', 'strict', (transaction) =>
+          transaction.objectStore('keys').put(record, name),
+        )
+      },
+    }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The IndexedDB database of one profile: chain, wallet, keys, peers and identity, each behind its own port. This file knows its
+ * The IndexedDB database of one profile: chain, wallets, keys, peers and identity, each behind its own port. This file knows its
  * schema, and turns the browser's failures into `StorageError`s. Thread: the brain; the signer opens the same one for the keys.
  */
 import {
@@ -14,9 +14,10 @@ import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
+import type { WalletEntry } from '../wallet/store.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** What is kept of peers: bans, or peers to come back to, by key. */
 export type PeerRecords = readonly BanRecord[] | readonly KnownPeer[]
@@ -31,7 +32,10 @@ export interface ProfileSchema extends DBSchema {
   snapshots: { key: [chainstate: number, index: number]; value: Uint8Array }
   deltas: { key: [chainstate: number, sequence: number]; value: Uint8Array }
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
-  wallet: { key: string; value: string }
+  /** By the wallet's name. */
+  wallets: { key: string; value: WalletEntry }
+  'wallet-records': { key: [wallet: string, record: string]; value: string }
+  /** By the wallet's name. */
   keys: { key: string; value: KeyRecord }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
@@ -51,7 +55,25 @@ const CHAIN_STORES: readonly StoreName[] = [
   'deltas',
   'buckets',
 ]
-const STORES: readonly StoreName[] = [...CHAIN_STORES, 'wallet', 'keys', 'peers', 'identity']
+const STORES: readonly StoreName[] = [
+  ...CHAIN_STORES,
+  'wallets',
+  'wallet-records',
+  'keys',
+  'peers',
+  'identity',
+]
+
+/** Of versions 1 and 2, which knew one wallet: the store of its records, and the key of its keys. */
+interface OneWalletSchema extends DBSchema {
+  wallets: ProfileSchema['wallets']
+  'wallet-records': ProfileSchema['wallet-records']
+  keys: ProfileSchema['keys']
+  wallet: { key: string; value: string }
+}
+const ONE_WALLETS_KEYS = 'seed'
+/** The name that it has since. */
+const ONE_WALLETS_NAME = ''
 
 export class ProfileDatabase {
   private readonly connection: IDBPDatabase<ProfileSchema>
@@ -73,11 +95,12 @@ export class ProfileDatabase {
       blocked = reject
     })
     const opening = openDB<ProfileSchema>(name, SCHEMA_VERSION, {
-      upgrade(database, from) {
+      upgrade(database, from, _to, transaction) {
         const has = (store: StoreName) => database.objectStoreNames.contains(store)
         // Version 1 kept neither filters nor snapshots: its chain is fetched again. Wallet, keys and identity stay.
         if (from < 2) for (const store of CHAIN_STORES.filter(has)) database.deleteObjectStore(store)
         for (const store of STORES) if (!has(store)) database.createObjectStore(store)
+        if (from > 0 && from < 3) nameTheWallet(transaction as unknown as OneWalletUpgrade)
       },
       blocked() {
         blocked(
@@ -156,8 +179,37 @@ export class ProfileDatabase {
   }
 }
 
+type OneWalletUpgrade = IDBPTransaction<
+  OneWalletSchema,
+  ('wallets' | 'wallet-records' | 'keys' | 'wallet')[],
+  'versionchange'
+>
+
+/** Gives the one wallet of an earlier version its name. All of the upgrade is undone where any of it fails. */
+function nameTheWallet(transaction: OneWalletUpgrade): void {
+  const move = async (): Promise<void> => {
+    const wallets = transaction.objectStore('wallets')
+    const records = transaction.objectStore('wallet-records')
+    const keys = transaction.objectStore('keys')
+    const former = transaction.objectStore('wallet')
+    const [names, values, secret] = await Promise.all([
+      former.getAllKeys(),
+      former.getAll(),
+      keys.get(ONE_WALLETS_KEYS),
+    ])
+    if (names.length > 0 || secret) await wallets.put({ loadOnStartup: true }, ONE_WALLETS_NAME)
+    for (const [at, name] of names.entries()) await records.put(values[at]!, [ONE_WALLETS_NAME, name])
+    if (secret) {
+      await keys.put(secret, ONE_WALLETS_NAME)
+      await keys.delete(ONE_WALLETS_KEYS)
+    }
+    transaction.db.deleteObjectStore('wallet')
+  }
+  move().catch(() => abort(transaction))
+}
+
 /** Gives up a transaction that `work` failed in without the database's doing; the others have ended by themselves. */
-function abort(transaction: ProfileTransaction<Mode> | undefined): void {
+function abort(transaction: { abort(): void } | undefined): void {
   try {
     transaction?.abort()
   } catch (error) {

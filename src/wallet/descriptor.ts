@@ -106,6 +106,22 @@ export function parseDescriptor(text: string): Result<Descriptor> {
   return ok(fromBranches(body, ranged, branches))
 }
 
+/** The descriptors that a descriptor with BIP389's `<a;b>` stands for, one a branch, each with its checksum; itself where it has none. */
+export function branchesOf({ text }: Descriptor): string[] {
+  const [body] = text.split('#')
+  const tuple = /<([^<>]*)>/.exec(body!)
+  const bodies = tuple ? tuple[1]!.split(';').map((branch) => body!.replace(tuple[0], branch)) : [body!]
+  return bodies.map((one) => `${one}#${descriptorChecksum(one)}`)
+}
+
+/** The descriptor with `<a;b>` (BIP389) of two that differ in the step before the last alone; undefined where they do in anything else. */
+export function joinBranches(receiving: Descriptor, change: Descriptor): Descriptor | undefined {
+  const [first, second] = [receiving, change].map(({ text }) => /^(.*\/)(\d+)\/\*\)#/.exec(text))
+  if (!first || !second || first[1] !== second[1]) return undefined
+  const joined = parseDescriptor(`${first[1]}<${first[2]};${second[2]}>/*)`)
+  return joined.ok ? joined.value : undefined
+}
+
 /** The x coordinate of a key's point, 32 bytes. */
 function xOnly(key: HDKey): Uint8Array {
   if (!key.publicKey) throw new Error('An extended key without its public key')

@@ -106,6 +106,11 @@ export class LedgerFollower implements ChainConsumer {
     return this.follower.settled()
   }
 
+  /** Resolves when no block is being read, and none will be. */
+  close(): Promise<void> {
+    return this.follower.close()
+  }
+
   get tip(): BlockPlace {
     return this.ledger.tip
   }

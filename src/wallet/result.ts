@@ -20,6 +20,7 @@ export type WalletCode =
   | 'fee-rate-invalid'
   | 'fee-rate-too-low'
   | 'insufficient-funds'
+  | 'keys-missing'
   | 'label-too-long'
   | 'link-invalid'
   | 'link-requires'
@@ -46,11 +47,14 @@ export type WalletCode =
   | 'signer-failed'
   | 'transaction-unknown'
   | 'tx-size'
+  | 'wallet-blank'
   | 'wallet-exists'
+  | 'wallet-loaded'
   | 'wallet-locked'
-  | 'wallet-missing'
+  | 'wallet-name'
   | 'wallet-passphrase-incorrect'
   | 'wallet-storage'
+  | 'wallet-unknown'
 
 export type Rejection = results.Rejection<WalletCode>
 export type Result<T> = results.Result<T, WalletCode>

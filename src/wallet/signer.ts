@@ -3,7 +3,7 @@
  * keys, passphrases and seed words stay behind this port (`signer/local-signer.ts` in the signer worker, a hardware or
  * cold wallet tomorrow).
  */
-import type { Result } from './result.ts'
+import { notNow, type Rejection, type Result } from './result.ts'
 
 /** The public half of an account: what the brain needs to follow it and to prepare its payments. */
 export interface Account {
@@ -20,7 +20,7 @@ export interface Account {
 }
 
 export type SignerStatus =
-  /** No keys: watch-only, or no wallet yet. */
+  /** Its keys are not here: the wallet only watches. */
   | { readonly state: 'none' }
   /** Keys are there, encrypted: a passphrase is needed to sign. */
   | { readonly state: 'locked'; readonly account: Account }
@@ -37,25 +37,55 @@ export interface Signer {
   /**
    * Signs every input of the PSBT (BIP174, version 0) that spends from the account and returns it with those
    * signatures. The signer looks at the whole, and signs what was agreed to with itself alone, not with us: rejects with
-   * `payment-not-approved`, `max-fee-exceeded`, `wallet-locked`, `wallet-missing`, `psbt-invalid`, `psbt-not-ours` (no input is ours),
+   * `payment-not-approved`, `max-fee-exceeded`, `wallet-locked`, `keys-missing`, `psbt-invalid`, `psbt-not-ours` (no input is ours),
    * `psbt-sighash` (a hash type other than `hashType`), `psbt-mismatch` (a key, script or amount that is not what it claims) or
    * `signer-failed`. `replaced`: the signed transaction that it takes the place of, which proves what was agreed to before.
    * `hashType`: of the signatures, SIGHASH_DEFAULT where absent.
    */
   signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>>
+  /** Locks the keys: the wallet is not used for now. */
+  lock(): void
   /** Returns the function that unsubscribes. */
   onChange(listener: (status: SignerStatus) => void): () => void
+}
+
+/** Port: the signers of a profile's wallets, by the wallets' names. */
+export interface Signers {
+  /** Names of the wallets whose keys are here. */
+  names(): readonly string[]
+  /** The signer of one wallet. Without keys of this name it signs nothing, until there are some. */
+  signer(wallet: string): Signer
+  /** Calls `listener` with the name of a wallet when the status of its signer changed. Returns the function that unsubscribes. */
+  onChange(listener: (wallet: string) => void): () => void
+}
+
+/** Refuses what needs keys, with `keys-missing`. */
+export function keysMissing(): Rejection {
+  return notNow(
+    'keys-missing',
+    'This wallet only watches: its keys are elsewhere. What needs them is done by the wallet that has them; payments go there as PSBTs.',
+  )
 }
 
 /** The signer of a watch-only wallet. */
 export const NO_SIGNER: Signer = {
   status: () => ({ state: 'none' }),
-  signPsbt: async () => ({
-    ok: false,
-    kind: 'not-now',
-    code: 'wallet-missing',
-    detail:
-      'This wallet only watches: it holds no keys. Take the payment as a PSBT to the wallet that has them.',
-  }),
+  signPsbt: async () => keysMissing(),
+  lock: () => {},
   onChange: () => () => {},
+}
+
+/** The signers of a profile whose wallets have these names. */
+export function signersOf(signers: Readonly<Record<string, Signer>>): Signers {
+  const all = Object.entries(signers)
+  return {
+    names: () => all.flatMap(([name, signer]) => (signer.status().state === 'none' ? [] : [name])),
+    signer: (wallet) => signers[wallet] ?? NO_SIGNER,
+    onChange(listener) {
+      const ends = all.map(([name, signer]) => signer.onChange(() => listener(name)))
+      return () => {
+        for (const end of ends) end()
+      }
+    },
+  }
 }

@@ -1,7 +1,23 @@
 /**
- * Port: the records of one wallet in the brain: its descriptor, its transactions and its address book. No secret
- * ever passes here: keys have a store of their own, see `key-record.ts`. Thread: the brain.
+ * Ports: the wallets of a profile, and the records of each: its descriptor, its transactions and its address book. No secret
+ * ever passes here: keys have stores of their own, see `key-record.ts`. Thread: the brain.
  */
+
+/** What a profile keeps of a wallet beside its records. */
+export interface WalletEntry {
+  /** Whether it is loaded when the profile is opened. */
+  readonly loadOnStartup: boolean
+}
+
+/** The wallets of a profile. A wallet's name stands for it everywhere, and never changes. */
+export interface WalletDirectory {
+  /** What is kept of all wallets, by name. */
+  load(): Promise<ReadonlyMap<string, WalletEntry>>
+  /** Enters a wallet, or changes what is kept of it. Durable in the strict sense when it resolves; throws when storage fails. */
+  save(name: string, entry: WalletEntry): Promise<void>
+  /** The records of one wallet: no other's are touched through it. */
+  records(name: string): WalletStore
+}
 
 /**
  * Records under short text keys, each a JSON text that only the wallet reads. A store knows nothing about their

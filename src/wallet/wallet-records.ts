@@ -82,6 +82,7 @@ export class RecordWriter {
   private readonly failed: (error: Error) => void
   private failure: Error | undefined
   private last: Promise<void> = Promise.resolve()
+  private isClosed = false
 
   /** `failed` is told of the first failure; every commit after it throws the same. */
   constructor(store: WalletStore, failed: (error: Error) => void) {
@@ -89,11 +90,21 @@ export class RecordWriter {
     this.failed = failed
   }
 
-  /** Resolves when these and all earlier changes are durable. Throws when storage fails. */
-  commit(changes: Records): Promise<void> {
+  /** Takes no more commits: whoever opens the store next is alone with it. Resolves when the earlier ones are done. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.last
+  }
+
+  /** Resolves when these and all earlier changes are durable. Throws when storage fails, and for changes after `close`. */
+  async commit(changes: Records): Promise<void> {
+    if (this.isClosed && changes.size > 0)
+      throw new Error(
+        'The wallet was unloaded meanwhile. Nothing of this was kept: load it again, then try again.',
+      )
     const write = this.last.then(() => this.write(changes))
     this.last = write.catch(() => {})
-    return write
+    await write
   }
 
   private async write(changes: Records): Promise<void> {

@@ -68,6 +68,8 @@ export type { PaymentPlan, PaymentRequest, PlannedOutput, Recipient } from './pa
 export type { Balances, HistoryEntry, HistoryOutput, WalletCoin } from './views.ts'
 
 export interface WalletOptions {
+  /** Its name in the profile, "" by default. */
+  readonly name?: string
   readonly chain: Chain
   readonly store: WalletStore
   readonly signer: Signer
@@ -128,12 +130,18 @@ const NOTHING: Balances = { trusted: sats(0), untrustedPending: sats(0), immatur
 /** An account, and what follows it. */
 interface Following {
   readonly account: Account
+  /** Of its descriptor. */
+  readonly branches: number
   readonly book: AddressBook
   readonly ledger: Ledger
   readonly follower: LedgerFollower
 }
 
 export class Wallet {
+  /** Its name in the profile. */
+  readonly name: string
+  /** Of its keys; without any where they are elsewhere. */
+  readonly signer: Signer
   private readonly options: WalletOptions
   private readonly writer: RecordWriter
   private readonly context: ViewContext
@@ -156,6 +164,8 @@ export class Wallet {
 
   private constructor(options: WalletOptions) {
     this.options = options
+    this.name = options.name ?? ''
+    this.signer = options.signer
     const { addressPrefix, coinbaseMaturity } = options.chain.params
     this.writer = new RecordWriter(options.store, (error) => this.tellFailure(error))
     this.context = {
@@ -188,21 +198,25 @@ export class Wallet {
     return wallet
   }
 
-  /** Undefined until there is one: then the wallet is empty, and adopts the signer's when that appears. */
+  /** Undefined while it is blank: it adopts the signer's when that appears, or watches another's. */
   get account(): Account | undefined {
     return this.following?.account
   }
 
-  /** Follows an account whose keys are elsewhere. Rejects with `wallet-exists` and `descriptor-invalid`. */
-  async watch(account: Account): Promise<Result<void>> {
+  /**
+   * Follows an account whose keys are elsewhere, of which keys below `next` (at most `MAX_ISSUED`, per branch) were given out there. Rejects with
+   * `wallet-exists` and `descriptor-invalid`.
+   */
+  async watch(account: Account, next: PerBranch = [0, 0]): Promise<Result<void>> {
     if (this.following)
       return notNow(
         'wallet-exists',
-        'This profile has a wallet already. Open another profile to watch another one.',
+        'This wallet has a descriptor already, and follows one only. Create another wallet for another descriptor.',
       )
     const adopted = this.adopt(account)
-    if (adopted.ok) await this.flush()
-    return adopted
+    if (!adopted.ok) return adopted
+    await this.issueTo(next)
+    return OK
   }
 
   // The chain and the mempool
@@ -235,6 +249,11 @@ export class Wallet {
   /** Own payments that wait for a block: to be offered to the mempool after opening. Parents first. */
   pendingPayments(): Transaction[] {
     return this.following?.ledger.pendingPayments().map(({ transaction }) => transaction) ?? []
+  }
+
+  /** Resolves when all that it knows is durable, also while it has yet to catch up with the chain. Throws when the wallet's store failed. */
+  written(): Promise<void> {
+    return this.flush()
   }
 
   /** Resolves when all that was told so far is taken in and durable. Throws when the wallet's store failed. */
@@ -273,7 +292,7 @@ export class Wallet {
 
   /**
    * An address that was not given before, durable when returned: it waits until the wallet stands at the tip, or where the chain lacks a body,
-   * since the blocks up to there may pay to the next ones. Rejects with `wallet-missing`, `label-too-long` and `addresses-exhausted`.
+   * since the blocks up to there may pay to the next ones. Rejects with `wallet-blank`, `label-too-long` and `addresses-exhausted`.
    */
   async newAddress(label?: string): Promise<Result<IssuedAddress>> {
     await this.following?.follower.settled()
@@ -293,6 +312,14 @@ export class Wallet {
     const { book } = this.following ?? {}
     const reach = book?.reach(RECEIVING)
     return book ? book.issued(RECEIVING).map((key) => this.issued(book, key, reach)) : []
+  }
+
+  /** Per branch of its descriptor: the index of the next key to hand out, and how many are looked for. Empty while it is blank. */
+  branches(): { readonly next: number; readonly lookedFor: number }[] {
+    const { book, branches = 0 } = this.following ?? {}
+    if (!book) return []
+    const { next, derived } = book
+    return next.slice(0, branches).map((index, branch) => ({ next: index, lookedFor: derived[branch]! }))
   }
 
   /** Addresses handed out of which `IssuedAddress.beyondGap` is true. */
@@ -343,18 +370,13 @@ export class Wallet {
    * known. What can't be read is left out, and told. Rejects with `metadata-invalid` where nothing can be.
    */
   async importMetadata(text: string): Promise<Result<ImportedMetadata>> {
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     const metadata = decodeMetadata(text, this.context.addressPrefix)
     if (!metadata.ok) return metadata
     const { labels, next, mining, warnings } = metadata.value
     for (const [address, label] of labels) this.putLabel(address, label)
     const { book, follower } = this.following
-    // A page of keys at a time: the store answers in between, and others can be answered, too.
-    for (let more = isBeyond(next, book.next); more; ) {
-      more = book.issueTowards(next)
-      this.stale = true
-      await this.writer.commit(this.takeChanges())
-    }
+    await this.issueTo(next)
     this.mining ??= mining === undefined ? this.labelledMining(book) : (mining ?? undefined)
     if (this.mining !== undefined && this.mining >= book.next[RECEIVING]) this.mining = undefined
     this.stale = true
@@ -365,10 +387,10 @@ export class Wallet {
 
   /**
    * Goes through the active chain again from `height` on, at most that of the chain's tip. Resolves when the wallet stands at the tip again, or
-   * where the chain lacks a body. Rejects with `wallet-missing`.
+   * where the chain lacks a body. Rejects with `wallet-blank`.
    */
   async rescan(height: number): Promise<Result<void>> {
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     const { chain } = this.options
     const below = Math.max(0, height - 1)
     this.following.follower.rescan({ hash: chain.headers.hash(chain.activeAt(below)), height: below })
@@ -376,15 +398,22 @@ export class Wallet {
     return OK
   }
 
+  /** `rescan` of a wallet of which keys below `next` (at most `MAX_ISSUED`, per branch) were given out elsewhere. Rejects with `wallet-blank`. */
+  async searchAgain(height: number, next: PerBranch): Promise<Result<void>> {
+    if (!this.following) return blank()
+    await this.issueTo(next)
+    return this.rescan(height)
+  }
+
   // Payments
 
   /**
-   * Plans a payment. Rejects with `wallet-missing`, and as `checkRequest`, `selectSpendable` and `selectChosen` do.
+   * Plans a payment. Rejects with `wallet-blank`, and as `checkRequest`, `selectSpendable` and `selectChosen` do.
    */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
     // A key for change may have been used already, where the chain is still being searched.
     await this.following?.follower.settled()
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     const payees = checkRequest(request, this.context.addressPrefix)
     if (!payees.ok) return payees
     const { book, ledger } = this.following
@@ -433,7 +462,7 @@ export class Wallet {
     { psbt: bytes, replaces }: PaymentOrder,
     check: (payment: Transaction) => Promise<results.Result<unknown>>,
   ): Promise<Result<Transaction>> {
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     const { ledger } = this.following
     const psbt = Psbt.parse(bytes)
     if (!psbt.ok) return psbt
@@ -460,11 +489,11 @@ export class Wallet {
   }
 
   /**
-   * Fills in what it knows of a PSBT: its own coins, and its keys to coins and outputs. Rejects with `wallet-missing`, and as
+   * Fills in what it knows of a PSBT: its own coins, and its keys to coins and outputs. Rejects with `wallet-blank`, and as
    * `withKnownCoins` and `withOwnKeys` do.
    */
   updatePsbt(psbt: Psbt): Result<Psbt> {
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     const { book, ledger } = this.following
     const coins = psbt.inputs.map(({ prevout }) => ledger.output(prevout)?.output)
     const known = withKnownCoins(psbt, coins)
@@ -495,12 +524,13 @@ export class Wallet {
     return () => this.listeners.delete(listener)
   }
 
-  /** Stores where it stands, and closes the store. */
+  /** Stores where it stands, and closes the store. What it has yet to search of the chain, it searches when it is opened again. */
   async close(): Promise<void> {
     for (const stop of this.unsubscribe) stop()
-    await this.following?.follower.settled()
+    await this.following?.follower.close()
     this.stale = true
     await this.flush()
+    await this.writer.close()
     await this.options.store.close()
   }
 
@@ -508,7 +538,7 @@ export class Wallet {
 
   /** Hands out the next address; `mining`: it becomes the one that mining pays to. */
   private async issue(label: string | undefined, mining = false): Promise<Result<IssuedAddress>> {
-    if (!this.following) return walletMissing()
+    if (!this.following) return blank()
     if (label && label.length > MAX_LABEL_CHARACTERS) return labelTooLong()
     const { book, follower } = this.following
     const key = book.peek(RECEIVING)
@@ -525,6 +555,19 @@ export class Wallet {
     follower.advance()
     await this.flush()
     return ok(this.issued(book, key))
+  }
+
+  /** Hands out the keys below `next`, per branch. */
+  private async issueTo(next: PerBranch): Promise<void> {
+    const { book, follower } = this.following!
+    // A page of keys at a time: the store answers in between, and others can be answered, too.
+    for (let more = isBeyond(next, book.next); more; ) {
+      more = book.issueTowards(next)
+      this.stale = true
+      await this.writer.commit(this.takeChanges())
+    }
+    follower.advance()
+    await this.flush()
   }
 
   /** Index of the first receiving key with the label that told the mining address in version 0.3.0. */
@@ -631,7 +674,7 @@ export class Wallet {
       },
       failed: (error) => this.tellFailure(error),
     })
-    this.following = { account, book, ledger, follower }
+    this.following = { account, branches: descriptor.branches, book, ledger, follower }
     this.storedHeight = tip.height
     follower.advance()
   }
@@ -714,10 +757,10 @@ export function paymentRefused({ detail }: results.Rejection): Rejection {
   )
 }
 
-function walletMissing(): Rejection {
+function blank(): Rejection {
   return notNow(
-    'wallet-missing',
-    'There is no wallet yet. Create one, or restore one from its words or backup file.',
+    'wallet-blank',
+    'This wallet watches nothing yet. Import the descriptor of the wallet that it is to watch.',
   )
 }
 

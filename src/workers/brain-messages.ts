@@ -29,7 +29,14 @@ export type BrainRequest =
     }
   /** The tab has time: load what may be needed when the page's server is gone. */
   | { readonly type: 'load-rest' }
-  | { readonly type: 'rpc'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
+  | {
+      readonly type: 'rpc'
+      readonly id: number
+      readonly method: string
+      readonly args: readonly unknown[]
+      /** Name of the wallet that is meant. */
+      readonly wallet: string | undefined
+    }
 
 /** Brain to Window. */
 export type BrainMessage =
@@ -40,11 +47,12 @@ export type BrainMessage =
       readonly database: string
       /** Seed of its libp2p identity, 32 bytes. */
       readonly identitySeed: Uint8Array
-      /** Whether it has a wallet's keys, for which the signer is needed. */
+      /** Whether it has keys of any wallet, for which the signer is needed. */
       readonly hasKeys: boolean
     }
   /** The tab can't run: a sentence for people. */
   | { readonly type: 'failed'; readonly reason: string }
-  | { readonly type: 'ready' }
+  /** With the names of the wallets that are loaded; later events tell of changes. */
+  | { readonly type: 'ready'; readonly wallets: readonly string[] }
   | { readonly type: 'rpc'; readonly id: number; readonly response: RpcResponse }
   | { readonly type: 'event'; readonly event: NodeEvent }

@@ -8,15 +8,15 @@ import { callRpc } from '../node/rpc.ts'
 import { RPC_MISC_ERROR, RpcError, type RpcResponse } from '../node/rpc-error.ts'
 import type { Faults } from '../primitives/ports.ts'
 import { IdbChainStore } from '../storage/idb-chain-store.ts'
-import { hasKeys } from '../storage/idb-key-store.ts'
+import { walletsWithKeys } from '../storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../storage/idb-peer-store.ts'
-import { IdbWalletStore } from '../storage/idb-wallet-store.ts'
+import { IdbWalletDirectory } from '../storage/idb-wallet-directory.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
 import { claimProfile, databaseName } from '../storage/profile-lock.ts'
 import type { BrainMessage, BrainRequest } from './brain-messages.ts'
 import { Channel } from './channel.ts'
 import { installHashKernel } from './hash-kernel.ts'
-import { RemoteSigner } from './signer-link.ts'
+import { RemoteSigners } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 import { ThreadedCheckPool } from './threaded-check-pool.ts'
 import { RemoteTransport } from './transport-link.ts'
@@ -66,7 +66,7 @@ async function handle(request: BrainRequest): Promise<void> {
       return
     case 'join':
       node = await join(request)
-      window.post({ type: 'ready' })
+      window.post({ type: 'ready', wallets: node.wallets?.loadedNames ?? [] })
       // The page has its answer: what fails from here on is a fault of a node that runs.
       await node.start().catch((error: unknown) => tellFault(messageOf(error)))
       return
@@ -74,7 +74,7 @@ async function handle(request: BrainRequest): Promise<void> {
       await Promise.allSettled([import('../node/rpc-part.ts'), import('../node/wallet-part.ts')])
       return
     case 'rpc':
-      window.post({ type: 'rpc', id: request.id, response: await answer(request.method, request.args) })
+      window.post({ type: 'rpc', id: request.id, response: await answer(request) })
   }
 }
 
@@ -94,7 +94,7 @@ async function open(request: Extract<BrainRequest, { type: 'open' }>): Promise<P
     profile: claim.profile,
     database: name,
     identitySeed,
-    hasKeys: await hasKeys(database),
+    hasKeys: (await walletsWithKeys(database)).length > 0,
   })
   return { params, database }
 }
@@ -114,11 +114,11 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     random: systemRandom,
     faults,
     transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
-    signer: await RemoteSigner.connect(request.signer),
+    signers: await RemoteSigners.connect(request.signer),
     loadRpc,
     loadWallet,
     chainStore: new IdbChainStore(database),
-    walletStore: new IdbWalletStore(database),
+    wallets: new IdbWalletDirectory(database),
     peerStore: new IdbPeerStore(database),
     checks: new ThreadedCheckPool(startWorkerCheckThread, checkThreads, (message) =>
       tellLog('node', message, 'warning'),
@@ -150,10 +150,14 @@ async function later<Part>(part: Promise<Part>): Promise<Part> {
   }
 }
 
-async function answer(method: string, args: readonly unknown[]): Promise<RpcResponse> {
+async function answer({
+  method,
+  args,
+  wallet,
+}: Extract<BrainRequest, { type: 'rpc' }>): Promise<RpcResponse> {
   if (node === undefined)
     return { error: { code: -28, message: 'The node is starting. Ask again in a moment.' } }
-  return callRpc(node, method, args)
+  return callRpc(node, method, args, wallet)
 }
 
 function messageOf(error: unknown): string {

@@ -1,29 +1,38 @@
 /**
- * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
- * wallet's state pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
+ * The signers of all wallets across threads. The brain has a MessagePort of its own to them, on which nothing but PSBTs, signatures and the
+ * wallets' states pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
 import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
+import type { LocalSigners } from '../signer/local-signers.ts'
 import { notNow, OK, type Result } from '../wallet/result.ts'
-import type { Signer, SignerStatus } from '../wallet/signer.ts'
+import { keysMissing, type Signer, type SignerStatus, type Signers } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
-/** Brain to signer. */
-export interface SignRequest {
-  readonly id: number
-  readonly psbt: Uint8Array
-  /** See `Signer.signPsbt`. */
-  readonly replaced: Uint8Array | undefined
-  readonly hashType: number | undefined
-}
+/** Brain to signer. `wallet`: its name. */
+export type SignRequest =
+  | {
+      readonly type: 'sign'
+      readonly id: number
+      readonly wallet: string
+      readonly psbt: Uint8Array
+      /** See `Signer.signPsbt`. */
+      readonly replaced: Uint8Array | undefined
+      readonly hashType: number | undefined
+    }
+  | { readonly type: 'lock'; readonly wallet: string }
 
-/** Signer to brain; the state comes first. */
+/** Statuses by the names of their wallets. */
+export type SignerStatuses = ReadonlyMap<string, SignerStatus>
+
+/** Signer to brain; the states of all wallets come first. */
 export type SignerEvent =
-  | { readonly type: 'status'; readonly status: SignerStatus }
+  | { readonly type: 'opened'; readonly statuses: SignerStatuses }
+  | { readonly type: 'status'; readonly wallet: string; readonly status: SignerStatus }
   | { readonly type: 'signed'; readonly id: number; readonly result: Result<Uint8Array> }
 
-/** What a person asks of the signer. Answers are the results of `LocalSigner`'s methods of the same names. */
+/** What a person asks of the signer of a wallet. Answers are the results of `LocalSigner`'s methods of the same names. */
 export type SignerCommand =
   | {
       readonly type: 'create'
@@ -64,79 +73,114 @@ export type SignerRequest =
       /** The brain's port. */
       readonly brain: MessagePort
     }
-  | { readonly type: 'command'; readonly id: number; readonly command: SignerCommand }
+  | {
+      readonly type: 'command'
+      readonly id: number
+      /** Name of the wallet. */
+      readonly wallet: string
+      readonly command: SignerCommand
+    }
 
 /** Signer to Window. */
 export type SignerAnswer =
-  | { readonly type: 'opened' }
+  | { readonly type: 'opened'; readonly statuses: SignerStatuses }
   /** A sentence for people. */
   | { readonly type: 'open-failed'; readonly reason: string }
-  | { readonly type: 'status'; readonly status: SignerStatus }
+  | { readonly type: 'status'; readonly wallet: string; readonly status: SignerStatus }
   | { readonly type: 'answer'; readonly id: number; readonly result: Result<unknown> }
 
 /** The brain's half. */
-export class RemoteSigner implements Signer {
+export class RemoteSigners implements Signers {
   private readonly channel: Channel<SignRequest, SignerEvent>
   private readonly answers = new PendingAnswers<Result<Uint8Array>>()
-  private readonly listeners = new Set<(status: SignerStatus) => void>()
-  private current: SignerStatus
+  private readonly listeners = new Set<(wallet: string) => void>()
+  private readonly statuses: Map<string, SignerStatus>
 
-  private constructor(channel: Channel<SignRequest, SignerEvent>, status: SignerStatus) {
+  private constructor(channel: Channel<SignRequest, SignerEvent>, statuses: SignerStatuses) {
     this.channel = channel
-    this.current = status
+    this.statuses = new Map(statuses)
   }
 
-  /** Resolves when the signer has told its state. */
-  static connect(port: Endpoint): Promise<RemoteSigner> {
+  /** Resolves when the signer has told the states of all wallets. */
+  static connect(port: Endpoint): Promise<RemoteSigners> {
     const channel = new Channel<SignRequest, SignerEvent>(port)
     return new Promise((resolve) => {
-      let signer: RemoteSigner | undefined
+      let signers: RemoteSigners | undefined
       channel.listen((event) => {
-        if (signer) signer.receive(event)
-        else if (event.type === 'status') {
-          signer = new RemoteSigner(channel, event.status)
-          resolve(signer)
+        if (signers) signers.receive(event)
+        else if (event.type === 'opened') {
+          signers = new RemoteSigners(channel, event.statuses)
+          resolve(signers)
         }
       })
     })
   }
 
-  status(): SignerStatus {
-    return this.current
+  names(): readonly string[] {
+    return [...this.statuses].flatMap(([name, { state }]) => (state === 'none' ? [] : [name]))
   }
 
-  signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt, replaced, hashType }))
+  signer(wallet: string): Signer {
+    return {
+      status: () => this.statuses.get(wallet) ?? { state: 'none' },
+      signPsbt: (psbt, replaced, hashType) =>
+        this.answers.ask((id) => this.channel.post({ type: 'sign', id, wallet, psbt, replaced, hashType })),
+      lock: () => this.channel.post({ type: 'lock', wallet }),
+      onChange: (listener) =>
+        this.onChange((changed) => {
+          if (changed === wallet) listener(this.statuses.get(wallet)!)
+        }),
+    }
   }
 
-  onChange(listener: (status: SignerStatus) => void): () => void {
+  onChange(listener: (wallet: string) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
 
   private receive(event: SignerEvent): void {
     if (event.type === 'signed') this.answers.answer(event.id, event.result)
-    else {
-      this.current = event.status
-      for (const listener of this.listeners) listener(event.status)
-    }
+    else if (event.type === 'status') this.take(event.wallet, event.status)
+    // The worker was started after the brain was told that there are no keys.
+    else for (const [wallet, status] of event.statuses) this.take(wallet, status)
+  }
+
+  private take(wallet: string, status: SignerStatus): void {
+    this.statuses.set(wallet, status)
+    for (const listener of this.listeners) listener(wallet)
   }
 }
 
-/** The signer's half of the brain's port. */
-export function serveSigner(signer: LocalSigner, port: Endpoint): void {
+/** The signers' half of the brain's port. */
+export function serveSigners(signers: LocalSigners, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
-  channel.post({ type: 'status', status: signer.status() })
-  signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt, replaced, hashType }) => {
-    const result = await answered(() => signer.signPsbt(psbt, replaced, hashType))
-    channel.post({ type: 'signed', id, result })
+  channel.post({ type: 'opened', statuses: statusesOf(signers) })
+  signers.onChange((wallet, status) => channel.post({ type: 'status', wallet, status }))
+  channel.listen(async (request) => {
+    const signer = signers.get(request.wallet)
+    if (request.type === 'lock') signer?.lock()
+    else {
+      const { id, psbt, replaced, hashType } = request
+      const result = await answered(async () =>
+        signer ? signer.signPsbt(psbt, replaced, hashType) : keysMissing(),
+      )
+      channel.post({ type: 'signed', id, result })
+    }
   })
 }
 
-/** Carries out what a person asked. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */
-export function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
-  return answered(() => carryOut(signer, command))
+/** Of the wallets that have keys. */
+export function statusesOf(signers: LocalSigners): SignerStatuses {
+  return new Map(signers.names().map((name) => [name, signers.get(name)!.status()]))
+}
+
+/** Carries out what a person asked of a wallet's signer. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */
+export function runCommand(
+  signers: Pick<LocalSigners, 'of'>,
+  wallet: string,
+  command: SignerCommand,
+): Promise<Result<unknown>> {
+  return answered(async () => carryOut(await signers.of(wallet), command))
 }
 
 async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {

@@ -1,29 +1,29 @@
 /** Thread root of the signer: the only thread that ever holds keys, passphrases or seed words. */
 
-import { LocalSigner } from '../signer/local-signer.ts'
-import { IdbKeyStore } from '../storage/idb-key-store.ts'
+import { LocalSigners } from '../signer/local-signers.ts'
+import { IdbKeyStores } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
 import { notNow } from '../wallet/result.ts'
 import { Channel } from './channel.ts'
-import { runCommand, type SignerAnswer, type SignerRequest, serveSigner } from './signer-link.ts'
+import { runCommand, type SignerAnswer, type SignerRequest, serveSigners, statusesOf } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 const window = new Channel<SignerAnswer, SignerRequest>(self)
-let signer: LocalSigner | undefined
+let signers: LocalSigners | undefined
 
 window.listen(async (request) => {
   if (request.type === 'open') {
     try {
-      signer = await open(request)
-      window.post({ type: 'opened' })
+      signers = await open(request)
+      window.post({ type: 'opened', statuses: statusesOf(signers) })
     } catch (error) {
       window.post({ type: 'open-failed', reason: error instanceof Error ? error.message : String(error) })
     }
     return
   }
-  const { id, command } = request
-  const result = signer
-    ? await runCommand(signer, command)
+  const { id, wallet, command } = request
+  const result = signers
+    ? await runCommand(signers, wallet, command)
     : notNow('signer-failed', 'The wallet’s keys are not open yet. Try again in a moment.')
   window.post({ type: 'answer', id, result })
 })
@@ -38,18 +38,17 @@ function hold(name: string): Promise<void> {
   })
 }
 
-async function open(request: Extract<SignerRequest, { type: 'open' }>): Promise<LocalSigner> {
+async function open(request: Extract<SignerRequest, { type: 'open' }>): Promise<LocalSigners> {
   await hold(request.life)
-  const opened = await LocalSigner.open({
+  const opened = await LocalSigners.open({
     network: request.network,
     coinType: request.coinType,
     addressPrefix: request.addressPrefix,
-    store: new IdbKeyStore(await ProfileDatabase.open(request.database)),
+    stores: new IdbKeyStores(await ProfileDatabase.open(request.database)),
     clock: systemClock,
     random: systemRandom,
   })
-  window.post({ type: 'status', status: opened.status() })
-  opened.onChange((status) => window.post({ type: 'status', status }))
-  serveSigner(opened, request.brain)
+  opened.onChange((wallet, status) => window.post({ type: 'status', wallet, status }))
+  serveSigners(opened, request.brain)
   return opened
 }

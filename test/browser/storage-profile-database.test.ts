@@ -4,8 +4,9 @@ import { assert } from 'chai'
 import { StorageError } from '../../src/chain/store.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
-import { IdbKeyStore } from '../../src/storage/idb-key-store.ts'
+import { IdbKeyStores, walletsWithKeys } from '../../src/storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../../src/storage/idb-peer-store.ts'
+import { IdbWalletDirectory } from '../../src/storage/idb-wallet-directory.ts'
 import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
 import { databaseName } from '../../src/storage/profile-lock.ts'
@@ -37,7 +38,7 @@ describe('the database of a profile', () => {
   })
 
   it('keeps wallet records, each change of a commit or none', async () => {
-    const wallet = new IdbWalletStore(await reopen())
+    const wallet = new IdbWalletStore(await reopen(), 'savings')
     assert.deepEqual([...(await wallet.load())], [])
     // Not awaited: commits take effect in their order.
     const first = wallet.commit(
@@ -61,7 +62,7 @@ describe('the database of a profile', () => {
     )
     const error = await unstorable.catch((thrown: unknown) => thrown)
     assert.isTrue(error instanceof Error, `${error}`)
-    const again = new IdbWalletStore(await reopen())
+    const again = new IdbWalletStore(await reopen(), 'savings')
     assert.deepEqual(
       [...(await again.load())],
       [
@@ -69,7 +70,7 @@ describe('the database of a profile', () => {
         ['c', '3'],
       ],
     )
-    assert.deepEqual([...(await new IdbWalletStore(await reopen('2')).load())], [])
+    assert.deepEqual([...(await new IdbWalletStore(await reopen('2'), 'savings').load())], [])
   })
 
   it('keeps the key record as it was given', async () => {
@@ -80,10 +81,35 @@ describe('the database of a profile', () => {
       birthday: 1,
       box: { salt: 'x' },
     } as never
-    const keys = new IdbKeyStore(await reopen())
+    const keys = new IdbKeyStores(await reopen()).store('')
     assert.equal(await keys.load(), undefined)
     await keys.save(record)
-    assert.deepEqual(await new IdbKeyStore(await reopen()).load(), record)
+    assert.deepEqual(await new IdbKeyStores(await reopen()).store('').load(), record)
+  })
+
+  it('keeps the wallets of a profile apart, whatever their names', async () => {
+    const names = ['', 'a', 'a/b', 'b', '\u{1f41d}', 'savings']
+    const directory = new IdbWalletDirectory(await reopen())
+    const stores = new IdbKeyStores(await reopen())
+    assert.deepEqual([...(await directory.load())], [])
+    assert.deepEqual(await stores.names(), [])
+    for (const [at, name] of names.entries()) {
+      await new IdbWalletDirectory(await reopen()).save(name, { loadOnStartup: at % 2 === 0 })
+      await new IdbWalletStore(await reopen(), name).commit(new Map([['record', name]]))
+      await new IdbKeyStores(await reopen()).store(name).save({ descriptor: name } as never)
+    }
+    const again = new IdbWalletDirectory(await reopen())
+    const entries = await again.load()
+    assert.deepEqual([...entries.keys()].sort(), [...names].sort())
+    for (const [at, name] of names.entries()) {
+      assert.deepEqual(entries.get(name), { loadOnStartup: at % 2 === 0 })
+      assert.deepEqual([...(await again.records(name).load())], [['record', name]])
+      assert.deepEqual(await new IdbKeyStores(await reopen()).store(name).load(), { descriptor: name })
+    }
+    assert.deepEqual([...(await walletsWithKeys(await reopen()))].sort(), [...names].sort())
+    await new IdbWalletDirectory(await reopen()).records('a').commit(new Map([['record', undefined]]))
+    assert.equal((await new IdbWalletDirectory(await reopen()).records('a').load()).size, 0)
+    assert.equal((await new IdbWalletDirectory(await reopen()).records('a/b').load()).size, 1)
   })
 
   it('keeps the bans last saved', async () => {
@@ -126,26 +152,34 @@ describe('the database of a profile', () => {
     )
   })
 
-  it('of an earlier version keeps wallet, keys and identity, and gives up the chain', async () => {
-    const name = databaseName(networkId, '1')
-    const stores = {
-      'chain-state': [0, { salt: new Uint8Array(8), state: undefined }],
-      headers: [[0, 0], new Uint8Array(89)],
-      bodies: [[0, 1], new Uint8Array(3)],
-      undo: [[0, 1], new Uint8Array(3)],
-      mentions: [[0, 1], new Uint8Array(8)],
-      deltas: [[0, 1], new Uint8Array(3)],
-      buckets: [[0, 0, 0], new Uint8Array(0)],
-      wallet: ['wallet', 'the account'],
-      keys: ['key', { version: 1 }],
-      peers: ['bans', []],
-      identity: ['seed', new Uint8Array(32).fill(7)],
-    } as const
-    await new Promise<void>((resolve, reject) => {
-      const opening = indexedDB.open(name, 1)
+  const SECRET = { version: 1, box: { salt: 'x' } }
+  /** Object stores of version 1, each with one record. */
+  const FIRST_VERSION = {
+    'chain-state': [0, { salt: new Uint8Array(8), state: undefined }],
+    headers: [[0, 0], new Uint8Array(89)],
+    bodies: [[0, 1], new Uint8Array(3)],
+    undo: [[0, 1], new Uint8Array(3)],
+    mentions: [[0, 1], new Uint8Array(8)],
+    deltas: [[0, 1], new Uint8Array(3)],
+    buckets: [[0, 0, 0], new Uint8Array(0)],
+    wallet: ['wallet', 'the account'],
+    keys: ['seed', SECRET],
+    peers: ['bans', []],
+    identity: ['seed', new Uint8Array(32).fill(7)],
+  } as const
+
+  /** Writes a database as an earlier version did. */
+  const writeOld = (
+    version: number,
+    stores: Readonly<Record<string, readonly [key: unknown, value: unknown] | undefined>>,
+  ): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const opening = indexedDB.open(databaseName(networkId, '1'), version)
       opening.onupgradeneeded = () => {
-        for (const [store, [key, value]] of Object.entries(stores))
-          opening.result.createObjectStore(store).put(value, key as IDBValidKey)
+        for (const [store, record] of Object.entries(stores)) {
+          const made = opening.result.createObjectStore(store)
+          if (record) made.put(record[1], record[0] as IDBValidKey)
+        }
       }
       opening.onerror = () => reject(opening.error)
       opening.onsuccess = () => {
@@ -153,6 +187,9 @@ describe('the database of a profile', () => {
         resolve()
       }
     })
+
+  it('of version 1 keeps wallet, keys and identity, and gives up the chain', async () => {
+    await writeOld(1, FIRST_VERSION)
     const database = await reopen()
     const chain = new IdbChainStore(database)
     const { state, headerPages, deltas, snapshots } = await chain.load()
@@ -162,13 +199,43 @@ describe('the database of a profile', () => {
     )
     assert.deepEqual(await chain.readBodies([1]), [undefined])
     assert.deepEqual(await chain.readMentions(0, 9), [])
-    assert.deepEqual([...(await new IdbWalletStore(database).load())], [['wallet', 'the account']])
-    assert.deepEqual(
-      await database.transact(['keys'], 'readonly', 'relaxed', (t) => t.objectStore('keys').count()),
-      1,
-    )
+    await expectTheWallet(database)
     assert.deepEqual(await loadIdentity(database, random), new Uint8Array(32).fill(7))
   })
+
+  it('of version 2 keeps all, and its one wallet is the one without a name', async () => {
+    const place = new Uint8Array(97)
+    await writeOld(2, { ...FIRST_VERSION, headers: [[0, 0], place], snapshots: [[0, 1], new Uint8Array(44)] })
+    const database = await reopen()
+    const { headerPages } = await new IdbChainStore(database).load()
+    assert.deepEqual(headerPages, [place])
+    await expectTheWallet(database)
+    assert.deepEqual(await loadIdentity(database, random), new Uint8Array(32).fill(7))
+    // And so it stays.
+    await expectTheWallet(await reopen())
+  })
+
+  it('of version 2 without a wallet has none', async () => {
+    await writeOld(2, { ...FIRST_VERSION, snapshots: undefined, wallet: undefined, keys: undefined })
+    const database = await reopen()
+    assert.deepEqual([...(await new IdbWalletDirectory(database).load())], [])
+    assert.deepEqual(await walletsWithKeys(database), [])
+  })
+
+  it('of version 2 keeps keys that no wallet was followed with yet', async () => {
+    await writeOld(2, { ...FIRST_VERSION, snapshots: undefined, wallet: undefined })
+    const database = await reopen()
+    assert.deepEqual([...(await new IdbWalletDirectory(database).load()).keys()], [''])
+    assert.deepEqual(await new IdbKeyStores(database).store('').load(), SECRET)
+  })
+
+  async function expectTheWallet(database: ProfileDatabase): Promise<void> {
+    const directory = new IdbWalletDirectory(database)
+    assert.deepEqual([...(await directory.load())], [['', { loadOnStartup: true }]])
+    assert.deepEqual([...(await directory.records('').load())], [['wallet', 'the account']])
+    assert.deepEqual(await walletsWithKeys(database), [''])
+    assert.deepEqual(await new IdbKeyStores(database).store('').load(), SECRET)
+  }
 
   it('tells a full disk and refused storage from other failures', async () => {
     const database = await reopen()

@@ -48,7 +48,7 @@ describe('a signer that dies', () => {
     )
 
   it('ends what it was asked, and what it is asked later', async () => {
-    const asked = client.run({
+    const asked = client.run('', {
       type: 'create',
       passphrase: 'a long walk',
       words: 12,
@@ -57,12 +57,15 @@ describe('a signer that dies', () => {
     })
     die()
     assert.include(await reason(asked), 'has stopped')
-    assert.include(await reason(client.run({ type: 'unlock', passphrase: 'x', seconds: 60 })), 'has stopped')
-    assert.include(await reason(client.run({ type: 'lock' })), 'has stopped')
+    assert.include(
+      await reason(client.run('', { type: 'unlock', passphrase: 'x', seconds: 60 })),
+      'has stopped',
+    )
+    assert.include(await reason(client.run('', { type: 'lock' })), 'has stopped')
   })
 
   it('ends a payment that the node waits to have signed', async () => {
-    await client.run({
+    await client.run('', {
       type: 'create',
       passphrase: 'a long walk',
       words: 12,
@@ -70,6 +73,7 @@ describe('a signer that dies', () => {
       chainTime: 0,
     })
     const brain = {
+      wallets: [''],
       rpc: () => {
         die()
         return new Promise<never>(() => {})
@@ -80,8 +84,8 @@ describe('a signer that dies', () => {
   })
 
   it('answers as long as it lives', async () => {
-    assert.equal((await client.run({ type: 'lock' })).ok, true)
-    const unlocked = await client.run({ type: 'unlock', passphrase: 'x', seconds: 1 })
-    assert.isTrue(!unlocked.ok && unlocked.code === 'wallet-missing')
+    assert.equal((await client.run('', { type: 'lock' })).ok, true)
+    const unlocked = await client.run('', { type: 'unlock', passphrase: 'x', seconds: 1 })
+    assert.isTrue(!unlocked.ok && unlocked.code === 'keys-missing')
   })
 })

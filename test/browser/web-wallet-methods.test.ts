@@ -4,6 +4,7 @@
  */
 import { assert } from 'chai'
 import type { NodeEventName } from '../../src/node/events.ts'
+import { RpcError } from '../../src/node/rpc-error.ts'
 import { ok } from '../../src/primitives/result.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from '../../web/tab/brain-client.ts'
@@ -14,7 +15,15 @@ const MNEMONIC = 'legal winner thank'
 
 describe('methods that make a wallet', () => {
   let commands: SignerCommand[]
+  /** Names of the wallets that the brain has loaded, and of all. */
   let wallets: string[]
+  let directory: string[]
+  /** Names of those with keys. */
+  let withKeys: string[]
+  /** Names of the wallets whose signers are told something. */
+  let told: string[]
+  /** What the brain is asked. */
+  let asked: (readonly unknown[])[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
   /** What the brain answers to labels. */
@@ -24,6 +33,10 @@ describe('methods that make a wallet', () => {
   beforeEach(() => {
     commands = []
     wallets = ['']
+    directory = []
+    withKeys = []
+    asked = []
+    told = []
     problem = undefined
     imported = () => ({ labels: 0 })
     listeners = new Map()
@@ -34,12 +47,21 @@ describe('methods that make a wallet', () => {
   }
 
   /** With brain and signer as far as the methods see them. */
-  function call(method: string, args: readonly unknown[]): Promise<unknown> {
+  function call(method: string, args: readonly unknown[], named?: string): Promise<unknown> {
     const brain = {
-      async rpc(name: string) {
+      async rpc(name: string, given: readonly unknown[], wallet?: string) {
         if (problem) throw problem
+        asked.push([name, ...given, ...(wallet === undefined ? [] : [{ wallet }])])
         if (name === 'importlabels') return imported()
+        if (name === 'createwallet' && directory.includes(given[0] as string))
+          throw new RpcError(-4, 'It is here already.')
+        if (name === 'loadwallet') wallets.push(given[0] as string)
+        if (name === 'listwalletdir') return { wallets: directory.map((one) => ({ name: one })) }
+        if (name === 'exportlabels') return 'labels'
         return name === 'getblockchaininfo' ? { mediantime: 1_000 } : wallets
+      },
+      get wallets() {
+        return wallets
       },
       on(name: NodeEventName, listener: (detail: unknown) => void) {
         listeners.set(name, listener)
@@ -47,12 +69,14 @@ describe('methods that make a wallet', () => {
       },
     } as unknown as BrainClient
     const signer = {
-      async run(command: SignerCommand) {
+      async run(wallet: string, command: SignerCommand) {
+        told.push(wallet)
         commands.push(command)
         return ok(MNEMONIC)
       },
+      status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
     } as unknown as SignerClient
-    return walletMethods(brain, signer).get(method)!(args)
+    return walletMethods(brain, signer, named).get(method)!(args)
   }
 
   /** The code of the error that `args` are refused with. */
@@ -72,7 +96,7 @@ describe('methods that make a wallet', () => {
     })
     assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
     assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
-    assert.deepEqual(await create('', false, false, 'horse', false, true, true, false), {
+    assert.deepEqual(await create('', false, false, 'horse', false, true, false, false), {
       name: '',
       mnemonic: MNEMONIC,
     })
@@ -90,22 +114,23 @@ describe('methods that make a wallet', () => {
 
   it('refuses what a profile can not have, before any key is made', async () => {
     for (const args of [
-      ['savings', { passphrase: 'horse' }],
       [''],
       ['', false, false, ''],
-      ['', true, false, 'horse'],
       ['', false, true, 'horse'],
       ['', { passphrase: 'horse', blank: true }],
       ['', { passphrase: 'horse', external_signer: true }],
       ['', false, false, 'horse', true],
       ['', false, false, 'horse', false, false],
-      ['', false, false, 'horse', false, true, false],
       ['', false, false, 'horse', false, true, true, true],
       ['', { passphrase: 'horse', wordcount: 18 }],
       ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
+      ['', { disable_private_keys: true, words: MNEMONIC }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
+    // Core's code for a passphrase without keys.
+    assert.equal(await refusal('', true, false, 'horse'), -4)
     assert.lengthOf(commands, 0)
+    assert.lengthOf(asked, 0)
   })
 
   it('refuses options that it does not know by their names', async () => {
@@ -124,6 +149,80 @@ describe('methods that make a wallet', () => {
       commands.map((command) => 'mnemonicPassphrase' in command && command.mnemonicPassphrase),
       ['TREZOR', 'TREZOR'],
     )
+  })
+
+  it('makes a wallet under its name, and says whether it is to be loaded at start', async () => {
+    wallets = ['', 'a/b']
+    await create('a/b', { passphrase: 'horse', load_on_startup: false })
+    await create('a/b', false, false, 'horse', false, true, false)
+    await create('a/b', { passphrase: 'horse' })
+    assert.deepEqual(
+      asked.filter(([method]) => method === 'createwallet'),
+      [false, false, true].map((startup) => ['createwallet', 'a/b', { load_on_startup: startup }]),
+    )
+    assert.deepEqual(told, ['a/b', 'a/b', 'a/b'])
+  })
+
+  it('has a wallet without keys made by the node alone', async () => {
+    for (const args of [
+      ['watch', true],
+      ['watch', { disable_private_keys: true }],
+      ['watch', true, true],
+    ])
+      await create(...args)
+    const made = ['createwallet', 'watch', { disable_private_keys: true, load_on_startup: true }]
+    assert.deepEqual(asked, [made, made, made])
+    assert.lengthOf(commands, 0)
+  })
+
+  it('makes no key under a name that the node refuses', async () => {
+    directory = ['watch']
+    for (const [method, ...args] of [
+      ['createwallet', 'watch', { passphrase: 'horse' }],
+      ['createwallet', 'watch', { passphrase: 'horse', words: MNEMONIC }],
+      ['importbackup', '{}', 'horse', 'watch'],
+      ['restorewallet', 'watch', '{}', true, 'horse'],
+    ] as const) {
+      const error = (await call(method, args).catch((reason: unknown) => reason)) as RpcError
+      assert.equal(error.code, method === 'restorewallet' ? -36 : -4, method)
+    }
+    assert.lengthOf(commands, 0)
+  })
+
+  it('restores a backup under a name, and again what it has beside the keys', async () => {
+    wallets = ['', 'old']
+    assert.deepEqual(await call('restorewallet', ['old', '{}', null, 'horse']), { name: 'old' })
+    directory = ['', 'old']
+    withKeys = ['old']
+    wallets = ['']
+    // Here, with keys, and not loaded.
+    assert.deepEqual(await call('importbackup', ['{}', 'horse', 'old']), { name: 'old' })
+    assert.deepEqual(told, ['old', 'old'])
+    assert.deepEqual(
+      asked.filter(([method]) => method === 'importlabels' || method === 'loadwallet'),
+      [
+        ['importlabels', MNEMONIC, { wallet: 'old' }],
+        ['loadwallet', 'old'],
+        ['importlabels', MNEMONIC, { wallet: 'old' }],
+      ],
+    )
+  })
+
+  it('means the wallet that is named, or the only one, and no other', async () => {
+    wallets = ['a', 'b']
+    for (const method of ['walletlock', 'exportbackup', 'revealmnemonic', 'walletpassphrase']) {
+      const args = method === 'walletlock' ? [] : ['a long walk']
+      const codes: number[] = []
+      for (const named of [undefined, 'c'])
+        await call(method, args, named).catch(({ code }: RpcError) => codes.push(code))
+      assert.deepEqual(codes, [-19, -18], method)
+      assert.lengthOf(told, 0)
+      await call(method, args, 'b')
+      assert.deepEqual(told.splice(0), ['b'], method)
+    }
+    wallets = []
+    const error = (await call('walletlock', []).catch((reason: unknown) => reason)) as RpcError
+    assert.equal(error.code, -18)
   })
 
   it('says what a backup lacks; the keys are restored all the same', async () => {

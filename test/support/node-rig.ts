@@ -12,18 +12,19 @@ import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
 import { encodeAddress } from '../../src/script/address.ts'
-import { LocalSigner } from '../../src/signer/local-signer.ts'
-import { unattended } from '../../src/signer/unattended.ts'
+import type { LocalSigner } from '../../src/signer/local-signer.ts'
+import { LocalSigners } from '../../src/signer/local-signers.ts'
+import { allUnattended } from '../../src/signer/unattended.ts'
 import { TabNetwork } from '../../src/simulation/tab-network.ts'
 import { VerdictCache, VirtualCheckPool } from '../../src/simulation/virtual-check-pool.ts'
 import { VirtualMinerPool } from '../../src/simulation/virtual-miner-pool.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { VirtualTime } from '../../src/simulator/virtual-time.ts'
 import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
-import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
+import { MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
-import { MemoryWalletStore } from '../../src/storage/memory-wallet-store.ts'
-import type { WalletStore } from '../../src/wallet/store.ts'
+import { MemoryWalletDirectory } from '../../src/storage/memory-wallet-directory.ts'
+import type { WalletDirectory, WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
 import { differencesOf } from './rpc-shapes.ts'
 import { PASSPHRASE, value } from './wallets.ts'
@@ -89,11 +90,13 @@ export class RigNode {
   readonly rig: NodeRig
   readonly name: string
   readonly events: NodeEvent[] = []
+  signers!: LocalSigners
+  /** Of the default wallet. */
   signer!: LocalSigner
   core!: NodeCore
   private readonly options: RigNodeOptions
-  private readonly keys = new MemoryKeyStore()
-  private readonly walletStore = new MemoryWalletStore()
+  private readonly keys = new MemoryKeyStores()
+  private readonly wallets = new MemoryWalletDirectory()
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
 
@@ -111,15 +114,16 @@ export class RigNode {
   async open(): Promise<void> {
     const { params, time, network, verdicts } = this.rig
     const random = this.rig.random.fork(this.name)
-    this.signer = await LocalSigner.open({
+    this.signers = await LocalSigners.open({
       network: { id: networkId(params), name: params.name },
       coinType: 1,
       addressPrefix: params.addressPrefix,
-      store: this.keys,
+      stores: this.keys,
       clock: time,
       random: random.fork('signer'),
       logN: 1,
     })
+    this.signer = await this.signers.of('')
     if (this.options.wallet !== false) {
       if (this.signer.status().state === 'none') value(await this.signer.create(PASSPHRASE))
       value(await this.signer.unlock(PASSPHRASE))
@@ -129,12 +133,12 @@ export class RigNode {
         clock: time,
         random,
         faults: this.options.faults ?? FAIL_TEST,
-        signer: unattended(this.signer),
+        signers: allUnattended(this.signers),
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
         transport: network.endpoint(this.id),
         chainStore: this.options.chainStore ?? this.chainStore,
-        walletStore: this.options.walletStore ?? this.walletStore,
+        wallets: this.directory(),
         peerStore: this.peerStore,
         checks: new VirtualCheckPool(verdicts),
         miners: new VirtualMinerPool(time, random.fork('miner'), 1),
@@ -142,6 +146,16 @@ export class RigNode {
     )
     this.core.subscribe((event) => this.events.push(event))
     await time.complete(this.core.start())
+  }
+
+  private directory(): WalletDirectory {
+    const { walletStore } = this.options
+    if (!walletStore) return this.wallets
+    return {
+      load: () => this.wallets.load(),
+      save: (name, entry) => this.wallets.save(name, entry),
+      records: () => walletStore,
+    }
   }
 
   /** Closes the node and opens it on what its stores hold. */
@@ -152,8 +166,13 @@ export class RigNode {
   }
 
   /** The result of an RPC call; throws where it fails. */
-  async rpc(method: string, ...args: unknown[]): Promise<Json> {
-    const response = await this.rig.time.complete(callRpc(this.core, method, args))
+  rpc(method: string, ...args: unknown[]): Promise<Json> {
+    return this.rpcOf(undefined, method, ...args)
+  }
+
+  /** The same of a call that names a wallet. */
+  async rpcOf(wallet: string | undefined, method: string, ...args: unknown[]): Promise<Json> {
+    const response = await this.rig.time.complete(callRpc(this.core, method, args, wallet))
     if ('error' in response) throw new Error(`${method}: ${response.error.message} (${response.error.code})`)
     // Whatever a test is about: an answer that isn't what `help` says is wrong.
     const [wrong] = differencesOf(method, args, response.result)
@@ -162,8 +181,13 @@ export class RigNode {
   }
 
   /** The error of an RPC call; throws where it succeeds. */
-  async failure(method: string, ...args: unknown[]): Promise<Failure> {
-    const response = await this.rig.time.complete(callRpc(this.core, method, args))
+  failure(method: string, ...args: unknown[]): Promise<Failure> {
+    return this.failureOf(undefined, method, ...args)
+  }
+
+  /** The same of a call that names a wallet. */
+  async failureOf(wallet: string | undefined, method: string, ...args: unknown[]): Promise<Failure> {
+    const response = await this.rig.time.complete(callRpc(this.core, method, args, wallet))
     if ('error' in response) return response.error
     throw new Error(`${method} succeeded: ${JSON.stringify(response.result)}`)
   }

@@ -7,7 +7,8 @@ import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Clock, Random } from '../../src/primitives/ports.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { LocalSigner, type LocalSignerOptions } from '../../src/signer/local-signer.ts'
-import { MemoryKeyStore } from '../../src/storage/memory-key-store.ts'
+import { LocalSigners, type LocalSignersOptions } from '../../src/signer/local-signers.ts'
+import { MemoryKeyStore, MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 
 export const PASSPHRASE = 'a long walk'
 /** The words of BIP86's example. */
@@ -73,6 +74,20 @@ export function openSigner(options: Partial<LocalSignerOptions> = {}): Promise<L
     store: new MemoryKeyStore(),
     clock: new ManualClock(),
     random: seededRandom('signer'),
+    logN: 1,
+    ...options,
+  })
+}
+
+/** The signers of a profile, without keys unless `stores` holds some. */
+export function openSigners(options: Partial<LocalSignersOptions> = {}): Promise<LocalSigners> {
+  return LocalSigners.open({
+    network: TEST_NETWORK,
+    coinType: 1,
+    addressPrefix: REGTEST.addressPrefix,
+    stores: new MemoryKeyStores(),
+    clock: new ManualClock(),
+    random: seededRandom('signers'),
     logN: 1,
     ...options,
   })

@@ -26,6 +26,9 @@ export class BrainClient {
   /** Whoever waits for the next step of the start. */
   private waiting: { resolve(message: BrainMessage): void; reject(error: Error): void } | undefined
 
+  /** Names of the wallets that are loaded, in the order of loading. */
+  wallets: readonly string[] = []
+
   constructor() {
     const worker = new Worker(new URL('../../src/workers/brain.worker.ts', import.meta.url), {
       type: 'module',
@@ -60,9 +63,11 @@ export class BrainClient {
     this.worker.terminate()
   }
 
-  /** Rejects with an `RpcError`. */
-  async rpc(method: string, args: readonly unknown[]): Promise<unknown> {
-    const response = await this.answers.ask((id) => this.channel.post({ type: 'rpc', id, method, args }))
+  /** `wallet`: the one that is meant. Rejects with an `RpcError`. */
+  async rpc(method: string, args: readonly unknown[], wallet?: string): Promise<unknown> {
+    const response = await this.answers.ask((id) =>
+      this.channel.post({ type: 'rpc', id, method, args, wallet }),
+    )
     if ('error' in response) throw new RpcError(response.error.code, response.error.message)
     return response.result
   }
@@ -98,8 +103,11 @@ export class BrainClient {
 
   private receive(message: BrainMessage): void {
     switch (message.type) {
-      case 'claimed':
       case 'ready':
+        this.wallets = message.wallets
+        this.waiting?.resolve(message)
+        break
+      case 'claimed':
         this.waiting?.resolve(message)
         break
       case 'failed':
@@ -114,6 +122,12 @@ export class BrainClient {
   }
 
   private tell(event: NodeEvent): void {
+    if (event.name === 'wallet') {
+      const { wallet, loaded } = event.detail
+      const isKnown = this.wallets.includes(wallet)
+      if (loaded && !isKnown) this.wallets = [...this.wallets, wallet]
+      if (!loaded && isKnown) this.wallets = this.wallets.filter((name) => name !== wallet)
+    }
     const listeners = this.listeners.get(event.name)
     if (listeners) for (const listener of listeners) listener(event.detail)
     else if ((event.name === 'log' || event.name === 'fault') && this.early.length < MAX_EARLY)

@@ -24,29 +24,30 @@ export interface TabIdentity {
   readonly peerId: string
 }
 
+/** One wallet of the tab, as a caller sees it. */
+export interface WalletClient {
+  readonly name: string
+  /** As `opentab.rpc`; methods of wallets mean this one, as in Bitcoin Core's path `/wallet/NAME`. */
+  readonly rpc: RpcCall
+  /** State of its keys, follows `wallet` events; `none` where they are elsewhere. */
+  signerStatus(): SignerStatus
+}
+
 /** `window.opentab`. */
 export interface Opentab {
   readonly identity: TabIdentity
   /**
    * Calls a method by Bitcoin Core's name, with its arguments in order or in one object that names them. Rejects with an `RpcError` (`code`,
-   * `message`). Calls that carry a passphrase or seed words go straight to the signer. `opentab.rpc('help')` lists the methods.
+   * `message`). Calls that carry a passphrase or seed words go straight to the signer. Methods of wallets mean the one that is loaded; where
+   * several are, `wallet` names one. `opentab.rpc('help')` lists the methods.
    */
   readonly rpc: RpcCall
+  /** The wallet of this name. It need not be loaded, or be there, before it is called. */
+  wallet(name: string): WalletClient
+  /** Names of the wallets that are loaded, in the order of loading; follows `wallet` events. */
+  wallets(): readonly string[]
   /** Calls `listener` at every event of this name. Returns the function that unsubscribes. Throws an `RpcError` where there is no such event. */
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void
-  /** Names of the loaded wallets, in the order of loading; follows `wallet` events. */
-  wallets(): readonly string[]
-  /** Calls to one wallet, as by Bitcoin Core's path `/wallet/NAME`. It need not be loaded. */
-  wallet(name: string): WalletClient
-  /** State of the keys of the one loaded wallet; `none` where none or several are loaded. */
-  signerStatus(): SignerStatus
-}
-
-/** One wallet. */
-export interface WalletClient {
-  readonly name: string
-  /** Every method may be called through it. */
-  readonly rpc: RpcCall
-  /** `none` where its keys are elsewhere. */
+  /** State of the keys of the wallet that is loaded; `none` where none or several are. Follows `wallet` events. */
   signerStatus(): SignerStatus
 }

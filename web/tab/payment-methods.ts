@@ -1,7 +1,7 @@
 /**
  * RPC methods that sign. The brain reads what strangers send, and might be turned: so the page itself tells the signer what it asks for,
  * on its own line, before the brain is asked. What stands for a person's approval is the call: its payee, amount and fee rate; the
- * payment that it replaces; or the very transaction that it hands over. The approval ends with the call. Thread: Window.
+ * payment that it replaces; or the very transaction that it hands over. The approval is of one wallet, and ends with the call. Thread: Window.
  */
 import { coins } from '../../src/node/rpc-json.ts'
 import { byPosition } from '../../src/node/rpc-names.ts'
@@ -10,6 +10,7 @@ import { amount } from '../../src/node/rpc-parameters.ts'
 import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
 import { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
+import { chooseWallet } from '../../src/node/wallet-choice.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
@@ -18,31 +19,37 @@ import type { Result } from '../../src/wallet/result.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
-type Brain = Pick<BrainClient, 'rpc'>
+type Brain = Pick<BrainClient, 'rpc' | 'wallets'>
 type Keys = Pick<SignerClient, 'run' | 'status' | 'stopped'>
 type Arguments = readonly unknown[]
 
 const AMOUNT = amount('amount', 'in coins')
 
-/** Calls a method that signs, or `reviewpsbt`. Rejects with an `RpcError`, or a `TabError` where the signer has stopped. */
+/**
+ * Calls a method that signs, or `reviewpsbt`. `named`: the wallet that is meant, see `chooseWallet`. Rejects with an `RpcError`, or a `TabError`
+ * where the signer has stopped.
+ */
 export async function callPayment(
   brain: Brain,
   signer: Keys,
   method: string,
   given: Arguments,
+  named?: string,
 ): Promise<unknown> {
   const declared = [reviewPsbt, ...signingMethods].find(({ name }) => name === method)
   const args = declared ? byPosition(declared, given) : given
-  if (method === 'reviewpsbt') return reviewJson(await review(signer, args))
-  // Without keys nothing is signed; what is wrong with the arguments, the node tells.
-  const agreement = signer.status.state === 'none' ? undefined : agreementOf(method, args)
-  if (!agreement) return brain.rpc(method, args)
-  const approval = unwrap((await signer.run({ type: 'approve', agreement })) as Result<number>)
+  // Named from here on: what is approved of one wallet is asked of no other.
+  const wallet = chooseWallet(named, brain.wallets)
+  if (method === 'reviewpsbt') return reviewJson(await review(signer, wallet, args))
+  // A wallet whose keys are elsewhere signs nothing; what is wrong with the arguments, the node tells.
+  const agreement = signer.status(wallet).state === 'none' ? undefined : agreementOf(method, args)
+  if (!agreement) return brain.rpc(method, args, wallet)
+  const approval = unwrap((await signer.run(wallet, { type: 'approve', agreement })) as Result<number>)
   try {
-    return await Promise.race([brain.rpc(method, args), signer.stopped])
+    return await Promise.race([brain.rpc(method, args, wallet), signer.stopped])
   } finally {
     // Where the signer has stopped, nothing is left to be taken back.
-    await signer.run({ type: 'revoke', approval }).catch(() => undefined)
+    await signer.run(wallet, { type: 'revoke', approval }).catch(() => undefined)
   }
 }
 
@@ -92,10 +99,10 @@ function psbtOf(text: unknown): Uint8Array | undefined {
   return typeof text === 'string' ? psbtBytesOf(text) : undefined
 }
 
-async function review(signer: Keys, [text]: Arguments): Promise<PaymentReview> {
+async function review(signer: Keys, wallet: string, [text]: Arguments): Promise<PaymentReview> {
   // Bytes that are none are refused by the signer, with a sentence.
   const psbt = psbtOf(text) ?? new Uint8Array()
-  return unwrap((await signer.run({ type: 'review', psbt })) as Result<PaymentReview>)
+  return unwrap((await signer.run(wallet, { type: 'review', psbt })) as Result<PaymentReview>)
 }
 
 function reviewJson(review: PaymentReview): object {

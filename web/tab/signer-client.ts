@@ -15,7 +15,7 @@ import { TabError } from './tab-error.ts'
 
 type OpenRequest = Omit<Extract<SignerRequest, { type: 'open' }>, 'type' | 'life'>
 
-/** What is told of a profile without keys. */
+/** What is told of a wallet without keys. */
 const NO_KEYS: SignerStatus = { state: 'none' }
 
 /** What a call gets that the worker can't answer any more. */
@@ -27,7 +27,8 @@ export class SignerClient {
   readonly stopped: Promise<never>
   private readonly request: OpenRequest
   private readonly answers = new PendingAnswers<Result<unknown>>()
-  private current = NO_KEYS
+  /** By the names of the wallets. */
+  private readonly statuses = new Map<string, SignerStatus>()
   private stop: () => void = () => {}
   /** Set once the worker has ended. */
   private fault: TabError | undefined
@@ -42,14 +43,15 @@ export class SignerClient {
         this.fault = new TabError('failed', STOPPED)
         reject(this.fault)
         this.answers.failAll(this.fault)
-        if (this.current.state === 'unlocked')
-          this.current = { state: 'locked', account: this.current.account }
+        for (const [wallet, status] of this.statuses)
+          if (status.state === 'unlocked')
+            this.statuses.set(wallet, { state: 'locked', account: status.account })
       }
     })
     // Whoever waits for an answer is told; nobody else has to be.
     this.stopped.catch(() => undefined)
     if (hasKeys) return
-    const told: SignerEvent = { type: 'status', status: NO_KEYS }
+    const told: SignerEvent = { type: 'opened', statuses: this.statuses }
     request.brain.postMessage(told)
   }
 
@@ -64,15 +66,16 @@ export class SignerClient {
     this.stop()
   }
 
-  get status(): SignerStatus {
-    return this.current
+  /** Of a wallet; `none` where its keys are not here. */
+  status(wallet: string): SignerStatus {
+    return this.statuses.get(wallet) ?? NO_KEYS
   }
 
-  /** Rejects with a `TabError` where the worker can't be started or has ended: also when it ends before it answers. */
-  async run(command: SignerCommand): Promise<Result<unknown>> {
+  /** Has the signer of a wallet carry out a command. Rejects with a `TabError` where the worker can't be started or has ended: also when it ends before it answers. */
+  async run(wallet: string, command: SignerCommand): Promise<Result<unknown>> {
     const channel = await this.opened()
     if (this.fault) throw this.fault
-    return this.answers.ask((id) => channel.post({ type: 'command', id, command }))
+    return this.answers.ask((id) => channel.post({ type: 'command', id, wallet, command }))
   }
 
   private opened(): Promise<Channel<SignerRequest, SignerAnswer>> {
@@ -100,11 +103,12 @@ export class SignerClient {
       const life = `opentab/signer/${crypto.randomUUID()}`
       channel.listen((answer) => {
         if (answer.type === 'opened') {
+          for (const [wallet, status] of answer.statuses) this.statuses.set(wallet, status)
           // Browsers tell nobody of a worker that crashed, but its lock becomes free.
           void navigator.locks.request(life, () => this.stop())
           resolve(channel)
         } else if (answer.type === 'open-failed') reject(new TabError('failed', answer.reason))
-        else if (answer.type === 'status') this.current = answer.status
+        else if (answer.type === 'status') this.statuses.set(answer.wallet, answer.status)
         else this.answers.answer(answer.id, answer.result)
       })
       channel.post({ type: 'open', life, ...this.request }, [this.request.brain])

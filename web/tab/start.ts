@@ -4,6 +4,7 @@
  */
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
+import type { RpcCall } from '../../src/node/rpc-client.ts'
 import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
 import type { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
@@ -12,6 +13,7 @@ import { createLibp2pTransport } from '../../src/transport/libp2p-transport.ts'
 import { isRelayAddress } from '../../src/transport/relay-client.ts'
 import { watchForWaking } from '../../src/transport/waking.ts'
 import { coinType } from '../../src/wallet/coin-type.ts'
+import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { Channel } from '../../src/workers/channel.ts'
 import { serveTransport } from '../../src/workers/transport-link.ts'
 import { readAddress } from './address-parameters.ts'
@@ -32,6 +34,7 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
   readmnemonic: true,
   exportbackup: true,
   importbackup: true,
+  restorewallet: true,
   reviewpsbt: true,
 }
 
@@ -130,6 +133,23 @@ async function startNode(
     void networkFile.read()
   }, new AbortController().signal)
   void getReady(brain, signer)
+  /** As a caller that names this wallet sees it. */
+  const client = (wallet: string | undefined): { readonly rpc: RpcCall; signerStatus(): SignerStatus } => ({
+    rpc: async (method, ...args) => {
+      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
+      if (isSigning) {
+        const { callPayment } = await part(import('./payment-methods.ts'))
+        return (await callPayment(brain, signer, method, args, wallet)) as never
+      }
+      if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args, wallet)) as never
+      const { walletMethods } = await part(import('./wallet-methods.ts'))
+      return (await walletMethods(brain, signer, wallet).get(method)!(args)) as never
+    },
+    signerStatus() {
+      const meant = wallet === undefined ? brain.wallets : [wallet]
+      return meant.length === 1 ? signer.status(meant[0]!) : { state: 'none' }
+    },
+  })
   return {
     identity: {
       profile,
@@ -140,20 +160,10 @@ async function startNode(
       params,
       peerId: transport.self,
     },
-    rpc: async (method, ...args) => {
-      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
-      if (isSigning) {
-        const { callPayment } = await part(import('./payment-methods.ts'))
-        return (await callPayment(brain, signer, method, args)) as never
-      }
-      if (!Object.hasOwn(PAGE_METHODS, method)) return (await brain.rpc(method, args)) as never
-      const { walletMethods } = await part(import('./wallet-methods.ts'))
-      return (await walletMethods(brain, signer).get(method)!(args)) as never
-    },
+    ...client(undefined),
+    wallet: (name) => ({ name, ...client(name) }),
+    wallets: () => brain.wallets,
     on: (name, listener) => brain.on(name, listener),
-    signerStatus: () => signer.status,
-    wallets: () => (signer.status.state === 'none' ? [] : ['']),
-    wallet: (name) => ({ name, rpc: undefined as never, signerStatus: () => signer.status }),
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Asks the browser to keep this page's data when space gets tight: once, when the wallet first holds coins. Only where it decides by itself, as
+ * Asks the browser to keep this page's data when space gets tight: once, when a wallet first holds coins. Only where it decides by itself, as
  * Chromium's do; others ask the person, which the wallet's page explains first (`<ot-storage-notice>`).
  */
 import { isDecidedByBrowser, keepForGood } from '../storage-lasting.ts'
@@ -20,11 +20,14 @@ export function keepStorage(brain: BrainClient): void {
   void askOnceRich()
 }
 
-/** Coins of all kinds; none while there is no wallet. */
+/** Coins of all kinds in all wallets that are loaded. */
 async function holdings(brain: BrainClient): Promise<number> {
   try {
-    const { mine } = (await brain.rpc('getbalances', [])) as Balances
-    return mine.trusted + mine.untrusted_pending + mine.immature
+    const all = await Promise.all(brain.wallets.map((name) => brain.rpc('getbalances', [], name)))
+    return (all as Balances[]).reduce(
+      (sum, { mine }) => sum + mine.trusted + mine.untrusted_pending + mine.immature,
+      0,
+    )
   } catch {
     return 0
   }

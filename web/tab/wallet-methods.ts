@@ -4,9 +4,10 @@
  */
 import {
   RPC_INVALID_PARAMETER,
+  RPC_WALLET_ALREADY_EXISTS,
   RPC_WALLET_ERROR,
-  RPC_WALLET_NOT_FOUND,
   RPC_WALLET_PASSPHRASE_INCORRECT,
+  RPC_WALLET_WRONG_ENC_STATE,
   RpcError,
 } from '../../src/node/rpc-error.ts'
 import { type Declaration, handler, type Parameters, type Run } from '../../src/node/rpc-method.ts'
@@ -16,11 +17,14 @@ import {
   exportBackup,
   importBackup,
   readMnemonic,
+  restoreWallet,
   revealMnemonic,
   walletLock,
   walletPassphrase,
   walletPassphraseChange,
+  wantedWallet,
 } from '../../src/node/rpc-page-methods.ts'
+import { chooseWallet, walletCalled } from '../../src/node/wallet-choice.ts'
 import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
@@ -29,34 +33,53 @@ import type { SignerClient } from './signer-client.ts'
 export type WalletMethod = (args: readonly unknown[]) => Promise<unknown>
 
 const ERROR_CODES: Readonly<Record<string, number>> = {
+  'keys-missing': RPC_WALLET_WRONG_ENC_STATE,
   'wallet-passphrase-incorrect': RPC_WALLET_PASSPHRASE_INCORRECT,
-  'wallet-missing': RPC_WALLET_NOT_FOUND,
 }
 
-/** The methods by their names. */
-export function walletMethods(brain: BrainClient, signer: SignerClient): ReadonlyMap<string, WalletMethod> {
-  const run = async (command: SignerCommand): Promise<unknown> => {
-    const result = await signer.run(command)
+interface Warned {
+  readonly warnings?: readonly string[]
+}
+
+/** The last making of keys: one is made after another, so that no two take one name. */
+let making: Promise<unknown> = Promise.resolve()
+
+/** The methods by their names. `named`: the wallet that they mean, see `chooseWallet`. */
+export function walletMethods(
+  brain: BrainClient,
+  signer: SignerClient,
+  named?: string,
+): ReadonlyMap<string, WalletMethod> {
+  const run = async (wallet: string, command: SignerCommand): Promise<unknown> => {
+    const result = await signer.run(wallet, command)
     if (result.ok) return result.value
     throw new RpcError(ERROR_CODES[result.code] ?? RPC_WALLET_ERROR, result.detail)
   }
 
+  /** Of the wallet that is meant. */
+  const runMeant = async (command: SignerCommand): Promise<unknown> =>
+    run(chooseWallet(named, brain.wallets), command)
+
   /**
-   * Has keys made or restored. Only once the brain has what it follows a wallet with: without it the keys would be stored, but a backup's
-   * labels and count of addresses, which go to the brain, be lost.
+   * Has keys made or restored. Only once the brain has what it follows a wallet with, and agrees to the name: without it the keys would be stored,
+   * but a backup's labels and count of addresses, which go to the brain, be lost.
    */
-  const make = async (command: SignerCommand): Promise<unknown> => {
-    await brain.rpc('listwallets', [])
-    return run(command)
+  const make = (name: string, loadOnStartup: boolean, command: SignerCommand): Promise<unknown> => {
+    const made = making.then(async () => {
+      await brain.rpc('createwallet', [name, { load_on_startup: loadOnStartup }])
+      return run(name, command)
+    })
+    making = made.catch(() => undefined)
+    return made
   }
 
   /**
    * Resolves when the brain follows the signer's account, or can't: then with a warning rather than an error, since the keys are
    * stored and the caller must get their words.
    */
-  const adopted = (): Promise<{ readonly warnings?: readonly string[] }> =>
+  const adopted = (name: string): Promise<Warned> =>
     new Promise((resolve) => {
-      const finish = (answer: { readonly warnings?: readonly string[] }): void => {
+      const finish = (answer: Warned): void => {
         stopWallet()
         stopFault()
         resolve(answer)
@@ -70,7 +93,7 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
       const look = (otherwise = () => {}): void => {
         brain
           .rpc('listwallets', [])
-          .then((wallets) => ((wallets as string[]).length > 0 ? finish({}) : otherwise()), fail)
+          .then((wallets) => ((wallets as string[]).includes(name) ? finish({}) : otherwise()), fail)
       }
       const stopWallet = brain.on('wallet', () => look())
       // A fault may be about something else.
@@ -79,9 +102,9 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
     })
 
   /** Hands a backup's labels and count of addresses to the brain. Returns what could not be taken in. */
-  const importLabels = async (metadata: string): Promise<readonly string[]> => {
+  const importLabels = async (name: string, metadata: string): Promise<readonly string[]> => {
     try {
-      const { warnings = [] } = (await brain.rpc('importlabels', [metadata])) as { warnings?: string[] }
+      const { warnings = [] } = (await brain.rpc('importlabels', [metadata], name)) as Warned
       return warnings
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
@@ -91,65 +114,94 @@ export function walletMethods(brain: BrainClient, signer: SignerClient): Readonl
     }
   }
 
+  /** The wallet is restored but for what its file has beside the keys: that follows, and what fails of it is told. */
+  const restored = async (name: string, metadata: unknown): Promise<{ readonly name: string } & Warned> => {
+    const { warnings } = await adopted(name)
+    const missing = warnings ?? (await importLabels(name, metadata as string))
+    return { name, ...(missing.length > 0 && { warnings: missing }) }
+  }
+
+  const exists = async (name: string): Promise<boolean> => {
+    const { wallets } = (await brain.rpc('listwalletdir', [])) as { wallets: { name: string }[] }
+    return wallets.some((wallet) => wallet.name === name)
+  }
+
   const answers = [
-    entry(createWallet, async (name, options, _blank, passphrase) => {
-      if (name !== '')
-        throw new RpcError(
-          RPC_INVALID_PARAMETER,
-          'A profile has one wallet, whose name is "". Open the page with ?profile=NAME for another.',
-        )
-      const chosen = passphraseOf(options.passphrase ?? passphrase)
-      const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = options
+    entry(createWallet, async (...given) => {
+      const { name, watchOnly, loadOnStartup, passphrase } = wantedWallet(...given)
+      if (watchOnly) {
+        const choices = { disable_private_keys: true, load_on_startup: loadOnStartup }
+        return (await brain.rpc('createwallet', [name, choices])) as { readonly name: string }
+      }
+      const chosen = passphraseOf(passphrase)
+      const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = given[1]
       if (words !== undefined) {
         if (wordcount !== undefined)
           throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount is for new words: leave it out with words.')
-        await make({ type: 'restoreWords', words, passphrase: chosen, mnemonicPassphrase })
-        return { name: '', ...(await adopted()) }
+        const command = { type: 'restoreWords', words, passphrase: chosen, mnemonicPassphrase } as const
+        await make(name, loadOnStartup, command)
+        return { name, ...(await adopted(name)) }
       }
       if (wordcount !== undefined && wordcount !== 12 && wordcount !== 24)
         throw new RpcError(RPC_INVALID_PARAMETER, 'wordcount must be 12 or 24.')
       const { mediantime } = (await brain.rpc('getblockchaininfo', [])) as { mediantime: number }
-      const mnemonic = await make({
+      const mnemonic = await make(name, loadOnStartup, {
         type: 'create',
         passphrase: chosen,
         words: wordcount ?? 12,
         mnemonicPassphrase,
         chainTime: mediantime,
       })
-      return { name: '', mnemonic: mnemonic as string, ...(await adopted()) }
+      return { name, mnemonic: mnemonic as string, ...(await adopted(name)) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
-      await run({ type: 'unlock', passphrase, seconds })
+      await runMeant({ type: 'unlock', passphrase, seconds })
       return null
     }),
     entry(walletLock, async () => {
-      await run({ type: 'lock' })
+      await runMeant({ type: 'lock' })
       return null
     }),
     entry(walletPassphraseChange, async (passphrase, next) => {
-      await run({ type: 'changePassphrase', passphrase, next: passphraseOf(next) })
+      await runMeant({ type: 'changePassphrase', passphrase, next: passphraseOf(next) })
       return null
     }),
     entry(revealMnemonic, async (passphrase) => {
-      const secret = await run({ type: 'revealWords', passphrase })
+      const secret = await runMeant({ type: 'revealWords', passphrase })
       const { words, mnemonicPassphrase } = secret as { words: string; mnemonicPassphrase: string }
       return { mnemonic: words, mnemonicpassphrase: mnemonicPassphrase }
     }),
-    entry(readMnemonic, async (words) => ({ mnemonic: (await run({ type: 'readWords', words })) as string })),
+    // Any signer reads words.
+    entry(readMnemonic, async (words) => ({
+      mnemonic: (await run('', { type: 'readWords', words })) as string,
+    })),
     entry(exportBackup, async (passphrase) => {
-      const metadata = (await brain.rpc('exportlabels', [])) as string
-      const file = (await run({ type: 'exportBackup', passphrase, metadata })) as string
+      const wallet = chooseWallet(named, brain.wallets)
+      const metadata = (await brain.rpc('exportlabels', [], wallet)) as string
+      const file = (await run(wallet, { type: 'exportBackup', passphrase, metadata })) as string
       // The signer has refused what needs no list of words to be called weak, and said so of a wrong passphrase.
       const weak = await tooWeak(passphrase)
       if (weak !== undefined) throw new RpcError(RPC_WALLET_ERROR, weak)
       return file
     }),
-    entry(importBackup, async (file, passphrase) => {
-      const metadata = await make({ type: 'restoreBackup', file, passphrase })
-      const { warnings } = await adopted()
-      // The keys are stored: what fails from here on is told, and the same call tries it again.
-      const missing = warnings ?? (await importLabels(metadata as string))
-      return { name: '', ...(missing.length > 0 && { warnings: missing }) }
+    entry(importBackup, async (file, passphrase, walletName) => {
+      const name = walletName ?? named ?? ''
+      const command = { type: 'restoreBackup', file, passphrase } as const
+      const isHere = (await exists(name)) && signer.status(name).state !== 'none'
+      if (!isHere) return restored(name, await make(name, true, command))
+      // The same keys again: what the file has beside them is taken in once more.
+      const metadata = await run(name, command)
+      if (!brain.wallets.includes(name)) await brain.rpc('loadwallet', [name])
+      return restored(name, metadata)
+    }),
+    entry(restoreWallet, async (name, file, loadOnStartup, passphrase) => {
+      if (await exists(name))
+        throw new RpcError(
+          RPC_WALLET_ALREADY_EXISTS,
+          `${walletCalled(name)} is here already, and is never overwritten. Choose another name.`,
+        )
+      const command = { type: 'restoreBackup', file, passphrase: passphraseOf(passphrase) } as const
+      return restored(name, await make(name, loadOnStartup ?? true, command))
     }),
   ]
   return new Map(answers)

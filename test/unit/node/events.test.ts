@@ -115,7 +115,7 @@ test('locking and unlocking are told', async () => {
   const node = await new NodeRig().add('node')
   node.events.length = 0
   node.signer.lock()
-  assert.deepEqual(node.told('wallet'), [{ state: 'locked', txids: [] }])
+  assert.deepEqual(node.told('wallet'), [{ wallet: '', loaded: true, state: 'locked', txids: [] }])
 })
 
 async function assertStopped(node: RigNode, height: number): Promise<void> {

@@ -24,10 +24,11 @@ test('the answers of all methods have exactly the fields that are described', as
   const other = await rig.add(BOB)
   const asked = new Set<string>()
   /** The rig compares every answer with its description. */
-  const ask: RigNode['rpc'] = (method, ...args) => {
+  const askOf: RigNode['rpcOf'] = (wallet, method, ...args) => {
     asked.add(method)
-    return node.rpc(method, ...args)
+    return node.rpcOf(wallet, method, ...args)
   }
+  const ask: RigNode['rpc'] = (method, ...args) => askOf(undefined, method, ...args)
 
   const genesis = await ask('getblockhash', await ask('getblockcount'))
   await ask('getmininginfo')
@@ -163,6 +164,20 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('help')
   await ask('help', 'getblock')
   await ask('disconnectnode', BOB)
+
+  // Several wallets.
+  const { descriptors } = await ask('listdescriptors')
+  await ask('createwallet', 'watch', true)
+  await ask('listwalletdir')
+  await askOf('watch', 'getwalletinfo')
+  await askOf('watch', 'listdescriptors')
+  await askOf('watch', 'importdescriptors', [...descriptors, { desc: 'tr()#', timestamp: 'now' }])
+  await askOf('watch', 'listunspent')
+  const watched = await askOf('watch', 'walletcreatefundedpsbt', [], { [STRANGER]: 1 })
+  await askOf('watch', 'walletprocesspsbt', watched.psbt)
+  await askOf('watch', 'unloadwallet')
+  await ask('loadwallet', 'watch')
+  await ask('unloadwallet', 'watch')
   await ask('stop')
 
   const left = Object.keys(DESCRIBED).filter((name) => !asked.has(name) && !PAGE_METHODS.includes(name))

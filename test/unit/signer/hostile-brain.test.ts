@@ -19,14 +19,21 @@ import { p2trScript } from '../../../src/script/taproot.ts'
 import { verifyTransaction } from '../../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../../src/signer/keys.ts'
 import type { LocalSigner } from '../../../src/signer/local-signer.ts'
+import type { LocalSigners } from '../../../src/signer/local-signers.ts'
 import type { DerivedKey } from '../../../src/wallet/descriptor.ts'
 import { Psbt, type PsbtKey } from '../../../src/wallet/psbt.ts'
+import type { Signer } from '../../../src/wallet/signer.ts'
 import type { Endpoint } from '../../../src/workers/channel.ts'
-import { RemoteSigner, runCommand, serveSigner } from '../../../src/workers/signer-link.ts'
+import {
+  RemoteSigners,
+  runCommand,
+  type SignerCommand,
+  serveSigners,
+} from '../../../src/workers/signer-link.ts'
 import { foreignReview, reviewOf } from '../../../web/review.ts'
 import type { PsbtReview } from '../../../web/rpc-results.ts'
 import { callPayment } from '../../../web/tab/payment-methods.ts'
-import { codeOf, unlockedSigner, value, WORDS } from '../../support/wallets.ts'
+import { codeOf, openSigners, PASSPHRASE, value, WORDS } from '../../support/wallets.ts'
 
 const account = deriveAccount(value(wordsToEntropy(WORDS)), 1).descriptor
 const strangers = deriveAccount(new Uint8Array(16).fill(9), 1).descriptor
@@ -90,23 +97,29 @@ function honest(fee = FEE): Output[] {
 
 /** A tab whose brain is ours. */
 class Tab {
+  readonly signers: LocalSigners
   readonly signer: LocalSigner
-  private readonly brain: RemoteSigner
+  private readonly brain: Signer
   private readonly ports: MessageChannel
   /** What the brain does at each RPC call. */
   answer: (method: string) => Promise<unknown> = async () => undefined
 
-  private constructor(signer: LocalSigner, brain: RemoteSigner, ports: MessageChannel) {
-    this.signer = signer
+  private constructor(signers: LocalSigners, brain: Signer, ports: MessageChannel) {
+    this.signers = signers
+    this.signer = signers.get('')!
     this.brain = brain
     this.ports = ports
   }
 
   static async open(): Promise<Tab> {
-    const signer = await unlockedSigner()
+    const signers = await openSigners()
+    const signer = await signers.of('')
+    value(await signer.restoreWords(WORDS, PASSPHRASE))
+    value(await signer.unlock(PASSPHRASE))
     const ports = new MessageChannel()
-    serveSigner(signer, ports.port1 as unknown as Endpoint)
-    return new Tab(signer, await RemoteSigner.connect(ports.port2 as unknown as Endpoint), ports)
+    serveSigners(signers, ports.port1 as unknown as Endpoint)
+    const brain = await RemoteSigners.connect(ports.port2 as unknown as Endpoint)
+    return new Tab(signers, brain.signer(''), ports)
   }
 
   close(): void {
@@ -116,11 +129,11 @@ class Tab {
   /** What the page's user calls: `opentab.rpc`, where it signs. */
   rpc(method: string, ...args: unknown[]): Promise<unknown> {
     const keys = {
-      status: this.signer.status(),
+      status: () => this.signer.status(),
       stopped: new Promise<never>(() => {}),
-      run: (command: Parameters<typeof runCommand>[1]) => runCommand(this.signer, command),
+      run: (wallet: string, command: SignerCommand) => runCommand(this.signers, wallet, command),
     }
-    return callPayment({ rpc: () => this.answer(method) }, keys, method, args)
+    return callPayment({ rpc: () => this.answer(method), wallets: [''] }, keys, method, args)
   }
 
   /** The brain asks for a signature. */
@@ -388,7 +401,7 @@ test('the signer answers whatever it is asked', () =>
       throw new Error('a fault')
     }
     assert.equal(
-      codeOf(await runCommand(tab.signer, { type: 'review', psbt: new Uint8Array() })),
+      codeOf(await runCommand(tab.signers, '', { type: 'review', psbt: new Uint8Array() })),
       'signer-failed',
     )
   }))

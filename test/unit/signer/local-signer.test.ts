@@ -119,8 +119,8 @@ test('two first commands at once make one wallet', async () => {
 
 test('without a wallet, or a passphrase, nothing is done', async () => {
   const signer = await openSigner()
-  assert.equal(codeOf(await signer.unlock(PASSPHRASE)), 'wallet-missing')
-  assert.equal(codeOf(await signer.signPsbt(new Uint8Array())), 'wallet-missing')
+  assert.equal(codeOf(await signer.unlock(PASSPHRASE)), 'keys-missing')
+  assert.equal(codeOf(await signer.signPsbt(new Uint8Array())), 'keys-missing')
   assert.equal(codeOf(await signer.create('')), 'passphrase-empty')
   assert.equal(codeOf(await signer.restoreWords('one tvo', 'x')), 'mnemonic-word')
   assert.deepEqual(signer.status(), { state: 'none' })

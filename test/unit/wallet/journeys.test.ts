@@ -339,7 +339,7 @@ test('an account is adopted when the signer gets one, and searched for from its 
     clock: new ManualClock((QUICK.genesisTime + 40 * QUICK.targetSpacing + 7_200) * 1000),
   })
   const node = await TestNode.open({ chain, signer })
-  assert.equal(codeOf(await node.wallet.newAddress()), 'wallet-missing')
+  assert.equal(codeOf(await node.wallet.newAddress()), 'wallet-blank')
   await deliver(chain, net.branch(net.mineEmpty(net.genesis, 60)))
   const searched: number[] = []
   const readMentions = chain.readMentions.bind(chain)
@@ -672,7 +672,7 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
   const recipients = [{ address: shopAddress, amount: sats(1_000_000) }]
   const plan = value(await watching.createPayment({ recipients, feeRate: RATE }))
   const check = (tx: Transaction) => mempool.test(tx)
-  assert.equal(codeOf(await watching.sign(plan, check)), 'wallet-missing')
+  assert.equal(codeOf(await watching.sign(plan, check)), 'keys-missing')
   const signed = value(await unattended(hot.signer).signPsbt(plan.psbt))
   const payment = value(await watching.sign({ psbt: signed }, check))
   value(await mempool.accept(payment))

@@ -16,11 +16,13 @@ async function told(method: string, ...args: readonly unknown[]) {
     rpc: async (_: string, given: readonly unknown[]) => {
       asked.push(given)
     },
+    wallets: [''],
   }
   const keys = {
-    status: { state: 'unlocked', account: { descriptor: '', birthday: 0 }, until: undefined } as const,
+    status: () =>
+      ({ state: 'unlocked', account: { descriptor: '', birthday: 0 }, until: undefined }) as const,
     stopped: new Promise<never>(() => {}),
-    run: async (command: SignerCommand) => {
+    run: async (_wallet: string, command: SignerCommand) => {
       commands.push(command)
       return ok(1)
     },
