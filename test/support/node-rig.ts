@@ -148,6 +148,11 @@ export class RigNode {
     await time.complete(this.core.start())
   }
 
+  /** The records of a wallet. */
+  records(wallet: string): WalletStore {
+    return this.wallets.records(wallet)
+  }
+
   private directory(): WalletDirectory {
     const { walletStore } = this.options
     if (!walletStore) return this.wallets
