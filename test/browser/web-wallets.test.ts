@@ -123,7 +123,7 @@ describe('several wallets', () => {
     await until('they are there', () => deepAll(view, 'li').length === 4)
     const rows = deepAll(view, 'li').map((row) => row.textContent!.replace(/\s+/g, ' ').trim())
     assert.deepEqual(rows, [
-      'Default wallet keys here, unlocked 1.5 coins Close',
+      'Default wallet Current keys here, unlocked 1.5 coins Close',
       'savings keys here, locked 200.5 coins Close',
       'cold watch-only 3.5 coins Close',
       'old closed Open',
@@ -387,7 +387,8 @@ describe('a wallet that only watches', () => {
   })
 
   const PSBT = btoa('psbt unsigned')
-  const decoded = (txid: string) => ({
+  const decoded = (txid: string, isSigned = true) => ({
+    inputs: [isSigned ? { taproot_key_path_sig: '00' } : {}],
     tx: {
       txid,
       vout: [
@@ -402,10 +403,10 @@ describe('a wallet that only watches', () => {
     opentab.of.cold = {
       signer: WATCHES,
       answers: {
-        decodepsbt: (psbt: string) => decoded(psbt === 'other' ? 'other' : 'planned'),
+        decodepsbt: (psbt: string) => decoded(psbt === 'other' ? 'other' : 'planned', psbt !== PSBT),
         getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
         sendpsbt: (psbt: string) => {
-          if (psbt === 'unsigned') throw new Error('It is not signed.')
+          if (psbt === 'half') throw new Error('A signature is missing.')
           return TXID
         },
         setlabel: () => null,
@@ -442,9 +443,13 @@ describe('a wallet that only watches', () => {
     press('Send 2 coins')
     await until('it refuses', () => shows('another payment than the one above. Nothing was sent.'))
     assert.equal(opentab.count('sendpsbt'), 0)
-    type(deepOne(view, '#signed'), 'unsigned')
+    type(deepOne(view, '#signed'), PSBT)
     press('Send 2 coins')
-    await until('it says why', () => shows('It is not signed.'))
+    await until('it says so', () => shows('This payment is not signed yet. Nothing was sent.'))
+    assert.equal(opentab.count('sendpsbt'), 0)
+    type(deepOne(view, '#signed'), 'half')
+    press('Send 2 coins')
+    await until('it says why', () => shows('A signature is missing.'))
     assert.equal(sent, '')
     type(deepOne(view, '#signed'), ' signed ')
     press('Send 2 coins')

@@ -3,6 +3,7 @@
  * sent: that one and no other. Fires `sent` (a CustomEvent with the txid) and `back`. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import type { RpcResult } from '../../src/node/rpc-client.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
 import '../components/copy-button.ts'
@@ -95,6 +96,10 @@ export class SendElsewhere extends LitElement {
       if (back.tx.txid !== plan.txid)
         throw new Error(
           'This is another payment than the one above. Nothing was sent. Have the one above signed, or prepare a new one.',
+        )
+      if (!back.inputs.some(isSigned))
+        throw new Error(
+          'This payment is not signed yet. Nothing was sent. Have it signed where the keys are, and bring it back from there.',
         )
       const sent = await this.node.rpc('sendpsbt', psbt)
       // The payment is out: a note that can't be kept is no reason to call it failed.
@@ -218,6 +223,15 @@ export class SendElsewhere extends LitElement {
     const bytes = Uint8Array.from(atob(this.psbt), (char) => char.charCodeAt(0))
     download(`opentab-payment-${today()}.psbt`, bytes, 'application/octet-stream')
   }
+}
+
+/** Whether somebody signed it; whether that is enough, the node says. */
+function isSigned(input: RpcResult<'decodepsbt'>['inputs'][number]): boolean {
+  return (
+    input.final_scriptwitness !== undefined ||
+    input.taproot_key_path_sig !== undefined ||
+    input.taproot_script_path_sigs !== undefined
+  )
 }
 
 /** What the payees get together. */

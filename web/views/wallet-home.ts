@@ -134,6 +134,11 @@ export class WalletHome extends LitElement {
         .hero .row > * {
           flex: 1;
         }
+        /* What these say begins where the heading does. */
+        .head > .row {
+          gap: 0;
+          margin-left: -12px;
+        }
       }
     `,
   ]
@@ -238,7 +243,7 @@ export class WalletHome extends LitElement {
     const immature = fromCoins(balances?.immature ?? 0)
     return html`<section class="card hero" aria-labelledby="spendable">
       <div class="money">
-        <h2 id="spendable">${this.#isWatching ? 'Its keys can spend' : 'You can spend'}</h2>
+        <h2 id="spendable">${this.#isWatching ? 'Spendable, by its keys' : 'You can spend'}</h2>
         <p class=${`total ${isLong(trusted) ? 'long' : ''}`} data-testid="spendable">
           ${
             balances

@@ -19,6 +19,9 @@ export class WalletLabels extends LitElement {
       section > h2 + p {
         margin: 6px 0 18px;
       }
+      [role="status"] > * {
+        margin-top: 12px;
+      }
     `,
   ]
   declare node: LiveNode
@@ -67,9 +70,9 @@ export class WalletLabels extends LitElement {
         <div class="field">
           <label for="file">Bring in labels from a file</label>
           <input id="file" type="file" ?disabled=${this.#bring.running} @change=${this.#import} />
+          <div role="status">${this.#told()}</div>
         </div>
         ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
-        <div role="status">${this.#told()}</div>
       </div>
     </section>`
   }

@@ -35,6 +35,9 @@ export class WalletList extends LitElement {
         max-width: 760px;
         margin: 0 auto;
       }
+      .wallets {
+        padding-block: 10px;
+      }
       li {
         display: grid;
         grid-template-columns: minmax(0, 1fr) auto;
@@ -73,12 +76,20 @@ export class WalletList extends LitElement {
         color: var(--muted);
       }
       .name {
+        max-width: 100%;
         overflow: hidden;
         font-weight: 560;
         text-overflow: ellipsis;
         white-space: nowrap;
       }
+      .which {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 2px 10px;
+        align-items: center;
+      }
       .about {
+        flex-basis: 100%;
         display: flex;
         gap: 6px;
         align-items: center;
@@ -98,8 +109,11 @@ export class WalletList extends LitElement {
         grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));
         gap: 18px;
       }
+      .ways {
+        margin-top: 18px;
+      }
       .ways p {
-        margin: 6px 0 12px;
+        margin-top: 8px;
       }
       @media (max-width: 560px) {
         li > a {
@@ -127,7 +141,7 @@ export class WalletList extends LitElement {
     const entries = this.#entries.value
     return html`<div class="head"><h1 tabindex="-1">Wallets</h1></div>
       <div class="stack">
-        <section class="card" aria-label="Wallets of this profile">
+        <section class="card wallets" aria-label="Wallets of this profile">
           ${
             entries
               ? entries.length === 0
@@ -145,7 +159,7 @@ export class WalletList extends LitElement {
         </section>
         <section class="card" aria-labelledby="another">
           <h2 id="another">Another wallet</h2>
-          <p class="muted small">Each has keys, passphrase, backup and history of its own.</p>
+          <p class="muted">Each has keys, passphrase, backup and history of its own.</p>
           <div class="ways">
             ${way('/wallet/create', 'Create a wallet', 'New keys, kept here.')}
             ${way('/wallet/restore', 'Restore a wallet', 'From seed words or a backup file.')}
@@ -176,8 +190,9 @@ export class WalletList extends LitElement {
     return html`<li class=${open === undefined ? 'closed' : open.state === 'none' ? 'watching' : ''}>
       <a href=${walletPath('/wallet', name)} aria-current=${isShown ? 'true' : nothing}>
         <span class="mark">${icons.wallet}</span>
-        <span>
+        <span class="which">
           <span class="name">${title}</span>
+          ${isShown ? html`<span class="badge good">Current</span>` : nothing}
           <span class="about">${about}</span>
         </span>
         ${open?.total === undefined ? nothing : html`<span class="amount">${amount(open.total)}</span>`}
@@ -211,8 +226,8 @@ export class WalletList extends LitElement {
 /** A way to another wallet. */
 function way(path: string, name: string, about: string) {
   return html`<div>
-    <p class="muted small">${about}</p>
     <a class="button" href=${path}>${name}</a>
+    <p class="muted small">${about}</p>
   </div>`
 }
 
