@@ -13,6 +13,7 @@ export type WalletPage =
   | 'send'
   | 'receive'
   | 'backup'
+  | 'sign'
   | 'payment'
 
 export type Route =
@@ -31,6 +32,7 @@ const WALLET_PAGES: readonly string[] = [
   'send',
   'receive',
   'backup',
+  'sign',
 ]
 
 /** Reads a path such as `/wallet/send`. What isn't a view is `not-found`. */
@@ -77,6 +79,7 @@ export function titleOf(route: Route): string {
         send: 'Send',
         receive: 'Receive',
         backup: 'Backup and passphrase',
+        sign: 'Sign a payment',
         payment: 'Payment',
       }[route.page]
     case 'explorer':

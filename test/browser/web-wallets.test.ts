@@ -6,10 +6,12 @@ import { assert } from 'chai'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { UnlockDialog } from '../../web/components/unlock-dialog.ts'
 import { LiveNode } from '../../web/live-node.ts'
+import type { UnlockRequest } from '../../web/requests.ts'
 import { namedWallet, newTabUrl, type WalletPage, walletPath } from '../../web/router.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
+import { WalletSign } from '../../web/views/wallet-sign.ts'
 import { WalletView } from '../../web/views/wallet-view.ts'
 import { WalletWatch } from '../../web/views/wallet-watch.ts'
 import { deepAll, deepOne, ScriptedOpentab, type, until } from './support/scripted-opentab.ts'
@@ -149,7 +151,7 @@ describe('several wallets', () => {
     assert.isUndefined(namedWallet())
   })
 
-  for (const page of ['home', 'send', 'receive', 'backup', 'payment', 'words'] as const)
+  for (const page of ['home', 'send', 'receive', 'backup', 'sign', 'payment', 'words'] as const)
     it(`its page ${page} says whose it is, and its address names it`, async () => {
       await open(page, 'savings')
       await until('it says so', () => whose().length > 0)
@@ -439,19 +441,19 @@ describe('a wallet that only watches', () => {
     })
     press('Send 2 coins')
     await until('it wants one', () => shows('Paste the signed payment'))
-    type(deepOne(view, '#signed'), 'other')
+    type(deepOne(view, '#psbt'), 'other')
     press('Send 2 coins')
     await until('it refuses', () => shows('another payment than the one above. Nothing was sent.'))
     assert.equal(opentab.count('sendpsbt'), 0)
-    type(deepOne(view, '#signed'), PSBT)
+    type(deepOne(view, '#psbt'), PSBT)
     press('Send 2 coins')
     await until('it says so', () => shows('This payment is not signed yet. Nothing was sent.'))
     assert.equal(opentab.count('sendpsbt'), 0)
-    type(deepOne(view, '#signed'), 'half')
+    type(deepOne(view, '#psbt'), 'half')
     press('Send 2 coins')
     await until('it says why', () => shows('A signature is missing.'))
     assert.equal(sent, '')
-    type(deepOne(view, '#signed'), ' signed ')
+    type(deepOne(view, '#psbt'), ' signed ')
     press('Send 2 coins')
     await until('it is sent', () => sent === TXID)
     assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['signed'] })
@@ -466,12 +468,105 @@ describe('a wallet that only watches', () => {
       [bytes, 'cHNidP8BAg=='],
       ['cHNidP8BAg==\n', 'cHNidP8BAg=='],
     ] as const) {
-      type(deepOne(view, '#signed'), '')
+      type(deepOne(view, '#psbt'), '')
       const chosen = new DataTransfer()
       chosen.items.add(new File([content], 'signed.psbt'))
       field.files = chosen.files
       field.dispatchEvent(new Event('change'))
-      await until('it is there', () => (deepOne(view, '#signed') as HTMLTextAreaElement).value === base64)
+      await until('it is there', () => (deepOne(view, '#psbt') as HTMLTextAreaElement).value === base64)
     }
+  })
+})
+
+describe('signing for another wallet', () => {
+  const before = location.pathname + location.search
+  let opentab: ScriptedOpentab
+  let view: WalletSign
+  let complete: boolean
+
+  beforeEach(async () => {
+    history.replaceState(null, '', '/wallet/sign?network=regtest&wallet=savings')
+    complete = true
+    opentab = profile()
+    opentab.of.savings = {
+      signer: LOCKED,
+      answers: {
+        walletprocesspsbt: (psbt: string, sign = true) =>
+          sign ? { psbt: `${psbt} signed`, complete } : { psbt: `${psbt} filled`, complete: false },
+        reviewpsbt: (psbt: string) => {
+          if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
+          return {
+            digest: 'read',
+            payees: [{ address: 'tabrt1pbob', amount: 2 }],
+            change: [{ address: 'tabrt1pme', amount: 0.75 }],
+            fee: 0.25,
+            feeishigh: true,
+            vsize: 154,
+            foreigninputs: 1,
+          }
+        },
+      },
+    }
+    view = new WalletSign()
+    view.node = new LiveNode(opentab).of('savings')
+    document.body.append(view)
+    await view.updateComplete
+  })
+
+  afterEach(() => {
+    view.remove()
+    history.replaceState(null, '', before)
+  })
+
+  const press = (label: string): void => deepOne(view, 'button', label).click()
+  const text = (): string => view.shadowRoot!.textContent!.replace(/\s+/g, ' ')
+
+  it('shows what the keeper of keys reads, and signs that, once it is unlocked', async () => {
+    press('Show what it does')
+    await until('it wants one', () => text().includes('Paste the payment'))
+    type(deepOne(view, '#psbt'), 'other')
+    press('Show what it does')
+    await until('it says so', () => text().includes('This is no payment.'))
+    type(deepOne(view, '#psbt'), ' plan ')
+    press('Show what it does')
+    await until('what it does', () => text().includes('They get'))
+    assert.include(text(), 'To tabrt1pbob')
+    assert.include(text(), 'In all 2.25 coins')
+    assert.include(text(), 'Change 0.75 coins comes back to you')
+    assert.include(text(), 'This fee is unusually high.')
+    assert.include(text(), 'It spends coins of others, too')
+    const signings = (): unknown[] =>
+      opentab.calls.filter(({ method, params }) => method === 'walletprocesspsbt' && params[1] !== false)
+    assert.deepEqual(signings(), [])
+
+    let asked: LiveNode | undefined
+    let unlocks = false
+    const answer = (event: Event): void => {
+      const { node, resolve } = (event as CustomEvent<UnlockRequest>).detail
+      asked = node
+      resolve(unlocks)
+    }
+    document.body.addEventListener('ot-unlock', answer)
+    press('Sign it')
+    await until('it asked', () => asked !== undefined)
+    assert.equal(asked!.wallet, 'savings')
+    await view.updateComplete
+    assert.deepEqual(signings(), [])
+    unlocks = true
+    press('Sign it')
+    await until('it is signed', () => text().includes('It has all signatures.'))
+    document.body.removeEventListener('ot-unlock', answer)
+    assert.deepEqual(signings(), [{ method: 'walletprocesspsbt', params: ['plan filled'] }])
+    assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, 'plan filled signed')
+  })
+
+  it('says where others have to sign, too', async () => {
+    complete = false
+    opentab.of.savings = { ...opentab.of.savings, signer: UNLOCKED }
+    type(deepOne(view, '#psbt'), 'plan')
+    press('Show what it does')
+    await until('what it does', () => text().includes('They get'))
+    press('Sign it')
+    await until('it is signed', () => text().includes('others have to sign it, too'))
   })
 })

@@ -67,6 +67,7 @@ test(
       payment: `/wallet/tx/${txid}`,
       replaced: `/wallet/tx/${first}`,
       conflicted: `/wallet/tx/${lost}`,
+      sign: '/wallet/sign',
       explorer: '/explorer',
       mempool: '/explorer/mempool',
       block: '/block/105',

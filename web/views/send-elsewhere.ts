@@ -6,11 +6,11 @@ import { css, html, LitElement, nothing } from 'lit'
 import type { RpcResult } from '../../src/node/rpc-client.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
-import '../components/copy-button.ts'
-import { fileStyles } from '../components/file-styles.ts'
+import '../components/psbt-field.ts'
+import type { PsbtField } from '../components/psbt-field.ts'
+import '../components/psbt-out.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { download, MAX_FILE_BYTES, today } from '../files.ts'
 import { amountWithUnit, fromCoins } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import type { ReviewedPayee } from '../review.ts'
@@ -35,16 +35,10 @@ export class SendElsewhere extends LitElement {
   }
   static override styles = [
     base,
-    fileStyles,
     css`
       .address {
         font-family: var(--mono);
         font-size: 14px;
-      }
-      textarea {
-        font-family: var(--mono);
-        font-size: 13px;
-        overflow-wrap: anywhere;
       }
       h2 + p {
         margin-top: 6px;
@@ -72,17 +66,6 @@ export class SendElsewhere extends LitElement {
 
   override firstUpdated(): void {
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
-  }
-
-  async #take(event: Event): Promise<void> {
-    const file = (event.target as HTMLInputElement).files?.[0]
-    if (!file) return
-    if (file.size > MAX_FILE_BYTES)
-      return this.#task.fail('This file is too large to be a payment. Choose another one.')
-    const bytes = new Uint8Array(await file.arrayBuffer())
-    this.#task.fail(undefined)
-    // Such files hold bytes, which begin with "psbt", or their base64.
-    this.signed = bytes[4] === 0xff ? base64(bytes) : new TextDecoder().decode(bytes).trim()
   }
 
   async #send(event: SubmitEvent): Promise<void> {
@@ -127,38 +110,23 @@ export class SendElsewhere extends LitElement {
         <section class="card stack" aria-labelledby="take">
           <div>
             <h2 id="take">1. Take it to the keys</h2>
-            <p class="muted">As a PSBT (BIP174), which holds no key and can’t be spent as it is.</p>
+            <p class="muted">As a PSBT (BIP174), which holds no key and can’t be spent as it is. In Opentab it is signed under “Backup and passphrase”.</p>
           </div>
-          <textarea rows="4" readonly aria-label="Unsigned payment" data-testid="psbt" .value=${this.psbt}></textarea>
-          <div class="row">
-            <ot-copy wide .text=${this.psbt} label="Copy the PSBT"></ot-copy>
-            <button @click=${() => this.#save()}>Save as a file</button>
-          </div>
+          <ot-psbt-out label="Unsigned payment" .psbt=${this.psbt}></ot-psbt-out>
         </section>
         <form class="card stack" novalidate aria-labelledby="bring" @submit=${this.#send}>
           <div>
             <h2 id="bring">2. Bring it back signed</h2>
             <p class="muted">This tab looks whether it is this very payment, and sends it.</p>
           </div>
-          <div class="field">
-            <label for="signed">Signed payment (PSBT)</label>
-            <textarea
-              id="signed"
-              rows="4"
-              autocomplete="off"
-              autocapitalize="off"
-              spellcheck="false"
-              .value=${this.signed}
-              @input=${(event: Event) => {
-                this.signed = (event.target as HTMLTextAreaElement).value
-                this.#task.fail(undefined)
-              }}
-            ></textarea>
-          </div>
-          <div class="field">
-            <label for="file">or its file</label>
-            <input id="file" type="file" accept=".psbt,.txt" @change=${this.#take} />
-          </div>
+          <ot-psbt
+            label="Signed payment (PSBT)"
+            .value=${this.signed}
+            @change=${(event: Event) => {
+              this.signed = (event.target as PsbtField).value
+              this.#task.fail(undefined)
+            }}
+          ></ot-psbt>
           ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
           <div class="row">
             <button class="primary" ?disabled=${this.#task.running || !plan}>
@@ -218,11 +186,6 @@ export class SendElsewhere extends LitElement {
       }
     </dl>`
   }
-
-  #save(): void {
-    const bytes = Uint8Array.from(atob(this.psbt), (char) => char.charCodeAt(0))
-    download(`opentab-payment-${today()}.psbt`, bytes, 'application/octet-stream')
-  }
 }
 
 /** Whether somebody signed it; whether that is enough, the node says. */
@@ -255,7 +218,4 @@ async function readPlan(node: LiveNode, psbt: string): Promise<Plan> {
   }
 }
 
-function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
-}
 customElements.define('ot-send-elsewhere', SendElsewhere)

@@ -140,7 +140,7 @@ export class WalletBackup extends LitElement {
         }
         <ot-wallet-keys .node=${this.node}></ot-wallet-keys>
         <ot-wallet-labels .node=${this.node}></ot-wallet-labels>
-        ${this.#searchCard()}
+        ${isWatching ? nothing : this.#signCard()}${this.#searchCard()}
       </div>`
   }
 
@@ -215,6 +215,14 @@ export class WalletBackup extends LitElement {
           <button ?disabled=${this.#change.running}>${this.#change.running ? 'Changing…' : 'Change the passphrase'}</button>
         </div>
       </form>
+    </section>`
+  }
+
+  #signCard() {
+    return html`<section class="card" aria-labelledby="sign">
+      <h2 id="sign">Sign a payment</h2>
+      <p class="muted">A wallet that watches this one, in another profile or browser, prepares payments that are signed here.</p>
+      <a class="button" href="/wallet/sign">Sign a payment</a>
     </section>`
   }
 

@@ -20,6 +20,7 @@ import './wallet-payment.ts'
 import './wallet-receive.ts'
 import './wallet-restore.ts'
 import './wallet-send.ts'
+import './wallet-sign.ts'
 import './wallet-watch.ts'
 
 /** Pages that are about no single wallet. */
@@ -117,6 +118,8 @@ export class WalletView extends LitElement {
         return html`<ot-wallet-receive .node=${node}></ot-wallet-receive>`
       case 'backup':
         return html`<ot-wallet-backup .node=${node}></ot-wallet-backup>`
+      case 'sign':
+        return html`<ot-wallet-sign .node=${node}></ot-wallet-sign>`
       case 'payment':
         return html`<ot-wallet-payment .node=${node} .txid=${this.paymentId ?? ''}></ot-wallet-payment>`
       default:
