@@ -132,7 +132,7 @@ export class WalletHome extends LitElement {
           font-size: 36px;
         }
         .hero .row > * {
-          flex: 1;
+          flex: 1 0 auto;
         }
         /* What these say begins where the heading does. */
         .head > .row {
