@@ -5,6 +5,7 @@
 
 import type { help } from './rpc.ts'
 import type { blockchainMethods } from './rpc-blockchain.ts'
+import type { coinMethods } from './rpc-coins.ts'
 import type { controlMethods } from './rpc-control.ts'
 import type { descriptorMethods } from './rpc-descriptor.ts'
 import type { historyMethods } from './rpc-history.ts'
@@ -19,6 +20,8 @@ import type { psbtMethods } from './rpc-psbt.ts'
 import type { AnswerOf, CasesResult } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
 import type { searchMethods } from './rpc-search.ts'
+import type { sendMethods } from './rpc-send.ts'
+import type { signMethods } from './rpc-sign.ts'
 import type { statisticsMethods } from './rpc-statistics.ts'
 import type { waitMethods } from './rpc-wait.ts'
 import type { walletMethods } from './rpc-wallet.ts'
@@ -27,6 +30,7 @@ import type { walletsMethods } from './rpc-wallets.ts'
 type Declared =
   | typeof help
   | (typeof blockchainMethods)[number]
+  | (typeof coinMethods)[number]
   | (typeof controlMethods)[number]
   | (typeof descriptorMethods)[number]
   | (typeof historyMethods)[number]
@@ -38,6 +42,8 @@ type Declared =
   | (typeof paymentMethods)[number]
   | (typeof psbtMethods)[number]
   | (typeof searchMethods)[number]
+  | (typeof sendMethods)[number]
+  | (typeof signMethods)[number]
   | (typeof statisticsMethods)[number]
   | (typeof waitMethods)[number]
   | (typeof walletMethods)[number]

@@ -12,22 +12,23 @@ export function unused<const Name extends string>(name: Name): Parameter<undefin
   )
 }
 
-/** A switch that has but one value here: the other is refused rather than not kept. `why` ends the sentence. */
-export function only<const Name extends string>(
+/** What has but one value here: others are refused rather than not kept. `why` ends the sentence. */
+export function only<const Name extends string, T extends boolean | string>(
   name: Name,
-  value: boolean,
+  value: T,
   why: string,
-): Parameter<undefined, boolean | null | undefined, Name> {
+): Parameter<undefined, (T extends boolean ? boolean : T) | null | undefined, Name> {
+  const shown = JSON.stringify(value)
   return optional(
-    parameter<undefined, Name, boolean>(
+    parameter<undefined, Name, T extends boolean ? boolean : T>(
       name,
-      `only ${value}: ${why}`,
+      `only ${shown}: ${why}`,
       (given) => {
         if (given !== value)
-          throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be ${value}: ${why}.`)
+          throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be ${shown}: ${why}.`)
         return undefined
       },
-      `${value}`,
+      shown,
     ),
     undefined,
   )

@@ -1,80 +1,17 @@
 /** RPC: paying, at once or by way of a PSBT (BIP174) that `rpc-psbt.ts` has reviewed and signed. */
-import { base64 } from '@scure/base'
 import { feeRate } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
-import { bytesToHex } from '../primitives/bytes.ts'
-import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { outpointOf } from '../primitives/transaction.ts'
-import type { HistoryEntry, PaymentPlan, Recipient, Wallet } from '../wallet/wallet.ts'
+import type { Txid } from '../primitives/hashes.ts'
+import type { HistoryEntry, PaymentPlan, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay, planReplacement } from './payments.ts'
-import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
+import { type FeeChoice, feeRateOf, planFunded, planJson } from './rpc-funding.ts'
 import { coins } from './rpc-json.ts'
-import { implement, integer, method, optional, parameter, type RpcMethod, txid } from './rpc-method.ts'
-import { list, object, options } from './rpc-parameters.ts'
-import { BUMP_OPTIONS, DEFAULT_TARGET, FEE_OPTIONS, OUTPUTS, REPLACEABLE } from './rpc-payment-parameters.ts'
+import { implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
+import { list } from './rpc-parameters.ts'
+import { BUMP_OPTIONS, DEFAULT_TARGET, FUND_OPTIONS, INPUT, OUTPUTS } from './rpc-payment-parameters.ts'
 import { bumpFee, sendPsbt, sendToAddress } from './rpc-signing-methods.ts'
 import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
-
-interface FeeChoice {
-  readonly conf_target: number | undefined
-  readonly fee_rate: number | undefined
-}
-
-/** The rate asked for, satoshis per 1,000 virtual bytes; else what should confirm within the target. */
-function feeRateOf(node: NodeCore, choice: FeeChoice): number {
-  const { conf_target: target, fee_rate: rate } = choice
-  if (target !== undefined && rate !== undefined)
-    throw new RpcError(RPC_INVALID_PARAMETER, 'Give either conf_target or fee_rate, not both.')
-  return rate === undefined ? node.mempool.estimateFeeRate(target ?? DEFAULT_TARGET) : rate * 1000
-}
-
-const INPUT = object('input', '{"txid", "vout"}', {
-  txid: txid(),
-  vout: integer('vout', 'position among the outputs', 0, 0xffffffff),
-})
-
-const LOCK_TIME = parameter('locktime', '0: the wallet locks payments to the tip', (value) => {
-  if (value !== 0)
-    throw new RpcError(
-      RPC_INVALID_PARAMETER,
-      'locktime can only be 0: the wallet locks its payments to the height of the tip.',
-    )
-})
-
-const POSITION = integer('position', 'position among the outputs', 0, 10_000)
-
-/** Core's list of the outputs that bear the fee: none of them, or all that pay, in equal parts. */
-function bearsFee(positions: readonly number[], recipients: readonly Recipient[]): boolean {
-  const paying = recipients.flatMap(({ address }, at) => (address === undefined ? [] : [at]))
-  const distinct = new Set(positions)
-  const all = distinct.size === paying.length && paying.every((at) => distinct.has(at))
-  if (distinct.size === 0 || all) return distinct.size > 0
-  throw new RpcError(
-    RPC_INVALID_PARAMETER,
-    `subtractFeeFromOutputs must be empty or name all outputs that pay, ${paying.join(', ')}: they bear the fee in equal parts.`,
-  )
-}
-
-function planJson(plan: PaymentPlan) {
-  return {
-    psbt: base64.encode(plan.psbt),
-    fee: coins(plan.fee),
-    changepos: plan.outputs.findIndex((output) => output.change),
-    vsize: plan.vsize,
-    outputs: plan.outputs.map(({ address, scriptPubKey, value, change }) => ({
-      ...(address === undefined ? { data: bytesToHex(scriptPubKey) } : { address }),
-      amount: coins(value),
-      change,
-    })),
-    inputs: plan.inputs.map(({ outpoint, value, address }) => ({
-      txid: toDisplay<Txid>(outpoint.txid),
-      vout: outpoint.index,
-      amount: coins(value),
-      address,
-    })),
-  }
-}
 
 export const paymentMethods = [
   implement(
@@ -112,25 +49,22 @@ export const paymentMethods = [
     [
       list('inputs', 'coins to spend, [] to have them chosen', INPUT),
       OUTPUTS,
-      optional(LOCK_TIME, undefined),
-      options({
-        ...FEE_OPTIONS,
-        replaceable: REPLACEABLE,
-        subtractFeeFromOutputs: optional(
-          list('subtractFeeFromOutputs', 'positions of the outputs that bear the fee', POSITION),
-          [],
+      optional(
+        integer(
+          'locktime',
+          'height or time before which it is not valid; 0 for the height of the tip',
+          0,
+          0xffffffff,
         ),
-      }),
+        0,
+      ),
+      FUND_OPTIONS,
     ],
-    async (node, inputs, recipients, _lockTime, choice) => {
+    async (node, inputs, recipients, lockTime, choice) => {
       const wallet = await requireWallet(node)
-      const plan = await wallet.createPayment({
-        recipients,
-        feeRate: feeRateOf(node, choice),
-        subtractFee: bearsFee(choice.subtractFeeFromOutputs, recipients),
-        ...(inputs.length > 0 ? { coins: inputs.map((input) => outpointOf(input.txid, input.vout)) } : {}),
-      })
-      return planJson(unwrap(plan))
+      // What Core has by default would let miners gain by mining the past again.
+      const funding = { recipients, inputs, lockTime: lockTime === 0 ? undefined : lockTime }
+      return planJson(await planFunded(node, wallet, funding, choice))
     },
   ),
   implement(sendPsbt, async (node, psbt, { replaces }) => {

@@ -5,31 +5,21 @@
 import { base64 } from '@scure/base'
 import { REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
-import { bytesToHex, concatBytes } from '../primitives/bytes.ts'
+import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { SEQUENCE_FINAL } from '../primitives/lock-times.ts'
-import { decodeTransaction, outpointOf, type TxOutput } from '../primitives/transaction.ts'
+import { decodeTransaction, type Outpoint, outpointOf, type TxOutput } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
-import { OP_RETURN, pushData } from '../script/opcodes.ts'
-import { p2trScript } from '../script/taproot.ts'
+import { nullDataScript, p2trScript } from '../script/taproot.ts'
 import { Psbt, type PsbtInput, type PsbtOutput } from '../wallet/psbt.ts'
 import { withKnownCoins } from '../wallet/psbt-update.ts'
 import type { Recipient, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_DESERIALIZATION_ERROR, RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { coins, feeRate } from './rpc-json.ts'
-import {
-  flag,
-  implement,
-  integer,
-  method,
-  optional,
-  type Parsed,
-  type RpcMethod,
-  txid,
-} from './rpc-method.ts'
-import { hexBytes, list, object } from './rpc-parameters.ts'
-import { OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
+import { flag, implement, integer, method, optional, type Parsed, type RpcMethod } from './rpc-method.ts'
+import { hexBytes, list } from './rpc-parameters.ts'
+import { INPUT, OUTPUTS, PSBT } from './rpc-payment-parameters.ts'
 import { psbtJson } from './rpc-psbt-json.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
@@ -42,20 +32,31 @@ function parsePsbt(bytes: Uint8Array): Psbt {
   return unwrap(Psbt.parse(bytes))
 }
 
-/** With the coins that the chain or the mempool has. Throws where the PSBT says something else of one. */
-async function withCoins({ chain, mempool }: NodeCore, psbt: Psbt): Promise<Psbt> {
-  const confirmed = await chain.coins(psbt.inputs.map(({ prevout }) => prevout))
-  const known = psbt.inputs.map(({ prevout: { txid, index } }, i): TxOutput | undefined => {
+/** The outputs at these places, as far as the chain or the mempool has them. */
+export async function outputsAt(
+  { chain, mempool }: NodeCore,
+  places: readonly Outpoint[],
+): Promise<(TxOutput | undefined)[]> {
+  const confirmed = await chain.coins(places)
+  return places.map(({ txid, index }, i): TxOutput | undefined => {
     const coin = confirmed[i]
     return coin
       ? { value: coin.value, scriptPubKey: p2trScript(coin.outputKey) }
       : mempool.get(toDisplay<Txid>(txid))?.transaction.outputs[index]
   })
+}
+
+/** With the coins that the chain or the mempool has. Throws where the PSBT says something else of one. */
+async function withCoins(node: NodeCore, psbt: Psbt): Promise<Psbt> {
+  const known = await outputsAt(
+    node,
+    psbt.inputs.map(({ prevout }) => prevout),
+  )
   return unwrap(withKnownCoins(psbt, known))
 }
 
 /** With the wallet's signatures for what is not yet signed. */
-async function signedBy(wallet: Wallet, psbt: Psbt, hashType: number | undefined): Promise<Psbt> {
+export async function signedBy(wallet: Wallet, psbt: Psbt, hashType: number | undefined): Promise<Psbt> {
   // Nothing is left to sign, or the keys are elsewhere.
   if (wallet.signer.status().state === 'none' || psbt.extract().ok) return psbt
   const signed = await wallet.signer.signPsbt(psbt.bytes, undefined, hashType)
@@ -66,17 +67,11 @@ async function signedBy(wallet: Wallet, psbt: Psbt, hashType: number | undefined
   return unwrap(signed)
 }
 
-const INPUT = object('input', '{"txid", "vout", "sequence"}', {
-  txid: txid(),
-  vout: integer('vout', 'position among the outputs', 0, 0xffffffff),
-  sequence: optional(integer('sequence', 'its sequence number', 0, SEQUENCE_FINAL), undefined),
-})
-
 function outputOf(recipient: Recipient, prefix: string): PsbtOutput {
   if (recipient.address === undefined)
     return {
       value: sats(0),
-      scriptPubKey: concatBytes(Uint8Array.of(OP_RETURN), pushData(recipient.data)),
+      scriptPubKey: nullDataScript(recipient.data),
       key: undefined,
     }
   const { address, amount } = recipient

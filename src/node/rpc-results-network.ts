@@ -202,6 +202,7 @@ export const utilResults = {
     issolvable: flag('whether it tells how to spend'),
     hasprivatekeys: flag('false: those are refused'),
   }),
+  verifymessage: flag('whether it is'),
   validateaddress: object({
     isvalid: flag('whether it is an address of this network'),
     address: maybe(text('in lower case; this and the following where it is valid')),

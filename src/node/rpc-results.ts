@@ -8,6 +8,7 @@ import {
   utilResults,
 } from './rpc-results-network.ts'
 import { psbtResults } from './rpc-results-psbt.ts'
+import { sendingResults } from './rpc-results-sending.ts'
 import { walletResults } from './rpc-results-wallet.ts'
 
 /** The groups, with Bitcoin Core's names where it has the group. */
@@ -20,7 +21,7 @@ export const RESULT_GROUPS = {
   PSBT: psbtResults,
   Rawtransactions: rawTransactionResults,
   Util: utilResults,
-  Wallet: walletResults,
+  Wallet: { ...sendingResults, ...walletResults },
 } as const
 
 /** The results of all methods, by name. */
@@ -31,5 +32,6 @@ export type Results = typeof blockchainResults &
   typeof networkResults &
   typeof psbtResults &
   typeof rawTransactionResults &
+  typeof sendingResults &
   typeof utilResults &
   typeof walletResults

@@ -2,9 +2,21 @@
  * RPC methods that sign, as they are declared: the page reads what they ask for and tells the signer (`web/tab/payment-methods.ts`) before the
  * brain answers them.
  */
-import { declaration, flag, optional, text, txid } from './rpc-method.ts'
-import { amount, options } from './rpc-parameters.ts'
-import { BUMP_OPTIONS, FEE_RATE, HASH_TYPE, PSBT, REPLACEABLE, TARGET } from './rpc-payment-parameters.ts'
+import { declaration, flag, integer, optional, text, txid } from './rpc-method.ts'
+import { amount, amountOrZero, hexBytes, list, object, only, options, unused } from './rpc-parameters.ts'
+import {
+  AMOUNTS,
+  BUMP_OPTIONS,
+  FEE_RATE,
+  HASH_TYPE,
+  OUTPUTS,
+  PSBT,
+  REPLACEABLE,
+  SEND_ALL_OPTIONS,
+  SEND_OPTIONS,
+  SHARES,
+  TARGET,
+} from './rpc-payment-parameters.ts'
 
 export const sendToAddress = declaration(
   'sendtoaddress',
@@ -57,4 +69,87 @@ export const walletProcessPsbt = declaration(
   ],
 )
 
-export const signingMethods = [sendToAddress, bumpFee, sendPsbt, walletProcessPsbt] as const
+const ESTIMATE_MODE = optional(text('estimate_mode', 'not used'), undefined)
+
+export const send = declaration(
+  'send',
+  'Pays outputs. Answers the id of the transaction, or the transaction where it is not to be sent.',
+  [
+    OUTPUTS,
+    TARGET,
+    ESTIMATE_MODE,
+    FEE_RATE,
+    SEND_OPTIONS,
+    optional(integer('version', 'of the transaction, 2 by default', 1, 2), undefined),
+  ],
+)
+
+export const sendAll = declaration(
+  'sendall',
+  'Pays all that the wallet can spend, or all that the inputs named hold. Answers what stays behind, too.',
+  [SHARES, TARGET, ESTIMATE_MODE, FEE_RATE, SEND_ALL_OPTIONS],
+)
+
+export const sendMany = declaration(
+  'sendmany',
+  'Pays several addresses in one transaction. Answers its id.',
+  [
+    only('dummy', '', 'it names no account'),
+    AMOUNTS,
+    unused('minconf'),
+    optional(text('comment', 'not kept'), undefined),
+    optional(
+      list('subtractfeefrom', 'addresses that bear the fee, in equal parts', text('address', 'of amounts')),
+      [],
+    ),
+    REPLACEABLE,
+    TARGET,
+    ESTIMATE_MODE,
+    FEE_RATE,
+    optional(flag('verbose', 'tell why it pays its fee, too'), false),
+  ],
+)
+
+const PREVIOUS = object('prevtx', 'an output', {
+  txid: txid(),
+  vout: integer('vout', 'position among the outputs', 0, 0xffffffff),
+  scriptPubKey: hexBytes('scriptPubKey', 'its script'),
+  redeemScript: unused('redeemScript'),
+  witnessScript: unused('witnessScript'),
+  amount: amountOrZero('amount', 'in coins'),
+})
+
+export const signRawTransactionWithWallet = declaration(
+  'signrawtransactionwithwallet',
+  'Signs the inputs of a transaction that are the wallet’s own. It is not sent: sendrawtransaction does that.',
+  [
+    hexBytes('hexstring', 'the transaction'),
+    optional(
+      list(
+        'prevtxs',
+        'outputs that it spends and that are neither in the chain nor in the mempool',
+        PREVIOUS,
+      ),
+      [],
+    ),
+    HASH_TYPE,
+  ],
+)
+
+export const signMessage = declaration(
+  'signmessage',
+  'Signs a text with the key of an own address (BIP322, simple).',
+  [text('address', 'an own address'), text('message', 'what is signed')],
+)
+
+export const signingMethods = [
+  sendToAddress,
+  bumpFee,
+  sendPsbt,
+  walletProcessPsbt,
+  send,
+  sendAll,
+  sendMany,
+  signRawTransactionWithWallet,
+  signMessage,
+] as const

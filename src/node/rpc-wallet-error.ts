@@ -11,6 +11,7 @@ import {
   RPC_WALLET_ALREADY_LOADED,
   RPC_WALLET_ERROR,
   RPC_WALLET_INSUFFICIENT_FUNDS,
+  RPC_WALLET_KEYPOOL_RAN_OUT,
   RPC_WALLET_NOT_FOUND,
   RPC_WALLET_UNLOCK_NEEDED,
   RpcError,
@@ -18,6 +19,7 @@ import {
 import { chooseWallet, noWallet } from './wallet-choice.ts'
 
 const CODES: Readonly<Partial<Record<WalletCode, number>>> = {
+  'addresses-exhausted': RPC_WALLET_KEYPOOL_RAN_OUT,
   'amount-too-small': RPC_WALLET_INSUFFICIENT_FUNDS,
   'coin-not-spendable': RPC_INVALID_PARAMETER,
   'coin-unknown': RPC_INVALID_PARAMETER,

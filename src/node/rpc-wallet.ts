@@ -9,7 +9,7 @@ import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
 import { CHANGE, GAP_LIMIT, type OwnKey } from '../wallet/address-book.ts'
 import { descriptorChecksum, HARDENED } from '../wallet/descriptor.ts'
-import type { Wallet } from '../wallet/wallet.ts'
+import type { Wallet, WalletCoin } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
@@ -104,6 +104,11 @@ function oneWord<const Name extends string, const Word extends string>(
   )
 }
 
+/** What a lock keeps of a coin that could be spent, satoshis. */
+function lockedOf({ locked, spendable, value }: WalletCoin): number {
+  return locked && spendable ? value : 0
+}
+
 export const walletMethods = [
   method('getwalletinfo', 'State of the wallet.', [], async (node) => {
     const wallet = await requireWallet(node)
@@ -115,8 +120,17 @@ export const walletMethods = [
       descriptor: wallet.account?.descriptor,
       birthtime: wallet.account?.birthday,
       txcount: wallet.history().length,
-      private_keys_enabled: wallet.signer.status().state !== 'none',
+      keypoolsize: GAP_LIMIT,
+      keypoolsize_hd_internal: GAP_LIMIT,
+      avoid_reuse: false,
+      scanning: wallet.tip?.hash !== node.chain.headers.hash(node.chain.tip),
       blank: wallet.account === undefined,
+      external_signer: false,
+      flags: [
+        'descriptor_wallet',
+        ...(wallet.signer.status().state === 'none' ? ['disable_private_keys'] : []),
+      ],
+      private_keys_enabled: wallet.signer.status().state !== 'none',
       ...unlockedUntil(wallet),
       lastprocessedblock: wallet.tip,
       balance: coins(balances.trusted),
@@ -175,18 +189,20 @@ export const walletMethods = [
   method('getbalances', 'What the wallet holds.', [], async (node) => {
     const wallet = await requireWallet(node)
     const { trusted, untrustedPending, immature } = wallet.balances()
+    const locked = wallet.coins().reduce((sum, coin) => sum + lockedOf(coin), 0)
     return {
       mine: {
         trusted: coins(trusted),
         untrusted_pending: coins(untrustedPending),
         immature: coins(immature),
+        ...(locked > 0 && { locked: coins(locked) }),
       },
       lastprocessedblock: wallet.tip,
     }
   }),
   method(
     'listunspent',
-    'The wallet’s coins; mined ones that have yet to mature only where query_options asks for them.',
+    'The wallet’s coins without those that are locked; mined ones that have yet to mature only where query_options asks for them.',
     [
       optional(integer('minconf', 'confirmations at least, 1 by default', 0, MANY), 1),
       optional(integer('maxconf', 'confirmations at most', 0, MANY), MANY),
@@ -220,7 +236,7 @@ export const walletMethods = [
       }
       return wallet
         .coins()
-        .filter((coin) => coin.confirmations >= least && coin.confirmations <= most)
+        .filter((coin) => !coin.locked && coin.confirmations >= least && coin.confirmations <= most)
         .filter((coin) => wanted.size === 0 || wanted.has(coin.address))
         .filter((coin) => includeUnsafe || coin.trusted)
         .filter((coin) => includeImmature || !coin.coinbase || coin.confirmations >= coinbaseMaturity)

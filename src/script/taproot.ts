@@ -5,10 +5,10 @@
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import type { Sats } from '../primitives/amount.ts'
-import { compareBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
+import { compareBytes, concatBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
 import { Writer } from '../primitives/codec.ts'
 import { taggedHash } from '../primitives/hashes.ts'
-import { OP_1, OP_RETURN } from './opcodes.ts'
+import { OP_1, OP_RETURN, pushData } from './opcodes.ts'
 
 const { Point } = secp256k1
 const { Fn } = Point
@@ -44,6 +44,11 @@ export function isP2tr(scriptPubKey: Uint8Array): boolean {
 /** The 32-byte output key, a view over the script; undefined where the script is not P2TR. */
 export function outputKeyOf(scriptPubKey: Uint8Array): Uint8Array | undefined {
   return isP2tr(scriptPubKey) ? scriptPubKey.subarray(2) : undefined
+}
+
+/** The script of an output that carries data and pays nobody. */
+export function nullDataScript(data: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(OP_RETURN), pushData(data))
 }
 
 /** Whether this is a data output: OP_RETURN and at most 82 bytes of anything. It never becomes a coin. */

@@ -3,7 +3,7 @@
  * licence for it. A person or a caller in the page agrees by the page's own line to the keys, to exactly what was reviewed, or to terms
  * that a payment has to keep. Each approval serves once.
  */
-import type { Sats } from '../primitives/amount.ts'
+import { type Sats, sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import { decodeTransaction, outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
@@ -11,6 +11,8 @@ import { decodeAddress } from '../script/address.ts'
 import { nameOfHashType } from '../script/hash-types.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT } from '../script/sighash.ts'
+import { transactionToSign } from '../script/signed-message.ts'
+import { nullDataScript } from '../script/taproot.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
@@ -26,12 +28,17 @@ interface NamedHashType {
 export type Agreement =
   /** Exactly what a review showed to a person, its fee included. */
   | ({ readonly type: 'reviewed'; readonly digest: string } & NamedHashType)
-  /** Exactly this transaction, where its fee is no slip: see `greatestFee`. */
+  /** Exactly this transaction, where its fee is no slip: see `greatestFee`. In a PSBT, or as it is. */
   | ({ readonly type: 'transaction'; readonly psbt: Uint8Array } & NamedHashType)
+  | ({ readonly type: 'transaction'; readonly transaction: Uint8Array } & NamedHashType)
+  /** That a message is signed for an address (BIP322): no coin can be spent with that. */
+  | { readonly type: 'message'; readonly address: string; readonly message: string }
   /** A payment of these amounts, the rest but for the fee coming back. */
   | {
       readonly type: 'payment'
-      readonly payees: readonly { readonly address: string; readonly amount: Sats }[]
+      readonly payees: readonly AgreedPayee[]
+      /** An address that may get what else would come back. */
+      readonly changeAddress?: string | undefined
       /** They bear the fee. */
       readonly subtractFee: boolean
       /** Undefined where the node is to choose: within `greatestFee`. */
@@ -40,15 +47,23 @@ export type Agreement =
   /** Another fee for a payment that these keys have signed. */
   | { readonly type: 'replacement'; readonly txid: Txid; readonly feeRate: number | undefined }
 
+/** An address and what it gets, in satoshis, where that is not whatever is left; or data that the payment carries. */
+export type AgreedPayee =
+  | { readonly address: string; readonly amount: Sats | undefined }
+  | { readonly address?: undefined; readonly data: Uint8Array }
+
 /** An agreement that was understood. */
 type Terms =
-  | Exclude<Agreement, { readonly type: 'payment' | 'transaction' }>
+  | Exclude<Agreement, { readonly type: 'payment' | 'transaction' | 'message' }>
   | ({ readonly type: 'transaction'; readonly txid: Txid } & NamedHashType)
   | (Omit<Extract<Agreement, { readonly type: 'payment' }>, 'payees'> & { readonly payees: readonly Owed[] })
 
 interface Owed {
   readonly scriptPubKey: Uint8Array
-  readonly amount: Sats
+  /** Undefined for whatever it is. */
+  readonly amount: Sats | undefined
+  /** It may get nothing at all. */
+  readonly isOptional: boolean
 }
 
 export class Approvals {
@@ -92,20 +107,46 @@ export class Approvals {
 
   private understood(agreement: Agreement): Result<Terms> {
     if (agreement.type === 'transaction') {
-      const psbt = Psbt.parse(agreement.psbt)
-      return psbt.ok
-        ? ok({ type: 'transaction', txid: psbt.value.unsigned.txid, hashType: agreement.hashType })
-        : psbt
+      const txid = txidOf(agreement)
+      return txid.ok ? ok({ type: 'transaction', txid: txid.value, hashType: agreement.hashType }) : txid
+    }
+    if (agreement.type === 'message') {
+      const scriptPubKey = decodeAddress(agreement.address, this.addressPrefix)
+      if (!scriptPubKey.ok) return scriptPubKey
+      return ok({
+        type: 'transaction',
+        txid: transactionToSign(scriptPubKey.value, agreement.message).txid,
+      })
     }
     if (agreement.type !== 'payment') return ok(agreement)
+    const { changeAddress } = agreement
+    const change = changeAddress === undefined ? [] : [{ address: changeAddress, amount: undefined }]
     const payees: Owed[] = []
-    for (const { address, amount } of agreement.payees) {
-      const scriptPubKey = decodeAddress(address, this.addressPrefix)
+    // What is named exactly is looked for first.
+    for (const payee of [...agreement.payees, ...change]) {
+      const isOptional = change.some((one) => one === payee)
+      if (payee.address === undefined) {
+        payees.push({ scriptPubKey: nullDataScript(payee.data), amount: sats(0), isOptional })
+        continue
+      }
+      const scriptPubKey = decodeAddress(payee.address, this.addressPrefix)
       if (!scriptPubKey.ok) return scriptPubKey
-      payees.push({ scriptPubKey: scriptPubKey.value, amount })
+      payees.push({ scriptPubKey: scriptPubKey.value, amount: payee.amount, isOptional })
     }
     return ok({ ...agreement, payees })
   }
+}
+
+/** The id of the transaction that an agreement names. */
+function txidOf(agreement: Extract<Agreement, { readonly type: 'transaction' }>): Result<Txid> {
+  if ('psbt' in agreement) {
+    const psbt = Psbt.parse(agreement.psbt)
+    return psbt.ok ? ok(psbt.value.unsigned.txid) : psbt
+  }
+  const decoded = decodeTransaction(agreement.transaction)
+  return decoded.ok
+    ? ok(decoded.value.txid)
+    : invalid('psbt-invalid', `This is not a transaction. ${decoded.detail}`)
 }
 
 /** Why the terms don't cover a payment; undefined where they do. */
@@ -157,7 +198,7 @@ function paymentRefusal(
   const owed = [...payees]
   for (const [index, { scriptPubKey, value }] of unsigned.outputs.entries()) {
     const found = owed.findIndex((payee) => {
-      const borne = payee.amount - value
+      const borne = (payee.amount ?? value) - value
       return (
         equalBytes(payee.scriptPubKey, scriptPubKey) &&
         (subtractFee ? borne >= 0 && borne <= review.fee : borne === 0)
@@ -166,7 +207,9 @@ function paymentRefusal(
     if (found >= 0) owed.splice(found, 1)
     else if (!ownOutputs.has(index)) return notApproved('It pays someone or an amount that nobody asked for.')
   }
-  return owed.length > 0 ? notApproved('It does not pay all that was asked for.') : undefined
+  return owed.some(({ isOptional }) => !isOptional)
+    ? notApproved('It does not pay all that was asked for.')
+    : undefined
 }
 
 /**

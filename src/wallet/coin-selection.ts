@@ -39,6 +39,8 @@ export interface SelectionRequest<C extends Candidate> {
   readonly minFee?: Sats
   /** The recipients bear the fee, in equal parts, and any change below dust with it. */
   readonly subtractFee?: boolean
+  /** Which of the amounts bear it; all of them where left out. */
+  readonly bearers?: readonly number[] | undefined
   /** Greatest weight of the transaction, weight units. */
   readonly maxWeight: number
 }
@@ -101,7 +103,11 @@ function settle<C extends Candidate>(
   // What is too little for an output of its own goes to the miner.
   const given = excess - change
   const borne = subtractFee ? Math.max(0, needed - given) : 0
-  const paid = amounts.map((amount, i) => sats(amount - share(borne, outputs, i)))
+  const bearers = request.bearers ?? [...amounts.keys()]
+  const paid = amounts.map((amount, i) => {
+    const place = bearers.indexOf(i)
+    return place < 0 ? amount : sats(amount - share(borne, bearers.length, place))
+  })
   const smallest = Math.min(...paid)
   if (paid.length > 0 && smallest < DUST)
     return tooSmall(

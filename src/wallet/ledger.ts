@@ -29,14 +29,24 @@ import { type AddressBook, type OwnKey, prefixOf } from './address-book.ts'
  */
 export type TransactionState = 'confirmed' | 'pending' | 'conflicted' | 'replaced' | 'abandoned' | 'orphaned'
 
+/** The block that holds a transaction. */
+export interface LedgerBlock {
+  readonly hash: BlockHash
+  readonly height: number
+  /** Seconds since 1970. */
+  readonly time: number
+  /** Place of the transaction in the block; version 0.3.0 did not store it. */
+  readonly position?: number
+}
+
 /** One transaction of the wallet, and the facts about it. */
 export interface LedgerEntry {
   readonly transaction: Transaction
   readonly txid: Txid
   /** Seconds since 1970 at which this wallet first saw it. */
   readonly seen: number
-  /** The block of the active chain that holds it; `time` in seconds since 1970. */
-  readonly block: { readonly hash: BlockHash; readonly height: number; readonly time: number } | undefined
+  /** The block of the active chain that holds it; see `LedgerBlock`. */
+  readonly block: LedgerBlock | undefined
   /** Height of the block whose transaction spent one of its coins. */
   readonly conflict: number | undefined
   readonly retired: 'replaced' | 'abandoned' | undefined
@@ -86,7 +96,7 @@ export class Ledger {
     const changed = new Set<Txid>()
     const place = { hash: block.hash, height, time: block.header.time }
     this.noteUse(block.transactions)
-    for (const transaction of block.transactions) {
+    for (const [position, transaction] of block.transactions.entries()) {
       if (!this.concerns(transaction)) continue
       for (const rival of this.rivals(transaction)) {
         this.put({ ...rival, conflict: height })
@@ -97,7 +107,8 @@ export class Ledger {
       const seen = this.entries.get(txid)?.seen ?? place.time
       // Also a known one: keys may have been derived since that others of its outputs pay.
       this.index(transaction)
-      this.put({ transaction, txid, seen, block: place, conflict: undefined, retired: undefined })
+      const held = { ...place, position }
+      this.put({ transaction, txid, seen, block: held, conflict: undefined, retired: undefined })
       changed.add(txid)
     }
     return changed

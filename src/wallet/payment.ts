@@ -4,12 +4,11 @@
  */
 import { DUST, MAX_FEE_RATE, REPLACEABLE_SEQUENCE } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
-import { concatBytes } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
-import type { Outpoint } from '../primitives/transaction.ts'
+import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
-import { OP_RETURN, pushData } from '../script/opcodes.ts'
+import { nullDataScript } from '../script/taproot.ts'
 import type { OwnKey } from './address-book.ts'
 import type { Selection } from './coin-selection.ts'
 import type { OwnOutput } from './ledger.ts'
@@ -28,9 +27,22 @@ export interface PaymentRequest {
   /** Satoshis per 1,000 virtual bytes. */
   readonly feeRate: number
   /** Coin control: exactly these coins are spent. */
-  readonly coins?: readonly Outpoint[]
-  /** The recipients bear the fee, in equal parts: with the whole balance as amount this empties the wallet. */
-  readonly subtractFee?: boolean
+  readonly coins?: readonly Outpoint[] | undefined
+  /** Others are added to `coins` where those do not suffice. */
+  readonly addCoins?: boolean
+  /** Confirmations that a coin has at least and at most which is chosen for the payment. */
+  readonly confirmations?: readonly [least: number, most: number]
+  /** The recipients bear the fee, in equal parts: with the whole balance as amount this empties the wallet. A list: those at these places do. */
+  readonly subtractFee?: boolean | readonly number[]
+  /** Where change goes, an address of this network; an own fresh one where left out. */
+  readonly changeAddress?: string | undefined
+  /** Place of the change among the outputs; by lot where left out. */
+  readonly changePosition?: number | undefined
+  readonly version?: number | undefined
+  /** nLockTime; the height of the tip where left out. */
+  readonly lockTime?: number | undefined
+  /** nSequence by `outpointKey` of the coin; `REPLACEABLE_SEQUENCE` where left out. */
+  readonly sequences?: ReadonlyMap<string, number>
 }
 
 export interface PlannedOutput {
@@ -89,8 +101,7 @@ export function checkRequest(request: PaymentRequest, addressPrefix: string): Re
     if (recipient.address === undefined) {
       if (recipient.data.length > MAX_DATA_BYTES || dataBytesOf(payees) !== undefined)
         return invalid('data-invalid', `A payment can carry data once, of at most ${MAX_DATA_BYTES} bytes.`)
-      const scriptPubKey = concatBytes(Uint8Array.of(OP_RETURN), pushData(recipient.data))
-      payees.push({ scriptPubKey, amount: undefined })
+      payees.push({ scriptPubKey: nullDataScript(recipient.data), amount: undefined })
       continue
     }
     const { address, amount } = recipient
@@ -136,21 +147,25 @@ export interface PlanParts {
   readonly selection: Selection<SpendableCoin>
   /** Whom the selection pays, in its order. */
   readonly payees: readonly Payee[]
-  /** Where change goes, if there is any. */
-  readonly changeKey: OwnKey
+  /** Where change goes, if there is any. `key`: undefined where that is another's address. */
+  readonly changeTo: { readonly scriptPubKey: Uint8Array; readonly key: OwnKey | undefined }
+  /** See `PaymentRequest`. */
+  readonly changePosition?: number | undefined
   /** Height of the tip: the payment can't be mined below it, so that nobody gains by mining the past again. */
   readonly lockTime: number
   readonly addressPrefix: string
   readonly random: Random
   readonly replaces: Txid | undefined
   readonly reduced?: Sats
+  readonly version?: number | undefined
+  readonly sequences?: ReadonlyMap<string, number> | undefined
 }
 
 /**
  * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
  */
 export function planPayment(parts: PlanParts): PaymentPlan {
-  const { selection, payees, changeKey, lockTime, addressPrefix, random, replaces } = parts
+  const { selection, payees, changeTo, lockTime, addressPrefix, random, replaces } = parts
   const coins = shuffled(selection.coins, random)
   const amounts = [...selection.amounts]
   const outputs: (PsbtOutput & { readonly change: boolean })[] = payees.map(({ scriptPubKey, amount }) => {
@@ -158,13 +173,14 @@ export function planPayment(parts: PlanParts): PaymentPlan {
     return { value, scriptPubKey, key: undefined, change: false }
   })
   if (selection.change > 0) {
-    const { scriptPubKey } = changeKey
-    const change = { value: selection.change, scriptPubKey, key: changeKey, change: true }
-    outputs.splice(below(outputs.length + 1, random), 0, change)
+    const change = { value: selection.change, ...changeTo, change: true }
+    outputs.splice(parts.changePosition ?? below(outputs.length + 1, random), 0, change)
   }
   const psbt = Psbt.of({
+    ...(parts.version !== undefined && { version: parts.version }),
     inputs: coins.map(({ own: { outpoint, output, key } }) => {
-      return { prevout: outpoint, sequence: REPLACEABLE_SEQUENCE, spent: output, key }
+      const sequence = parts.sequences?.get(outpointKey(outpoint)) ?? REPLACEABLE_SEQUENCE
+      return { prevout: outpoint, sequence, spent: output, key }
     }),
     outputs,
     lockTime,

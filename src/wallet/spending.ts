@@ -1,55 +1,81 @@
 /**
  * Which of the ledger's coins a payment may take, and what it takes to replace one. Pure, any thread.
  */
+import type { NetworkParams } from '../consensus/params.ts'
 import { feeRate as feeRateOf, RELAY_FEE_RATE } from '../policy/fees.ts'
+import { maxStandardWeight } from '../policy/standard.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
 import { isNullData } from '../script/taproot.ts'
 import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins, share } from './coin-selection.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
-import { amountsOf, checkFeeRate, dataBytesOf, type Payee, type SpendableCoin } from './payment.ts'
+import {
+  amountsOf,
+  checkFeeRate,
+  dataBytesOf,
+  type Payee,
+  type PaymentRequest,
+  type SpendableCoin,
+} from './payment.ts'
 import { invalid, notNow, ok, type Result } from './result.ts'
 import { balancesOf, coinOf, type ViewContext } from './views.ts'
 
-/** Weight units of the largest payment: a quarter of a public block, some 430 coins. */
-const MAX_PAYMENT_WEIGHT = 100_000
+/** Weight units of the largest payment: a quarter of a public block, some 430 coins; or what a network relays at most. */
+export function maxPaymentWeight(params: NetworkParams): number {
+  return Math.min(100_000, maxStandardWeight(params))
+}
 
 export type PaymentTerms = Pick<
   SelectionRequest<SpendableCoin>,
-  'amounts' | 'dataBytes' | 'feeRate' | 'subtractFee'
+  'amounts' | 'dataBytes' | 'feeRate' | 'subtractFee' | 'bearers'
 >
 
-/** Selects among all coins that may be spent. Rejects as `selectCoins` does, and says what is on its way. */
+/** What a payment may take: see `PaymentRequest`. */
+export type CoinChoice = Pick<PaymentRequest, 'coins' | 'addCoins' | 'confirmations'>
+
+/**
+ * Selects the coins that were named, and among all that may be spent where none were or others may be added. Rejects with `coin-unknown`,
+ * `coin-not-spendable` and as `selectCoins` does, and says what is on its way.
+ */
 export function selectSpendable(
   ledger: Ledger,
   context: ViewContext,
-  terms: PaymentTerms,
+  { coins, addCoins = coins === undefined, confirmations: [least, most] = [0, Infinity] }: CoinChoice,
+  asked: PaymentTerms,
 ): Result<Selection<SpendableCoin>> {
-  const candidates = spendableCoins(ledger, context)
+  const required = chosenCoins(ledger, context, coins ?? [])
+  if (!required.ok) return required
+  const terms = { ...asked, required: required.value, maxWeight: context.maxPaymentWeight }
+  if (!addCoins) return selectCoins({ ...terms, candidates: [] })
+  const named = new Set(required.value.map(({ own }) => outpointKey(own.outpoint)))
+  const candidates = spendableCoins(ledger, context).filter(
+    ({ own, coin: { confirmations } }) =>
+      !named.has(outpointKey(own.outpoint)) && confirmations >= least && confirmations <= most,
+  )
   // Change that waits is taken only when it must be: the mempool limits how many unconfirmed payments hang
   // together.
   const confirmed = candidates.filter(({ coin }) => coin.height !== undefined)
-  const preferred = selectCoins({ ...terms, candidates: confirmed, maxWeight: MAX_PAYMENT_WEIGHT })
+  const preferred = selectCoins({ ...terms, candidates: confirmed })
   if (preferred.ok || preferred.code !== 'insufficient-funds') return preferred
-  const selection = selectCoins({ ...terms, candidates, maxWeight: MAX_PAYMENT_WEIGHT })
+  const selection = selectCoins({ ...terms, candidates })
   if (selection.ok || selection.code !== 'insufficient-funds') return selection
   const { untrustedPending, immature } = balancesOf(ledger, context.coinbaseMaturity)
   const pending = untrustedPending > 0 ? ` ${formatCoins(untrustedPending)} more wait to be confirmed.` : ''
   const maturing = immature > 0 ? ` ${formatCoins(immature)} more were mined and have yet to mature.` : ''
-  return { ...selection, detail: `${selection.detail}${pending}${maturing}` }
+  const kept = total(allCoins(ledger, context).flatMap(({ value, coin }) => (coin.locked ? value : [])))
+  const locked =
+    kept > 0 ? ` ${formatCoins(sats(kept))} are locked: unlock them, or name them as inputs.` : ''
+  return { ...selection, detail: `${selection.detail}${pending}${maturing}${locked}` }
 }
 
-/**
- * Takes exactly the coins that the user chose. Rejects with `coin-unknown`, `coin-not-spendable`, and as
- * `selectCoins` does.
- */
-export function selectChosen(
+/** The coins that the user named, locked or not. Rejects with `coin-unknown` and `coin-not-spendable`. */
+function chosenCoins(
   ledger: Ledger,
   context: ViewContext,
   chosen: readonly Outpoint[],
-  terms: PaymentTerms,
-): Result<Selection<SpendableCoin>> {
+): Result<readonly SpendableCoin[]> {
+  if (chosen.length === 0) return ok([])
   const coins = new Map(allCoins(ledger, context).map((coin) => [outpointKey(coin.own.outpoint), coin]))
   const required = new Set<SpendableCoin>()
   for (const outpoint of chosen) {
@@ -63,7 +89,7 @@ export function selectChosen(
       )
     required.add(coin)
   }
-  return selectCoins({ ...terms, candidates: [], required: [...required], maxWeight: MAX_PAYMENT_WEIGHT })
+  return ok([...required])
 }
 
 export interface Replacement {
@@ -120,7 +146,7 @@ export function selectReplacement(
     feeRate,
     candidates: spendableCoins(ledger, context).filter(({ coin }) => coin.height !== undefined),
     required: transaction.inputs.map(({ prevout }) => toSpendable(ledger, context, prevout)),
-    maxWeight: MAX_PAYMENT_WEIGHT,
+    maxWeight: context.maxPaymentWeight,
   }
   const selection = payingMore(request, fee)
   if (selection.ok) return ok({ selection: selection.value, payees, changeKey, reduced: sats(0) })
@@ -164,7 +190,7 @@ function total(amounts: readonly Sats[]): number {
 }
 
 function spendableCoins(ledger: Ledger, context: ViewContext): SpendableCoin[] {
-  return allCoins(ledger, context).filter(({ coin }) => coin.spendable)
+  return allCoins(ledger, context).filter(({ coin }) => coin.spendable && !coin.locked)
 }
 
 function allCoins(ledger: Ledger, context: ViewContext): SpendableCoin[] {

@@ -31,6 +31,8 @@ export interface WalletCoin {
   readonly trusted: boolean
   /** Whether a payment may spend it now: trusted, mature, and not promised to a payment that is being signed. */
   readonly spendable: boolean
+  /** Whether a payment takes it only where it is named: see `CoinLocks`. */
+  readonly locked: boolean
 }
 
 export interface HistoryOutput {
@@ -56,6 +58,10 @@ export interface HistoryEntry {
   readonly time: number
   readonly height: number | undefined
   readonly blockHash: BlockHash | undefined
+  /** Place in its block, where that was stored. */
+  readonly blockPosition: number | undefined
+  /** Seconds since 1970 at which this wallet first saw it. */
+  readonly seen: number
   /** 0 while it waits or was given up; where it lost a coin to a confirmed transaction, minus the confirmations of that one (Core). */
   readonly confirmations: number
   /** The other transactions of the wallet that spend a coin which this one spends. */
@@ -78,9 +84,13 @@ export interface ViewContext {
   readonly addressPrefix: string
   /** See `NetworkParams`. */
   readonly coinbaseMaturity: number
+  /** Weight units of the largest payment: see `maxPaymentWeight`. */
+  readonly maxPaymentWeight: number
   label(address: string): string | undefined
   /** Whether a payment that is being signed spends it, by `outpointKey`. */
   isPromised(key: string): boolean
+  /** See `WalletCoin.locked`, by `outpointKey`. */
+  isLocked(key: string): boolean
 }
 
 export function coinsOf(ledger: Ledger, context: ViewContext): WalletCoin[] {
@@ -96,6 +106,7 @@ export function coinOf(
   const coinbase = entry.transaction.isCoinbase
   const trusted = ledger.isTrusted(entry)
   const mature = isMature(coinbase, confirmations, context.coinbaseMaturity)
+  const outpointText = outpointKey(outpoint)
   return {
     outpoint,
     value: output.value,
@@ -106,7 +117,8 @@ export function coinOf(
     confirmations,
     coinbase,
     trusted,
-    spendable: trusted && mature && !context.isPromised(outpointKey(outpoint)),
+    spendable: trusted && mature && !context.isPromised(outpointText),
+    locked: context.isLocked(outpointText),
   }
 }
 
@@ -143,6 +155,8 @@ export function historyEntryOf(ledger: Ledger, entry: LedgerEntry, context: View
     time: block?.time ?? seen,
     height: block?.height,
     blockHash: block?.hash,
+    blockPosition: block?.position,
+    seen,
     confirmations,
     conflicts: rivals.map((rival) => rival.txid),
     ...succession(ledger, entry, rivals),

@@ -23,6 +23,7 @@ import {
   type PerBranch,
   RECEIVING,
 } from './address-book.ts'
+import { CoinLocks, type LockChange } from './coin-locks.ts'
 import { type Descriptor, parseDescriptor } from './descriptor.ts'
 import { Ledger, type OwnOutput } from './ledger.ts'
 import { birthBlock, LedgerFollower, type Searched } from './ledger-follower.ts'
@@ -31,6 +32,7 @@ import {
   amountsOf,
   checkRequest,
   dataBytesOf,
+  type Payee,
   type PaymentPlan,
   type PaymentRequest,
   type PlanParts,
@@ -40,7 +42,7 @@ import { Psbt } from './psbt.ts'
 import { withKnownCoins, withOwnKeys } from './psbt-update.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from './result.ts'
 import type { Account, Signer } from './signer.ts'
-import { selectChosen, selectReplacement, selectSpendable } from './spending.ts'
+import { maxPaymentWeight, selectReplacement, selectSpendable } from './spending.ts'
 import type { WalletStore } from './store.ts'
 import {
   type Balances,
@@ -151,6 +153,7 @@ export class Wallet {
   private mining: number | undefined
   /** Coins of payments that are being signed, by `outpointKey`. */
   private readonly promised = new Set<string>()
+  private locks = new CoinLocks()
   /** Labels to be written. */
   private unwritten: Records = new Map()
   /** The account's own record is to be written even where nothing else is. */
@@ -172,7 +175,9 @@ export class Wallet {
       addressPrefix,
       coinbaseMaturity,
       label: (address) => this.labels.get(address),
+      maxPaymentWeight: maxPaymentWeight(options.chain.params),
       isPromised: (key) => this.promised.has(key),
+      isLocked: (key) => this.locks.has(key),
     }
   }
 
@@ -184,6 +189,7 @@ export class Wallet {
     if (stored && stored.network !== options.chain.genesis.hash)
       throw new Error('The stored wallet belongs to another network.')
     wallet.labels = decodeLabels(records)
+    wallet.locks = new CoinLocks(records)
     if (stored) {
       const descriptor = parseDescriptor(stored.account.descriptor)
       if (!descriptor.ok) throw new Error(descriptor.detail)
@@ -284,6 +290,22 @@ export class Wallet {
     return entry && historyEntryOf(this.following!.ledger, entry, this.context)
   }
 
+  /** The unspent output at an outpoint, by `outpointKey`; undefined where the wallet has none. */
+  coin(key: string): WalletCoin | undefined {
+    return this.coins().find(({ outpoint }) => outpointKey(outpoint) === key)
+  }
+
+  /** The locked coins that are unspent, by `outpointKey`. */
+  lockedCoins(): string[] {
+    return this.locks.keys().filter((key) => this.following?.ledger.isSpent(key) === false)
+  }
+
+  /** Locks coins, and takes locks away. Resolves when what has to be kept is durable. */
+  async lockCoins(changes: readonly LockChange[]): Promise<void> {
+    this.putLocks(changes)
+    await this.flush()
+  }
+
   // Addresses
 
   isMine(scriptPubKey: Uint8Array): boolean {
@@ -297,6 +319,27 @@ export class Wallet {
   async newAddress(label?: string): Promise<Result<IssuedAddress>> {
     await this.following?.follower.settled()
     return this.issue(label)
+  }
+
+  /**
+   * An address for change that was not given before, durable when returned. Rejects with `wallet-missing`, and with `addresses-exhausted` where
+   * so many are unused that the change of the next payment would lie out of a restored wallet's sight.
+   */
+  async newChangeAddress(): Promise<Result<string>> {
+    await this.following?.follower.settled()
+    if (!this.following) return blank()
+    const { book, follower } = this.following
+    const key = book.peek(CHANGE)
+    if (key.index + 1 >= book.reach(CHANGE))
+      return notNow(
+        'addresses-exhausted',
+        `The latest ${GAP_LIMIT - 1} addresses for change are unused: a wallet that is restored from its words would not look further. Use one of them.`,
+      )
+    book.issue(key)
+    this.stale = true
+    follower.advance()
+    await this.flush()
+    return ok(key.address)
   }
 
   /** The address that mining pays to: always the same one, so that the gap limit isn't used up. Rejects as `newAddress` does. */
@@ -408,7 +451,7 @@ export class Wallet {
   // Payments
 
   /**
-   * Plans a payment. Rejects with `wallet-blank`, and as `checkRequest`, `selectSpendable` and `selectChosen` do.
+   * Plans a payment. Rejects with `wallet-blank`, and as `checkRequest`, `selectSpendable` and `decodeAddress` do.
    */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
     // A key for change may have been used already, where the chain is still being searched.
@@ -418,21 +461,32 @@ export class Wallet {
     if (!payees.ok) return payees
     const { book, ledger } = this.following
     const amounts = amountsOf(payees.value)
-    const terms = {
+    const { subtractFee, changeAddress } = request
+    const bearers =
+      typeof subtractFee === 'object' ? placesAmongAmounts(subtractFee, payees.value) : undefined
+    const changeScript =
+      changeAddress === undefined
+        ? ok(book.peek(CHANGE).scriptPubKey)
+        : decodeAddress(changeAddress, this.context.addressPrefix)
+    if (!changeScript.ok) return changeScript
+    const selection = selectSpendable(ledger, this.context, request, {
       amounts,
       dataBytes: dataBytesOf(payees.value),
       feeRate: request.feeRate,
-      subtractFee: request.subtractFee && amounts.length > 0,
-    }
-    const selection = request.coins
-      ? selectChosen(ledger, this.context, request.coins, terms)
-      : selectSpendable(ledger, this.context, terms)
+      subtractFee: bearers ? bearers.length > 0 : subtractFee === true && amounts.length > 0,
+      bearers,
+    })
     if (!selection.ok) return selection
+    const { changePosition, version, lockTime, sequences } = request
     return ok(
       this.plan({
         selection: selection.value,
         payees: payees.value,
-        changeKey: book.peek(CHANGE),
+        changeTo: { scriptPubKey: changeScript.value, key: book.find(changeScript.value) },
+        changePosition,
+        version,
+        lockTime,
+        sequences,
       }),
     )
   }
@@ -447,8 +501,9 @@ export class Wallet {
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
-    const changeKey = replacement.value.changeKey ?? book.peek(CHANGE)
-    return ok(this.plan({ ...replacement.value, changeKey, replaces: txid }))
+    const key = replacement.value.changeKey ?? book.peek(CHANGE)
+    const changeTo = { scriptPubKey: key.scriptPubKey, key }
+    return ok(this.plan({ ...replacement.value, changeTo, replaces: txid }))
   }
 
   /**
@@ -480,6 +535,8 @@ export class Wallet {
       const checked = await check(signed.value)
       if (!checked.ok) return paymentRefused(checked)
       for (const txid of ledger.record(signed.value, this.now())) this.touched.add(txid)
+      // Locked ones were named.
+      this.putLocks(keys.map((key) => ({ key, lock: undefined })))
       this.following.follower.advance()
       await this.flush()
       return signed
@@ -576,12 +633,15 @@ export class Wallet {
   }
 
   private plan(
-    parts: Pick<PlanParts, 'selection' | 'payees' | 'changeKey' | 'reduced'> & { readonly replaces?: Txid },
+    parts: Omit<PlanParts, 'lockTime' | 'addressPrefix' | 'random' | 'replaces'> & {
+      readonly lockTime?: number | undefined
+      readonly replaces?: Txid
+    },
   ): PaymentPlan {
     return planPayment({
       replaces: undefined,
       ...parts,
-      lockTime: this.following!.ledger.tip.height,
+      lockTime: parts.lockTime ?? this.following!.ledger.tip.height,
       addressPrefix: this.context.addressPrefix,
       random: this.options.random,
     })
@@ -731,6 +791,10 @@ export class Wallet {
     for (const { storageFailed } of this.listeners) storageFailed?.(error)
   }
 
+  private putLocks(changes: readonly LockChange[]): void {
+    for (const [key, value] of this.locks.change(changes)) this.unwritten.set(key, value)
+  }
+
   private putLabel(address: string, label: string): void {
     if (label) this.labels.set(address, label)
     else this.labels.delete(address)
@@ -766,6 +830,12 @@ function blank(): Rejection {
 
 function unknownTransaction(): Rejection {
   return invalid('transaction-unknown', 'This wallet has no such transaction.')
+}
+
+/** Places among the payees as places among those who get an amount. */
+function placesAmongAmounts(places: readonly number[], payees: readonly Payee[]): number[] {
+  const paid = [...payees.keys()].filter((place) => payees[place].amount !== undefined)
+  return [...new Set(places)].map((place) => paid.indexOf(place)).filter((place) => place >= 0)
 }
 
 function isBeyond(next: PerBranch, present: PerBranch): boolean {

@@ -52,7 +52,15 @@ test(
     assert.ok(kilobytes(joining) <= JOINING, `joining takes ${kilobytes(joining)} kB:\n${table.join('\n')}`)
     assert.ok(kilobytes(kernels) <= KERNELS, `the kernels weigh ${kilobytes(kernels)} kB`)
     const waits = (part: string): boolean => [...later.keys()].some((name) => name.includes(part))
-    for (const part of ['signer.worker', 'miner.worker', 'rpc-part', 'wallet-part', 'psbt', 'other-views'])
+    // PSBTs are in the part with signed messages.
+    for (const part of [
+      'signer.worker',
+      'miner.worker',
+      'rpc-part',
+      'wallet-part',
+      'signed-message',
+      'other-views',
+    ])
       assert.ok(waits(part), `${part} is fetched by a tab that has no use for it yet`)
   }),
 )

@@ -7,10 +7,18 @@ import { coins } from '../../src/node/rpc-json.ts'
 import { byPosition } from '../../src/node/rpc-names.ts'
 import { reviewPsbt } from '../../src/node/rpc-page-methods.ts'
 import { amount } from '../../src/node/rpc-parameters.ts'
+import {
+  AMOUNTS,
+  OUTPUTS,
+  SEND_ALL_OPTIONS,
+  SEND_OPTIONS,
+  SHARES,
+} from '../../src/node/rpc-payment-parameters.ts'
 import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
 import { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import { chooseWallet } from '../../src/node/wallet-choice.ts'
+import { hexToBytes, isHex } from '../../src/primitives/bytes.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
@@ -56,6 +64,49 @@ export async function callPayment(
 /** What a call agrees to; undefined where its arguments are none that the method takes. */
 function agreementOf(method: string, args: Arguments): Agreement | undefined {
   switch (method) {
+    case 'send': {
+      const [outputs, , , rate, given] = args
+      if (outputs === undefined || outputs === null) return undefined
+      const options = SEND_OPTIONS.parse(given ?? {})
+      return {
+        type: 'payment',
+        payees: OUTPUTS.parse(outputs),
+        changeAddress: options.change_address,
+        subtractFee: options.subtract_fee_from_outputs.length > 0,
+        feeRate: feeRateOf(rate ?? options.fee_rate),
+      }
+    }
+    case 'sendall': {
+      const [recipients, , , rate, given] = args
+      if (recipients === undefined || recipients === null) return undefined
+      const options = SEND_ALL_OPTIONS.parse(given ?? {})
+      return {
+        type: 'payment',
+        payees: SHARES.parse(recipients),
+        subtractFee: false,
+        feeRate: feeRateOf(rate ?? options.fee_rate),
+      }
+    }
+    case 'sendmany': {
+      const [, amounts, , , bearers, , , , rate] = args
+      if (amounts === undefined || amounts === null) return undefined
+      return {
+        type: 'payment',
+        payees: AMOUNTS.parse(amounts),
+        subtractFee: Array.isArray(bearers) && bearers.length > 0,
+        feeRate: feeRateOf(rate),
+      }
+    }
+    case 'signmessage': {
+      const [address, message] = args
+      if (typeof address !== 'string' || typeof message !== 'string') return undefined
+      return { type: 'message', address, message }
+    }
+    case 'signrawtransactionwithwallet': {
+      const [hex, , hashType] = args
+      if (typeof hex !== 'string' || !isHex(hex)) return undefined
+      return { type: 'transaction', transaction: hexToBytes(hex), hashType: hashTypeOf(hashType) }
+    }
     case 'sendtoaddress': {
       const [address, value, , , subtractFee, , , , , rate] = args
       if (typeof address !== 'string' || value === undefined || value === null) return undefined
@@ -77,10 +128,15 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       // To have coins and keys filled in is to agree to no signature.
       if (method === 'walletprocesspsbt' && args[1] === false) return undefined
       const psbt = psbtOf(args[0])
-      const named = method === 'walletprocesspsbt' && typeof args[2] === 'string' ? args[2] : 'DEFAULT'
-      return psbt && { type: 'transaction', psbt, hashType: HASH_TYPES.get(named) }
+      const hashType = hashTypeOf(method === 'walletprocesspsbt' ? args[2] : undefined)
+      return psbt && { type: 'transaction', psbt, hashType }
     }
   }
+}
+
+/** The hash type of a name; undefined where it has none. */
+function hashTypeOf(name: unknown): number | undefined {
+  return HASH_TYPES.get(typeof name === 'string' ? name : 'DEFAULT')
 }
 
 /** Satoshis per 1,000 virtual bytes from satoshis per virtual byte; undefined where none is named. */

@@ -44,6 +44,11 @@ const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], 
   bumpfee: true,
   sendpsbt: true,
   walletprocesspsbt: true,
+  send: true,
+  sendall: true,
+  sendmany: true,
+  signrawtransactionwithwallet: true,
+  signmessage: true,
 }
 
 export type StartStep = 'profile' | 'keys' | 'chain'

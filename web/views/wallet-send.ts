@@ -88,7 +88,10 @@ export class WalletSend extends LitElement {
   #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => fromCoins((await node.rpc('getbalances')).mine.trusted),
+    load: async (node) => {
+      const { trusted, locked = 0 } = (await node.rpc('getbalances')).mine
+      return sats(fromCoins(trusted) - fromCoins(locked))
+    },
   })
 
   constructor() {

@@ -4,8 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { HeaderIndex } from '../../../src/chain/header-tree.ts'
 import type { LoadWallet } from '../../../src/node/node-core.ts'
 import { walletPart } from '../../../src/node/wallet-part.ts'
+import { encodeAddress } from '../../../src/script/address.ts'
+import { MemoryChainStore } from '../../../src/storage/memory-chain-store.ts'
 import { MemoryWalletStore } from '../../../src/storage/memory-wallet-store.ts'
 import { branchesOf, descriptorChecksum, parseDescriptor } from '../../../src/wallet/descriptor.ts'
 import { type Json, NodeRig, type RigNode, STRANGER } from '../../support/node-rig.ts'
@@ -448,6 +451,51 @@ test('to be unlocked is a matter of one wallet', async () => {
   )
   await node.rig.time.run(61_000)
   assert.equal((await node.failureOf('other', 'sendtoaddress', STRANGER, 1)).code, -13)
+})
+
+test('while one wallet searches the chain, the others pay, receive, load and unload', async () => {
+  let searching: (() => void) | undefined
+  let held: Promise<void> | undefined
+  class HeldStore extends MemoryChainStore {
+    override async readMentions(first: HeaderIndex, last: HeaderIndex) {
+      // The first reading alone, which is that of the search.
+      const wait = held
+      held = undefined
+      searching?.()
+      await wait
+      return super.readMentions(first, last)
+    }
+  }
+  const node = await new NodeRig().add('node', { chainStore: new HeldStore(new Uint8Array(8)) })
+  await node.fund()
+  await addKeys(node, 'slow')
+  let release = (): void => {}
+  held = new Promise((resolve) => {
+    release = resolve
+  })
+  const begun = new Promise<void>((resolve) => {
+    searching = resolve
+  })
+  const rescan = node.core.wallets!.get('slow')!.rescan(0)
+  await begun
+  const address = await node.rpcOf('', 'getnewaddress')
+  const slowly = value(parseDescriptor((await node.rpcOf('slow', 'getwalletinfo')).descriptor))
+  const toSlow = encodeAddress(slowly.derive(0, 0).outputKey, node.rig.params.addressPrefix)
+  await node.rpcOf('', 'sendtoaddress', address, 1)
+  const txid = await node.rpcOf('', 'sendtoaddress', toSlow, 2)
+  assert.equal((await node.rpcOf('slow', 'gettransaction', txid)).amount, 2)
+  // It waits for all wallets before it answers.
+  const tips = node.told('tip').length
+  const mined = node.generate(1, STRANGER)
+  await node.rig.until(() => node.told('tip').length > tips)
+  assert.equal((await node.rpcOf('', 'gettransaction', txid)).confirmations, 1)
+  await node.rpc('createwallet', 'blank', true)
+  await node.rpc('unloadwallet', 'blank')
+  await node.rpc('loadwallet', 'blank')
+  release()
+  await node.rig.time.complete(rescan)
+  await mined
+  assert.equal((await node.rpcOf('slow', 'gettransaction', txid)).confirmations, 1)
 })
 
 test('of a wallet that can not be read the person is told, and the others work', async () => {

@@ -15,6 +15,7 @@ import type { Transaction } from '../../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
 import { HASH_TYPES } from '../../../src/script/hash-types.ts'
 import { packOutputs } from '../../../src/script/input-check.ts'
+import { messageOutput, transactionToSign } from '../../../src/script/signed-message.ts'
 import { p2trScript } from '../../../src/script/taproot.ts'
 import { verifyTransaction } from '../../../src/script/verify-input.ts'
 import { deriveAccount, wordsToEntropy } from '../../../src/signer/keys.ts'
@@ -101,6 +102,9 @@ class Tab {
   readonly signer: LocalSigner
   private readonly brain: Signer
   private readonly ports: MessageChannel
+  /** The wallets that the brain says are loaded, and the one that the page's user names. */
+  wallets: readonly string[] = ['']
+  named: string | undefined
   /** What the brain does at each RPC call. */
   answer: (method: string) => Promise<unknown> = async () => undefined
 
@@ -133,7 +137,13 @@ class Tab {
       stopped: new Promise<never>(() => {}),
       run: (wallet: string, command: SignerCommand) => runCommand(this.signers, wallet, command),
     }
-    return callPayment({ rpc: () => this.answer(method), wallets: [''] }, keys, method, args)
+    return callPayment(
+      { rpc: () => this.answer(method), wallets: this.wallets },
+      keys,
+      method,
+      args,
+      this.named,
+    )
   }
 
   /** The brain asks for a signature. */
@@ -209,6 +219,32 @@ test('a request in the page has its own payment signed, once, and while it is ma
     assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved'])
   }))
 
+test('what is agreed to for one wallet is signed by no other, not even by one with the same keys', () =>
+  withTab(async (tab) => {
+    const other = await tab.signers.of('other')
+    value(await other.restoreWords(WORDS, PASSPHRASE))
+    value(await other.unlock(PASSPHRASE))
+    tab.wallets = ['', 'other']
+    const signatures: string[] = []
+    tab.answer = async () => {
+      for (const signer of [tab.signer, other])
+        signatures.push(codeOf(await signer.signPsbt(payment().bytes)))
+    }
+    tab.named = ''
+    await tab.rpc(...SEND)
+    tab.named = 'other'
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures, ['accepted', 'payment-not-approved', 'payment-not-approved', 'accepted'])
+    // Where it isn't said which one pays, nothing is agreed to.
+    tab.named = undefined
+    await assert.rejects(tab.rpc(...SEND), /Several wallets/)
+    tab.wallets = []
+    await assert.rejects(tab.rpc(...SEND), /No wallet/)
+    tab.wallets = ['other']
+    await tab.rpc(...SEND)
+    assert.deepEqual(signatures.slice(4), ['payment-not-approved', 'accepted'])
+  }))
+
 test('an approval ends with its call, also where the node says that it failed', () =>
   withTab(async (tab) => {
     tab.answer = () => Promise.reject(new RpcError(-6, 'There are 0 coins that can be spent.'))
@@ -222,6 +258,65 @@ for (const [name, lies] of swaps)
       const said = await tab.during(payment(lies), ...SEND)
       assert.ok(['payment-not-approved', 'max-fee-exceeded', 'psbt-mismatch'].includes(said), said)
     }))
+
+for (const [method, ...args] of [
+  ['send', { [BOB.address]: coins(PAID) }],
+  ['sendmany', '', { [BOB.address]: coins(PAID) }],
+] as const)
+  test(`${method} agrees to its own payment alone`, () =>
+    withTab(async (tab) => {
+      assert.equal(await tab.during(payment(), method, ...args), 'accepted')
+      for (const [name, lies] of swaps)
+        assert.notEqual(await tab.during(payment(lies), method, ...args), 'accepted', name)
+    }))
+
+test('what send names for the change may get it, and nobody else', () =>
+  withTab(async (tab) => {
+    const asked = [{ [BOB.address]: coins(PAID) }, null, null, null, { change_address: EVE.address }] as const
+    const away = { to: EVE, value: 1_000_000 - FEE }
+    assert.equal(await tab.during(payment({ outputs: [honest()[0]!, away] }), 'send', ...asked), 'accepted')
+    assert.equal(await tab.during(payment(), 'send', ...asked), 'accepted')
+    const less = [{ to: BOB, value: PAID - 1 }, away]
+    assert.equal(await tab.during(payment({ outputs: less }), 'send', ...asked), 'payment-not-approved')
+    const twice = [honest()[0]!, { to: EVE, value: 1_000 }, { to: EVE, value: 1_000_000 - FEE - 1_000 }]
+    assert.equal(await tab.during(payment({ outputs: twice }), 'send', ...asked), 'payment-not-approved')
+  }))
+
+test('sendall pays its recipients, what is named exactly, and nobody else', () =>
+  withTab(async (tab) => {
+    const all = (to: Key): Psbt => payment({ outputs: [{ to, value: 2_000_000 - FEE }] })
+    assert.equal(await tab.during(all(BOB), 'sendall', [BOB.address]), 'accepted')
+    assert.equal(await tab.during(all(EVE), 'sendall', [BOB.address]), 'payment-not-approved')
+    const shared = [
+      { to: EVE, value: 900_000 },
+      { to: BOB, value: 1_100_000 - FEE },
+    ]
+    const exact = [{ [EVE.address]: coins(900_000) }, BOB.address]
+    assert.equal(await tab.during(payment({ outputs: shared }), 'sendall', exact), 'accepted')
+    const off = [
+      { to: EVE, value: 900_001 },
+      { to: BOB, value: 1_099_999 - FEE },
+    ]
+    assert.equal(await tab.during(payment({ outputs: off }), 'sendall', exact), 'payment-not-approved')
+  }))
+
+test('to sign a message is to sign no payment and no other message', () =>
+  withTab(async (tab) => {
+    const { scriptPubKey, address } = own(0, 0)
+    const message = (text: string): Psbt => {
+      const { version, inputs, outputs, lockTime } = transactionToSign(scriptPubKey, text)
+      return Psbt.of({
+        version,
+        inputs: inputs.map((input) => ({ ...input, spent: messageOutput(scriptPubKey), key: own(0, 0) })),
+        outputs: outputs.map((output) => ({ ...output, key: undefined })),
+        lockTime,
+      })
+    }
+    const asked = ['signmessage', address, 'I pay on Friday.'] as const
+    assert.equal(await tab.during(message('I pay on Friday.'), ...asked), 'accepted')
+    assert.equal(await tab.during(message('I pay now.'), ...asked), 'payment-not-approved')
+    assert.equal(await tab.during(payment(), ...asked), 'payment-not-approved')
+  }))
 
 test('a signature leaves open what the page named by its hash type, and nothing else', () =>
   withTab(async (tab) => {

@@ -73,3 +73,62 @@ test('a name that the method does not have is refused before anybody is asked', 
   assert.equal(approved, undefined)
   assert.deepEqual(asked, [])
 })
+
+test('each method that pays, signs or sends all agrees to its own terms, and no more', async () => {
+  const pays = [{ [ADDRESS]: 1 }, { data: 'c0ffee' }]
+  const data = { data: Uint8Array.of(0xc0, 0xff, 0xee) }
+  const one = { address: ADDRESS, amount: 100_000_000 }
+  const term = { type: 'payment', changeAddress: undefined, subtractFee: false, feeRate: undefined }
+  assert.deepEqual((await told('send', pays)).approved, { ...term, payees: [one, data] })
+  const options = { change_address: 'tabrt1palice', subtract_fee_from_outputs: [0], fee_rate: 3 }
+  assert.deepEqual((await told('send', { outputs: pays, ...options })).approved, {
+    ...term,
+    payees: [one, data],
+    changeAddress: 'tabrt1palice',
+    subtractFee: true,
+    feeRate: 3000,
+  })
+  const { changeAddress: _, ...terms } = term
+  const rest = { address: 'tabrt1prest', amount: undefined }
+  assert.deepEqual((await told('sendall', [{ [ADDRESS]: 1 }, 'tabrt1prest'], null, null, 2)).approved, {
+    ...terms,
+    payees: [one, rest],
+    feeRate: 2000,
+  })
+  assert.deepEqual((await told('sendmany', '', { [ADDRESS]: 1 }, 1, '', [ADDRESS])).approved, {
+    ...terms,
+    payees: [one],
+    subtractFee: true,
+  })
+  assert.deepEqual((await told('signmessage', ADDRESS, 'hello')).approved, {
+    type: 'message',
+    address: ADDRESS,
+    message: 'hello',
+  })
+  assert.deepEqual((await told('signrawtransactionwithwallet', 'c0ff', null, 'ALL')).approved, {
+    type: 'transaction',
+    transaction: Uint8Array.of(0xc0, 0xff),
+    hashType: 1,
+  })
+})
+
+test('arguments that are none agree to nothing', async () => {
+  for (const [method, args] of [
+    ['send', []],
+    ['sendall', []],
+    ['sendmany', ['']],
+    ['signmessage', [ADDRESS]],
+    ['signrawtransactionwithwallet', ['zz']],
+  ] as const)
+    assert.equal((await told(method, ...args)).approved, undefined, method)
+  for (const [method, args] of [
+    ['send', [{ [ADDRESS]: 'much' }]],
+    ['sendall', ['all']],
+    ['sendmany', ['', [1]]],
+  ] as const) {
+    const { approved, asked, failure } = await told(method, ...args)
+    assert.equal(approved, undefined)
+    assert.deepEqual(asked, [])
+    assert.notEqual(failure, undefined)
+  }
+})
