@@ -1,12 +1,13 @@
 /** What the node tells by short messages: blocks that were mined or replaced, payments that come in. Thread: Window. */
-import type { Notices } from './components/notices.ts'
 import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import type { WalletTransactionDetail } from './rpc-results.ts'
 import type { Opentab } from './tab/opentab.ts'
-import { walletTitle } from './wallet-name.ts'
+
+/** Shows a message. Of those with one key only the last stays: `text` gets how many of them there were, this one included. */
+export type Show = (text: string | ((count: number) => string), key?: string) => void
 
 /** Shows such messages for as long as the page is open. */
-export function announce(opentab: Opentab, show: Notices['show']): void {
+export function announce(opentab: Opentab, show: Show): void {
   opentab.on('tip', ({ disconnected }) => {
     if (disconnected > 0)
       show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
@@ -33,7 +34,7 @@ export function announce(opentab: Opentab, show: Notices['show']): void {
         .catch(() => undefined)) as WalletTransactionDetail | undefined
       const isNew =
         payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
-      const to = opentab.wallets().length > 1 ? ` to “${walletTitle(wallet)}”` : ''
+      const to = wallet && ` to “${wallet}”`
       if (payment && isNew) show(`${amountWithUnit(fromCoins(payment.amount))} coming in${to}.`)
     }
   })

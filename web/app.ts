@@ -4,11 +4,9 @@
  */
 import { html, LitElement, nothing } from 'lit'
 import { PUBLIC } from '../src/consensus/params.ts'
-import { announce } from './announcements.ts'
 import { icons, mark } from './components/icons.ts'
 import { linkState } from './components/link-state.ts'
 import type { Notices } from './components/notices.ts'
-import './components/notices.ts'
 import './components/start-screen.ts'
 import { notFound } from './components/not-found.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
@@ -77,6 +75,7 @@ export class App extends LitElement {
   declare theme: Theme
   /** The view's files could not be fetched. */
   declare isMissing: boolean
+  #opentab: Opentab | undefined
   readonly #router = new Router((route) => {
     this.#following = this.#follow(route)
   })
@@ -119,7 +118,7 @@ export class App extends LitElement {
       await node.load()
       chooseNamed(node)
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      announce(opentab, (...message) => this.#show(...message))
+      this.#opentab = opentab
       this.node = node
     } catch (error) {
       this.failure = error
@@ -131,7 +130,8 @@ export class App extends LitElement {
     this.#router.go(path, replace)
   }
 
-  readonly #notify = (event: Event): void => this.#show((event as CustomEvent<string>).detail)
+  readonly #notify = (event: Event): void =>
+    this.renderRoot.querySelector<Notices>('ot-notices')?.show((event as CustomEvent<string>).detail)
 
   readonly #unlock = (event: Event): void => {
     const request = (event as CustomEvent<UnlockRequest>).detail
@@ -149,10 +149,6 @@ export class App extends LitElement {
     // It comes with the views that it leads to.
     await Promise.all([this.#following, otherViews().catch(() => undefined)])
     search?.focus()
-  }
-
-  #show(...message: Parameters<Notices['show']>): void {
-    this.renderRoot.querySelector<Notices>('ot-notices')?.show(...message)
   }
 
   /**
@@ -238,7 +234,7 @@ export class App extends LitElement {
       </footer>
       <nav class="nav-bottom" aria-label="Main">${this.#entries()}</nav>
       <ot-unlock-dialog></ot-unlock-dialog>
-      <ot-notices></ot-notices>`
+      <ot-notices .opentab=${this.#opentab}></ot-notices>`
   }
 
   #entries() {
@@ -283,8 +279,7 @@ export class App extends LitElement {
     return html`<h1 tabindex="-1">This view could not be loaded</h1>
       <div class="card empty">
         <p>
-          The server of this page can’t be reached. The node goes on all the same. Try again when the server is back, and reload the page if that
-          does not help.
+          The server of this page can’t be reached; the node goes on. Try again when it is back, and reload the page if that does not help.
         </p>
         <p><button @click=${() => this.#router.go(location.pathname)}>Try again</button></p>
       </div>`

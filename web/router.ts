@@ -3,18 +3,22 @@
  * (`?network=regtest&profile=NAME&wallet=NAME`) says what this tab is and which of its wallets is shown; it stays as it is on every path. Thread: Window.
  */
 
-export type WalletPage =
-  | 'home'
-  | 'all'
-  | 'create'
-  | 'words'
-  | 'restore'
-  | 'watch'
-  | 'send'
-  | 'receive'
-  | 'backup'
-  | 'sign'
-  | 'payment'
+/** The wallet's pages, and their titles. */
+const WALLET_PAGES = {
+  home: 'Wallet',
+  all: 'Wallets',
+  create: 'Create a wallet',
+  words: 'Seed words',
+  restore: 'Restore a wallet',
+  watch: 'Watch a wallet',
+  send: 'Send',
+  receive: 'Receive',
+  backup: 'Backup and passphrase',
+  sign: 'Sign a payment',
+  payment: 'Payment',
+} as const
+
+export type WalletPage = keyof typeof WALLET_PAGES
 
 export type Route =
   | { readonly view: 'overview' | 'miner' | 'network' }
@@ -22,18 +26,6 @@ export type Route =
   | { readonly view: 'explorer'; readonly page: 'blocks' | 'mempool' }
   | { readonly view: 'block' | 'tx' | 'address'; readonly id: string }
   | { readonly view: 'not-found'; readonly path: string }
-
-const WALLET_PAGES: readonly string[] = [
-  'all',
-  'create',
-  'words',
-  'restore',
-  'watch',
-  'send',
-  'receive',
-  'backup',
-  'sign',
-]
 
 /** Reads a path such as `/wallet/send`. What isn't a view is `not-found`. */
 export function parseRoute(path: string): Route {
@@ -44,7 +36,9 @@ export function parseRoute(path: string): Route {
     if (second === undefined) return { view, page: 'home' }
     if (second === 'tx' && third !== undefined && parts.length === 3)
       return { view, page: 'payment', id: third }
-    const isPage = WALLET_PAGES.includes(second) && parts.length === 2
+    // These two have other paths.
+    const isPage =
+      Object.hasOwn(WALLET_PAGES, second) && second !== 'home' && second !== 'payment' && parts.length === 2
     return isPage ? { view, page: second as WalletPage } : notFound
   }
   if (view === 'block' || view === 'tx' || view === 'address')
@@ -69,19 +63,7 @@ export function titleOf(route: Route): string {
     case 'overview':
       return 'Overview'
     case 'wallet':
-      return {
-        home: 'Wallet',
-        all: 'Wallets',
-        create: 'Create a wallet',
-        words: 'Seed words',
-        restore: 'Restore a wallet',
-        watch: 'Watch a wallet',
-        send: 'Send',
-        receive: 'Receive',
-        backup: 'Backup and passphrase',
-        sign: 'Sign a payment',
-        payment: 'Payment',
-      }[route.page]
+      return WALLET_PAGES[route.page]
     case 'explorer':
       return route.page === 'mempool' ? 'Waiting transactions' : 'Explorer'
     case 'block':
@@ -164,14 +146,6 @@ export function navigate(from: EventTarget, path: string, replace = false): void
 /** The wallet that the page's address names, if it names one. */
 export function namedWallet(): string | undefined {
   return new URLSearchParams(location.search).get('wallet') ?? undefined
-}
-
-/** A path with the page's query, in which a wallet is named; undefined for none. */
-export function walletPath(path: string, wallet: string | undefined): string {
-  const query = new URLSearchParams(location.search)
-  if (wallet === undefined) query.delete('wallet')
-  else query.set('wallet', wallet)
-  return `${path}?${query}`
 }
 
 /** The address of a link that opens in a tab of its own: the query goes along, except the profile, which this tab holds, and its wallet. */

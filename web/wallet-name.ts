@@ -1,4 +1,4 @@
-/** What a wallet is called on the page. Pure, any thread. */
+/** What a wallet is called on the page, and by its address. Thread: Window. */
 import type { LiveNode } from './live-node.ts'
 
 /** The name of a wallet, for people: the first one of a profile mostly has none. */
@@ -21,4 +21,12 @@ export function freeName(taken: readonly string[]): string {
   const lower = new Set(taken.map((name) => name.toLowerCase()))
   for (let number = taken.length + 1; ; number++)
     if (!lower.has(`wallet ${number}`)) return `Wallet ${number}`
+}
+
+/** A path with the page's query, in which a wallet is named; undefined for none. */
+export function walletPath(path: string, wallet: string | undefined): string {
+  const query = new URLSearchParams(location.search)
+  if (wallet === undefined) query.delete('wallet')
+  else query.set('wallet', wallet)
+  return `${path}?${query}`
 }

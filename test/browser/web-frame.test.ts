@@ -2,6 +2,7 @@
 import { setViewport } from '@web/test-runner-commands'
 import { assert } from 'chai'
 import { App } from '../../web/app.ts'
+import '../../web/components/notices.ts'
 import type { Notices } from '../../web/components/notices.ts'
 import { StartScreen } from '../../web/components/start-screen.ts'
 import { LiveNode } from '../../web/live-node.ts'
@@ -16,13 +17,14 @@ after(() => setViewport({ width: 800, height: 600 }))
 
 describe('short messages', () => {
   let app: App
+  let opentab: ScriptedOpentab
   let notices: Notices
   /** What was to be done later, by this page's own clock. */
   let later: (() => void)[]
   const { setTimeout } = globalThis
 
   beforeEach(async () => {
-    const opentab = new ScriptedOpentab({
+    opentab = new ScriptedOpentab({
       getblockchaininfo: () => ({ bestblockhash: 'ab'.repeat(32), blocks: 7, time: 0 }),
       getnetworkinfo: () => ({ relays: [], relayedonlypeers: 0, connectionsused: 0, warnings: [] }),
       getpeerinfo: () => [],
@@ -88,6 +90,18 @@ describe('short messages', () => {
     assert.equal(region.textContent!.trim(), 'One block replaced.')
     assert.equal(getComputedStyle(notices).pointerEvents, 'none')
     assert.equal(getComputedStyle(deepOne(notices, '.message')).pointerEvents, 'auto')
+  })
+
+  it('tell once of what comes in, and to which wallet', async () => {
+    const incoming = (amount: number) => ({
+      gettransaction: () => ({ amount, confirmations: 0, details: [{ category: 'receive' }] }),
+    })
+    opentab.of[''] = { answers: incoming(1.5) }
+    opentab.of.savings = { answers: incoming(20) }
+    for (const wallet of ['', 'savings', 'savings'])
+      opentab.emit('wallet', { wallet, loaded: true, state: 'locked', txids: ['ab'.repeat(32)] as never })
+    await until('both are told', () => texts().length === 2)
+    assert.deepEqual(texts(), ['1.5 coins coming in.', '20 coins coming in to “savings”.'])
   })
 
   it('go by themselves, or at a tap; one of a kind that repeats stays one', async () => {

@@ -1,14 +1,7 @@
 /** Every view has an address of its own, and what the tab is (`?network=`, `?profile=`) stays in it. */
 import { assert } from 'chai'
-import {
-  namedWallet,
-  newTabUrl,
-  parseRoute,
-  type Route,
-  Router,
-  titleOf,
-  walletPath,
-} from '../../web/router.ts'
+import { namedWallet, newTabUrl, parseRoute, type Route, Router, titleOf } from '../../web/router.ts'
+import { walletPath } from '../../web/wallet-name.ts'
 
 describe('routes', () => {
   const hash = 'ab'.repeat(32)

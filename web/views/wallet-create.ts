@@ -11,10 +11,10 @@ import '../components/wallet-name-field.ts'
 import type { WalletNameField } from '../components/wallet-name-field.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
-import { navigate, walletPath } from '../router.ts'
+import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 import { rememberBackup } from '../wallet-memory.ts'
-import { isNamed, walletTitle } from '../wallet-name.ts'
+import { isNamed, walletPath, walletTitle } from '../wallet-name.ts'
 
 /** Where the way to a wallet began, such as the miner: "later" leads back there. Links of the page note it, see `Router.go`. */
 function cameFrom(): string {

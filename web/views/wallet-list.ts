@@ -9,9 +9,8 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { fromCoins } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { notify } from '../requests.ts'
-import { walletPath } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { walletNames, walletTitle } from '../wallet-name.ts'
+import { walletNames, walletPath, walletTitle } from '../wallet-name.ts'
 
 /** A wallet of the profile. */
 interface Entry {

@@ -10,9 +10,10 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { MAX_FILE_BYTES, readText } from '../files.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
-import { navigate, walletPath } from '../router.ts'
+import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 import { rememberBackup } from '../wallet-memory.ts'
+import { walletPath } from '../wallet-name.ts'
 
 export class WalletRestore extends LitElement {
   static override properties = {

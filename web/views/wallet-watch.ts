@@ -8,9 +8,9 @@ import type { WalletNameField } from '../components/wallet-name-field.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
-import { navigate, walletPath } from '../router.ts'
+import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { walletTitle } from '../wallet-name.ts'
+import { walletPath, walletTitle } from '../wallet-name.ts'
 
 export class WalletWatch extends LitElement {
   static override properties = {
