@@ -132,7 +132,8 @@ export class WalletHome extends LitElement {
           font-size: 36px;
         }
         .hero .row > * {
-          flex: 1 0 auto;
+          flex: 1;
+          min-width: max-content;
         }
         /* What these say begins where the heading does. */
         .head > .row {
@@ -178,9 +179,9 @@ export class WalletHome extends LitElement {
         <div class="whose">
           <h1 tabindex="-1" class="wrap" data-testid="whose">${isNamed(this.node) ? walletTitle(this.node.wallet ?? '') : 'Wallet'}</h1>
           ${this.#isWatching ? html`<span class="badge">${icons.search} Watch-only</span>` : nothing}
+          <a class="button quiet small" href="/wallet/all">${this.node.wallets.length > 1 ? 'Change wallet' : 'Wallets'}</a>
         </div>
         <div class="row">
-          <a class="button quiet small" href="/wallet/all">${this.node.wallets.length > 1 ? 'Change wallet' : 'Wallets'}</a>
           ${this.#lock()}
           <a class="button quiet small" href="/wallet/backup">${this.#isWatching ? 'Keys and labels' : 'Backup and passphrase'}</a>
         </div>
