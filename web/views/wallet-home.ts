@@ -53,6 +53,10 @@ export class WalletHome extends LitElement {
         align-items: center;
         min-width: 0;
       }
+      /* What it says begins where the heading does, should it wrap. */
+      .whose > a {
+        margin-left: -12px;
+      }
       .hero {
         display: grid;
         grid-template-columns: minmax(0, 1fr) auto;
