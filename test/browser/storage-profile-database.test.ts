@@ -89,27 +89,27 @@ describe('the database of a profile', () => {
 
   it('keeps the wallets of a profile apart, whatever their names', async () => {
     const names = ['', 'a', 'a/b', 'b', '\u{1f41d}', 'savings']
-    const directory = new IdbWalletDirectory(await reopen())
-    const stores = new IdbKeyStores(await reopen())
-    assert.deepEqual([...(await directory.load())], [])
-    assert.deepEqual(await stores.names(), [])
+    const database = await reopen()
+    assert.deepEqual([...(await new IdbWalletDirectory(database).load())], [])
+    assert.deepEqual(await new IdbKeyStores(database).names(), [])
     for (const [at, name] of names.entries()) {
       await new IdbWalletDirectory(await reopen()).save(name, { loadOnStartup: at % 2 === 0 })
       await new IdbWalletStore(await reopen(), name).commit(new Map([['record', name]]))
       await new IdbKeyStores(await reopen()).store(name).save({ descriptor: name } as never)
     }
-    const again = new IdbWalletDirectory(await reopen())
+    const reopened = await reopen()
+    const again = new IdbWalletDirectory(reopened)
     const entries = await again.load()
     assert.deepEqual([...entries.keys()].sort(), [...names].sort())
     for (const [at, name] of names.entries()) {
       assert.deepEqual(entries.get(name), { loadOnStartup: at % 2 === 0 })
       assert.deepEqual([...(await again.records(name).load())], [['record', name]])
-      assert.deepEqual(await new IdbKeyStores(await reopen()).store(name).load(), { descriptor: name })
+      assert.deepEqual(await new IdbKeyStores(reopened).store(name).load(), { descriptor: name })
     }
-    assert.deepEqual([...(await walletsWithKeys(await reopen()))].sort(), [...names].sort())
-    await new IdbWalletDirectory(await reopen()).records('a').commit(new Map([['record', undefined]]))
-    assert.equal((await new IdbWalletDirectory(await reopen()).records('a').load()).size, 0)
-    assert.equal((await new IdbWalletDirectory(await reopen()).records('a/b').load()).size, 1)
+    assert.deepEqual([...(await walletsWithKeys(reopened))].sort(), [...names].sort())
+    await again.records('a').commit(new Map([['record', undefined]]))
+    assert.equal((await again.records('a').load()).size, 0)
+    assert.equal((await again.records('a/b').load()).size, 1)
   })
 
   it('keeps the bans last saved', async () => {

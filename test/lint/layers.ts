@@ -67,7 +67,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/wallet',
     knows: 'descriptors, ledger, coin selection, PSBTs; no key: the signer is a port',
-    ports: ['WalletStore', 'Signer'],
+    ports: ['WalletDirectory', 'WalletStore', 'Signers', 'Signer'],
     imports: ['src/chain', 'src/policy'],
     packages: ['@scure/bip32', '@scure/btc-signer'],
   },
@@ -75,7 +75,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/signer',
     knows:
       'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
-    ports: ['KeyStore'],
+    ports: ['KeyStores', 'KeyStore'],
     imports: [
       'src/script',
       'src/policy/fees.ts',

@@ -38,13 +38,17 @@ interface Answer {
   readonly error?: Pick<RpcError, 'code' | 'message'>
 }
 
-/** Runs in the page: what a call of `opentab.rpc` comes to. */
-async function askNode([method, args]: readonly [string, readonly unknown[]]): Promise<Answer> {
-  const { opentab } = globalThis as unknown as {
-    opentab: { rpc(method: string, ...args: unknown[]): Promise<unknown> }
-  }
+/** Runs in the page: what a call of `opentab.rpc` comes to, or of that of a wallet. */
+async function askNode([method, args, wallet]: readonly [
+  string,
+  readonly unknown[],
+  wallet?: string,
+]): Promise<Answer> {
+  type Caller = { rpc(method: string, ...args: unknown[]): Promise<unknown> }
+  const { opentab } = globalThis as unknown as { opentab: Caller & { wallet(name: string): Caller } }
   try {
-    return { result: await opentab.rpc(method, ...args) }
+    const caller = wallet === undefined ? opentab : opentab.wallet(wallet)
+    return { result: await caller.rpc(method, ...args) }
   } catch (error) {
     const { code, message } = error as RpcError
     return { error: { code, message } }
@@ -80,10 +84,17 @@ export abstract class NodeTab {
   }
 
   /** Calls `opentab.rpc` in the page. Rejects with the page's `RpcError`. */
-  readonly rpc: RpcCall = async (method, ...args) => {
-    const answer = await this.evaluate(askNode, [method, args] as const)
+  readonly rpc: RpcCall = async (method, ...args) => (await this.ask(method, args)) as never
+
+  /** The same of one wallet. */
+  rpcOf(wallet: string): RpcCall {
+    return async (method, ...args) => (await this.ask(method, args, wallet)) as never
+  }
+
+  private async ask(method: string, args: readonly unknown[], wallet?: string): Promise<unknown> {
+    const answer = await this.evaluate(askNode, [method, args, wallet] as const)
     if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
-    return answer.result as never
+    return answer.result
   }
 
   /** Asks again after every event of the node until `holds` says yes; resolves with that answer. */

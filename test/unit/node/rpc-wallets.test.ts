@@ -453,15 +453,15 @@ test('to be unlocked is a matter of one wallet', async () => {
   assert.equal((await node.failureOf('other', 'sendtoaddress', STRANGER, 1)).code, -13)
 })
 
-test('while one wallet searches the chain, the others pay, receive, load and unload', async () => {
-  let searching: (() => void) | undefined
+/** A node that has funds, and a wallet whose search of the chain is held in its first reading until `release`. */
+async function searching() {
+  let begin: (() => void) | undefined
   let held: Promise<void> | undefined
   class HeldStore extends MemoryChainStore {
     override async readMentions(first: HeaderIndex, last: HeaderIndex) {
-      // The first reading alone, which is that of the search.
       const wait = held
       held = undefined
-      searching?.()
+      begin?.()
       await wait
       return super.readMentions(first, last)
     }
@@ -474,10 +474,16 @@ test('while one wallet searches the chain, the others pay, receive, load and unl
     release = resolve
   })
   const begun = new Promise<void>((resolve) => {
-    searching = resolve
+    begin = resolve
   })
-  const rescan = node.core.wallets!.get('slow')!.rescan(0)
+  const wallet = node.core.wallets!.get('slow')!
+  const rescan = wallet.rescan(0)
   await begun
+  return { node, wallet, rescan, release }
+}
+
+test('while one wallet searches the chain, the others pay, receive, load and unload', async () => {
+  const { node, rescan, release } = await searching()
   const address = await node.rpcOf('', 'getnewaddress')
   const slowly = value(parseDescriptor((await node.rpcOf('slow', 'getwalletinfo')).descriptor))
   const toSlow = encodeAddress(slowly.derive(0, 0).outputKey, node.rig.params.addressPrefix)
@@ -496,6 +502,29 @@ test('while one wallet searches the chain, the others pay, receive, load and unl
   await node.rig.time.complete(rescan)
   await mined
   assert.equal((await node.rpcOf('slow', 'gettransaction', txid)).confirmations, 1)
+})
+
+test('a wallet that is unloaded while it searches the chain stops, and goes on when it is loaded', async () => {
+  const { node, wallet, release } = await searching()
+  const unloaded = node.rpc('unloadwallet', 'slow')
+  release()
+  await unloaded
+  assert.equal(wallet.height, 0)
+  await node.rpc('loadwallet', 'slow')
+  await node.rig.time.complete(node.core.settled())
+  assert.equal(node.core.wallets!.get('slow')!.height, await node.rpc('getblockcount'))
+})
+
+test('what still holds a wallet that was unloaded writes nothing into it any more', async () => {
+  const node = await funded()
+  const former = node.core.wallet!
+  await node.rpc('unloadwallet')
+  await node.rpc('loadwallet', '')
+  await assert.rejects(former.newAddress('lost'), /unloaded meanwhile/)
+  await assert.rejects(former.setLabel(STRANGER, 'lost'), /unloaded meanwhile/)
+  await node.rpc('unloadwallet')
+  await node.rpc('loadwallet', '')
+  assert.ok(!(await node.rpc('exportlabels')).includes('lost'))
 })
 
 test('of a wallet that can not be read the person is told, and the others work', async () => {
