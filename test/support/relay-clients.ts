@@ -17,7 +17,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import * as lp from 'it-length-prefixed'
 import { createLibp2p } from 'libp2p'
 import { WebSocket } from 'ws'
-import { PEERS_PROTOCOL } from '../../relay/discovery.ts'
+import { PEERS_PROTOCOL } from '../../src/network/peers-protocol.ts'
 
 /** How long a client waits, milliseconds: it may share one slow thread with the relay and a thousand others. */
 const PATIENCE = 120_000

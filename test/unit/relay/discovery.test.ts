@@ -5,9 +5,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { PeerId } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
-import { MAX_PEERS_IN_ANSWER, PEERS_PROTOCOL, PeerDirectory } from '../../../relay/discovery.ts'
+import { MAX_PEERS_IN_ANSWER, PeerDirectory } from '../../../relay/discovery.ts'
 import { type Server, startServer } from '../../../relay/server.ts'
 import { sourceOf } from '../../../relay/source.ts'
+import { PEERS_PROTOCOL } from '../../../src/network/peers-protocol.ts'
 import { RelayTab } from '../../support/relay-clients.ts'
 
 const OPENTAB = '0f'.repeat(32)

@@ -18,11 +18,11 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { WebSocket } from 'ws'
-import { PEERS_PROTOCOL } from '../../../relay/discovery.ts'
 import { loadLanIdentity } from '../../../relay/lan.ts'
 import type { NetworkJson } from '../../../relay/network-json.ts'
 import { loadPage } from '../../../relay/page.ts'
 import { type Server, startServer } from '../../../relay/server.ts'
+import { PEERS_PROTOCOL } from '../../../src/network/peers-protocol.ts'
 
 const SEED = new Uint8Array(32).fill(9)
 const OTHER_RELAY = '/dns4/relay.example/tcp/443/wss/p2p/12D3KooWEQJC4otMhFw3yC8t8joRizbqT33bMmew82v959SeQrqs'
