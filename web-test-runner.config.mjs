@@ -1,6 +1,6 @@
 /**
  * Tests that need a browser: `test/browser`. They talk to real relays, which run in this process and which a test
- * starts and stops by the commands `start-relay` and `stop-relay`.
+ * starts and stops by the plugin's commands.
  */
 
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,9 @@ const { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium, WEBGPU_FLAGS } = awa
 )
 const { commonjsPackages } = await tsImport('./test/support/commonjs-packages.ts', import.meta.url)
 const { relayCommands } = await tsImport('./test/support/relay-commands.ts', import.meta.url)
+
+/** Milliseconds. */
+const MINUTE = 60_000
 
 export default {
   files: 'test/browser/**/*.test.ts',
@@ -36,7 +39,9 @@ export default {
       createBrowserContext: ({ browser }) => browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] }),
     }),
   ],
-  // Far more than any takes: a busy machine must fail none.
-  testFramework: { config: { timeout: 120_000 } },
-  testsFinishTimeout: 300_000,
+  // They only end what hangs: a busy machine must fail none.
+  browserStartTimeout: 5 * MINUTE,
+  testsStartTimeout: 5 * MINUTE,
+  testFramework: { config: { timeout: 5 * MINUTE } },
+  testsFinishTimeout: 15 * MINUTE,
 }

@@ -13,9 +13,6 @@ import { addBounded } from '../src/primitives/bounded.ts'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import type { Source } from './source.ts'
 
-/** The protocol's libp2p name. */
-export const PEERS_PROTOCOL = '/opentab/peers/1.0.0'
-
 /** Most peer ids in an answer: enough to fill a tab's 6 to 10 peers several times over. */
 export const MAX_PEERS_IN_ANSWER = 50
 
@@ -68,7 +65,7 @@ export class PeerDirectory {
     this.#limit = new RateLimit(limit)
   }
 
-  /** Serves one stream of {@link PEERS_PROTOCOL}. Never throws: a bad ask resets the stream. */
+  /** Serves one stream of `PEERS_PROTOCOL`. Never throws: a bad ask resets the stream. */
   readonly serve = async (stream: Stream, { remotePeer }: Connection): Promise<void> => {
     const timeout = AbortSignal.timeout(ASK_TIMEOUT)
     const onTimeout = (): void => stream.abort(new Error('The ask took too long'))

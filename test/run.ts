@@ -6,7 +6,7 @@
 
 import { buildKernels } from '../kernels/build.ts'
 import { findChromium } from './support/chromium.ts'
-import { type Counts, MINUTE, PROJECT, runTestFiles, succeeds, testFiles } from './support/test-runs.ts'
+import { type Counts, PROJECT, runTestFiles, succeeds, testFiles } from './support/test-runs.ts'
 
 /** How a layer's files are run. */
 interface Layer {
@@ -17,16 +17,16 @@ interface Layer {
 }
 
 const LAYERS: readonly Layer[] = [
-  { name: 'unit', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
-  // One process for one table, and collections may be large.
-  { name: 'vectors', browser: false, run: (files) => runTestFiles(files, 1, 15 * MINUTE) },
-  { name: 'scenarios', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
-  { name: 'differential', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
-  { name: 'fuzz', browser: false, run: (files) => runTestFiles(files, 2, 5 * MINUTE) },
-  { name: 'simulation', browser: false, run: (files) => runTestFiles(files, 2, 15 * MINUTE) },
+  { name: 'unit', browser: false, run: (files) => runTestFiles(files, 2) },
+  // One process for one table.
+  { name: 'vectors', browser: false, run: (files) => runTestFiles(files, 1) },
+  { name: 'scenarios', browser: false, run: (files) => runTestFiles(files, 2) },
+  { name: 'differential', browser: false, run: (files) => runTestFiles(files, 2) },
+  { name: 'fuzz', browser: false, run: (files) => runTestFiles(files, 2) },
+  { name: 'simulation', browser: false, run: (files) => runTestFiles(files, 2) },
   { name: 'browser', browser: true, run: runBrowser },
   // One at a time: each fills the machine with tabs.
-  { name: 'journeys', browser: true, run: (files) => runTestFiles(files, 1, 15 * MINUTE) },
+  { name: 'journeys', browser: true, run: (files) => runTestFiles(files, 1) },
 ]
 
 async function main(asked: readonly string[]): Promise<number> {

@@ -71,15 +71,24 @@ async function* blocksWhere(
   for (let height = headers.height(chain.tip); height > 0; height -= MENTIONS_AT_ONCE) {
     const count = Math.min(height, MENTIONS_AT_ONCE)
     const indexes = Array.from({ length: count }, (_, i) => chain.activeAt(height - i))
-    const found = new Map<HeaderIndex, Mentions>()
-    // Blocks that follow each other stand side by side, mostly.
-    for (const [first, last] of passages(indexes))
-      for (const [index, mentions] of await chain.readMentions(first, last)) found.set(index, mentions)
+    const found = await mentionsAt(chain, indexes)
     for (const index of indexes) {
       const mentions = found.get(index)
       if (mentions && chain.isActive(index) && holds(mentions)) yield index
     }
   }
+}
+
+/** What blocks mention, as far as that is stored. */
+export async function mentionsAt(
+  chain: Chain,
+  indexes: readonly HeaderIndex[],
+): Promise<ReadonlyMap<HeaderIndex, Mentions>> {
+  const found = new Map<HeaderIndex, Mentions>()
+  // Blocks that follow each other stand side by side, mostly.
+  for (const [first, last] of passages(indexes))
+    for (const [index, mentions] of await chain.readMentions(first, last)) found.set(index, mentions)
+  return found
 }
 
 /** The stretches of places that hold `indexes`, ascending, each of at most twice `MENTIONS_AT_ONCE` places. */

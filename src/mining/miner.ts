@@ -247,7 +247,8 @@ export class Miner {
     return ok(hashes)
   }
 
-  private async solve(
+  /** Searches a nonce for a template at once, with a kernel that answers at once; no block where `maxTries` were not enough. */
+  async solve(
     template: BlockTemplate,
     kernel: MiningKernel,
     maxTries: number,

@@ -7,7 +7,6 @@ import type { HeaderIndex } from '../chain/header-tree.ts'
 import { buildCoinbase, witnessMerkleRoot } from '../consensus/coinbase.ts'
 import { BLOCK_VERSION } from '../consensus/genesis.ts'
 import { subsidy } from '../consensus/subsidy.ts'
-import type { Mempool } from '../mempool/mempool.ts'
 import { BLOCK_RESERVED_WEIGHT } from '../policy/standard.ts'
 import { type Sats, sats } from '../primitives/amount.ts'
 import { Block, BlockHeader, type HeaderFields } from '../primitives/block.ts'
@@ -22,6 +21,11 @@ export interface TemplateOptions {
   readonly extraNonce: Uint8Array
   /** Seconds since 1970; raised to what the blocks before ask. */
   readonly time: number
+}
+
+/** Chooses what goes into a block, parents before children: a mempool, or whoever knows better. */
+export interface TransactionChoice {
+  select(maxWeight: number): readonly { readonly transaction: Transaction; readonly fee: number }[]
 }
 
 /** The parts of a block that depend on the extra nonce. */
@@ -44,7 +48,7 @@ export class BlockTemplate {
   private readonly makeCoinbase: (extraNonce: Uint8Array) => Transaction
 
   /** On the active tip. `mempool` must have subscribed to `chain` before whoever calls this on a change of tip. */
-  constructor(chain: Chain, mempool: Mempool, options: TemplateOptions) {
+  constructor(chain: Chain, mempool: TransactionChoice, options: TemplateOptions) {
     const { params, headers, tip } = chain
     const entries = mempool.select(params.weightLimit - BLOCK_RESERVED_WEIGHT)
     this.parent = tip
@@ -86,7 +90,11 @@ export class BlockTemplate {
 }
 
 /** A template on the active tip of `chain` with the best of `mempool`. */
-export function createTemplate(chain: Chain, mempool: Mempool, options: TemplateOptions): BlockTemplate {
+export function createTemplate(
+  chain: Chain,
+  mempool: TransactionChoice,
+  options: TemplateOptions,
+): BlockTemplate {
   return new BlockTemplate(chain, mempool, options)
 }
 

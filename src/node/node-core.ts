@@ -18,6 +18,7 @@ import type { Clock, Faults, Random } from '../primitives/ports.ts'
 import { ok, type Rejection, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { ClockState } from '../protocol/clock-comparison.ts'
+import type { MakePart } from '../protocol/part.ts'
 import { PeerManager } from '../protocol/peer-manager.ts'
 import type { PeerStore } from '../protocol/peer-store.ts'
 import type { CheckPool } from '../script/input-check.ts'
@@ -45,6 +46,8 @@ export interface RpcPart {
   ): readonly AnswerOf<typeof BLOCK_TRANSACTION>[]
   /** Arguments in the order of the parameters, where one object may name them. */
   byPosition(declared: Declaration, args: readonly unknown[]): readonly unknown[]
+  /** Why there is no method of a name that Bitcoin Core has: a sentence. */
+  absence(name: string): string | undefined
   /** `help` without a method, and with one. */
   helpList(declared: readonly Declaration[]): string
   helpOn(declared: Declaration): string
@@ -75,6 +78,8 @@ export interface NodePorts {
   readonly signers: Signers
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
+  /** Makes further parts of the protocol. */
+  readonly parts?: readonly MakePart[]
 }
 
 const STORAGE_FAILED =
@@ -101,6 +106,10 @@ export class NodeCore {
   readonly close: () => Promise<void>
   /** This tab's own peer id. */
   readonly self: PeerId
+  /** RPC calls that are under way. */
+  readonly calls = new Set<{ readonly method: string; readonly since: number }>()
+  /** Sources of which the log tells warnings and errors alone. */
+  readonly quiet = new Set<LogEvent['source']>()
   readonly random: Random
   /** The node's own time: real, or held by `setmocktime` on a network for tests. */
   readonly clock: NodeClock
@@ -159,6 +168,7 @@ export class NodeCore {
       random,
       transport: ports.transport,
       store: ports.peerStore,
+      parts: ports.parts ?? [],
     })
     const stored = (await ports.wallets.load()).size > 0
     const node = new NodeCore(ports, clock, chain, mempool, miner, peers, stored)
@@ -294,7 +304,8 @@ export class NodeCore {
   }
 
   private log(source: LogEvent['source'], message: string, level: LogEvent['level'] = 'info'): void {
-    this.emit('log', { time: this.clock.now(), level, source, message })
+    if (level !== 'info' || !this.quiet.has(source))
+      this.emit('log', { time: this.clock.now(), level, source, message })
   }
 
   /** Lets the parts know of each other, and the page of all. */

@@ -16,6 +16,7 @@ import type { networkMethods } from './rpc-network.ts'
 import type { overviewMethods } from './rpc-overview.ts'
 import type { pageMethods } from './rpc-page-methods.ts'
 import type { paymentMethods } from './rpc-payment.ts'
+import type { proofMethods } from './rpc-proof.ts'
 import type { psbtMethods } from './rpc-psbt.ts'
 import type { AnswerOf, CasesResult } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
@@ -40,6 +41,7 @@ type Declared =
   | (typeof overviewMethods)[number]
   | (typeof pageMethods)[number]
   | (typeof paymentMethods)[number]
+  | (typeof proofMethods)[number]
   | (typeof psbtMethods)[number]
   | (typeof searchMethods)[number]
   | (typeof sendMethods)[number]

@@ -118,6 +118,31 @@ const SCAN_FIELDS = object('scanobject', '', {
   range: optional(RANGE, [0, DEFAULT_RANGE] as const),
 })
 
+/** Core's scan objects. */
+export const SCAN_OBJECTS = list('scanobjects', 'whose coins', SCAN_OBJECT)
+
+/** The scripts that scan objects describe. */
+export function scriptsOf(
+  node: NodeCore,
+  wanted: ReturnType<typeof SCAN_OBJECTS.parse>,
+): readonly Uint8Array[] {
+  if (wanted.length < 1 || wanted.length > MAX_SCANNED)
+    throw new RpcError(RPC_INVALID_PARAMETER, `scanobjects must hold 1 to ${MAX_SCANNED} descriptors.`)
+  return wanted.flatMap(({ desc, range }) => {
+    const { branches, scripts } = describedBy(node, desc)
+    return Array.from({ length: branches }, (_, branch) => scripts(branch, ...range)).flat()
+  })
+}
+
+/** The script of an address, or of a descriptor of one script. */
+export function scriptNamed(node: NodeCore, text: string): Uint8Array {
+  if (!text.includes('(')) return unwrap(decodeAddress(text, node.params.addressPrefix))
+  const { ranged, branches, scripts } = describedBy(node, text)
+  if (ranged || branches > 1)
+    throw new RpcError(RPC_INVALID_PARAMETER, 'The descriptor must be of one script: it has several.')
+  return scripts(0, 0, 0)[0]
+}
+
 export const descriptorMethods = [
   method(
     'getdescriptorinfo',
@@ -166,7 +191,7 @@ export const descriptorMethods = [
   method(
     'scantxoutset',
     'The coins of the chain that descriptors describe, by looking at all of them. Answers null to status and abort: it is quick.',
-    [text('action', 'start, status or abort'), optional(list('scanobjects', 'whose coins', SCAN_OBJECT), [])],
+    [text('action', 'start, status or abort'), optional(SCAN_OBJECTS, [])],
     async (node, action, wanted) => {
       if (action === 'status' || action === 'abort') return null
       if (action !== 'start')
@@ -174,17 +199,11 @@ export const descriptorMethods = [
           RPC_INVALID_PARAMETER,
           `action must be start, status or abort, not '${action.slice(0, 40)}'.`,
         )
-      if (wanted.length < 1 || wanted.length > MAX_SCANNED)
-        throw new RpcError(RPC_INVALID_PARAMETER, `scanobjects must hold 1 to ${MAX_SCANNED} descriptors.`)
       const { chain } = node
       const keys = new Set<string>()
-      for (const { desc, range } of wanted) {
-        const { branches, scripts } = describedBy(node, desc)
-        for (let branch = 0; branch < branches; branch++)
-          for (const script of scripts(branch, ...range)) {
-            const key = outputKeyOf(script)
-            if (key) keys.add(bytesToHex(key))
-          }
+      for (const script of scriptsOf(node, wanted)) {
+        const key = outputKeyOf(script)
+        if (key) keys.add(bytesToHex(key))
       }
       const found: { readonly prevout: Outpoint; readonly coin: Coin }[] = []
       let looked = 0

@@ -6,8 +6,8 @@ import { MAX_FEE_RATE } from '../policy/fees.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
-import { decodeTransaction, outpointOf, type Transaction } from '../primitives/transaction.ts'
-import { outputKeyOf } from '../script/taproot.ts'
+import { decodeTransaction, outpointOf, type Transaction, type TxOutput } from '../primitives/transaction.ts'
+import { isNullData, outputKeyOf } from '../script/taproot.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_DESERIALIZATION_ERROR,
@@ -94,12 +94,65 @@ async function testOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sat
   const { fee } = tested.value
   const excess = feeExcess(fee, transaction, maxFeeRate)
   if (excess) return refused('max-fee-exceeded', excess)
-  const fees = {
+  return { txid: id, wtxid, allowed: true, vsize, fees: feesJson(fee, transaction) }
+}
+
+/** Core's guard against burning money. */
+const MAX_BURN = optional(
+  amountOrZero('maxburnamount', 'coins that outputs may hold which nobody can spend; 0 by default'),
+  sats(0),
+)
+
+function refuseBurning({ outputs }: Transaction, maxBurn: Sats): void {
+  const isBurning = ({ value, scriptPubKey }: TxOutput): boolean =>
+    value > maxBurn && isNullData(scriptPubKey)
+  if (outputs.some(isBurning))
+    throw new RpcError(
+      RPC_VERIFY_ERROR,
+      'An output that nobody can spend holds more than maxburnamount. This network has such outputs with 0 coins alone.',
+    )
+}
+
+/** Throws unless the last transaction spends from each of the others, and these not from each other (Bitcoin Core's child with parents). */
+function refuseOtherThanFamily(transactions: readonly Transaction[]): void {
+  const parents = transactions.slice(0, -1)
+  const parentsOf = (transaction: Transaction | undefined): readonly Txid[] =>
+    transaction?.inputs.map(({ prevout }) => toDisplay<Txid>(prevout.txid)) ?? []
+  const spent = new Set(parentsOf(transactions.at(-1)))
+  const ids = new Set(parents.map(({ txid: id }) => id))
+  const areParents = ids.size === parents.length && [...ids].every((id) => spent.has(id))
+  if (areParents && !parents.some((parent) => parentsOf(parent).some((id) => ids.has(id)))) return
+  throw new RpcError(
+    RPC_VERIFY_ERROR,
+    'package must be a transaction with parents of it before it, which do not spend from each other.',
+  )
+}
+
+interface Submitted {
+  readonly txid: Txid
+  readonly vsize?: number
+  readonly fees?: ReturnType<typeof feesJson>
+  readonly error?: string
+}
+
+function feesJson(fee: Sats, { vsize, wtxid }: Transaction) {
+  return {
     base: coins(fee),
     'effective-feerate': feeRate((fee * 1000) / vsize),
     'effective-includes': [wtxid],
   }
-  return { txid: id, wtxid, allowed: true, vsize, fees }
+}
+
+/** One result of `submitpackage`. */
+async function submitOne(node: NodeCore, transaction: Transaction, maxFeeRate: Sats): Promise<Submitted> {
+  const { txid: id, vsize } = transaction
+  if (!node.mempool.has(id)) {
+    const tested = await testOne(node, transaction, maxFeeRate)
+    if ('reject-reason' in tested) return { txid: id, error: tested['reject-reason'] }
+  }
+  const accepted = await node.submitTransaction(transaction)
+  if (!accepted.ok) return { txid: id, error: accepted.code }
+  return { txid: id, vsize, fees: feesJson(accepted.value.fee, transaction) }
 }
 
 /** All that a transaction of the mempool spends from, or all that spends from it, in the order in which it is come by. */
@@ -200,10 +253,11 @@ export const mempoolMethods = [
   method(
     'sendrawtransaction',
     'Takes a transaction into the mempool and tells the network. Answers its id.',
-    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE, unused('maxburnamount')],
-    async (node, bytes, maxFeeRate) => {
+    [hexBytes('hexstring', 'the signed transaction'), MAX_FEE, MAX_BURN],
+    async (node, bytes, maxFeeRate, maxBurn) => {
       node.requireStorage()
       const transaction = decode(bytes)
+      refuseBurning(transaction, maxBurn)
       const refusal = await feeRefusal(node, transaction, maxFeeRate)
       if (refusal) throw new RpcError(RPC_VERIFY_ERROR, refusal)
       const accepted = await node.submitTransaction(transaction)
@@ -212,6 +266,45 @@ export const mempoolMethods = [
         throw new RpcError(RPC_VERIFY_ALREADY_IN_CHAIN, accepted.detail)
       const code = accepted.kind === 'retry' ? RPC_VERIFY_ERROR : RPC_VERIFY_REJECTED
       throw new RpcError(code, `${accepted.code}: ${accepted.detail}`)
+    },
+  ),
+  method(
+    'submitpackage',
+    'Takes a transaction and its parents into the mempool, in the order given. Each must be good by itself: a child does not pay for its parents here.',
+    [
+      list('package', 'transactions in hex, parents before their child', hexBytes('rawtx', 'a transaction')),
+      MAX_FEE,
+      MAX_BURN,
+    ],
+    async (node, raw, maxFeeRate, maxBurn) => {
+      node.requireStorage()
+      if (raw.length < 1 || raw.length > MAX_TESTED)
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          `package must hold 1 to ${MAX_TESTED} transactions, not ${raw.length}.`,
+        )
+      const transactions = raw.map(decode)
+      refuseOtherThanFamily(transactions)
+      for (const transaction of transactions) refuseBurning(transaction, maxBurn)
+      const replaced: Txid[] = []
+      const stop = node.mempool.subscribe({
+        removed: ({ txid: id }, reason) => {
+          if (reason === 'replaced') replaced.push(id)
+        },
+      })
+      try {
+        const results = []
+        for (const transaction of transactions)
+          results.push([transaction.wtxid, await submitOne(node, transaction, maxFeeRate)] as const)
+        const isTaken = results.every(([, { error }]) => error === undefined)
+        return {
+          package_msg: isTaken ? 'success' : 'transaction failed',
+          'tx-results': Object.fromEntries(results),
+          'replaced-transactions': replaced,
+        }
+      } finally {
+        stop()
+      }
     },
   ),
   method(

@@ -6,24 +6,31 @@ import { targetOf } from '../consensus/pow.ts'
 import { createTemplate } from '../mining/template.ts'
 import { typescriptKernel } from '../mining/typescript-kernel.ts'
 import { decodeBlock, type HeaderFields } from '../primitives/block.ts'
-import { bytesToHex } from '../primitives/bytes.ts'
+import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
+import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { decodeAddress } from '../script/address.ts'
 import type { NodeCore } from './node-core.ts'
+import { scriptNamed } from './rpc-descriptor.ts'
 import {
   RPC_DATABASE_ERROR,
   RPC_DESERIALIZATION_ERROR,
+  RPC_INVALID_ADDRESS_OR_KEY,
   RPC_METHOD_NOT_FOUND,
   RPC_MISC_ERROR,
+  RPC_VERIFY_ERROR,
   RpcError,
 } from './rpc-error.ts'
 import { hex32, hex256 } from './rpc-json.ts'
 import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
-import { hexBytes, number, object, unused } from './rpc-parameters.ts'
+import { hexBytes, list, number, object, unused } from './rpc-parameters.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Blocks that `generatetoaddress` makes in one call. */
 const MAX_GENERATED = 10_000
+
+/** Nonces that are tried when nobody says. */
+const MAX_TRIES = 1_000_000
 
 /** Header times end in 2106: a year before that blocks can still be made. */
 const LATEST_MOCK_TIME = 0xffffffff - 31_536_000
@@ -38,6 +45,21 @@ async function payoutScript(node: NodeCore, address?: string): Promise<Uint8Arra
   if (address !== undefined) return scriptOf(node, address)
   const wallet = await requireWallet(node)
   return unwrap(await wallet.miningAddress()).scriptPubKey
+}
+
+/** A transaction of the mempool by its id, or the one that the hex is. */
+function transactionNamed({ mempool }: NodeCore, named: string): Transaction {
+  if (isHex(named, 32)) {
+    const entry = mempool.get(named.toLowerCase() as Txid)
+    if (entry) return entry.transaction
+    throw new RpcError(RPC_INVALID_ADDRESS_OR_KEY, `The transaction ${named} is not in the mempool.`)
+  }
+  const decoded = isHex(named) ? decodeTransaction(hexToBytes(named)) : undefined
+  if (decoded?.ok) return decoded.value
+  throw new RpcError(
+    RPC_DESERIALIZATION_ERROR,
+    `'${named.slice(0, 80)}' is neither the id of a transaction nor one in hex.`,
+  )
 }
 
 function requireTestControls(node: NodeCore, name: string): void {
@@ -176,7 +198,7 @@ export const miningMethods = [
     [
       integer('nblocks', 'blocks', 0, MAX_GENERATED),
       text('address', 'where subsidy and fees go'),
-      optional(integer('maxtries', 'nonces tried in all', 1, 0xffffffff), 1_000_000),
+      optional(integer('maxtries', 'nonces tried in all', 1, 0xffffffff), MAX_TRIES),
     ],
     async (node, count, address, maxTries) => {
       requireTestControls(node, 'generatetoaddress')
@@ -194,6 +216,36 @@ export const miningMethods = [
       }
       await node.settled()
       return generated.value
+    },
+  ),
+  method(
+    'generateblock',
+    'Mines a block on demand that holds these transactions, in this order, and pays the subsidy alone: their fees are left. Networks for tests only.',
+    [
+      text('output', 'an address or a descriptor: who gets the subsidy'),
+      list('transactions', 'ids of the mempool, or transactions in hex', text('transaction', 'id or hex')),
+      optional(flag('submit', 'false: it is answered in hex, and neither checked nor kept'), true),
+    ],
+    async (node, output, named, submit) => {
+      requireTestControls(node, 'generateblock')
+      if (submit) node.requireStorage()
+      const scriptPubKey = scriptNamed(node, output)
+      const transactions = named.map((item) => transactionNamed(node, item))
+      const chosen = { select: () => transactions.map((transaction) => ({ transaction, fee: 0 })) }
+      const template = createTemplate(node.chain, chosen, {
+        scriptPubKey,
+        extraNonce: node.random.bytes(8),
+        time: Math.floor(node.clock.forBlocks.now() / 1000),
+      })
+      const { block } = await node.miner.solve(template, typescriptKernel, MAX_TRIES)
+      if (!block)
+        throw new RpcError(RPC_MISC_ERROR, `No nonce was found in ${MAX_TRIES} tries. Call it again.`)
+      if (!submit) return { hash: block.hash, hex: bytesToHex(block.bytes) }
+      const submitted = await node.submitBlock(block)
+      if (!submitted.ok)
+        throw new RpcError(RPC_VERIFY_ERROR, `The block was refused (${submitted.code}): ${submitted.detail}`)
+      await node.settled()
+      return { hash: block.hash }
     },
   ),
   method(

@@ -1,8 +1,9 @@
-/** RPC: traffic and bans. The peers themselves are in `rpc-overview.ts`. */
+/** RPC: traffic, bans, and what the node tells of itself. The peers themselves are in `rpc-overview.ts`. */
 
 import type { PeerId } from '../network/transport.ts'
 import { MAX_MANUAL_BANS } from '../protocol/peer-store.ts'
 import { BAN_SECONDS } from '../protocol/verdict.ts'
+import type { LogEvent } from './events.ts'
 import type { NodeCore } from './node-core.ts'
 import {
   RPC_CLIENT_INVALID_IP_OR_SUBNET,
@@ -14,6 +15,7 @@ import {
 } from './rpc-error.ts'
 import { flag, integer, method, optional, parameter, type RpcMethod, text, wrongType } from './rpc-method.ts'
 import { seconds } from './rpc-overview.ts'
+import { list } from './rpc-parameters.ts'
 
 /** A ban whose length isn't given, seconds: a day, as in Bitcoin Core. */
 const DEFAULT_BAN_SECONDS = 86_400
@@ -35,7 +37,80 @@ function peerId(name: string, describe: string) {
   })
 }
 
+/** Sources of the log, in Bitcoin Core's place of categories. */
+const SOURCES: Readonly<Record<LogEvent['source'], true>> = {
+  chain: true,
+  network: true,
+  wallet: true,
+  mining: true,
+  storage: true,
+  node: true,
+}
+const SOURCE_NAMES = Object.keys(SOURCES) as LogEvent['source'][]
+
+/** Categories by name; all of them by Core's words for that. */
+function sourcesOf(names: readonly string[]): readonly LogEvent['source'][] {
+  return names.flatMap((name) => {
+    if (name === 'all' || name === '1' || name === '') return SOURCE_NAMES
+    const source = SOURCE_NAMES.find((one) => one === name)
+    if (source) return [source]
+    throw new RpcError(
+      RPC_INVALID_PARAMETER,
+      `There is no logging category '${name.slice(0, 40)}', only ${SOURCE_NAMES.join(', ')}.`,
+    )
+  })
+}
+
+const CATEGORY = text('category', 'a source of the log, or all')
+
 export const networkMethods = [
+  method(
+    'getnodeaddresses',
+    'Peers that are remembered over reloads, connected or not. A tab has no address: they are found by their ids, through relays and other tabs.',
+    [
+      optional(integer('count', 'at most so many, 1 by default; 0 for all', 0, 0xffffffff), 1),
+      optional(text('network', 'webrtc, the only one'), 'webrtc'),
+    ],
+    ({ peers }, count, network) => {
+      if (network !== 'webrtc')
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          'network can only be webrtc: tabs reach each other by it alone.',
+        )
+      return peers
+        .remembered()
+        .toSorted((a, b) => b.lastSeen - a.lastSeen)
+        .slice(0, count === 0 ? undefined : count)
+        .map(({ id, lastSeen, introducers, addressGroup }) => ({
+          time: seconds(lastSeen),
+          address: id,
+          network: 'webrtc' as const,
+          introducers,
+          ...(addressGroup === undefined ? {} : { address_group: addressGroup }),
+        }))
+    },
+  ),
+  method(
+    'logging',
+    'The sources whose lines the log tells, and a choice of them. Warnings and errors are always told.',
+    [
+      optional(list('include', 'sources to tell of', CATEGORY), []),
+      optional(list('exclude', 'sources to be silent about; these count where both name one', CATEGORY), []),
+    ],
+    ({ quiet }, include, exclude) => {
+      const [shown, hidden] = [sourcesOf(include), sourcesOf(exclude)]
+      for (const source of shown) quiet.delete(source)
+      for (const source of hidden) quiet.add(source)
+      return Object.fromEntries(SOURCE_NAMES.map((source) => [source, !quiet.has(source)]))
+    },
+  ),
+  method('getrpcinfo', 'The calls that are under way.', [], ({ calls, peers }) => ({
+    active_commands: [...calls].map(({ method: name, since }) => ({
+      method: name,
+      duration: Math.max(0, Math.round((peers.now() - since) * 1000)),
+    })),
+    logpath: '',
+  })),
   method(
     'getnettotals',
     'Bytes from and to all peers since this tab was opened. Introductions and gossip are not counted.',

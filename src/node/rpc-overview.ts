@@ -212,7 +212,7 @@ export const overviewMethods = [
     const connected = peers.peers()
     const status = peers.networkStatus()
     const inbound = connected.filter((peer) => peer.direction === 'inbound').length
-    const { hex, names } = services(SERVICE_FULL_CHAIN)
+    const { hex, names } = services(peers.services)
     return {
       version: versionNumber(),
       subversion: USER_AGENT,

@@ -2,6 +2,7 @@
  * The RPC methods that nobody needs for joining: a part of the program of its own, fetched for the first call of one of them. Thread: the brain.
  */
 import type { RpcPart } from './node-core.ts'
+import { absence } from './rpc-absence.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
 import { descriptorMethods } from './rpc-descriptor.ts'
 import { helpList, helpOn } from './rpc-help.ts'
@@ -10,6 +11,7 @@ import { miningMethods } from './rpc-mining.ts'
 import { byPosition } from './rpc-names.ts'
 import { networkMethods } from './rpc-network.ts'
 import { pageMethods } from './rpc-page-methods.ts'
+import { proofMethods } from './rpc-proof.ts'
 import { searchMethods } from './rpc-search.ts'
 import { statisticsMethods } from './rpc-statistics.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
@@ -22,10 +24,12 @@ export const rpcPart: RpcPart = {
     ...mempoolMethods,
     ...miningMethods,
     ...networkMethods,
+    ...proofMethods,
     ...searchMethods,
     ...statisticsMethods,
     ...waitMethods,
   ],
+  absence,
   blockTransactionsJson,
   byPosition,
   helpList,

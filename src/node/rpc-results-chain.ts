@@ -271,6 +271,7 @@ export const blockchainResults = {
     }),
     nothing('spent, or unknown'),
   ),
+  gettxoutproof: hex('the proof'),
   gettxoutsetinfo: object({
     height: number('of the tip'),
     bestblock: hex('hash of the tip'),
@@ -299,6 +300,16 @@ export const blockchainResults = {
   ),
   invalidateblock: nothing(),
   reconsiderblock: nothing(),
+  scanblocks: either(
+    object({
+      from_height: number('first block looked at'),
+      to_height: number('last block looked at'),
+      relevant_blocks: list(hex('hash of a block')),
+      completed: flag('true'),
+    }),
+    nothing('status'),
+    flag('false: abort'),
+  ),
   scantxoutset: either(
     object({
       success: flag('true'),
@@ -322,6 +333,7 @@ export const blockchainResults = {
     }),
     nothing('status and abort'),
   ),
+  verifytxoutproof: list(hex('id of a transaction that is proved')),
   waitforblock: TIP,
   waitforblockheight: TIP,
   waitfornewblock: TIP,
@@ -338,6 +350,15 @@ const FOUND_TRANSACTION = object({
   blocktime: maybe(time('of its block')),
 })
 
+const FEES = object(
+  {
+    base: coins('its fee'),
+    'effective-feerate': feeRate('that it pays'),
+    'effective-includes': list(hex('wtxid that the rate counts')),
+  },
+  'where it is taken',
+)
+
 export const rawTransactionResults = {
   createrawtransaction: hex('the unsigned transaction'),
   decoderawtransaction: DECODED_TRANSACTION,
@@ -353,22 +374,26 @@ export const rawTransactionResults = {
     2: FOUND_TRANSACTION,
   }),
   sendrawtransaction: hex('id of the transaction'),
+  submitpackage: object({
+    package_msg: text('success, or "transaction failed"'),
+    'tx-results': map(
+      'wtxid',
+      object({
+        txid: hex('id of the transaction'),
+        vsize: maybe(number('where it was taken', 'virtual bytes')),
+        fees: maybe(FEES),
+        error: maybe(text('code, where it was refused')),
+      }),
+    ),
+    'replaced-transactions': list(hex('id of a transaction whose place was taken')),
+  }),
   testmempoolaccept: list(
     object({
       txid: hex('id of the transaction'),
       wtxid: hex('hash with witnesses'),
       allowed: flag('whether the mempool takes it'),
       vsize: maybe(number('where it does', 'virtual bytes')),
-      fees: maybe(
-        object(
-          {
-            base: coins('its fee'),
-            'effective-feerate': feeRate('that it pays'),
-            'effective-includes': list(hex('wtxid that the rate counts')),
-          },
-          'where it does',
-        ),
-      ),
+      fees: maybe(FEES),
       'reject-reason': maybe(text('code, where it doesn’t')),
       'reject-details': maybe(text('sentence, where it doesn’t')),
     }),

@@ -6,6 +6,7 @@ import {
   flag,
   hex,
   list,
+  map,
   maybe,
   nothing,
   number,
@@ -17,6 +18,14 @@ import {
 import { NEXT_DIFFICULTY, WARNINGS } from './rpc-results-chain.ts'
 
 export const controlResults = {
+  getrpcinfo: object({
+    active_commands: list(
+      object({ method: text('its name'), duration: number('since it was called', 'microseconds') }),
+      'this one among them',
+    ),
+    logpath: text('empty: the log is told by events'),
+  }),
+  logging: map('source', flag('whether its lines are told')),
   help: text('what you read'),
   stop: text('a sentence'),
   uptime: number('', 'seconds'),
@@ -29,6 +38,10 @@ const NEXT_BLOCK = {
 }
 
 export const miningResults = {
+  generateblock: object({
+    hash: hex('hash of the block'),
+    hex: maybe(hex('its bytes, where it was not kept')),
+  }),
   generatetoaddress: list(hex('hash of a block')),
   getblocktemplate: object({
     version: number(''),
@@ -140,6 +153,15 @@ export const networkResults = {
     connectionsused: maybe(number('share of the connections that the browser grants, 0 to 1')),
     warnings: WARNINGS,
   }),
+  getnodeaddresses: list(
+    object({
+      time: time('when it was last connected'),
+      address: text('peer id'),
+      network: oneOf(['webrtc'], ''),
+      introducers: list(text('peer id of a relay or tab that introduced it')),
+      address_group: maybe(text('which addresses count as one with its own')),
+    }),
+  ),
   getpeerinfo: list(
     object({
       id: number('counts connections'),

@@ -37,7 +37,7 @@ import { hexBytes, unused } from './rpc-parameters.ts'
 import { DEFAULT_TARGET, FUND_OPTIONS, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
 import { signedBy } from './rpc-psbt.ts'
 import { send, sendAll, sendMany } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** Bytes of the smallest output: value 8, empty script 1. */
 const MIN_OUTPUT_BYTES = 9
@@ -257,7 +257,7 @@ export const sendMethods = [
       rate,
       verbose,
     ) => {
-      const wallet = await requireWallet(node)
+      const wallet = await requireKeys(node)
       node.requireStorage()
       const plan = await wallet.createPayment({
         recipients,

@@ -34,7 +34,7 @@ import {
 import { implement, method, type RpcMethod, text } from './rpc-method.ts'
 import { outputsAt, signedBy } from './rpc-psbt.ts'
 import { signMessage, signRawTransactionWithWallet } from './rpc-signing-methods.ts'
-import { requireWallet, unwrap } from './rpc-wallet-error.ts'
+import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** The witness of each input of a transaction whose coins are all known, once the wallet has signed its own; empty where there is none. */
 async function signedWitnesses(
@@ -134,7 +134,7 @@ export const signMethods = [
     }
   }),
   implement(signMessage, async (node, address, message) => {
-    const wallet = await requireWallet(node)
+    const wallet = await requireKeys(node)
     const scriptPubKey = unwrap(decodeAddress(address, node.params.addressPrefix))
     const { key } = wallet.addressInfo(scriptPubKey)
     if (!key)

@@ -51,6 +51,8 @@ export async function callRpc(
   args: readonly unknown[],
   wallet?: string,
 ): Promise<RpcResponse> {
+  const call = { method: name, since: node.peers.now() }
+  node.calls.add(call)
   try {
     const found = await find(node, name)
     if (node.isClosed && !AFTER_STOP.has(name))
@@ -60,6 +62,8 @@ export async function callRpc(
     return { result: await found.call(wallet === undefined ? node : node.forWallet(wallet), values) }
   } catch (error) {
     return { error: errorOf(name, error) }
+  } finally {
+    node.calls.delete(call)
   }
 }
 
@@ -78,5 +82,6 @@ async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> 
     (await node.loadRpc()).methods.find(isIt) ??
     (await node.loadWallet()).methods.find(isIt)
   if (found) return found
-  throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. 'help' lists them.`)
+  const why = (await node.loadRpc()).absence(name) ?? ''
+  throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. ${why}'help' lists them.`)
 }

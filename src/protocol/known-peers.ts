@@ -79,6 +79,11 @@ export class KnownPeers {
     return remembered
   }
 
+  /** All that are remembered. */
+  all(): KnownPeer[] {
+    return [...this.table.values()]
+  }
+
   /** A peer finished the handshake. */
   connected({ id, direction, introducer, addressGroup }: PeerInfo): void {
     const now = this.options.clock.now()

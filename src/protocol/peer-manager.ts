@@ -36,7 +36,7 @@ import { type MakePart, on, type PartPorts } from './part.ts'
 import { Parts } from './parts.ts'
 import type { Peer, PeerSnapshot } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
-import type { BanRecord, PeerStore } from './peer-store.ts'
+import type { BanRecord, KnownPeer, PeerStore } from './peer-store.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { TransactionRelay } from './transaction-relay.ts'
 import { unrequested } from './verdict.ts'
@@ -231,6 +231,16 @@ export class PeerManager implements TransportHandler {
   /** Bytes of frames from and to all peers since the tab was opened. */
   totals(): { readonly received: number; readonly sent: number } {
     return this.connected.totals()
+  }
+
+  /** The peers that are remembered over reloads, connected or not. */
+  remembered(): readonly KnownPeer[] {
+    return this.known.all()
+  }
+
+  /** Bits of the services that the parts offer. */
+  get services(): bigint {
+    return this.parts.services
   }
 
   /** The time by which bans are counted, milliseconds since 1970. */

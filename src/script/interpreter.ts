@@ -54,6 +54,11 @@ export interface TapscriptExecution {
   sighash(hashType: number, codeSeparatorPosition: number): Uint8Array | undefined
 }
 
+/** RIPEMD-160 of the SHA-256 (OP_HASH160): 20 bytes. */
+export function hash160(data: Uint8Array): Uint8Array {
+  return ripemd160(sha256(data))
+}
+
 /** The signatures on which the success of the script depends, in the order of execution; or how it fails without them. */
 export function executeTapscript(execution: TapscriptExecution): Result<readonly SignatureCheck[]> {
   const interpreter = new Interpreter(execution)
@@ -368,7 +373,7 @@ class Interpreter {
         break
       case op.OP_HASH160:
         stack.need(1)
-        stack.push(ripemd160(sha256(stack.pop())))
+        stack.push(hash160(stack.pop()))
         break
       case op.OP_HASH256:
         stack.need(1)

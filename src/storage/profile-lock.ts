@@ -8,6 +8,9 @@ import type { Clock } from '../primitives/ports.ts'
 /** Milliseconds that a tab which holds a profile may take to answer or die: a frozen one does neither. */
 const PATIENCE = 5000
 
+/** Parts of that: of a part, what this tab itself was late for doesn't count, as on a machine that stands still where the other is dying. */
+const STEPS = 8
+
 export interface ProfileWish {
   /** Genesis hash of the network: each network has profiles of its own. */
   readonly networkId: string
@@ -94,7 +97,12 @@ async function takeFromTheDying(
   })
   let cancel = (): void => {}
   const late = new Promise<void>((resolve) => {
-    cancel = clock.after(PATIENCE, resolve)
+    let steps = 0
+    const step = (): void => {
+      if (steps++ < STEPS) cancel = clock.after(PATIENCE / STEPS, step)
+      else resolve()
+    }
+    step()
   })
   const granted = take(networkId, profile, { signal: waiting.signal })
   channel.postMessage({ ask: profile } satisfies Message)

@@ -10,15 +10,13 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
+import { PEERS_PROTOCOL } from '../network/peers-protocol.ts'
 import type { PeerId } from '../network/transport.ts'
 import type { Source } from './candidates.ts'
 import { parsePeerId } from './identity.ts'
 import { isDirect, type TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
 import { jittered, pause } from './timing.ts'
-
-/** The protocol's libp2p name; the relay answers it too. */
-const PEERS_PROTOCOL = '/opentab/peers/1.0.0'
 
 /** Longest answer, bytes, and most peer ids taken from one. */
 const MAX_ANSWER_BYTES = 16_384

@@ -7,7 +7,7 @@ import { type GossipSub, type GossipsubOpts, StrictNoSign, TopicValidatorResult 
 import { createTopicScoreParams } from '@libp2p/gossipsub/score'
 import type { GossipVerdict, PeerId, Subscription, Topic } from '../network/transport.ts'
 import { MAX_GOSSIP_BYTES } from '../network/transport.ts'
-import { pause } from './timing.ts'
+import { patience } from './timing.ts'
 
 /** How long a message waits for its verdict, milliseconds; then it is dropped without blame. */
 const VERDICT_TIMEOUT = 5000
@@ -168,7 +168,7 @@ export class Gossip {
 
   async #verdict(message: Parameters<AskVerdict>[0]): Promise<GossipVerdict> {
     const answered = new AbortController()
-    const late = pause(VERDICT_TIMEOUT, AbortSignal.any([this.#stopped, answered.signal]))
+    const late = patience(VERDICT_TIMEOUT, AbortSignal.any([this.#stopped, answered.signal]))
     try {
       return await Promise.race([this.#ask(message), late.then(() => 'ignore' as const)])
     } finally {

@@ -7,16 +7,13 @@ import type { PeerId } from '../network/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
 import type { PeerTable } from './peer-table.ts'
-import { jittered, pause } from './timing.ts'
+import { jittered, pause, within } from './timing.ts'
 
 /** Unanswered pings in a row after which a peer counts as gone. */
 const MAX_MISSED = 2
 
 /** The first ping leaves a new peer this time to settle, milliseconds. */
 const FIRST_PING = 1000
-
-/** Parts of the time for an answer after waking: of a part, what this tab itself was late for doesn't count. */
-const WAKE_STEPS = 8
 
 /** Pings all peers of a table. */
 export class Pings {
@@ -40,7 +37,7 @@ export class Pings {
     const connection = this.#peers.connectionTo(id)
     await pause(jittered(Math.min(FIRST_PING, pingInterval)), this.#stopped)
     while (connection !== undefined && this.#isThere(id, connection)) {
-      if (!(await this.#ping(id, connection, AbortSignal.timeout(pingTimeout)))) {
+      if (!(await this.#ping(id, connection, pingTimeout))) {
         const missed = (this.#missed.get(connection) ?? 0) + 1
         this.#missed.set(connection, missed)
         if (missed >= MAX_MISSED) this.#drop(id, connection, 'pings are not answered')
@@ -54,25 +51,21 @@ export class Pings {
    * tab up meanwhile, which two ordinary pings would take half a minute to find out. Resolves when all are judged.
    */
   async probe(): Promise<void> {
-    const over = new AbortController()
     const probes = this.#peers.connected.map(async (id) => {
       const connection = this.#peers.connectionTo(id)!
-      if (!(await this.#ping(id, connection, over.signal)))
+      if (!(await this.#ping(id, connection, this.#tuning.wakeTimeout)))
         this.#drop(id, connection, 'it is gone since this tab was away')
     })
-    const answered = Promise.all(probes)
-    void answered.then(() => over.abort())
-    for (let step = 0; step < WAKE_STEPS; step++)
-      await pause(this.#tuning.wakeTimeout / WAKE_STEPS, AbortSignal.any([over.signal, this.#stopped]))
-    over.abort()
-    await answered
+    await Promise.all(probes)
   }
 
-  /** Whether the peer answered before `over` aborted. */
-  async #ping(id: PeerId, connection: Connection, over: AbortSignal): Promise<boolean> {
+  /** Whether the peer answers within `timeout`, milliseconds. */
+  async #ping(id: PeerId, connection: Connection, timeout: number): Promise<boolean> {
     try {
-      const signal = AbortSignal.any([over, this.#stopped])
-      const milliseconds = await this.#node.services.ping.ping(connection.remotePeer, { signal })
+      const { ping } = this.#node.services
+      const milliseconds = await within(timeout, this.#stopped, (signal) =>
+        ping.ping(connection.remotePeer, { signal }),
+      )
       this.#missed.delete(connection)
       if (this.#isThere(id, connection)) this.#peers.setLatency(id, milliseconds)
       return true

@@ -15,7 +15,7 @@ import { isDirect, type TabNode } from './libp2p-node.ts'
 import { guardOf, letGo } from './peer-connections.ts'
 import { PeerStream } from './peer-stream.ts'
 import { remoteAddressOf } from './remote-address.ts'
-import { pause } from './timing.ts'
+import { patience, pause, within } from './timing.ts'
 
 /** Two connections opened within this time, milliseconds, come from both sides dialling at once. */
 const SIMULTANEOUS = 5000
@@ -70,6 +70,8 @@ interface Entry {
   weAreReady: boolean
   peerIsReady: boolean
   announced: boolean
+  /** Aborts when it is announced or gone: nothing waits for it then, nor holds on to its connection. */
+  readonly decided: AbortController
   /** It came to take the place of another. */
   isExtra: boolean
   latency: number | undefined
@@ -229,6 +231,7 @@ export class PeerTable {
       weAreReady: false,
       peerIsReady: false,
       announced: false,
+      decided: new AbortController(),
       isExtra: false,
       latency: undefined,
       usefulAt: undefined,
@@ -296,14 +299,16 @@ export class PeerTable {
   }
 
   async #openStream(entry: Entry): Promise<void> {
-    const { connection } = entry
-    const signal = AbortSignal.any([AbortSignal.timeout(this.#options.setupTimeout), this.#options.stopped])
-    signal.addEventListener('abort', () => {
+    const { connection, decided } = entry
+    const { protocol, setupTimeout, stopped } = this.#options
+    const over = AbortSignal.any([decided.signal, stopped])
+    void patience(setupTimeout, over).then(() => {
       if (!entry.announced) this.#waste(entry, 'the peer took too long to set up its stream and gossip')
     })
     if (connection.direction === 'inbound') return
     try {
-      this.#attach(entry, await connection.newStream(this.#options.protocol, { signal }))
+      const stream = await within(setupTimeout, over, (signal) => connection.newStream(protocol, { signal }))
+      this.#attach(entry, stream)
     } catch (error) {
       this.#drop(entry, `no stream could be opened: ${error}`)
     }
@@ -346,6 +351,7 @@ export class PeerTable {
     }
     if (entry.weAreReady && entry.peerIsReady && !entry.announced) {
       entry.announced = true
+      entry.decided.abort()
       this.#events.connected(this.#describe(entry))
       if (entry.isExtra) this.#exchange(entry)
     }
@@ -354,6 +360,7 @@ export class PeerTable {
   #drop(entry: Entry, reason: string): void {
     if (this.#entries.get(entry.id) !== entry) return
     this.#entries.delete(entry.id)
+    entry.decided.abort()
     entry.stream?.end(reason)
     close(entry.connection)
     if (entry.announced) this.#events.disconnected(entry.id)

@@ -7,7 +7,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerId, RelayInfo } from '../network/transport.ts'
 import type { TabNode } from './libp2p-node.ts'
 import type { TransportTuning } from './options.ts'
-import { backoff, jittered, pause } from './timing.ts'
+import { backoff, jittered, pause, within } from './timing.ts'
 
 /** How long connecting, or reserving a slot, may take, milliseconds. */
 const STEP_TIMEOUT = 10_000
@@ -91,10 +91,9 @@ export class RelayClient {
     woken.abort(new Error('The tab woke'))
     const connection = this.#connection
     if (connection === undefined) return
-    this.#ping(
-      connection,
-      AbortSignal.any([this.#stopped, AbortSignal.timeout(this.#tuning.wakeTimeout)]),
-    ).catch(() => connection.abort(new Error('The relay is gone since the tab was away')))
+    this.#ping(connection, this.#tuning.wakeTimeout, this.#stopped).catch(() =>
+      connection.abort(new Error('The relay is gone since the tab was away')),
+    )
   }
 
   /** Gives the relay up. */
@@ -152,7 +151,7 @@ export class RelayClient {
       await pause(jittered(this.#tuning.pingInterval), over)
       if (over.aborted) return
       try {
-        await this.#ping(connection, AbortSignal.any([over, AbortSignal.timeout(this.#tuning.pingTimeout)]))
+        await this.#ping(connection, this.#tuning.pingTimeout, over)
         missed = 0
       } catch {
         missed++
@@ -161,8 +160,9 @@ export class RelayClient {
     }
   }
 
-  async #ping(connection: Connection, signal: AbortSignal): Promise<void> {
-    await this.#node.services.ping.ping(connection.remotePeer, { signal })
+  async #ping(connection: Connection, timeout: number, over: AbortSignal): Promise<void> {
+    const { ping } = this.#node.services
+    await within(timeout, over, (signal) => ping.ping(connection.remotePeer, { signal }))
   }
 
   #set(state: RelayInfo['state']): void {

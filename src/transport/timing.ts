@@ -19,6 +19,33 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
   })
 }
 
+/** Parts of a patience. */
+const STEPS = 8
+
+/**
+ * As `pause`, but time for which this tab stood still hardly counts: what it waits for may have come meanwhile, and is still to be read.
+ * A machine that is busy, or was asleep, lets all of a tab's timers run before it lets the tab read.
+ */
+export async function patience(milliseconds: number, signal: AbortSignal): Promise<void> {
+  for (let step = 0; step < STEPS && !signal.aborted; step++) await pause(milliseconds / STEPS, signal)
+}
+
+/** Answers as `ask` does, whose signal aborts when the patience of so many milliseconds is over, or as soon as `stopped` does. */
+export async function within<T>(
+  milliseconds: number,
+  stopped: AbortSignal,
+  ask: (over: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const done = new AbortController()
+  const over = AbortSignal.any([done.signal, stopped])
+  void patience(milliseconds, over).then(() => done.abort(new Error('It took too long')))
+  try {
+    return await ask(over)
+  } finally {
+    done.abort()
+  }
+}
+
 /**
  * The pause before attempt `failures + 1`: doubling from `first` to `longest`, of which the upper half is random, so
  * that tabs which failed together don't try again together.

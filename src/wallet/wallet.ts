@@ -322,7 +322,7 @@ export class Wallet {
   }
 
   /**
-   * An address for change that was not given before, durable when returned. Rejects with `wallet-missing`, and with `addresses-exhausted` where
+   * An address for change that was not given before, durable when returned. Rejects with `wallet-blank`, and with `addresses-exhausted` where
    * so many are unused that the change of the next payment would lie out of a restored wallet's sight.
    */
   async newChangeAddress(): Promise<Result<string>> {

@@ -25,12 +25,17 @@ describe('the doors of a tab', () => {
 
   beforeEach(async () => {
     networkId = randomNetworkId()
-    tab = await new Tab({ networkId, relays: [relay] }).start()
+    // Nobody is sent away for being slow.
+    tab = await new Tab({ networkId, relays: [relay], setupTimeout: 600_000 }).start()
     friend = await new Tab({ networkId, relays: [relay] }).start()
     await tab.untilConnectedTo(friend)
   })
 
+  /** Puts back what a test has put something else in the place of. */
+  const restore: (() => void)[] = []
+
   afterEach(async () => {
+    for (const back of restore.splice(0)) back()
     await stopHostiles()
     await stopTabs()
   })
@@ -40,7 +45,7 @@ describe('the doors of a tab', () => {
   /** A hostile node and its direct connection to the tab. */
   async function intruder(): Promise<{ hostile: Hostile; connection: Connection }> {
     const hostile = await Hostile.start(networkId, relay)
-    const connection = await hostile.dial(tab.id)
+    const connection = await hostile.enter(tab.id)
     await hostile.openPeerStream(connection)
     return { hostile, connection }
   }
@@ -114,12 +119,18 @@ describe('the doors of a tab', () => {
 
   it('streams that are opened and reset in a loop are cut off', async () => {
     const { hostile, connection } = await intruder()
-    for (let i = 0; i < 500 && connection.status === 'open'; i++) {
+    const cutOff = new AbortController()
+    const { signal } = cutOff
+    tab.misbehaved = (...told) => {
+      Tab.prototype.misbehaved.apply(tab, told)
+      cutOff.abort()
+    }
+    for (let i = 0; i < 500 && !signal.aborted; i++) {
       try {
-        const stream = await connection.newStream(PING)
+        const stream = await connection.newStream(PING, { signal })
         stream.abort(new Error('given up'))
       } catch {
-        break
+        // Cut off, or late: then it tries again.
       }
     }
     await untilSentAway(hostile, 'channel-flood', 'stream-failures')
@@ -167,6 +178,17 @@ describe('the doors of a tab', () => {
   })
 
   it('after offences from an address, newcomers from there come in one at a time, and who is in stays', async () => {
+    // Whichever path the browser finds on this machine, it is from one address.
+    const { getStats } = RTCPeerConnection.prototype
+    RTCPeerConnection.prototype.getStats = async function (this: RTCPeerConnection) {
+      const report = await getStats.call(this)
+      const stats = [...report].map(([id, each]) => [
+        id,
+        each.type === 'remote-candidate' ? { ...each, address: '192.0.2.9' } : each,
+      ])
+      return new Map(stats as [string, unknown][]) as RTCStatsReport
+    }
+    restore.push(() => Object.assign(RTCPeerConnection.prototype, { getStats }))
     for (let i = 0; i < 3; i++) {
       const { hostile, connection } = await intruder()
       const channel = hostile.peerConnection(connection).createDataChannel('')
@@ -174,39 +196,41 @@ describe('the doors of a tab', () => {
       await untilSentAway(hostile, 'bad-channel')
     }
     const [first, second] = [await Hostile.start(networkId, relay), await Hostile.start(networkId, relay)]
-    const dialled = await Promise.all([first!.dial(tab.id), second!.dial(tab.id)])
-    await Promise.race(
-      dialled.map(
-        (connection) =>
-          new Promise((resolve) => {
-            connection.addEventListener('close', resolve)
-            if (connection.status !== 'open') resolve(undefined)
-          }),
-      ),
-    )
+    // Who is one too many may be sent away before its dial is done.
+    const sentAway = async (hostile: Hostile): Promise<void> => {
+      const connection = await hostile.dial(tab.id).catch(() => undefined)
+      if (connection?.status !== 'open') return
+      await new Promise((resolve) => connection.addEventListener('close', resolve))
+    }
+    await Promise.race([sentAway(first!), sentAway(second!)])
     assert.isTrue(tab.peers.has(friend.id))
     for (const { id } of [first!, second!])
       assert.deepEqual(codesOf(id), [], 'to come too many is no offence')
   })
 
-  it('connections that are over are given back by the browser, which grants 500', async function () {
-    // libp2p's own timers hold on to a connection for ten seconds.
-    this.timeout(60_000)
+  it('connections that are over are given back by the browser, which grants 500', async () => {
     const meetAndPart = async (): Promise<void> => {
       const hostile = await Hostile.start(networkId, relay)
-      await (await hostile.dial(tab.id)).close()
+      await (await hostile.enter(tab.id)).close()
     }
-    await freeConnections()
-    const before = unfreedConnections()
-    // The browser may free some in between by itself.
-    let most = 0
-    for (let i = 0; i < 10; i++) {
-      await meetAndPart()
-      most = Math.max(most, unfreedConnections() - before)
+    /** Frees those of earlier tests, or of this one: all but a few, which libp2p's own timers hold on to. */
+    const untilFew = async (): Promise<void> => {
+      while (unfreedConnections() > 10) await freeConnections()
     }
+    await untilFew()
+    // In the hands of this test, until it lets go: the browser would free them when it likes.
+    const held = new Set<RTCPeerConnection>()
+    const { setLocalDescription } = RTCPeerConnection.prototype
+    RTCPeerConnection.prototype.setLocalDescription = function (this: RTCPeerConnection, ...args: unknown[]) {
+      held.add(this)
+      return Reflect.apply(setLocalDescription, this, args)
+    }
+    restore.push(() => Object.assign(RTCPeerConnection.prototype, { setLocalDescription }))
+    for (let i = 0; i < 10; i++) await meetAndPart()
     await stopHostiles()
-    assert.isAbove(most, 6)
-    while (unfreedConnections() - before > 6) await freeConnections()
+    assert.isAtLeast(unfreedConnections(), 20)
+    held.clear()
+    await untilFew()
     assert.isTrue(tab.peers.has(friend.id))
   })
 

@@ -40,6 +40,7 @@ describe('gossip', () => {
     const verdicts = { 1: 'reject', 2: 'ignore', 3: 'accept' } as const
     middle.verdict = ([first]) => verdicts[first as 1 | 2 | 3]
     for (const first of [1, 2, 3]) left.transport.publish('tx', Uint8Array.of(first, 0, 0))
+    await middle.until('it is asked about each', ({ gossiped }) => gossiped.length === 3)
     await right.until('the accepted one came', ({ gossiped }) => gossiped.length > 0)
     assert.deepEqual(firstBytes(middle).sort(), [1, 2, 3])
     // A second one, accepted too, comes behind whatever else would have been forwarded.
@@ -94,7 +95,7 @@ describe('gossip', () => {
         ]),
         // The one timer left.
         new Promise((_, reject) => {
-          AbortSignal.timeout(10_000).addEventListener('abort', () => reject(new Error('waited in vain')))
+          AbortSignal.timeout(120_000).addEventListener('abort', () => reject(new Error('waited in vain')))
         }),
       ])
     } finally {

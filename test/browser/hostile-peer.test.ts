@@ -33,11 +33,11 @@ describe('a hostile peer', () => {
     tab = await new Tab({ networkId, relays: [relay], ...timeouts }).start()
     await tab.untilReserved()
     hostile = await Hostile.start(networkId, relay)
-    stream = await hostile.openPeerStream(await hostile.dial(tab.id))
+    stream = await hostile.openPeerStream(await hostile.enter(tab.id))
   }
 
-  // No patience of the tab's ends while a busy machine stands still; tests of patience meet a tab with less.
-  beforeEach(() => meet({ pingInterval: 60_000, pingTimeout: 60_000, frameTimeout: 60_000 }))
+  // Tests of patience meet a tab with less.
+  beforeEach(() => meet({ pingInterval: 60_000 }))
 
   afterEach(stopAll)
 
@@ -125,7 +125,7 @@ describe('a hostile peer', () => {
   })
 
   it('is sent away when it begins a frame and lets it drip', async () => {
-    await meet({ pingInterval: 60_000, pingTimeout: 60_000, frameTimeout: 1000 })
+    await meet({ pingInterval: 60_000, frameTimeout: 1000 })
     await becomePeer()
     stream.send(varint(1000))
     stream.send(Uint8Array.of(FRAME, 1, 2, 3))
@@ -141,7 +141,7 @@ describe('a hostile peer', () => {
   })
 
   it('is sent away when it is silent: its pings are missed, though its connection stands', async () => {
-    await meet({ pingInterval: 500, pingTimeout: 5000, frameTimeout: 60_000 })
+    await meet({ pingInterval: 500, pingTimeout: 5000 })
     await becomePeer()
     await tab.until('it answered a ping', ({ latencies }) => latencies.size === 1)
     // As after its process was killed, nothing says that it is gone.
@@ -178,7 +178,8 @@ describe('a hostile peer', () => {
     const frame = varint(MAX_FRAME_BYTES + 1).length + 1 + MAX_FRAME_BYTES
     await untilReceived(ready + 2 * frame)
     // What follows would be under way already: a ping that is sent now is answered behind its beginning.
-    await hostile.node.services.ping.ping(peerIdFromString(tab.id))
+    const { signal } = new AbortController()
+    await hostile.node.services.ping.ping(peerIdFromString(tab.id), { signal })
     assert.equal(received, ready + 2 * frame)
     const credit = new Uint8Array(4)
     new DataView(credit.buffer).setUint32(0, MAX_FRAME_BYTES)

@@ -19,15 +19,20 @@ class ProfileTab {
 
   /** The profile it got, or `busy`. */
   async claim(wish: ProfileWish): Promise<string> {
-    const answer = this.#answer((answer) => !('ready' in answer))
+    const answer = this.#answer((answer) => 'profile' in answer || 'busy' in answer)
     this.#post(wish)
     const got = await answer
     return 'profile' in got ? got.profile : 'busy'
   }
 
   /** Lets the time pass that its claim waits at most. */
-  runOutOfPatience(): void {
-    this.#post({ late: true })
+  runOutOfPatience(): Promise<unknown> {
+    return this.#pass('awake')
+  }
+
+  /** Lets as much time pass, in which it stood still. */
+  standStill(): Promise<unknown> {
+    return this.#pass('asleep')
   }
 
   async reload(): Promise<void> {
@@ -50,6 +55,12 @@ class ProfileTab {
     begin()
     const stalled = new Promise<true>((resolve) => setTimeout(resolve, STALLED, true))
     if ((await Promise.race([ready, stalled])) === true) await this.#untilReady(() => this.#load())
+  }
+
+  #pass(late: 'awake' | 'asleep'): Promise<unknown> {
+    const passed = this.#answer((answer) => 'passed' in answer)
+    this.#post({ late })
+    return passed
   }
 
   #post(request: ProfileRequest): void {
@@ -168,6 +179,17 @@ describe('profiles of tabs', () => {
     assert.equal(await claim, 'bob')
   })
 
+  it('are waited for, too, where the machine stood still while its former tab died', async () => {
+    const die = await holdInSilence('1')
+    const tab = await open()
+    const asked = untilAsked()
+    const claim = tab.claim({ networkId, previous: '1' })
+    await asked
+    await tab.standStill()
+    die()
+    assert.equal(await claim, '1')
+  })
+
   it('are given up when whoever holds them neither answers nor dies: it is frozen', async () => {
     const die = await holdInSilence('1')
     for (const [wish, got] of [
@@ -178,7 +200,7 @@ describe('profiles of tabs', () => {
       const asked = untilAsked()
       const claim = tab.claim(wish)
       await asked
-      tab.runOutOfPatience()
+      await tab.runOutOfPatience()
       assert.equal(await claim, got)
     }
     die()

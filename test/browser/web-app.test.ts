@@ -39,8 +39,13 @@ const tip = (height: number): TipEvent =>
 const WIDE = { width: 1280, height: 800 }
 const NARROW = { width: 390, height: 800 }
 
+async function resize(size: typeof WIDE): Promise<void> {
+  await setViewport(size)
+  await until('the page has this width', () => innerWidth === size.width)
+}
+
 describe('the page', () => {
-  after(() => setViewport({ width: 800, height: 600 }))
+  after(() => resize({ width: 800, height: 600 }))
 
   const before = location.pathname + location.search
   let app: App
@@ -52,7 +57,7 @@ describe('the page', () => {
   let confirmations: number
 
   beforeEach(async () => {
-    await setViewport(WIDE)
+    await resize(WIDE)
     height = 7
     confirmations = 1
     const answered = new Promise((resolve) => {
@@ -113,8 +118,8 @@ describe('the page', () => {
   })
 
   it('has the search where one explores a narrow window, and a key that leads there', async () => {
-    await setViewport(NARROW)
-    assert.isFalse(searchField().checkVisibility())
+    await resize(NARROW)
+    await until('the search is gone', () => !searchField().checkVisibility())
     document.dispatchEvent(new KeyboardEvent('keydown', { key: '/', bubbles: true, cancelable: true }))
     await until('the search has the focus', () => focused() === searchField())
     assert.equal(document.title.split(' ')[0], 'Explorer')

@@ -12,14 +12,12 @@ import { loadPage, type PageHandler } from '../../relay/page.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import type { MiningInfo } from '../../web/rpc-results.ts'
+import { PATIENCE } from '../support/node-tab.ts'
 import { kilobytes, weighPage } from '../support/page-weight.ts'
 import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
 
 /** Somebody's address: its key doesn't matter. */
 const PAYOUT = encodeAddress(new Uint8Array(32).fill(2), REGTEST.addressPrefix)
-
-/** How long the tabs may take to fetch what they will need, milliseconds: far more than they do. */
-const PATIENCE = 90_000
 
 /** Views of the page, one of each kind, and their headings. */
 const VIEWS: readonly (readonly [path: string, heading: string | RegExp])[] = [

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
 import { hardToRead } from '../support/contrast.ts'
+import { PATIENCE } from '../support/node-tab.ts'
 import { journey, PASSPHRASE, type Tab, untilAgreed } from '../support/tabs.ts'
 
 const FOLDER = process.env.OPENTAB_SCREENSHOTS
@@ -15,9 +16,6 @@ const SCREENS = [
   { name: 'desktop', width: 1280, height: 900 },
   { name: 'phone', width: 390, height: 844 },
 ] as const
-
-/** Times that a view is drawn anew, at most, before it is judged. */
-const FRAMES = 10
 
 const COLOURS = ['light', 'dark'] as const
 
@@ -160,9 +158,10 @@ async function look(tab: Tab, name: string): Promise<string[]> {
     for (const colorScheme of COLOURS) {
       // Colours change at once, not by transitions.
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const headings = page.getByRole('heading', { level: 1 })
+      await headings.first().waitFor()
       await rendered(tab)
       const what = `${name} on a ${screen}, ${colorScheme}`
-      const headings = page.getByRole('heading', { level: 1 })
       assert.equal(await headings.count(), 1, `${what} has one main heading`)
       const sideways = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement
@@ -182,9 +181,10 @@ async function look(tab: Tab, name: string): Promise<string[]> {
 
 /** What stays hard to read: another colour scheme reaches a busy page in steps, texts after what is behind them. */
 async function unreadable(tab: Tab): Promise<readonly string[]> {
-  for (let frame = 0; ; frame++) {
+  const over = AbortSignal.timeout(PATIENCE)
+  for (;;) {
     const lines = await tab.page.evaluate(hardToRead)
-    if (lines.length === 0 || frame === FRAMES) return lines
+    if (lines.length === 0 || over.aborted) return lines
     await rendered(tab)
   }
 }

@@ -11,6 +11,7 @@ import { rpcPart } from '../../src/node/rpc-part.ts'
 import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
+import type { MakePart } from '../../src/protocol/part.ts'
 import { encodeAddress } from '../../src/script/address.ts'
 import type { LocalSigner } from '../../src/signer/local-signer.ts'
 import { LocalSigners } from '../../src/signer/local-signers.ts'
@@ -44,6 +45,7 @@ export interface RigNodeOptions {
   /** A bug fails the test by default. */
   readonly faults?: Faults
   readonly loadWallet?: LoadWallet
+  readonly parts?: readonly MakePart[]
 }
 
 /** An RPC error. */
@@ -142,6 +144,7 @@ export class RigNode {
         peerStore: this.peerStore,
         checks: new VirtualCheckPool(verdicts),
         miners: new VirtualMinerPool(time, random.fork('miner'), 1),
+        parts: this.options.parts ?? [],
       }),
     )
     this.core.subscribe((event) => this.events.push(event))

@@ -8,8 +8,8 @@ import { RpcError } from '../../src/node/rpc-error.ts'
 import type { NetworkInfo, PeerResult } from '../../web/rpc-results.ts'
 import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
 
-/** How long a journey waits for one thing, milliseconds: far more than any takes, only to end one that hangs. */
-export const PATIENCE = 90_000
+/** How long a journey waits for one thing, milliseconds: only to end one that hangs, and with words that help. */
+export const PATIENCE = 240_000
 
 /** What the wallets of journeys are encrypted with. */
 export const PASSPHRASE = 'correct horse battery staple'

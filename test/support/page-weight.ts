@@ -12,6 +12,7 @@ import { startServer } from '../../relay/server.ts'
 import type { NetworkInfo } from '../../web/rpc-results.ts'
 import type { Opentab } from '../../web/tab/opentab.ts'
 import { CHROMIUM_PERMISSIONS } from './chromium.ts'
+import { PATIENCE } from './node-tab.ts'
 
 /** Bytes once compressed, by the file's name in the build. */
 export type Weights = ReadonlyMap<string, number>
@@ -47,6 +48,7 @@ export async function weighPage(browser: Browser): Promise<PageWeight> {
     },
   })
   const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
+  context.setDefaultTimeout(PATIENCE)
   try {
     const tab = await context.newPage()
     await tab.goto(`http://localhost:${server.port}/?network=regtest`)

@@ -17,10 +17,10 @@ import { multiaddr } from '@multiformats/multiaddr'
 import * as lp from 'it-length-prefixed'
 import { createLibp2p } from 'libp2p'
 import { WebSocket } from 'ws'
-import { PEERS_PROTOCOL } from '../../relay/discovery.ts'
+import { PEERS_PROTOCOL } from '../../src/network/peers-protocol.ts'
 
 /** How long a client waits, milliseconds: it may share one slow thread with the relay and a thousand others. */
-const PATIENCE = 60_000
+const PATIENCE = 120_000
 
 /** From where libp2p's next WebSocket is opened, and with which headers. */
 const dialling = new AsyncLocalStorage<{ localAddress: string; headers: Record<string, string> }>()
@@ -141,7 +141,7 @@ export async function openSocket(port: number, localAddress: string, text: strin
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   // A server under attack may reset it at any time.
   socket.on('error', () => {})
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+  await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => {})
   socket.write(text, 'latin1')
   return socket
 }

@@ -73,7 +73,7 @@ export class Tab extends NodeTab {
 
   /** Waits until the node runs, after the page was opened or reloaded. */
   async ready(): Promise<this> {
-    await this.page.locator('main#content').waitFor({ timeout: PATIENCE })
+    await this.page.locator('main#content').waitFor()
     await this.watch()
     return this
   }
@@ -135,6 +135,12 @@ export class Tab extends NodeTab {
   }
 }
 
+/** Starts a browser. `flags`: beyond the usual ones. */
+export async function launchChromium(flags: readonly string[] = []): Promise<Browser> {
+  const executablePath = await findChromium()
+  return chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...flags], timeout: PATIENCE })
+}
+
 /** Everything that a journey started. */
 export class World {
   readonly browser: Browser
@@ -160,8 +166,10 @@ export class World {
   }
 
   /** A context has storage of its own, as another person's browser has. */
-  newContext(options: BrowserContextOptions = {}, browser = this.browser): Promise<BrowserContext> {
-    return browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
+  async newContext(options: BrowserContextOptions = {}, browser = this.browser): Promise<BrowserContext> {
+    const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
+    context.setDefaultTimeout(PATIENCE)
+    return context
   }
 
   /** Opens the page and waits for nothing: the node may refuse to start. */
@@ -226,8 +234,7 @@ export function journey(
 ): () => Promise<void> {
   return async () => {
     if (await isStale()) await buildPage()
-    const executablePath = await findChromium()
-    const world = new World(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...flags] }))
+    const world = new World(await launchChromium(flags))
     try {
       await run(world)
       const errors = world.tabs.flatMap(({ name, pageErrors }) =>

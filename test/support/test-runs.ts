@@ -44,13 +44,14 @@ export interface TestRun extends Counts {
 }
 
 /**
- * Runs files under node:test, each in a process of its own. `timeout`, milliseconds, only ends a test that hangs. A
- * second reporter writes TAP to a file, whose closing lines are node's own counts (`# pass 12`).
+ * Runs files under node:test, each in a process of its own. `timeout`, milliseconds, only ends a test or a file that hangs: neither
+ * takes more than two minutes where the machine has nothing else to do. A second reporter writes TAP to a file, whose closing lines are
+ * node's own counts (`# pass 12`).
  */
 export async function runTestFiles(
   files: readonly string[],
   concurrency: number,
-  timeout: number,
+  timeout = 30 * MINUTE,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<TestRun> {
   const folder = await mkdtemp(join(tmpdir(), 'opentab-test-'))

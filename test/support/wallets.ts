@@ -4,11 +4,14 @@
 import { REGTEST } from '../../src/consensus/params.ts'
 import { concatBytes } from '../../src/primitives/bytes.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
-import type { Clock, Random } from '../../src/primitives/ports.ts'
+import type { Random } from '../../src/primitives/ports.ts'
 import type { Result } from '../../src/primitives/result.ts'
 import { LocalSigner, type LocalSignerOptions } from '../../src/signer/local-signer.ts'
 import { LocalSigners, type LocalSignersOptions } from '../../src/signer/local-signers.ts'
 import { MemoryKeyStore, MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
+import { ManualClock } from './manual-clock.ts'
+
+export { ManualClock }
 
 export const PASSPHRASE = 'a long walk'
 /** The words of BIP86's example. */
@@ -30,37 +33,6 @@ export function seededRandom(seed: string): Random {
       }
       return concatBytes(...chunks).slice(0, length)
     },
-  }
-}
-
-/** Time that moves when told. */
-export class ManualClock implements Clock {
-  private time: number
-  private timers: { readonly at: number; readonly run: () => void }[] = []
-
-  /** `time` in milliseconds since 1970. */
-  constructor(time = 1_800_000_000_000) {
-    this.time = time
-  }
-
-  now(): number {
-    return this.time
-  }
-
-  after(milliseconds: number, run: () => void): () => void {
-    const timer = { at: this.time + milliseconds, run }
-    this.timers.push(timer)
-    return () => {
-      this.timers = this.timers.filter((other) => other !== timer)
-    }
-  }
-
-  /** Moves on, and runs what has become due. */
-  advance(milliseconds: number): void {
-    this.time += milliseconds
-    const due = this.timers.filter(({ at }) => at <= this.time)
-    this.timers = this.timers.filter(({ at }) => at > this.time)
-    for (const { run } of due) run()
   }
 }
 

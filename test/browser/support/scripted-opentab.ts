@@ -83,9 +83,9 @@ export class ScriptedOpentab implements Opentab {
   }
 }
 
-/** Resolves when `holds`, looked at after every change of the page's frames; the test's own timeout bounds it. */
+/** Resolves when `holds`, looked at in every frame of the page. What never holds is told, long before the test's own time is over. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 120_000
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`Waited in vain until ${what}.`)
     await new Promise((resolve) => requestAnimationFrame(resolve))

@@ -2,7 +2,6 @@
  * A tab as the brain sees it: a transport and a record of what it delivered, which tests wait on.
  */
 
-import { executeServerCommand } from '@web/test-runner-commands'
 import type {
   GossipVerdict,
   NetworkStatus,
@@ -17,17 +16,24 @@ import { COMMON_TOPICS } from '../../../src/protocol/wire.ts'
 import { createLibp2pTransport, type Libp2pTransport } from '../../../src/transport/libp2p-transport.ts'
 import type { TransportOptions } from '../../../src/transport/options.ts'
 
-/** How long a test waits for a condition before it fails, milliseconds: far more than any of them takes. */
-const PATIENCE = 20_000
+/** How long a test waits for a condition before it fails, milliseconds: only to end one that hangs, and with words that help. */
+const PATIENCE = 120_000
 
 /** Starts a relay; the same seed and port make the same address. */
 export function startRelay(seed: number, port = 0): Promise<string> {
-  return executeServerCommand<string, { seed: number; port: number }>('start-relay', { seed, port })
+  return command(`/start-relay?seed=${seed}&port=${port}`) as Promise<string>
 }
 
 /** Stops a relay by its address. */
 export async function stopRelay(address: string): Promise<void> {
-  await executeServerCommand('stop-relay', address)
+  await command(`/stop-relay?address=${encodeURIComponent(address)}`)
+}
+
+/** Runs a command of the plugin `relay-commands`. */
+async function command(path: string): Promise<unknown> {
+  const response = await fetch(path, { cache: 'no-store' })
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`)
+  return response.json()
 }
 
 /** The port in a relay's address. */
@@ -175,13 +181,16 @@ export class Tab implements TransportHandler {
   }
 }
 
-/** Shorter pauses than a network of people needs. */
+/** Shorter pauses than a network of people needs, and more patience: no peer is lost where a busy machine stands still. */
 const FAST = {
   relayBackoff: [100, 500],
   dialBackoff: [100, 1000],
   yieldTime: 1000,
   askInterval: [200, 1000],
   slotDelay: 0,
+  pingTimeout: 60_000,
+  wakeTimeout: 60_000,
+  frameTimeout: 120_000,
 } as const
 
 const running = new Set<Tab>()

@@ -11,51 +11,16 @@ import type { MinerPoolListener } from '../../../src/mining/miner-pool.ts'
 import { MinerThread, type MinerThreadEvent } from '../../../src/mining/miner-thread.ts'
 import { type MiningHardware, ThreadedMinerPool } from '../../../src/mining/threaded-miner-pool.ts'
 import { typescriptKernel } from '../../../src/mining/typescript-kernel.ts'
-import type { Clock } from '../../../src/primitives/ports.ts'
-
-/** Time that passes by a kernel's work and by waiting; runs one timer at a time. */
-class WorkClock implements Clock {
-  time = 1e12
-  worked = 0
-  private timers: { at: number; run: () => void }[] = []
-
-  now(): number {
-    return this.time
-  }
-
-  after(milliseconds: number, run: () => void): () => void {
-    const timer = { at: this.time + milliseconds, run }
-    this.timers.push(timer)
-    return () => {
-      this.timers = this.timers.filter((other) => other !== timer)
-    }
-  }
-
-  work(milliseconds: number): void {
-    this.worked += milliseconds
-    this.time += milliseconds
-  }
-
-  /** Runs the next `count` timers, as far as there are any. */
-  step(count = 1): void {
-    for (let i = 0; i < count; i++) {
-      const next = this.timers.toSorted((a, b) => a.at - b.at)[0]
-      if (!next) return
-      this.timers = this.timers.filter((timer) => timer !== next)
-      this.time = Math.max(this.time, next.at)
-      next.run()
-    }
-  }
-}
+import { ManualClock } from '../../support/manual-clock.ts'
 
 /** A kernel that takes a millisecond for `perMillisecond` nonces, and finds `winner` of headers whose first byte is not 0. */
 class TimedKernel implements MiningKernel {
   readonly batches: { count: number; start: number; first: number }[] = []
-  private readonly time: WorkClock
+  private readonly time: ManualClock
   private readonly winner: number
   perMillisecond: number
 
-  constructor(time: WorkClock, perMillisecond: number, winner = 0) {
+  constructor(time: ManualClock, perMillisecond: number, winner = 0) {
     this.time = time
     this.perMillisecond = perMillisecond
     this.winner = winner
@@ -74,7 +39,7 @@ const ENDLESS = new Uint8Array(80)
 const TARGET = new Uint8Array(32).fill(0xff)
 
 function startThread(perMillisecond: number, winner?: number) {
-  const time = new WorkClock()
+  const time = new ManualClock()
   const kernel = new TimedKernel(time, perMillisecond, winner)
   const events: MinerThreadEvent[] = []
   const thread = new MinerThread({ kernel, clock: time, post: (event) => events.push(event) })
@@ -219,7 +184,7 @@ class HeldKernel implements DeferredMiningKernel {
 
 describe('miner thread whose kernel answers later', () => {
   function startHeld() {
-    const time = new WorkClock()
+    const time = new ManualClock()
     const kernel = new HeldKernel()
     const events: MinerThreadEvent[] = []
     const thread = new MinerThread({ kernel, clock: time, post: (event) => events.push(event) })
@@ -315,7 +280,7 @@ test('a nonce that does not meet its target is never told, whatever the kernel s
     { scan: (_header, _target, start, count) => (winner < start + count ? winner : start + count + NONCES) },
   ]
   for (const kernel of lies) {
-    const time = new WorkClock()
+    const time = new ManualClock()
     const events: MinerThreadEvent[] = []
     const thread = new MinerThread({ kernel, clock: time, post: (event) => events.push(event) })
     thread.receive({ type: 'job', job: 1, header, target })
@@ -331,7 +296,7 @@ test('a nonce that does not meet its target is never told, whatever the kernel s
 
 describe('threaded miner pool', () => {
   function startPool(maxThreads: number) {
-    const time = new WorkClock()
+    const time = new ManualClock()
     const kernel = new TimedKernel(time, 1_000, 100)
     const told: string[] = []
     const threads: {

@@ -154,49 +154,45 @@ test('blocks served drop by drop are not waited for, and taken all the same', ()
     assert.ok(waited < 150, `it waited for ${waited} of 400 s`)
   }))
 
-test(
-  'a flood of headers that lead to more work is bounded, forgotten, and stops no honest chain',
-  { timeout: 300_000 },
-  () =>
-    withNetwork(async (network) => {
-      const node = await network.node('node', tip)
-      await node.join()
-      const { headers } = node.chain
-      for (let i = 0; i < 4; i++) {
-        const flooder = network.puppet(`flooder ${i}`, {
-          chainWork: 1n << 60n,
-          tipHash: new Uint8Array(32).fill(9),
-        })
-        let last: BlockHeader = tip.block.header
-        flooder.onMessage = (message, from) => {
-          if (message.type !== 'getheaders') return
-          const batch = headersAbove(last, MAX_HEADERS, i)
-          last = batch[batch.length - 1]
-          flooder.send(from, { type: 'headers', id: message.id, headers: batch })
-        }
-        const before = headers.added
-        await flooder.join()
-        await network.pass(40)
-        const taken = headers.added - before
-        assert.ok(taken <= MAX_LEAD, `${taken} headers of one flooder`)
-        if (i < 2) assert.ok(taken > MAX_LEAD / 2, `${taken} headers of one flooder`)
-        assert.ok(headers.bodiless <= MAX_BODILESS + 1000, `${headers.bodiless} are held`)
-        if (i === 0) {
-          const looks = await looksAtRefused(network, flooder, node)
-          assert.ok(looks < MAX_LEAD / 2, `${looks} headers were looked at to refuse 80`)
-        }
-        await flooder.leave()
-        await network.pass(1)
+test('a flood of headers that lead to more work is bounded, forgotten, and stops no honest chain', () =>
+  withNetwork(async (network) => {
+    const node = await network.node('node', tip)
+    await node.join()
+    const { headers } = node.chain
+    for (let i = 0; i < 4; i++) {
+      const flooder = network.puppet(`flooder ${i}`, {
+        chainWork: 1n << 60n,
+        tipHash: new Uint8Array(32).fill(9),
+      })
+      let last: BlockHeader = tip.block.header
+      flooder.onMessage = (message, from) => {
+        if (message.type !== 'getheaders') return
+        const batch = headersAbove(last, MAX_HEADERS, i)
+        last = batch[batch.length - 1]
+        flooder.send(from, { type: 'headers', id: message.id, headers: batch })
       }
-      assert.ok(headers.added > MAX_BODILESS, 'more came than are held')
-      assert.ok(headers.end <= MAX_BODILESS + 2000, `${headers.end} places`)
-      const longer = chain.mineEmpty(tip, 60, { extraNonce: Uint8Array.of(3) })
-      const honest = await network.node('honest', longer)
-      await honest.join()
-      await network.until(() => node.tipHash === longer.block.hash, 'the honest chain', 60)
-      assert.equal(node.scoreOf(honest.id), 0)
-    }),
-)
+      const before = headers.added
+      await flooder.join()
+      await network.pass(40)
+      const taken = headers.added - before
+      assert.ok(taken <= MAX_LEAD, `${taken} headers of one flooder`)
+      if (i < 2) assert.ok(taken > MAX_LEAD / 2, `${taken} headers of one flooder`)
+      assert.ok(headers.bodiless <= MAX_BODILESS + 1000, `${headers.bodiless} are held`)
+      if (i === 0) {
+        const looks = await looksAtRefused(network, flooder, node)
+        assert.ok(looks < MAX_LEAD / 2, `${looks} headers were looked at to refuse 80`)
+      }
+      await flooder.leave()
+      await network.pass(1)
+    }
+    assert.ok(headers.added > MAX_BODILESS, 'more came than are held')
+    assert.ok(headers.end <= MAX_BODILESS + 2000, `${headers.end} places`)
+    const longer = chain.mineEmpty(tip, 60, { extraNonce: Uint8Array.of(3) })
+    const honest = await network.node('honest', longer)
+    await honest.join()
+    await network.until(() => node.tipHash === longer.block.hash, 'the honest chain', 60)
+    assert.equal(node.scoreOf(honest.id), 0)
+  }))
 
 /** How many headers a node looks at when ten announcements follow a branch that has its greatest lead. */
 async function looksAtRefused(network: TestNetwork, puppet: Puppet, node: TestNode): Promise<number> {

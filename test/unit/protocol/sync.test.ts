@@ -111,7 +111,7 @@ test('after a partition both sides end on the branch with more work', () =>
     )
   }))
 
-test('a reorganisation deeper than the download window completes', { timeout: 120_000 }, () =>
+test('a reorganisation deeper than the download window completes', () =>
   withNetwork(async (network) => {
     const ours = chain.mineEmpty(tip300, 1100, { extraNonce: Uint8Array.of(3) })
     const theirs = chain.mineEmpty(tip300, 1101, { extraNonce: Uint8Array.of(4) })
@@ -120,8 +120,7 @@ test('a reorganisation deeper than the download window completes', { timeout: 12
     await a.join()
     await b.join()
     await network.until(() => a.tipHash === theirs.block.hash, 'deep reorganisation', 300)
-  }),
-)
+  }))
 
 test('a fork longer than a batch of headers is followed though its first batch has less work than our chain', () =>
   withNetwork(async (network) => {

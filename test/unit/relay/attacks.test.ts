@@ -12,7 +12,7 @@ const ATTACKER = '127.0.0.2'
 const ELSEWHERE = '127.0.1.3'
 const NETWORK = 'ab'.repeat(32)
 
-describe('a relay under attack', { timeout: 240_000 }, () => {
+describe('a relay under attack', () => {
   let server: Server
   let sockets: Socket[]
   let tabs: RelayTab[]
@@ -142,7 +142,8 @@ describe('a relay under attack', { timeout: 240_000 }, () => {
     const victim = await join(ELSEWHERE)
     const attacker = await join(ATTACKER)
     const isRefused = (): boolean => said.some((line) => /introductions asked for too often/.test(line))
-    for (let i = 0; i < 100 && !isRefused(); i++) await attacker.meet(victim).catch(() => {})
+    // More than a slow machine, too, needs until the rate that is always allowed no longer helps.
+    for (let i = 0; i < 1000 && !isRefused(); i++) await attacker.meet(victim).catch(() => {})
     assert.ok(isRefused())
     await (await join('127.0.2.1')).meet(victim)
   })
@@ -169,9 +170,7 @@ describe('a relay under attack', { timeout: 240_000 }, () => {
   })
 })
 
-describe('WebSockets that ask for the subprotocol of hot reload, where nothing is developed', {
-  timeout: 60_000,
-}, () => {
+describe('WebSockets that ask for the subprotocol of hot reload, where nothing is developed', () => {
   const ask = (source: string): string =>
     UPGRADE.replace('\r\n\r\n', `\r\nSec-WebSocket-Protocol: vite-hmr\r\nX-Forwarded-For: ${source}\r\n\r\n`)
 
@@ -212,7 +211,7 @@ describe('WebSockets that ask for the subprotocol of hot reload, where nothing i
   }
 })
 
-describe('slots', { timeout: 240_000 }, () => {
+describe('slots', () => {
   test('a hundred identities of each of four machines leave newcomers a slot, and half of the peers they are told', async () => {
     // A tenth of a real relay, since each identity costs this thread two handshakes.
     const slots = { total: 100, perAddress: 25, perSubnet: 50 }
@@ -323,7 +322,11 @@ describe('slots', { timeout: 240_000 }, () => {
       const crowd = await Promise.all(
         ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.2', '203.0.113.1', '198.51.100.1'].map(join),
       )
+      const oneIsLost = Promise.race(
+        crowd.map(({ connection }) => once(connection as unknown as EventTarget, 'close')),
+      )
       const newcomer = await join('198.51.100.200')
+      await oneIsLost
       const lost = crowd.map(({ isLost }) => isLost)
       assert.equal(lost.filter(Boolean).length, 1)
       assert.ok(lost.slice(0, 4).includes(true))

@@ -5,9 +5,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { PeerId } from '@libp2p/interface'
 import * as lp from 'it-length-prefixed'
-import { MAX_PEERS_IN_ANSWER, PEERS_PROTOCOL, PeerDirectory } from '../../../relay/discovery.ts'
+import { MAX_PEERS_IN_ANSWER, PeerDirectory } from '../../../relay/discovery.ts'
 import { type Server, startServer } from '../../../relay/server.ts'
 import { sourceOf } from '../../../relay/source.ts'
+import { PEERS_PROTOCOL } from '../../../src/network/peers-protocol.ts'
 import { RelayTab } from '../../support/relay-clients.ts'
 
 const OPENTAB = '0f'.repeat(32)
@@ -88,7 +89,8 @@ describe('the discovery protocol', () => {
   test('a tab that asks without end is refused in time', async () => {
     const asker = await tab()
     let refused = false
-    for (let i = 0; i < 200 && !refused; i++) refused = (await ask(asker, 'e0')) === undefined
+    // More than a slow machine, too, needs until the rate that is always allowed no longer helps.
+    for (let i = 0; i < 2000 && !refused; i++) refused = (await ask(asker, 'e0')) === undefined
     assert.ok(refused)
   })
 })

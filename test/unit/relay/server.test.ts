@@ -18,11 +18,11 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { WebSocket } from 'ws'
-import { PEERS_PROTOCOL } from '../../../relay/discovery.ts'
 import { loadLanIdentity } from '../../../relay/lan.ts'
 import type { NetworkJson } from '../../../relay/network-json.ts'
 import { loadPage } from '../../../relay/page.ts'
 import { type Server, startServer } from '../../../relay/server.ts'
+import { PEERS_PROTOCOL } from '../../../src/network/peers-protocol.ts'
 
 const SEED = new Uint8Array(32).fill(9)
 const OTHER_RELAY = '/dns4/relay.example/tcp/443/wss/p2p/12D3KooWEQJC4otMhFw3yC8t8joRizbqT33bMmew82v959SeQrqs'
@@ -53,13 +53,13 @@ before(async () => {
   await writeFile(join(folder, 'dist/assets/main-3f2a.js'), SCRIPT)
   await writeFile(join(folder, 'dist/assets/kernel-77aa.wasm'), Uint8Array.of(0, 0x61, 0x73, 0x6d))
   const page = await loadPage(join(folder, 'dist'))
-  server = await startServer({
-    host: '127.0.0.1',
-    port: 0,
-    keySeed: SEED,
-    page: () => page,
-    otherRelays: [OTHER_RELAY],
-  })
+  const options = { host: '127.0.0.1', port: 0, keySeed: SEED, page: () => page, otherRelays: [OTHER_RELAY] }
+  server = await startServer(options)
+  // Another program may have the same number for UDP, without which there is no STUN.
+  while (server.stunError !== undefined) {
+    await server.stop()
+    server = await startServer(options)
+  }
 })
 after(async () => {
   await Promise.all(clients.map((client) => client.stop()))

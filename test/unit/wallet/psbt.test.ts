@@ -18,15 +18,27 @@ import {
   type TxOutput,
   unsignedInput,
 } from '../../../src/primitives/transaction.ts'
+import { hash160 } from '../../../src/script/interpreter.ts'
 import {
+  OP_0NOTEQUAL,
+  OP_ADD,
   OP_CHECKSEQUENCEVERIFY,
   OP_CHECKSIG,
   OP_CHECKSIGADD,
   OP_CHECKSIGVERIFY,
+  OP_DUP,
+  OP_ELSE,
+  OP_ENDIF,
+  OP_EQUAL,
   OP_EQUALVERIFY,
+  OP_HASH160,
+  OP_IF,
+  OP_IFDUP,
+  OP_NOTIF,
   OP_NUMEQUAL,
   OP_SHA256,
   OP_SIZE,
+  OP_SWAP,
   pushData,
   pushNumber,
 } from '../../../src/script/opcodes.ts'
@@ -256,6 +268,70 @@ const LEAVES: readonly {
     ),
     needs: [ALICE],
     preimage: true,
+  },
+  {
+    name: 'or_i(pk(alice),and_v(v:pk(bob),pk(carol)))',
+    script: bytesOf(
+      ...[
+        OP_IF,
+        keyIn(ALICE),
+        OP_CHECKSIG,
+        OP_ELSE,
+        keyIn(BOB),
+        OP_CHECKSIGVERIFY,
+        keyIn(CAROL),
+        OP_CHECKSIG,
+      ],
+      OP_ENDIF,
+    ),
+    needs: [BOB, CAROL],
+    offers: [ALICE],
+  },
+  {
+    name: 'or_d(pk(alice),and_v(v:pkh(bob),older(3)))',
+    script: bytesOf(
+      ...[keyIn(ALICE), OP_CHECKSIG, OP_IFDUP, OP_NOTIF, OP_DUP, OP_HASH160],
+      ...[pushData(hash160(schnorr.getPublicKey(BOB))), OP_EQUALVERIFY, OP_CHECKSIGVERIFY],
+      ...[pushNumber(3), OP_CHECKSEQUENCEVERIFY, OP_ENDIF],
+    ),
+    needs: [BOB],
+    offers: [ALICE],
+  },
+  {
+    name: 'andor(pk(alice),pk(bob),pk(carol)), by whoever has the last',
+    script: bytesOf(
+      ...[keyIn(ALICE), OP_CHECKSIG, OP_NOTIF, keyIn(CAROL), OP_CHECKSIG, OP_ELSE, keyIn(BOB), OP_CHECKSIG],
+      OP_ENDIF,
+    ),
+    needs: [CAROL],
+    offers: [ALICE, BOB],
+  },
+  {
+    name: 'and_v(or_c(pk(alice),v:sha256(h)),pk(bob))',
+    script: bytesOf(
+      ...[keyIn(ALICE), OP_CHECKSIG, OP_NOTIF, OP_SIZE, pushNumber(32), OP_EQUALVERIFY, OP_SHA256],
+      ...[pushData(sha256(PREIMAGE)), OP_EQUALVERIFY, OP_ENDIF, keyIn(BOB), OP_CHECKSIG],
+    ),
+    needs: [ALICE, BOB],
+  },
+  {
+    name: 'thresh(2,pk(alice),s:pk(bob),sln:older(3)) with a lock that has passed',
+    script: bytesOf(
+      ...[keyIn(ALICE), OP_CHECKSIG, OP_SWAP, keyIn(BOB), OP_CHECKSIG, OP_ADD],
+      ...[
+        OP_SWAP,
+        OP_IF,
+        pushNumber(0),
+        OP_ELSE,
+        pushNumber(3),
+        OP_CHECKSEQUENCEVERIFY,
+        OP_0NOTEQUAL,
+        OP_ENDIF,
+      ],
+      ...[OP_ADD, pushNumber(2), OP_EQUAL],
+    ),
+    needs: [BOB],
+    offers: [ALICE],
   },
 ]
 
