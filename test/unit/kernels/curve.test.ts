@@ -6,7 +6,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToHex, hexToBytes } from '../../../src/primitives/bytes.ts'
-import { installCurve, NOBLE_CURVE, type PointTerm, verifyByCurve } from '../../../src/script/curve.ts'
+import {
+  installCurve,
+  MAX_TERMS,
+  NOBLE_CURVE,
+  type PointTerm,
+  verifyByCurve,
+} from '../../../src/script/curve.ts'
 import { verifySchnorr } from '../../../src/script/schnorr.ts'
 import { openCurveKernel } from '../../../src/workers/curve-kernel.ts'
 import { Draw } from '../../support/draw.ts'
@@ -101,6 +107,12 @@ test('random sums of up to three weighted and three plain points', () => {
       draw.oneIn(2) ? scalar() : undefined,
     )
   }
+})
+
+test('the longest sum fits, and a longer one is a bug', () => {
+  const terms = Array.from({ length: MAX_TERMS }, () => ({ point: POINTS[2], scalar: SCALARS[8] }))
+  assertSame(terms, SCALARS[9])
+  assert.throws(() => kernel.sum([...terms, { point: POINTS[0] }]))
 })
 
 test('what is no point or no scalar is refused', () => {
