@@ -149,6 +149,17 @@ test('what is no point or no scalar is refused', () => {
   }
 })
 
+/** A signature that all but the parity of R speaks for: of the secret key 1, whose point has an even y. */
+function withOddNonce(message: Uint8Array) {
+  const [publicKey] = POINTS.map((point) => point.subarray(1))
+  let k = 1n
+  while (Point.BASE.multiply(k).toBytes(true)[0] === 2) k++
+  const r = Point.BASE.multiply(k).toBytes(true).subarray(1)
+  const challenge = schnorr.utils.taggedHash('BIP0340/challenge', r, publicKey, message)
+  const s = Point.Fn.create(k + BigInt(`0x${bytesToHex(challenge)}`))
+  return { signature: Uint8Array.of(...r, ...toBytes(s)), message, publicKey }
+}
+
 test('signatures are judged as by verifySchnorr, altered ones too, by either kernel', () => {
   const draw = new Draw(`${OPENTAB_SEED}/curve/signatures`)
   for (let number = 0; number < Number(OPENTAB_CASES) / 5; number++) {
@@ -168,6 +179,7 @@ test('signatures are judged as by verifySchnorr, altered ones too, by either ker
       { signature, message, publicKey },
       { signature: of(signature), message: of(message), publicKey: of(publicKey) },
       { signature: negated, message, publicKey },
+      withOddNonce(message),
     ]
     for (const each of [kernel, NOBLE_CURVE]) {
       installCurve(each)
