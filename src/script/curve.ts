@@ -15,6 +15,9 @@ type CurvePoint = InstanceType<typeof Point>
 /** Bytes of a compressed point. */
 export const POINT_BYTES = 33
 
+/** Terms of a sum, at most. */
+export const MAX_TERMS = 8
+
 /** A point, 33 bytes compressed, and what it is multiplied by: 32 bytes, big-endian; 1 where absent. */
 export interface PointTerm {
   readonly point: Uint8Array
@@ -23,7 +26,7 @@ export interface PointTerm {
 
 export interface CurveKernel {
   /**
-   * generator·G + Σ scalar·point, 33 bytes compressed; at most 8 terms. Undefined where a point is not on the curve or malformed, a scalar not below the group order, and where
+   * generator·G + Σ scalar·point, 33 bytes compressed; at most `MAX_TERMS`. Undefined where a point is not on the curve or malformed, a scalar not below the group order, and where
    * the sum is infinity.
    */
   sum(terms: readonly PointTerm[], generator?: Uint8Array): Uint8Array | undefined

@@ -4,7 +4,14 @@
  */
 import { bytesToHex, concatBytes, equalBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
-import { type CurveKernel, installCurve, NOBLE_CURVE, POINT_BYTES, type PointTerm } from '../script/curve.ts'
+import {
+  type CurveKernel,
+  installCurve,
+  MAX_TERMS,
+  NOBLE_CURVE,
+  POINT_BYTES,
+  type PointTerm,
+} from '../script/curve.ts'
 import { fetchKernel, kernelExports } from './kernel-file.ts'
 
 const SCALAR_BYTES = 32
@@ -47,6 +54,8 @@ class WasmCurve implements CurveKernel {
   }
 
   sum(terms: readonly PointTerm[], generator: Uint8Array = ZERO): Uint8Array | undefined {
+    // More would not find room in the module's memory.
+    if (terms.length > MAX_TERMS) throw new Error(`A sum of ${terms.length} points, over ${MAX_TERMS}`)
     const weighted = terms.filter(({ scalar }) => scalar)
     const plain = terms.filter(({ scalar }) => !scalar)
     const sizes = terms.every(

@@ -6,7 +6,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToHex, hexToBytes } from '../../../src/primitives/bytes.ts'
-import { installCurve, NOBLE_CURVE, type PointTerm, verifyByCurve } from '../../../src/script/curve.ts'
+import {
+  installCurve,
+  MAX_TERMS,
+  NOBLE_CURVE,
+  type PointTerm,
+  verifyByCurve,
+} from '../../../src/script/curve.ts'
 import { verifySchnorr } from '../../../src/script/schnorr.ts'
 import { openCurveKernel } from '../../../src/workers/curve-kernel.ts'
 import { Draw } from '../../support/draw.ts'
@@ -103,6 +109,12 @@ test('random sums of up to three weighted and three plain points', () => {
   }
 })
 
+test('the longest sum fits, and a longer one is a bug', () => {
+  const terms = Array.from({ length: MAX_TERMS }, () => ({ point: POINTS[2], scalar: SCALARS[8] }))
+  assertSame(terms, SCALARS[9])
+  assert.throws(() => kernel.sum([...terms, { point: POINTS[0] }]))
+})
+
 test('what is no point or no scalar is refused', () => {
   const [good] = POINTS
   const x = (value: bigint, prefix = 2) => Uint8Array.of(prefix, ...toBytes(value))
@@ -137,6 +149,17 @@ test('what is no point or no scalar is refused', () => {
   }
 })
 
+/** A signature that all but the parity of R speaks for: of the secret key 1, whose point has an even y. */
+function withOddNonce(message: Uint8Array) {
+  const [publicKey] = POINTS.map((point) => point.subarray(1))
+  let k = 1n
+  while (Point.BASE.multiply(k).toBytes(true)[0] === 2) k++
+  const r = Point.BASE.multiply(k).toBytes(true).subarray(1)
+  const challenge = schnorr.utils.taggedHash('BIP0340/challenge', r, publicKey, message)
+  const s = Point.Fn.create(k + BigInt(`0x${bytesToHex(challenge)}`))
+  return { signature: Uint8Array.of(...r, ...toBytes(s)), message, publicKey }
+}
+
 test('signatures are judged as by verifySchnorr, altered ones too, by either kernel', () => {
   const draw = new Draw(`${OPENTAB_SEED}/curve/signatures`)
   for (let number = 0; number < Number(OPENTAB_CASES) / 5; number++) {
@@ -156,6 +179,7 @@ test('signatures are judged as by verifySchnorr, altered ones too, by either ker
       { signature, message, publicKey },
       { signature: of(signature), message: of(message), publicKey: of(publicKey) },
       { signature: negated, message, publicKey },
+      withOddNonce(message),
     ]
     for (const each of [kernel, NOBLE_CURVE]) {
       installCurve(each)
