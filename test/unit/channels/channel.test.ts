@@ -149,6 +149,32 @@ test('a close waits for what is under way, and goes on after a restart of both',
   assert.deepEqual(amounts(bob), [250_000_000, 750_000_000])
 })
 
+test('a close that is cut, or whose tab dies, at any message ends all the same', async () => {
+  for (const dies of [false, true])
+    for (let at = 0; at < 8; at++) {
+      const { alice, bob, link } = await pair()
+      value(await alice.channel.close(500))
+      const before = link.delivered.length
+      while (link.delivered.length < before + at) {
+        await quiet([alice, bob])
+        if (!link.deliver(0) && !link.deliver(1)) break
+      }
+      const victim = at % 2 === 0 ? alice : bob
+      if (dies) {
+        victim.crash()
+        await victim.start()
+      } else link.cut()
+      link.connect()
+      await deliverAll(link)
+      for (const node of [alice, bob]) {
+        const { status, closingTransactions } = node.channel.state
+        assert.equal(status, 'shutdown')
+        assert.ok(closingTransactions.length >= 2, `${node.name}, message ${at}`)
+        for (const transaction of closingTransactions) assert.equal(verdict(node, transaction), 'valid')
+      }
+    }
+})
+
 test('a side whose share is dust is left out of the closing transaction', async () => {
   const { alice, bob, link } = await pair(keeperSigner, { push: 100_000 })
   value(await alice.channel.close(500))
