@@ -58,7 +58,7 @@ export type DriverEvent =
   | { readonly kind: 'publish-commitment'; readonly transaction: Uint8Array; readonly commitment: Commitment }
   /** The signer can't be asked: the channel rests. `connected` again, it goes on. */
   | { readonly kind: 'signer-away'; readonly rejection: Rejection }
-  /** The store failed, or has a later state than this tab: the channel stands still until the tab starts again. */
+  /** The store failed, or has a later state than this tab, or there is a bug: the channel stands still until the tab starts again. */
   | { readonly kind: 'halted'; readonly error: unknown }
 
 /** What waits to be dealt with. It gives a step, now or later. */
@@ -161,7 +161,7 @@ export class Channel {
     this.enqueue(async () => {
       if (this.attached) return step(this.current)
       const attached = await this.attach()
-      if (this.attached && attached.state.status === 'failed') void this.publishCommitment()
+      if (this.attached && attached.state.status === 'failed') await this.publishCommitment()
       return attached
     })
   }
@@ -317,11 +317,14 @@ export class Channel {
     this.working = true
     // The caller's other events of the same moment come along.
     await undefined
-    while (!this.halted) {
-      const task = this.inbox.shift()
-      if (task) this.apply(await task.run())
-      else if (canFlush(this.current) && !(await this.flush())) break
-      else if (!canFlush(this.current)) break
+    try {
+      while (!this.halted) {
+        const task = this.inbox.shift()
+        if (task) this.apply(await task.run())
+        else if (!canFlush(this.current) || !(await this.flush())) break
+      }
+    } catch (error) {
+      this.halt(error)
     }
     this.working = false
     if (this.inbox.length > 0 && !this.halted) void this.work()
@@ -408,8 +411,9 @@ export class Channel {
     if (!this.working) for (const run of this.idle.splice(0)) run()
   }
 
-  /** The store failed: nothing that follows from what is not durable ever happens. */
-  private halt(error: unknown, pending: Pending): void {
+  /** The store failed, or there is a bug: nothing that follows from what is not durable ever happens. `pending`: of a write that failed. */
+  private halt(error: unknown, pending: Pending = nothingPending()): void {
+    if (this.halted) return
     this.halted = true
     for (const run of [...pending.done, ...this.pending.done]) run(false)
     for (const { lost } of this.inbox.splice(0)) lost?.()
@@ -446,7 +450,7 @@ export class Channel {
 
   private tell(event: ChannelEvent): void {
     this.ports.onEvent(event)
-    if (event.kind === 'failed') void this.publishCommitment()
+    if (event.kind === 'failed') void this.publishCommitment().catch((error: unknown) => this.halt(error))
   }
 
   /** Hands out the holder's last commitment. A closing transaction that is whole is worth more: it was told already. */
@@ -468,7 +472,11 @@ export class Channel {
   /** Sends one item once those before it are sent; the signer works on it meanwhile. */
   private say(link: number, item: Outgoing): void {
     if (link !== this.link) return
-    const made = this.make(item)
+    // What throws is a bug, or a signer that is gone for good.
+    const made = this.make(item).catch((error: unknown) => {
+      this.halt(error)
+      return HALTED
+    })
     this.sending = this.sending.then(async () => {
       const message = await made
       if (link !== this.link || this.halted) return

@@ -3,7 +3,7 @@
  * and are cut whenever a test wants.
  */
 
-import { type Msat, msat } from '../../src/channels/amount.ts'
+import { msat } from '../../src/channels/amount.ts'
 import type { Channel, DriverEvent } from '../../src/channels/channel.ts'
 import { ChannelManager } from '../../src/channels/channel-manager.ts'
 import type { ChainView } from '../../src/channels/machine.ts'
@@ -11,12 +11,15 @@ import { type ChannelMessage, decodeMessage } from '../../src/channels/messages.
 import type { HtlcOffer } from '../../src/channels/operation.ts'
 import { type ChannelPolicy, channelPolicy } from '../../src/channels/policy.ts'
 import type { ChannelSigner, Payout } from '../../src/channels/ports.ts'
+import { fundingKey, fundingScript } from '../../src/channels/scripts.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { sha256, type Txid, toDisplay } from '../../src/primitives/hashes.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { ok, type Result } from '../../src/primitives/result.ts'
+import { packOutputs } from '../../src/script/input-check.ts'
+import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { KeeperSide } from './channel-keepers.ts'
 import { value } from './wallets.ts'
@@ -289,4 +292,10 @@ export async function moveChain(
   }
 }
 
-export type { Msat }
+/** What the interpreter says of a transaction that spends the channel's money. */
+export function verdict({ channel }: ChannelNode, bytes: Uint8Array): string {
+  const { holder, counterparty, fundingAmount } = channel.state.contract
+  const key = value(fundingKey(holder.basepoints.funding, counterparty.basepoints.funding))
+  const spentOutputs = packOutputs([{ value: fundingAmount, scriptPubKey: fundingScript(key) }])
+  return verifyTransaction({ transaction: bytes, spentOutputs })?.code ?? 'valid'
+}

@@ -6,14 +6,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DriverEvent } from '../../../src/channels/channel.ts'
 import { commitmentTransaction } from '../../../src/channels/commitment-transaction.ts'
-import { fundingKey, fundingScript } from '../../../src/channels/scripts.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import type { Txid } from '../../../src/primitives/hashes.ts'
 import { notNow } from '../../../src/primitives/result.ts'
 import { decodeTransaction } from '../../../src/primitives/transaction.ts'
-import { packOutputs } from '../../../src/script/input-check.ts'
-import { verifyTransaction } from '../../../src/script/verify-input.ts'
 import { MemoryChannelStore } from '../../../src/storage/memory-channel-store.ts'
 import { runChaos } from '../../support/channel-chaos.ts'
 import { KeeperSide } from '../../support/channel-keepers.ts'
@@ -30,6 +27,7 @@ import {
   POLICY,
   quiet,
   settled,
+  verdict,
 } from '../../support/channel-nodes.ts'
 import { mockSigner } from '../../support/mock-channel-signer.ts'
 import { codeOf, value } from '../../support/wallets.ts'
@@ -64,14 +62,6 @@ function eventsOf<Kind extends DriverEvent['kind']>(node: ChannelNode, kind: Kin
   return node.events.flatMap(({ event }) =>
     event.kind === kind ? [event as Extract<DriverEvent, { kind: Kind }>] : [],
   )
-}
-
-/** What the interpreter says of a transaction that spends the channel's money. */
-function verdict({ channel }: ChannelNode, bytes: Uint8Array): string {
-  const { holder, counterparty, fundingAmount } = channel.state.contract
-  const key = value(fundingKey(holder.basepoints.funding, counterparty.basepoints.funding))
-  const spentOutputs = packOutputs([{ value: fundingAmount, scriptPubKey: fundingScript(key) }])
-  return verifyTransaction({ transaction: bytes, spentOutputs })?.code ?? 'valid'
 }
 
 test('a channel is opened, pays both ways, comes back after a cut, and closes', async () => {

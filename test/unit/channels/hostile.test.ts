@@ -4,15 +4,32 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ChannelMessage, encodeMessage } from '../../../src/channels/messages.ts'
+import {
+  type ChannelMessage,
+  type CommitmentSigned,
+  decodeMessage,
+  encodeMessage,
+} from '../../../src/channels/messages.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
-import { ChannelNode, deliverAll, Link, offerOf, openChannel, quiet } from '../../support/channel-nodes.ts'
+import {
+  ChannelNode,
+  deliverAll,
+  keeperSigner,
+  Link,
+  type NodeSigner,
+  offerOf,
+  openChannel,
+  quiet,
+  verdict,
+} from '../../support/channel-nodes.ts'
 import { Draw } from '../../support/draw.ts'
 import { mockSigner } from '../../support/mock-channel-signer.ts'
 
-async function pair(): Promise<{ alice: ChannelNode; bob: ChannelNode; link: Link }> {
-  const alice = new ChannelNode('alice', mockSigner('alice')).settling()
-  const bob = new ChannelNode('bob', mockSigner('bob')).settling()
+async function pair(
+  signer: (name: string) => NodeSigner = mockSigner,
+): Promise<{ alice: ChannelNode; bob: ChannelNode; link: Link }> {
+  const alice = new ChannelNode('alice', signer('alice')).settling()
+  const bob = new ChannelNode('bob', signer('bob')).settling()
   const link = new Link(alice, bob)
   for (const node of [alice, bob]) await node.start()
   link.connect()
@@ -191,5 +208,105 @@ test('every strange message in every state of an opening', async () => {
     await quiet([alice, bob])
     checkSafe(bob, 0)
     checkSafe(alice, 0)
+  }
+})
+
+/** What a message of Bob's to Alice is, changed on its way; and what then becomes of Alice. */
+async function altered<Type extends ChannelMessage['type']>(
+  signer: (name: string) => NodeSigner,
+  type: Type,
+  alter: (message: Extract<ChannelMessage, { type: Type }>) => ChannelMessage,
+  deed: (three: Awaited<ReturnType<typeof pair>>) => unknown,
+): Promise<{ readonly alice: ChannelNode; readonly answers: ChannelMessage[] }> {
+  const three = await pair(signer)
+  const { alice, bob, link } = three
+  await openChannel(link, { push: 300_000_000 })
+  void deed(three)
+  const answers: ChannelMessage[] = []
+  for (let done = false; !done; ) {
+    await quiet([alice, bob])
+    while (link.deliver(0));
+    await quiet([alice, bob])
+    const next = link.flying[1].shift()
+    if (!next) throw new Error(`No ${type} came`)
+    const decoded = decodeMessage(next.bytes)
+    assert.ok(decoded.ok)
+    done = decoded.value.type === type
+    if (done) alice.onSend = (message) => answers.push(message)
+    const bytes = done
+      ? encodeMessage(alter(decoded.value as Extract<ChannelMessage, { type: Type }>))
+      : next.bytes
+    alice.manager!.receive('bob', bytes)
+  }
+  await quiet([alice, bob])
+  checkSafe(alice, 0)
+  return { alice, answers }
+}
+
+const payment = ({ alice, bob }: Awaited<ReturnType<typeof pair>>) =>
+  alice.channel.offer(offerOf(40_000_000, bob.invoice('1'), 200))
+
+test('a secret that is not the one of the commitment fails the channel', async () => {
+  const { alice, answers } = await altered(
+    mockSigner,
+    'revoke_and_ack',
+    (message) => ({ ...message, perCommitmentSecret: new Uint8Array(32).fill(9) }),
+    payment,
+  )
+  assert.equal(alice.channel.state.status, 'failed')
+  assert.deepEqual(
+    answers.map(({ type }) => type),
+    ['error'],
+  )
+})
+
+test('a wrong signature under a commitment, or under one HTLC, fails the channel: the commitment before it stands', async () => {
+  const flip = (bytes: Uint8Array) => bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte))
+  for (const alter of [
+    (message: CommitmentSigned) => ({
+      ...message,
+      signature: { ...message.signature!, partialSignature: flip(message.signature!.partialSignature) },
+    }),
+    (message: CommitmentSigned) => ({ ...message, htlcSignatures: message.htlcSignatures.map(flip) }),
+    (message: CommitmentSigned) => ({ ...message, htlcSignatures: [] }),
+    (message: CommitmentSigned) => ({ ...message, signature: undefined }),
+  ]) {
+    const { alice, answers } = await altered(keeperSigner, 'commitment_signed', alter, payment)
+    assert.equal(alice.channel.state.status, 'failed')
+    assert.equal(alice.channel.state.holder.commitment.number, 0)
+    assert.deepEqual(
+      answers.map(({ type }) => type),
+      ['error'],
+    )
+  }
+})
+
+test('a wrong signature under a closing transaction makes none', async () => {
+  const wrong = new Uint8Array(32).fill(1)
+  const close = ({ bob }: Awaited<ReturnType<typeof pair>>) => bob.channel.close(500)
+  const complete = await altered(
+    keeperSigner,
+    'closing_complete',
+    (message) => {
+      const { both } = message.signatures
+      return { ...message, signatures: { both: { ...both!, partialSignature: wrong } } }
+    },
+    close,
+  )
+  const signed = await altered(
+    keeperSigner,
+    'closing_sig',
+    (message) => ({ ...message, signatures: { both: wrong } }),
+    close,
+  )
+  for (const { alice, answers } of [complete, signed]) {
+    assert.deepEqual(
+      answers.map(({ type }) => type),
+      ['warning'],
+    )
+    // The other one of the two, which was signed well, may be whole.
+    const { closingTransactions } = alice.channel.state
+    assert.ok(closingTransactions.length <= 1)
+    for (const transaction of closingTransactions) assert.equal(verdict(alice, transaction), 'valid')
   }
 })
