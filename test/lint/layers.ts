@@ -131,7 +131,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/storage',
     knows: 'IndexedDB and memory stores, profile lock',
-    imports: ['src/protocol', 'src/wallet', 'src/signer'],
+    imports: ['src/protocol', 'src/wallet', 'src/signer', 'src/channels'],
     packages: ['idb'],
     globals: 'worker',
   },

@@ -1,5 +1,6 @@
 /** Two signers of one channel, whose commitments tests dictate: no state machine stands between. */
 import { schnorr } from '@noble/curves/secp256k1.js'
+import { HDKey } from '@scure/bip32'
 import type { Msat } from '../../src/channels/amount.ts'
 import { commitmentTransaction } from '../../src/channels/commitment-transaction.ts'
 import { fundingSighash, withFundingSignature } from '../../src/channels/funding-spend.ts'
@@ -21,7 +22,12 @@ import type { Transaction, TxOutput } from '../../src/primitives/transaction.ts'
 import { MusigSession, nonceAgg, nonceGen } from '../../src/script/musig2.ts'
 import { p2trScript } from '../../src/script/taproot.ts'
 import { ChannelKeeper } from '../../src/signer/channel-keeper.ts'
-import { type ChannelKeysId, channelRoot, deriveChannel } from '../../src/signer/channel-keys.ts'
+import {
+  type ChannelKeysId,
+  type ChannelSecrets,
+  channelRoot,
+  deriveChannel,
+} from '../../src/signer/channel-keys.ts'
 import { type AccountKeys, deriveAccount } from '../../src/signer/keys.ts'
 import { MemoryChannelRecordStore } from '../../src/storage/memory-channel-record-store.ts'
 import { seededRandom, value } from './wallets.ts'
@@ -44,6 +50,10 @@ export interface ChannelTerms {
   readonly fundingTxid?: Txid
 }
 
+/** Seeds take a tenth of a second each: those of a name are the same. */
+const ACCOUNTS = new Map<string, AccountKeys>()
+const ROOTS = new Map<string, string>()
+
 /** One side: its keeper, and its half of the contract. */
 export class KeeperSide {
   readonly name: string
@@ -61,7 +71,8 @@ export class KeeperSide {
     this.name = name
     this.random = seededRandom(name)
     this.entropy = this.random.bytes(16)
-    this.account = deriveAccount(this.entropy, 1)
+    this.account = ACCOUNTS.get(name) ?? deriveAccount(this.entropy, 1)
+    ACCOUNTS.set(name, this.account)
     this.records = new MemoryChannelRecordStore()
     this.keeper = this.start()
   }
@@ -71,8 +82,20 @@ export class KeeperSide {
     this.records = records
     const { descriptor } = this.account
     this.keeper = new ChannelKeeper({ records, random: this.random, account: () => descriptor })
-    this.keeper.open(channelRoot(this.entropy, 1))
+    this.keeper.open(this.root())
     return this.keeper
+  }
+
+  /** The key that its channels' come from, a copy. */
+  root(): HDKey {
+    const root = ROOTS.get(this.name) ?? channelRoot(this.entropy, 1).privateExtendedKey
+    ROOTS.set(this.name, root)
+    return HDKey.fromExtendedKey(root)
+  }
+
+  /** The secrets of its channel. */
+  get secrets(): ChannelSecrets {
+    return deriveChannel(this.root(), this.keys.keyId as ChannelKeysId)
   }
 
   get payoutScript(): Uint8Array {
@@ -178,11 +201,10 @@ export class KeeperPair {
 
   /** The other's commitment of this state as side `signer` signs it once it keeps to no rule. */
   async collude(agreed: Agreed, signer: number): Promise<CounterpartyCommitmentSignatures> {
-    const { contract, keys, random, entropy } = this.sides[signer]
+    const { contract, keys, random, secrets } = this.sides[signer]
     const other = this.sides[1 - signer]
     const theirs = value(await other.keeper.holderPoint(other.keys.keyId, agreed.number)).nonce
     const commitment = await this.commitment(agreed, 1 - signer, signer)
-    const secrets = deriveChannel(channelRoot(entropy, 1), keys.keyId as ChannelKeysId)
     const key = value(fundingKey(keys.basepoints.funding, other.keys.basepoints.funding))
     const built = value(commitmentTransaction(contract, commitment))
     const nonce = nonceGen({ random: random.bytes(32), publicKey: keys.basepoints.funding })

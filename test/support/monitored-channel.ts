@@ -27,7 +27,6 @@ import { packOutputs } from '../../src/script/input-check.ts'
 import { MusigSession, nonceAgg, nonceGen } from '../../src/script/musig2.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../../src/script/sighash.ts'
 import { tweakSecretKey } from '../../src/script/taproot.ts'
-import { type ChannelKeysId, channelRoot, deriveChannel } from '../../src/signer/channel-keys.ts'
 import type { TestBlock, TestCoin } from './chain-builder.ts'
 import { ChainNode } from './chain-node.ts'
 import { type Agreed, KeeperPair, type KeeperSide } from './channel-keepers.ts'
@@ -144,7 +143,7 @@ export class MonitoredPair {
     const node = await ChainNode.open()
     const pair = await KeeperPair.open({ amount: CAPACITY, delays: DELAYS })
     const rig = new MonitoredPair(node, pair)
-    rig.coins = await node.fund(40, 200_000)
+    rig.coins = await node.fund(12, 200_000)
     const [coin] = await node.fund(1, CAPACITY + 10_000)
     const funding = node.wallet.pay([coin], pair.fundingOutput.scriptPubKey, CAPACITY, 1_000)
     const index = funding.outputs.findIndex(({ value }) => value === CAPACITY)
@@ -217,6 +216,12 @@ export class MonitoredPair {
     }
   }
 
+  /** Offers a transaction to the mempool, which has to take it. */
+  async send(transaction: Transaction): Promise<void> {
+    const code = await this.node.code(transaction)
+    if (code !== 'ok') throw new Error(`The mempool refused ${transaction.txid}: ${code}`)
+  }
+
   /** Mines what the mempool holds, but for what is `withheld`. */
   async mine(withheld: (transaction: Transaction) => boolean = () => false): Promise<Transaction[]> {
     const transactions = this.node.mempool
@@ -246,8 +251,7 @@ export class MonitoredPair {
   /** The commitment of a state that was agreed on, as its owner can publish it, whether it is void or not. */
   commitmentOf(number: number, owner: 0 | 1): Transaction {
     const { keeper } = this.sides[owner]
-    const { contract, keys, entropy } = keeper
-    const secrets = deriveChannel(channelRoot(entropy, 1), keys.keyId as ChannelKeysId)
+    const { contract, keys, secrets } = keeper
     const commitment = this.history.get(number)![owner][owner]
     const { transaction } = value(commitmentTransaction(contract, commitment))
     const key = value(
@@ -294,7 +298,7 @@ export class MonitoredPair {
   /** Spends by a side that asks no signer, with a coin of the wallet where needed. */
   spend(owner: 0 | 1, spends: readonly ChannelSpend[], feerate = 500): Transaction {
     const { keeper } = this.sides[owner]
-    const secrets = deriveChannel(channelRoot(keeper.entropy, 1), keeper.keys.keyId as ChannelKeysId)
+    const { secrets } = keeper
     const secretOf = (key: SpendKey): Uint8Array => {
       if (key.kind === 'payment') return secrets.payment
       if (key.kind === 'revocation') throw new Error('A thief has none')
