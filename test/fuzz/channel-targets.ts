@@ -128,5 +128,6 @@ export const CHANNEL_TARGETS: readonly Target[] = decoders.map((decoder) => ({
   ...decoder,
   dictionary: DICTIONARY,
   maxLength: 1_500,
-  share: 0.5,
+  // An error's packet is decrypted 27 times, and who signed an invoice is recovered.
+  share: decoder.name === 'failure' || decoder.name === 'invoice' ? 0.1 : 0.5,
 }))
