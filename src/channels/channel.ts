@@ -21,7 +21,12 @@ import {
   receive,
   refuse,
 } from './machine.ts'
-import type { ChannelMessage, ClosingVariants, PartialSignatureWithNonce } from './messages.ts'
+import {
+  type ChannelMessage,
+  type ClosingVariants,
+  MAX_HTLCS,
+  type PartialSignatureWithNonce,
+} from './messages.ts'
 import { acknowledge, type HtlcOffer, offerHtlc, proposeFee, removeHtlc } from './operation.ts'
 import type { ChannelSigner, ChannelStore, Commitment } from './ports.ts'
 import { changedRecords, encodeCommitment } from './records.ts'
@@ -38,6 +43,9 @@ const SIGNER_AWAY = new Set([
   'channel-keys-unknown',
   'nonce-used',
 ])
+
+/** Events of a channel that may wait: the updates of both sides at their most, and as many again. More is a flood, and ends the connection. */
+const MAX_WAITING = 4 * MAX_HTLCS
 
 /** What a driver is given. */
 export interface ChannelPorts {
@@ -196,6 +204,12 @@ export class Channel {
   }
 
   receive(message: ChannelMessage): void {
+    if (this.inbox.length >= MAX_WAITING) {
+      // Nothing after it may be taken either.
+      this.disconnected()
+      this.ports.disconnect()
+      return
+    }
     const { link } = this
     this.enqueue(async () => {
       // What was under way when the connection ended is lost, as the counterparty takes it to be.

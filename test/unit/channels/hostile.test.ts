@@ -310,3 +310,18 @@ test('a wrong signature under a closing transaction makes none', async () => {
     for (const transaction of closingTransactions) assert.equal(verdict(alice, transaction), 'valid')
   }
 })
+
+test('a flood of messages ends the connection, and the channel goes on with the next', async () => {
+  const { alice, bob, link } = await pair()
+  await openChannel(link, { push: 300_000_000 })
+  const { channelId } = bob.channel.state
+  const flood = encodeMessage({ type: 'update_fee', channelId, feerate: 1_000 })
+  for (let at = 0; at < 5_000 && link.up; at++) bob.manager!.receive('alice', flood)
+  assert.equal(link.up, false)
+  await quiet([alice, bob])
+  link.connect()
+  await deliverAll(link)
+  void alice.channel.offer(offerOf(40_000_000, bob.invoice('1'), 200))
+  await deliverAll(link)
+  assert.equal(bob.channel.state.holderAmount, 340_000_000)
+})
