@@ -325,3 +325,38 @@ test('a flood of messages ends the connection, and the channel goes on with the 
   await deliverAll(link)
   assert.equal(bob.channel.state.holderAmount, 340_000_000)
 })
+
+test('what was said once, said again: in the same session, after a restart, and before the channel is re-established', async () => {
+  const types = new Set<string>(['commitment_signed'])
+  const tried = new Set<string>()
+  for (const type of types)
+    for (const when of ['same session', 'restarted', 'before re-established'] as const) {
+      const three = await pair()
+      const { alice, bob, link } = three
+      await openChannel(link, { push: 300_000_000 })
+      await live(three, 0, Number.POSITIVE_INFINITY)
+      const said = link.delivered.filter(({ from }) => from === 0)
+      for (const { message } of said) types.add(message.type)
+      if (when === 'restarted') {
+        bob.crash()
+        await bob.start()
+        link.connect()
+        await deliverAll(link)
+      } else if (when === 'before re-established') {
+        link.cut()
+        link.connect()
+        await quiet([alice, bob])
+      }
+      const before = bob.channel.state
+      bob.manager!.receive('alice', said.find(({ message }) => message.type === type)!.bytes)
+      await quiet([alice, bob])
+      await deliverAll(link)
+      const after = bob.channel.state
+      tried.add(`${type} ${after.status}`)
+      assert.equal(after.holderAmount, before.holderAmount)
+      assert.equal(after.htlcs.length, 0)
+      checkSafe(bob, 0)
+    }
+  // At the wrong time most of them fail the channel; before it is re-established none does.
+  assert.ok(tried.has('revoke_and_ack failed') && tried.has('revoke_and_ack open'))
+})
