@@ -215,6 +215,20 @@ for (const [thief, race, numbers] of THEFTS)
     }
   })
 
+test('a thief whose second level waits in the mempool keeps nothing but its HTLC back', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  for (const agreed of life(rig.height + 30)) await rig.advance(agreed)
+  rig.sides[0].awake = false
+  await rig.send(rig.commitmentOf(2, 0))
+  await rig.mine()
+  const [success] = rig.spendsOf(2, 0).filter(({ kind }) => kind === 'htlc-success-transaction')
+  const pinned = rig.spend(0, [success], 20_000)
+  await rig.send(pinned)
+  for (let block = 0; block < 3; block++) await rig.mine(({ txid }) => txid === pinned.txid)
+  // All but that HTLC of 40,000.
+  await near(rig, 1, CAPACITY - 40_000, 5_000)
+})
+
 test('reorganisations: what was done is done again on the other branch, to the same end', {
   timeout: 600_000,
 }, async () => {
@@ -227,6 +241,8 @@ test('reorganisations: what was done is done again on the other branch, to the s
     await close(rig, 0)
     await rig.mineBlocks(depth)
     await rig.reorganise(fork)
+    for (const { monitor, keeper } of rig.sides)
+      assert.equal(monitor.viewOf(keeper.keys.keyId).spent, undefined)
     // The commitment is back in the mempool, or is published again.
     await rig.mineBlocks(45)
     await near(rig, 1, 250_000 + 70_000 + 80_000 + 50_000, 4_000)
