@@ -322,6 +322,21 @@ test('what costs more than it brings is left, until it is cheap', async () => {
   await near(rig, 1, 1_000, 300)
 })
 
+test('an HTLC that costs more than it brings does not ride along with one that is worth it', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  const expiry = rig.height + 4
+  await rig.advance(agreedOf(1, 499_000, [htlcOf(1, true, 100_000, expiry), htlcOf(2, true, 1_000, expiry)]))
+  rig.feerate = 5_000
+  await close(rig, 1)
+  while (rig.height < expiry + 3) await rig.mine()
+  const dear = await rig.paidTo(0)
+  await near(rig, 0, 599_000, 9_000)
+  rig.feerate = 300
+  await rig.mineBlocks(2)
+  const paid = await rig.paidTo(0)
+  assert.ok(paid > dear + 700, `${dear}, then ${paid}`)
+})
+
 test('a commitment that an old copy knows nothing of pays the share in it; a transaction that nobody agreed to is told', async () => {
   const rig = await MonitoredPair.open(FIRST)
   const old = agreedOf(2, 500_000)

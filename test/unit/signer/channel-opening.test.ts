@@ -159,7 +159,12 @@ test('the wallet pays the fee of a channel’s claim without being asked again, 
     await opening.countersign()
     const commitment = await opening.publish()
     const anchor = commitment.outputs.findIndex(({ value }) => value === 330)
-    const child = (fee: number, to = own(1, 0), index = anchor, txid = commitment.txidBytes) =>
+    const child = (
+      fee: number,
+      to: Pick<ReturnType<typeof own>, 'scriptPubKey'> = own(1, 0),
+      index = anchor,
+      txid = commitment.txidBytes,
+    ) =>
       Psbt.of({
         inputs: [
           {
@@ -175,12 +180,18 @@ test('the wallet pays the fee of a channel’s claim without being asked again, 
             key: own(0, 0),
           },
         ],
-        outputs: [{ value: sats(2_000_330 - fee), scriptPubKey: to.scriptPubKey, key: to }],
+        outputs: [
+          {
+            value: sats(2_000_330 - fee),
+            scriptPubKey: to.scriptPubKey,
+            key: 'origin' in to ? own(1, 0) : undefined,
+          },
+        ],
         lockTime: 0,
       })
     assert.equal(await opening.sign(child(2_000)), 'accepted')
     assert.equal(await opening.sign(child(2_000)), 'accepted')
-    const eve = { ...own(1, 0), scriptPubKey: new KeeperSide('eve').payoutScript }
+    const eve = { scriptPubKey: new KeeperSide('eve').payoutScript }
     assert.notEqual(await opening.sign(child(2_000, eve)), 'accepted')
     assert.notEqual(await opening.sign(child(501_000)), 'accepted')
     // Of a transaction that is no commitment.
