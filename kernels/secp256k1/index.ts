@@ -1,8 +1,9 @@
 /**
- * The signature kernel: what its module exports. BIP340 verification only, no secret ever enters. The caller writes signatures into
- * the input buffer, one after another, and asks for the first that is not valid.
+ * The signature kernel: what its module exports. BIP340 verification and sums of public points, no secret ever enters. The caller writes
+ * signatures into the input buffer, one after another, and asks for the first that is not valid; or the terms of a sum, and asks for it.
  */
 import * as batch from './batch'
+import * as sums from './combine'
 import { MAX_SIGNATURES } from './terms'
 
 /** Bytes of a message that the input buffer holds. */
@@ -44,6 +45,14 @@ export function finish(): void {
 /** Position of the batch's first signature that is not valid, its size where all are; the batch is then forgotten. */
 export function firstInvalid(): u32 {
   return batch.firstInvalid()
+}
+
+/**
+ * The sum of the terms in the input buffer, written there, not between `begin` and `firstInvalid`. 1: a point, 33 bytes compressed; 0: infinity; 2: a point is
+ * not on the curve, or a scalar not below n. Order of the input: a scalar for G (32 bytes), `weighted` points (33 bytes) each with its scalar (32), `plain` points.
+ */
+export function combine(weighted: u32, plain: u32): u32 {
+  return sums.combine(buffer, weighted, plain)
 }
 
 batch.initialize()

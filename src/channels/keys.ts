@@ -6,6 +6,7 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE } from '@noble/curves/utils.js'
 import { sha256 } from '../primitives/hashes.ts'
+import { curve, type PointTerm } from '../script/curve.ts'
 import type { ChannelBasepoints } from './ports.ts'
 
 const { Point } = secp256k1
@@ -16,6 +17,12 @@ function hashScalar(a: Uint8Array, b: Uint8Array): bigint {
   return Fn.create(bytesToNumberBE(sha256(a, b)))
 }
 
+function sum(terms: readonly PointTerm[], generator?: Uint8Array): Uint8Array {
+  const point = curve().sum(terms, generator)
+  if (!point) throw new Error('A key of a channel is no point')
+  return point
+}
+
 /** The point of a secret: `per_commitment_secret` * G, and of a basepoint's. Throws where the secret is no scalar. */
 export function perCommitmentPoint(secret: Uint8Array): Uint8Array {
   return Point.BASE.multiply(Fn.fromBytes(secret)).toBytes(true)
@@ -23,8 +30,7 @@ export function perCommitmentPoint(secret: Uint8Array): Uint8Array {
 
 /** `local_htlcpubkey`, `remote_htlcpubkey` or `local_delayedpubkey` of a basepoint: basepoint + SHA256(point ‖ basepoint) * G. */
 export function derivePublicKey(basepoint: Uint8Array, point: Uint8Array): Uint8Array {
-  const added = Point.BASE.multiplyUnsafe(hashScalar(point, basepoint))
-  return Point.fromBytes(basepoint).add(added).toBytes(true)
+  return sum([{ point: basepoint }], Fn.toBytes(hashScalar(point, basepoint)))
 }
 
 /** The secret key of `derivePublicKey`. */
@@ -36,13 +42,10 @@ export function deriveSecretKey(basepointSecret: Uint8Array, point: Uint8Array):
 
 /** `revocationpubkey`: of the basepoint of the one who may punish, and the point of the one who may cheat. */
 export function deriveRevocationPublicKey(revocationBasepoint: Uint8Array, point: Uint8Array): Uint8Array {
-  return Point.fromBytes(revocationBasepoint)
-    .mulAddUnsafe(
-      hashScalar(revocationBasepoint, point),
-      Point.fromBytes(point),
-      hashScalar(point, revocationBasepoint),
-    )
-    .toBytes(true)
+  return sum([
+    { point: revocationBasepoint, scalar: Fn.toBytes(hashScalar(revocationBasepoint, point)) },
+    { point, scalar: Fn.toBytes(hashScalar(point, revocationBasepoint)) },
+  ])
 }
 
 /** The secret key of `deriveRevocationPublicKey`, which nobody knows before `perCommitmentSecret` is told. */

@@ -5,6 +5,7 @@
 import { ripemd160 } from '@noble/hashes/legacy.js'
 import { concatBytes, hexToBytes } from '../primitives/bytes.ts'
 import type { Result } from '../primitives/result.ts'
+import { curve } from '../script/curve.ts'
 import { AggregateKey, keySort } from '../script/musig2.ts'
 import {
   OP_16,
@@ -25,7 +26,7 @@ import {
   TAPSCRIPT_LEAF_VERSION,
   tapBranchHash,
   tapLeafHash,
-  taprootOutputKey,
+  tapTweak,
 } from '../script/taproot.ts'
 import type { CommitmentKeys } from './keys.ts'
 
@@ -59,10 +60,13 @@ function scriptOutput<Leaf extends string>(
   const merkleRoot = Object.values<Uint8Array>(leaves)
     .map((script) => tapLeafHash(script))
     .reduce(tapBranchHash)
-  const tweaked = taprootOutputKey(internalKey, merkleRoot)
+  // As `taprootOutputKey`, by the thread's kernel.
+  const point = concatBytes(Uint8Array.of(2), internalKey)
+  const output = curve().sum([{ point }], tapTweak(internalKey, merkleRoot))
   // Keys were checked when they were read, and a hash is not below the group order once in 2^128.
-  if (!tweaked) throw new Error('The internal key is no point')
-  return { scriptPubKey: p2trScript(tweaked.outputKey), internalKey, merkleRoot, leaves, oddY: tweaked.oddY }
+  if (!output) throw new Error('The internal key is no point')
+  const [prefix] = output
+  return { scriptPubKey: p2trScript(output.subarray(1)), internalKey, merkleRoot, leaves, oddY: prefix === 3 }
 }
 
 /** The control block that spends `output` by a leaf: 33 bytes, and 32 where there is another leaf (BIP341). */

@@ -392,7 +392,7 @@ export interface SpendPlan {
 }
 
 /**
- * One transaction for several spends: a sweep, a penalty, second-level transactions with the coins that pay for them, or the child that pays for
+ * One transaction for several spends, which waits for the latest of their locks: a sweep, a penalty, second-level transactions with the coins that pay for them, or the child that pays for
  * a commitment. Rejects with `spend-fee` where what is left for the destination would be dust, and with `spend-lock-times` second-level
  * transactions of other lock times: the counterparty's signature names theirs.
  */
@@ -424,10 +424,11 @@ export function spendTransaction({
       outputs: [...paired, { value: sats(left), scriptPubKey: destination }],
       lockTime,
     })
+  // Marker and flag, and what the inputs get beyond what they weigh unsigned.
   const weight =
     build(0).weight +
     2 +
-    spends.reduce((sum, spend) => sum + witnessBytes(dummyWitness(spend)), 0) +
+    spends.reduce((sum, spend) => sum + inputWeight(spend) - UNSIGNED_INPUT_WEIGHT, 0) +
     coins.length * witnessBytes([new Uint8Array(SIGNATURE_BYTES)])
   const fee = parent
     ? Math.max(feeFor(feerate, weight + parent.weight) - parent.fee, feeFor(feerate, weight))
@@ -447,8 +448,13 @@ export function feeFor(feerate: number, weight: number): Sats {
   return sats(Math.ceil((feerate * weight) / 1000))
 }
 
-function dummyWitness(spend: ChannelSpend): Uint8Array[] {
-  return spendWitness(spend, spend.key && new Uint8Array(SIGNATURE_BYTES))
+/** Weight of an input without its witness: outpoint 36, empty scriptSig 1, sequence 4, in bytes that count four times. */
+const UNSIGNED_INPUT_WEIGHT = 4 * 41
+
+/** What a spend weighs as an input, signed, of whatever transaction: below `feeFor` that, its output is not worth taking. */
+export function inputWeight(spend: ChannelSpend): number {
+  const witness = spendWitness(spend, spend.key && new Uint8Array(SIGNATURE_BYTES))
+  return UNSIGNED_INPUT_WEIGHT + witnessBytes(witness)
 }
 
 /** Bytes of a serialised witness, each a weight unit. */

@@ -3,55 +3,33 @@
  * bytes, two such points; partial signatures 32 bytes. What a counterparty sends is judged by a `Result`; a nonce that is used twice is our
  * own mistake and throws. Pure, any thread; `nonceGen` and `MusigSession.sign` touch secrets: they are for the signer.
  */
-import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import { compareBytes, concatBytes, EMPTY, equalBytes } from '../primitives/bytes.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import { invalid, ok, type Result } from '../primitives/result.ts'
+import { curve, POINT_BYTES, pointOf, scalarOf } from './curve.ts'
 import { tapTweak } from './taproot.ts'
 
 const { Point } = secp256k1
 const { Fn } = Point
 type CurvePoint = InstanceType<typeof Point>
 
-const KEY_BYTES = 33
 /** Bytes of a public nonce, and of an aggregate one. */
 export const PUBLIC_NONCE_BYTES = 66
-/** Bytes of a partial signature. */
-export const PARTIAL_SIGNATURE_BYTES = 32
-
-/** A point in compressed form; undefined where the bytes are none (BIP327, `cpoint`). */
-function pointOf(bytes: Uint8Array): CurvePoint | undefined {
-  if (bytes.length !== KEY_BYTES) return undefined
-  try {
-    return Point.fromBytes(bytes)
-  } catch {
-    return undefined
-  }
-}
 
 /** Whether these bytes are a compressed point, 33 bytes: what a key that a counterparty names has to be. */
 export function isPublicKey(bytes: Uint8Array): boolean {
-  return pointOf(bytes) !== undefined
+  return curve().sum([{ point: bytes }]) !== undefined
 }
 
 /** Whether these are two compressed points, 66 bytes: what a public nonce of a signer has to be. */
 export function isPublicNonce(bytes: Uint8Array): boolean {
   return (
     bytes.length === PUBLIC_NONCE_BYTES &&
-    isPublicKey(bytes.subarray(0, KEY_BYTES)) &&
-    isPublicKey(bytes.subarray(KEY_BYTES))
+    isPublicKey(bytes.subarray(0, POINT_BYTES)) &&
+    isPublicKey(bytes.subarray(POINT_BYTES))
   )
-}
-
-/** As `pointOf`, with infinity as 33 zeros (BIP327, `cpoint_ext`). */
-function extendedPointOf(bytes: Uint8Array): CurvePoint | undefined {
-  return bytes.length === KEY_BYTES && bytes.every((byte) => byte === 0) ? Point.ZERO : pointOf(bytes)
-}
-
-/** 33 bytes; zeros for infinity (BIP327, `cbytes_ext`). */
-function extendedBytes(point: CurvePoint): Uint8Array {
-  return point.is0() ? new Uint8Array(KEY_BYTES) : point.toBytes(true)
 }
 
 function isEven(point: CurvePoint): boolean {
@@ -250,49 +228,44 @@ function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
   return a.map((byte, i) => byte ^ b[i])
 }
 
-/** The sum of public nonces, 66 bytes (BIP327, `NonceAgg`). Rejects with `musig2-public-nonce`, naming the first that is malformed. */
-export function nonceAgg(publicNonces: readonly Uint8Array[]): Result<Uint8Array> {
-  const sums = [Point.ZERO, Point.ZERO]
-  for (const [signer, nonce] of publicNonces.entries()) {
-    if (nonce.length !== PUBLIC_NONCE_BYTES) return malformedNonce(signer)
-    for (const half of [0, 1]) {
-      const point = pointOf(nonce.subarray(half * KEY_BYTES, (half + 1) * KEY_BYTES))
-      if (!point) return malformedNonce(signer)
-      sums[half] = sums[half].add(point)
-    }
-  }
-  return ok(concatBytes(...sums.map(extendedBytes)))
+/** The halves of a nonce, a point each. */
+function halvesOf(nonce: Uint8Array): [Uint8Array, Uint8Array] {
+  return [nonce.subarray(0, POINT_BYTES), nonce.subarray(POINT_BYTES)]
 }
 
-function malformedNonce(signer: number): Result<never> {
-  return invalid(
-    'musig2-public-nonce',
-    `The public nonce of signer ${signer} is not two points of the curve.`,
+/** Whether half an aggregate nonce stands for infinity. */
+function isInfinity(half: Uint8Array): boolean {
+  return half.length === POINT_BYTES && half.every((byte) => byte === 0)
+}
+
+/** The sum of public nonces, 66 bytes (BIP327, `NonceAgg`). Rejects with `musig2-public-nonce`, naming the first that is malformed. */
+export function nonceAgg(publicNonces: readonly Uint8Array[]): Result<Uint8Array> {
+  const sums = [0, 1].map((half) =>
+    curve().sum(publicNonces.map((nonce) => ({ point: halvesOf(nonce)[half] }))),
   )
+  const malformed = sums.includes(undefined) ? publicNonces.findIndex((nonce) => !isPublicNonce(nonce)) : -1
+  return malformed < 0
+    ? ok(concatBytes(...sums.map((sum) => sum ?? new Uint8Array(POINT_BYTES))))
+    : invalid(
+        'musig2-public-nonce',
+        `The public nonce of signer ${malformed} is not two points of the curve.`,
+      )
 }
 
 /** One message that the keys of an aggregate sign with one set of nonces (BIP327, `Session Context`). Immutable. */
 export class MusigSession {
   private readonly key: AggregateKey
-  /** The point R of the signature, and whether the nonces have to be negated for it. */
+  /** The x of the signature's R, and whether the nonces have to be negated for it. */
   private readonly nonceX: Uint8Array
   private readonly nonceOdd: boolean
   private readonly nonceCoefficient: bigint
   private readonly challenge: bigint
 
-  private constructor(
-    key: AggregateKey,
-    aggregateNonce: Uint8Array,
-    halves: CurvePoint[],
-    message: Uint8Array,
-  ) {
+  private constructor(key: AggregateKey, nonce: Uint8Array, nonceCoefficient: bigint, message: Uint8Array) {
     this.key = key
-    this.nonceCoefficient = hashScalar('MuSig/noncecoef', aggregateNonce, key.xOnly, message)
-    const sum = halves[0].add(halves[1].multiplyUnsafe(this.nonceCoefficient))
-    // Only where a signer cheats; with G the partial signatures show who.
-    const nonce = sum.is0() ? Point.BASE : sum
-    this.nonceX = schnorr.utils.pointToBytes(nonce)
-    this.nonceOdd = !isEven(nonce)
+    this.nonceCoefficient = nonceCoefficient
+    this.nonceX = nonce.subarray(1)
+    this.nonceOdd = isOdd(nonce)
     this.challenge = hashScalar('BIP0340/challenge', this.nonceX, key.xOnly, message)
   }
 
@@ -301,11 +274,16 @@ export class MusigSession {
    * `musig2-aggregate-nonce` one that is not two points, or infinity.
    */
   static start(key: AggregateKey, aggregateNonce: Uint8Array, message: Uint8Array): Result<MusigSession> {
-    const first = extendedPointOf(aggregateNonce.subarray(0, KEY_BYTES))
-    const second = extendedPointOf(aggregateNonce.subarray(KEY_BYTES))
-    if (!first || !second)
+    const coefficient = hashScalar('MuSig/noncecoef', aggregateNonce, key.xOnly, message)
+    const [first, second] = halvesOf(aggregateNonce)
+    const nonce = curve().sum([
+      ...(isInfinity(first) ? [] : [{ point: first }]),
+      ...(isInfinity(second) ? [] : [{ point: second, scalar: Fn.toBytes(coefficient) }]),
+    ])
+    if (!nonce && [first, second].some((half) => !isInfinity(half) && !isPublicKey(half)))
       return invalid('musig2-aggregate-nonce', 'The aggregate nonce is not two points of the curve.')
-    return ok(new MusigSession(key, aggregateNonce, [first, second], message))
+    // Infinity only where a signer cheats; with G the partial signatures show who.
+    return ok(new MusigSession(key, nonce ?? Point.BASE.toBytes(true), coefficient, message))
   }
 
   /**
@@ -327,20 +305,25 @@ export class MusigSession {
 
   /**
    * Whether a partial signature is that of `publicKey` with `publicNonce` (BIP327, `PartialSigVerifyInternal`). False, too, for what is
-   * malformed, and for a key that is none of the aggregate's.
+   * malformed, for a key that is none of the aggregate's, and for a nonce that comes to infinity, which nobody can aim at.
    */
   verify(partialSignature: Uint8Array, publicNonce: Uint8Array, publicKey: Uint8Array): boolean {
-    const s = scalarOf(partialSignature)
-    const first = pointOf(publicNonce.subarray(0, KEY_BYTES))
-    const second = pointOf(publicNonce.subarray(KEY_BYTES))
-    const key = pointOf(publicKey)
     const factor = this.key.signingFactor(publicKey)
-    if (s === undefined || !first || !second || !key || factor === undefined) return false
-    const nonce = first.add(second.multiplyUnsafe(this.nonceCoefficient))
-    const expected = (this.nonceOdd ? nonce.negate() : nonce).add(
-      key.multiplyUnsafe(Fn.mul(this.challenge, factor)),
+    if (factor === undefined) return false
+    const [first, second] = halvesOf(publicNonce)
+    const nonce = curve().sum([
+      { point: first },
+      { point: second, scalar: Fn.toBytes(this.nonceCoefficient) },
+    ])
+    // s·G − e·a·P
+    const factorOfKey = Fn.neg(Fn.mul(this.challenge, factor))
+    const claimed = curve().sum([{ point: publicKey, scalar: Fn.toBytes(factorOfKey) }], partialSignature)
+    return (
+      nonce !== undefined &&
+      claimed !== undefined &&
+      equalBytes(claimed.subarray(1), nonce.subarray(1)) &&
+      isOdd(claimed) === (isOdd(nonce) !== this.nonceOdd)
     )
-    return Point.BASE.multiplyUnsafe(s).equals(expected)
   }
 
   /**
@@ -362,9 +345,7 @@ export class MusigSession {
   }
 }
 
-/** 32 bytes as a scalar; undefined where they are not below the group order. */
-function scalarOf(bytes: Uint8Array): bigint | undefined {
-  if (bytes.length !== PARTIAL_SIGNATURE_BYTES) return undefined
-  const value = bytesToNumberBE(bytes)
-  return value < Fn.ORDER ? value : undefined
+/** Whether the y of a compressed point is odd. */
+function isOdd(compressed: Uint8Array): boolean {
+  return compressed[0] === 3
 }

@@ -41,9 +41,9 @@ import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
+import { verifyByCurve } from '../script/curve.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { type AggregateKey, MusigSession, nonceAgg, nonceGen, type SecretNonce } from '../script/musig2.ts'
-import { verifySchnorr } from '../script/schnorr.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
 import { p2trScript, tapLeafHash, tweakSecretKey } from '../script/taproot.ts'
 import type { Descriptor } from '../wallet/descriptor.ts'
@@ -642,7 +642,7 @@ function verifyHolderCommitment(
     transactions.length === signatures.htlcSignatures.length &&
     transactions.every((transaction, index) => {
       const signature = signatures.htlcSignatures[index]
-      return signature.length === 64 && verifySchnorr(htlcSignatureCheck(transaction, signature, built.value))
+      return verifyByCurve(htlcSignatureCheck(transaction, signature, built.value))
     })
   return all
     ? built

@@ -1,5 +1,5 @@
 /** `ChannelStore` in memory: for tests and the simulator, where it outlives the crash of the node that used it. Any thread. */
-import type { ChannelStore, ChannelWrite, StoredChannel } from '../channels/ports.ts'
+import { type ChannelStore, type ChannelWrite, checkSequence, type StoredChannel } from '../channels/ports.ts'
 
 interface Records {
   sequence: number
@@ -11,9 +11,11 @@ export class MemoryChannelStore implements ChannelStore {
   private readonly channels = new Map<string, Records>()
 
   async load(): Promise<StoredChannel[]> {
-    return [...this.channels]
-      .filter(([, { records }]) => records.size > 0)
-      .map(([keyId, { sequence, records }]) => ({ keyId, sequence, records: new Map(records) }))
+    return [...this.channels].map(([keyId, { sequence, records }]) => ({
+      keyId,
+      sequence,
+      records: new Map(records),
+    }))
   }
 
   async revoked(keyId: string, number: number): Promise<string | undefined> {
@@ -21,17 +23,15 @@ export class MemoryChannelStore implements ChannelStore {
   }
 
   async commit(writes: readonly ChannelWrite[]): Promise<void> {
-    for (const { keyId, sequence } of writes)
-      checkSequence(keyId, this.channels.get(keyId)?.sequence, sequence)
+    for (const write of writes) checkSequence(write, this.channels.get(write.keyId)?.sequence)
     for (const { keyId, sequence, records, revoked, forget } of writes) {
+      if (forget) {
+        this.channels.delete(keyId)
+        continue
+      }
       const held: Records = this.channels.get(keyId) ?? { sequence, records: new Map(), revoked: new Map() }
       this.channels.set(keyId, held)
       held.sequence = sequence
-      if (forget) {
-        held.records.clear()
-        held.revoked.clear()
-        continue
-      }
       for (const [name, text] of records) {
         if (text === undefined) held.records.delete(name)
         else held.records.set(name, text)
@@ -42,6 +42,13 @@ export class MemoryChannelStore implements ChannelStore {
 
   async close(): Promise<void> {}
 
+  /** One text as it lies there, for tests. Throws where there is none. */
+  textOf(keyId: string, name: string): string {
+    const text = this.channels.get(keyId)?.records.get(name)
+    if (text === undefined) throw new Error(`Nothing is stored as ${name} of channel ${keyId}`)
+    return text
+  }
+
   /** A copy, as one of a profile would be. */
   copy(): MemoryChannelStore {
     const copy = new MemoryChannelStore()
@@ -49,12 +56,4 @@ export class MemoryChannelStore implements ChannelStore {
       copy.channels.set(keyId, { sequence, records: new Map(records), revoked: new Map(revoked) })
     return copy
   }
-}
-
-/** Throws where a write is not the one after the last. `last`: undefined where there was none. */
-export function checkSequence(keyId: string, last: number | undefined, sequence: number): void {
-  if (sequence !== (last ?? 0) + 1)
-    throw new Error(
-      `Write ${sequence} of channel ${keyId} does not follow write ${last ?? 0}: another tab, or a later copy of this profile, has it.`,
-    )
 }

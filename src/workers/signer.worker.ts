@@ -6,11 +6,15 @@ import { IdbKeyStore } from '../storage/idb-key-store.ts'
 import { ProfileDatabase } from '../storage/profile-database.ts'
 import { notNow } from '../wallet/result.ts'
 import { Channel } from './channel.ts'
+import { installCurveKernel } from './curve-kernel.ts'
 import { runCommand, type SignerAnswer, type SignerRequest, serveSigner } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 const window = new Channel<SignerAnswer, SignerRequest>(self)
 let signer: LocalSigner | undefined
+
+// Without it keys are derived slowly, and all the same.
+void installCurveKernel().catch(() => {})
 
 window.listen(async (request) => {
   if (request.type === 'open') {

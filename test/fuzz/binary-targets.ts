@@ -4,6 +4,7 @@ import { Mentions } from '../../src/chain/block-mentions.ts'
 import { packChanges, unpackChanges } from '../../src/chain/coin-layer.ts'
 import { HeaderTree, NO_HEADER } from '../../src/chain/header-tree.ts'
 import { StorageError } from '../../src/chain/store.ts'
+import { perCommitmentSecret, SecretStore, secretIndex } from '../../src/channels/secrets.ts'
 import { checkBlock, checkTransaction, contextualCheckBlock } from '../../src/consensus/checks.ts'
 import { COIN_BYTES, readCoin, writeCoin } from '../../src/consensus/coin-table.ts'
 import { genesisOf } from '../../src/consensus/genesis.ts'
@@ -108,6 +109,16 @@ const messages: readonly Message[] = [
   { type: 'gettime', id: 10 },
   { type: 'time', id: 11, time: 1_800_000_000_000 },
 ]
+
+/** A store of the first `count` secrets of a seed. */
+function secrets(count: number): Uint8Array {
+  const store = new SecretStore()
+  for (let number = 0; number < count; number++) {
+    const index = secretIndex(number)
+    store.insert(index, perCommitmentSecret(bytes32(1), index))
+  }
+  return store.encode()
+}
 
 const golombKey = new Uint8Array(16).fill(3)
 const filter = encodeGolombSet(golombKey, [bytes32(1), bytes32(2), bytes32(3), Uint8Array.of(1)])
@@ -250,6 +261,19 @@ const decoders: readonly Pick<Target, 'name' | 'examples' | 'run' | 'bound'>[] =
         const tree = HeaderTree.restore([input])
         for (let index = 0; index < tree.size; index++) tree.header(index)
       }),
+  },
+  {
+    name: 'per-commitment-secrets',
+    examples: [secrets(0), secrets(1), secrets(9)],
+    bound: linear(2_000, 60),
+    run(input) {
+      const decoded = SecretStore.decode(input)
+      if (!decoded.ok) return false
+      assert.deepEqual(decoded.value.encode(), input)
+      assert.ok(decoded.value.nextIndex < 2 ** 48 && input.length <= 1 + 49 * 38)
+      decoded.value.find(decoded.value.nextIndex + 1)
+      return true
+    },
   },
   {
     name: 'checks',

@@ -3,7 +3,7 @@
  * and are cut whenever a test wants.
  */
 
-import { type Msat, msat } from '../../src/channels/amount.ts'
+import { msat } from '../../src/channels/amount.ts'
 import type { Channel, DriverEvent } from '../../src/channels/channel.ts'
 import { ChannelManager } from '../../src/channels/channel-manager.ts'
 import type { ChainView } from '../../src/channels/machine.ts'
@@ -11,12 +11,15 @@ import { type ChannelMessage, decodeMessage } from '../../src/channels/messages.
 import type { HtlcOffer } from '../../src/channels/operation.ts'
 import { type ChannelPolicy, channelPolicy } from '../../src/channels/policy.ts'
 import type { ChannelSigner, Payout } from '../../src/channels/ports.ts'
+import { fundingKey, fundingScript } from '../../src/channels/scripts.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { sha256, type Txid, toDisplay } from '../../src/primitives/hashes.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { ok, type Result } from '../../src/primitives/result.ts'
+import { packOutputs } from '../../src/script/input-check.ts'
+import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { KeeperSide } from './channel-keepers.ts'
 import { value } from './wallets.ts'
@@ -118,6 +121,10 @@ export class ChannelNode {
   readonly preimages = new Map<string, Uint8Array>()
   /** What it does with an event beside noting it. */
   onEvent: (channel: Channel, event: DriverEvent) => void = () => {}
+  /** Instead of taking every channel. */
+  welcome: (() => Result<Payout>) | undefined
+  /** Looks at what it sends. */
+  onSend: (message: ChannelMessage) => void = () => {}
   manager: ChannelManager | undefined
   height = 100
 
@@ -140,12 +147,15 @@ export class ChannelNode {
       chainHash: CHAIN_HASH,
       height: () => this.height,
       send: (peer, message) => {
-        if (this.manager === manager) this.links.get(peer)?.send(this, message)
+        if (this.manager !== manager) return
+        const decoded = value(decodeMessage(message))
+        this.onSend(decoded)
+        this.links.get(peer)?.send(this, message)
       },
       disconnect: (peer) => {
         if (this.manager === manager) this.links.get(peer)?.cut()
       },
-      welcome: async (): Promise<Result<Payout>> => ok(this.signing.payout),
+      welcome: async (): Promise<Result<Payout>> => this.welcome?.() ?? ok(this.signing.payout),
       onEvent: (channel, event) => {
         if (this.manager !== manager) return
         this.events.push({ channel, event })
@@ -158,8 +168,8 @@ export class ChannelNode {
 
   /** Everything in memory is gone, at this instant. */
   crash(): void {
-    for (const link of this.links.values()) link.cut()
     this.manager = undefined
+    for (const link of this.links.values()) link.cut()
   }
 
   get channel(): Channel {
@@ -230,12 +240,14 @@ export async function deliverAll(link: Link): Promise<void> {
 export interface OpenTerms {
   readonly amount?: number
   readonly push?: number
+  /** Whether its funding is confirmed; true by itself. */
+  readonly confirmed?: boolean
 }
 
 /** The first node opens a channel with the second, which is confirmed. */
 export async function openChannel(
   link: Link,
-  { amount = 1_000_000, push = 0 }: OpenTerms = {},
+  { amount = 1_000_000, push = 0, confirmed = true }: OpenTerms = {},
 ): Promise<void> {
   const [a, b] = link.nodes
   const opening = a.manager!.open({
@@ -249,7 +261,7 @@ export async function openChannel(
   const txid = toDisplay<Txid>(sha256(utf8(`${a.name} ${b.name} ${toFund.temporaryChannelId}`)))
   const funding = { txid, output: 0, transaction: utf8('a transaction') }
   value(await settled(link, a.manager!.fund(toFund.temporaryChannelId, funding)))
-  await moveChain(link.nodes, { fundingHeight: 100, height: 101 })
+  if (confirmed) await moveChain(link.nodes, { fundingHeight: 100, height: 101 })
   await deliverAll(link)
 }
 
@@ -280,4 +292,10 @@ export async function moveChain(
   }
 }
 
-export type { Msat }
+/** What the interpreter says of a transaction that spends the channel's money. */
+export function verdict({ channel }: ChannelNode, bytes: Uint8Array): string {
+  const { holder, counterparty, fundingAmount } = channel.state.contract
+  const key = value(fundingKey(holder.basepoints.funding, counterparty.basepoints.funding))
+  const spentOutputs = packOutputs([{ value: fundingAmount, scriptPubKey: fundingScript(key) }])
+  return verifyTransaction({ transaction: bytes, spentOutputs })?.code ?? 'valid'
+}

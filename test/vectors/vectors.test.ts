@@ -15,8 +15,10 @@ import { coreTransactionRules } from './core-transactions.ts'
 import { descriptorRules } from './descriptors.ts'
 import { difficultyRules } from './difficulty.ts'
 import { hashRules } from './hashes.ts'
+import { invoiceRules } from './invoices.ts'
 import { keyRules } from './keys.ts'
 import { musig2Rules } from './musig2.ts'
+import { onionRules } from './onions.ts'
 import { psbtRules } from './psbt.ts'
 import type { VectorRule } from './rule.ts'
 import { serializationRules } from './serialization.ts'
@@ -37,6 +39,8 @@ const RULES: readonly VectorRule[] = [
   ...descriptorRules,
   ...psbtRules,
   ...musig2Rules,
+  ...onionRules,
+  ...invoiceRules,
   ...boltTransactionRules,
 ]
 

@@ -86,6 +86,29 @@ test('amounts are kept: each side has its share, the funder pays fee and anchors
   )
 })
 
+test('an output stands from the owner’s dust limit on: shares of both sides, and HTLCs to the millisatoshi', () => {
+  const pair = new ChannelPair(new ChannelSide('a', 354, 144), new ChannelSide('b', 700, 144), 1_000_000)
+  const paymentHash = new Uint8Array(32).fill(1)
+  const kindsOf = (owner: ChannelSide, state: ChannelState): string[] =>
+    pair.build(state, owner, pair.a).built.outputs.map(({ kind }) => kind)
+  for (const owner of [pair.a, pair.b]) {
+    const { dustLimit } = owner.party
+    const [ofA, ofB] = owner === pair.a ? ['to-local', 'to-remote'] : ['to-remote', 'to-local']
+    for (const [share, stands] of [
+      [dustLimit * 1000 - 1, false],
+      [dustLimit * 1000, true],
+    ] as const) {
+      assert.equal(kindsOf(owner, stateWith(1_000_000_000 - share, share)).includes(ofB), stands)
+      // A has as much once it has paid the fee, 968 satoshis at this feerate, and the anchors.
+      const before = share + (968 + 660) * 1000
+      assert.equal(kindsOf(owner, stateWith(before, 1_000_000_000 - before)).includes(ofA), stands)
+      const htlc = { ofA: true, id: 0, amount: msat(share), paymentHash, expiry: 500 }
+      const withHtlc = { ...stateWith(900_000_000, 100_000_000 - share), htlcs: [htlc] }
+      assert.equal(kindsOf(owner, withHtlc).includes('htlc'), stands)
+    }
+  }
+})
+
 test('outputs are ordered by amount, script and expiry, and the number is told to the two sides alone', () => {
   fc.assert(
     fc.property(channels, ({ pair, state }) => {
