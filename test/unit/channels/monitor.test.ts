@@ -215,6 +215,20 @@ for (const [thief, race, numbers] of THEFTS)
     }
   })
 
+test('a thief whose second level waits in the mempool keeps nothing but its HTLC back', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  for (const agreed of life(rig.height + 30)) await rig.advance(agreed)
+  rig.sides[0].awake = false
+  await rig.send(rig.commitmentOf(2, 0))
+  await rig.mine()
+  const [success] = rig.spendsOf(2, 0).filter(({ kind }) => kind === 'htlc-success-transaction')
+  const pinned = rig.spend(0, [success], 20_000)
+  await rig.send(pinned)
+  for (let block = 0; block < 3; block++) await rig.mine(({ txid }) => txid === pinned.txid)
+  // All but that HTLC of 40,000.
+  await near(rig, 1, CAPACITY - 40_000, 5_000)
+})
+
 test('reorganisations: what was done is done again on the other branch, to the same end', {
   timeout: 600_000,
 }, async () => {
@@ -227,6 +241,8 @@ test('reorganisations: what was done is done again on the other branch, to the s
     await close(rig, 0)
     await rig.mineBlocks(depth)
     await rig.reorganise(fork)
+    for (const { monitor, keeper } of rig.sides)
+      assert.equal(monitor.viewOf(keeper.keys.keyId).spent, undefined)
     // The commitment is back in the mempool, or is published again.
     await rig.mineBlocks(45)
     await near(rig, 1, 250_000 + 70_000 + 80_000 + 50_000, 4_000)
@@ -304,6 +320,21 @@ test('what costs more than it brings is left, until it is cheap', async () => {
   rig.feerate = 300
   await rig.mineBlocks(2)
   await near(rig, 1, 1_000, 300)
+})
+
+test('an HTLC that costs more than it brings does not ride along with one that is worth it', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  const expiry = rig.height + 4
+  await rig.advance(agreedOf(1, 499_000, [htlcOf(1, true, 100_000, expiry), htlcOf(2, true, 1_000, expiry)]))
+  rig.feerate = 5_000
+  await close(rig, 1)
+  while (rig.height < expiry + 3) await rig.mine()
+  const dear = await rig.paidTo(0)
+  await near(rig, 0, 599_000, 9_000)
+  rig.feerate = 300
+  await rig.mineBlocks(2)
+  const paid = await rig.paidTo(0)
+  assert.ok(paid > dear + 700, `${dear}, then ${paid}`)
 })
 
 test('a commitment that an old copy knows nothing of pays the share in it; a transaction that nobody agreed to is told', async () => {
