@@ -3,7 +3,7 @@
  * that it follows from is durable, and then goes in order. While a write is under way further events are dealt with, and the next write takes
  * all of them: so many payments share one. Thread: the brain.
  */
-import { invalid, ok, type Rejection, type Result } from '../primitives/result.ts'
+import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { closeChannel, closingHalves, closingSigned, completeClosing } from './closing.ts'
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
@@ -58,18 +58,22 @@ export type DriverEvent =
   | { readonly kind: 'publish-commitment'; readonly transaction: Uint8Array; readonly commitment: Commitment }
   /** The signer can't be asked: the channel rests. `connected` again, it goes on. */
   | { readonly kind: 'signer-away'; readonly rejection: Rejection }
-  /** The store failed, or has a later state than this tab: the channel stands still until the tab starts again. */
+  /** The store failed, or has a later state than this tab, or there is a bug: the channel stands still until the tab starts again. */
   | { readonly kind: 'halted'; readonly error: unknown }
 
 /** What waits to be dealt with. It gives a step, now or later. */
-type Task = () => Step | Promise<Step>
+interface Task {
+  readonly run: () => Step | Promise<Step>
+  readonly lost?: () => void
+}
 
 /** What follows from states that are not durable yet. */
 interface Pending {
   readonly outgoing: { readonly link: number; readonly item: Outgoing }[]
   readonly events: ChannelEvent[]
   readonly revoked: Map<number, string>
-  readonly done: (() => void)[]
+  /** Told whether the write succeeded. */
+  readonly done: ((durable: boolean) => void)[]
 }
 
 function nothingPending(): Pending {
@@ -92,10 +96,16 @@ function deferred<T>(): Deferred<T> {
   return { promise, resolve }
 }
 
+const HALTED = notNow(
+  'channel-halted',
+  'The channel stands still since its store failed. Nothing more was sent. Start the tab again.',
+)
+
 export class Channel {
   private current: ChannelState
   /** What the store holds, and the number of the write that brought it. */
   private stored: ChannelState | undefined
+  private storedText: string | undefined
   private sequence: number
   private readonly ports: ChannelPorts
   private readonly inbox: Task[] = []
@@ -114,9 +124,9 @@ export class Channel {
   private readonly idle: (() => void)[] = []
   private readonly written: (() => void)[] = []
 
-  /** `stored`: the state that the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
+  /** `stored`: the state is what the store holds, by its write `sequence`; without, the channel is new, and written first of all. */
   constructor(state: ChannelState, ports: ChannelPorts, stored?: { readonly sequence: number }) {
-    this.current = state
+    this.current = stored ? disconnect(state).state : state
     this.ports = ports
     this.stored = stored && state
     this.sequence = stored?.sequence ?? 0
@@ -138,9 +148,10 @@ export class Channel {
    * when it is durable.
    */
   async start(first: readonly Outgoing[] = []): Promise<void> {
+    const pending = pendingEvents(this.current)
     const started = this.command(async () => {
       if (!this.attached) this.apply(await this.attach())
-      return ok({ step: step(this.current, first, pendingEvents(this.current)), value: undefined })
+      return ok({ step: step(this.current, first, pending), value: undefined })
     })
     await started
   }
@@ -150,7 +161,7 @@ export class Channel {
     this.enqueue(async () => {
       if (this.attached) return step(this.current)
       const attached = await this.attach()
-      if (this.attached && attached.state.status === 'failed') void this.publishCommitment()
+      if (this.attached && attached.state.status === 'failed') await this.publishCommitment()
       return attached
     })
   }
@@ -278,25 +289,26 @@ export class Channel {
 
   private command<T>(run: () => CommandResult<T> | Promise<CommandResult<T>>): Promise<Result<T>> {
     const answer = deferred<Result<T>>()
-    if (this.halted)
-      return Promise.resolve(
-        invalid('channel-halted', 'The channel stands still since its store failed. Start the tab again.'),
-      )
-    this.enqueue(async () => {
-      const done = await run()
-      if (!done.ok) {
-        answer.resolve(done)
-        return step(this.current)
-      }
-      this.pending.done.push(() => answer.resolve(ok(done.value.value)))
-      return done.value.step
-    })
+    if (this.halted) return Promise.resolve(HALTED)
+    this.enqueue(
+      async () => {
+        const done = await run()
+        if (!done.ok) {
+          answer.resolve(done)
+          return step(this.current)
+        }
+        this.pending.done.push((durable) => answer.resolve(durable ? ok(done.value.value) : HALTED))
+        return done.value.step
+      },
+      () => answer.resolve(HALTED),
+    )
     return answer.promise
   }
 
-  private enqueue(task: Task): void {
+  /** `lost`: told where the channel halts before it is the task's turn. */
+  private enqueue(run: Task['run'], lost?: () => void): void {
     if (this.halted) return
-    this.inbox.push(task)
+    this.inbox.push({ run, lost })
     if (!this.working) void this.work()
   }
 
@@ -305,11 +317,14 @@ export class Channel {
     this.working = true
     // The caller's other events of the same moment come along.
     await undefined
-    while (!this.halted) {
-      const task = this.inbox.shift()
-      if (task) this.apply(await task())
-      else if (canFlush(this.current) && !(await this.flush())) break
-      else if (!canFlush(this.current)) break
+    try {
+      while (!this.halted) {
+        const task = this.inbox.shift()
+        if (task) this.apply(await task.run())
+        else if (!canFlush(this.current) || !(await this.flush())) break
+      }
+    } catch (error) {
+      this.halt(error)
     }
     this.working = false
     if (this.inbox.length > 0 && !this.halted) void this.work()
@@ -366,7 +381,8 @@ export class Channel {
   private signerAway(rejection: Rejection): Step {
     this.attached = false
     this.stateLink = ++this.link
-    this.pending.done.push(() => {
+    this.pending.done.push((durable) => {
+      if (!durable) return
       this.ports.onEvent({ kind: 'signer-away', rejection })
       this.ports.disconnect()
     })
@@ -383,19 +399,27 @@ export class Channel {
       try {
         await this.commit(current, pending.revoked)
       } catch (error) {
-        this.halted = true
-        this.inbox.length = 0
-        this.ports.onEvent({ kind: 'halted', error })
-        this.ports.disconnect()
+        this.halt(error, pending)
         break
       }
       for (const { link, item } of pending.outgoing) this.say(link, item)
       for (const event of pending.events) this.tell(event)
-      for (const run of pending.done) run()
+      for (const run of pending.done) run(true)
     }
     this.writing = false
     for (const run of this.written.splice(0)) run()
     if (!this.working) for (const run of this.idle.splice(0)) run()
+  }
+
+  /** The store failed, or there is a bug: nothing that follows from what is not durable ever happens. `pending`: of a write that failed. */
+  private halt(error: unknown, pending: Pending = nothingPending()): void {
+    if (this.halted) return
+    this.halted = true
+    for (const run of [...pending.done, ...this.pending.done]) run(false)
+    for (const { lost } of this.inbox.splice(0)) lost?.()
+    this.pending = nothingPending()
+    this.ports.onEvent({ kind: 'halted', error })
+    this.ports.disconnect()
   }
 
   private isDirty(): boolean {
@@ -413,15 +437,20 @@ export class Channel {
     if (state === this.stored) return
     const { keyId } = state.contract
     const records = changedRecords(this.stored, state)
-    const sequence = this.sequence + 1
-    await this.ports.store.commit([{ keyId, sequence, records, revoked }])
-    this.sequence = sequence
+    const text = records.get('state')
+    // What changed may be of this connection alone.
+    if (text !== this.storedText || records.size > 1 || revoked.size > 0) {
+      const sequence = this.sequence + 1
+      await this.ports.store.commit([{ keyId, sequence, records, revoked }])
+      this.sequence = sequence
+      this.storedText = text
+    }
     this.stored = state
   }
 
   private tell(event: ChannelEvent): void {
     this.ports.onEvent(event)
-    if (event.kind === 'failed') void this.publishCommitment()
+    if (event.kind === 'failed') void this.publishCommitment().catch((error: unknown) => this.halt(error))
   }
 
   /** Hands out the holder's last commitment. A closing transaction that is whole is worth more: it was told already. */
@@ -443,7 +472,11 @@ export class Channel {
   /** Sends one item once those before it are sent; the signer works on it meanwhile. */
   private say(link: number, item: Outgoing): void {
     if (link !== this.link) return
-    const made = this.make(item)
+    // What throws is a bug, or a signer that is gone for good.
+    const made = this.make(item).catch((error: unknown) => {
+      this.halt(error)
+      return HALTED
+    })
     this.sending = this.sending.then(async () => {
       const message = await made
       if (link !== this.link || this.halted) return

@@ -49,7 +49,7 @@ export function needsOf(state: ChannelState, message: ChannelMessage): Needs {
   if (message.type === 'channel_reestablish') {
     const claimed = message.nextRevocationNumber - 1
     const point = claimed >= 0 && claimed <= MAX_COMMITMENT_NUMBER ? claimed : undefined
-    return { point, closingNonces: state.shutdownSent ? 1 : 0 }
+    return { point, closingNonces: 0 }
   }
   return { closingNonces: message.type === 'closing_complete' ? 1 : 0 }
 }
@@ -74,11 +74,7 @@ export function refuse(state: ChannelState, { kind, detail }: Rejection): Step {
 }
 
 function dispatch(state: ChannelState, message: ChannelMessage, given: Given): StepResult {
-  if (message.type === 'channel_reestablish')
-    return receiveReestablish(state, message, {
-      claimed: given.point,
-      closingNonce: given.closingNonces[0],
-    })
+  if (message.type === 'channel_reestablish') return receiveReestablish(state, message, given.point)
   if (state.connection !== 'connected')
     return notNow(
       'reestablish-first',

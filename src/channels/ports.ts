@@ -136,7 +136,10 @@ export interface HolderCommitmentRequest {
 export interface AttachedState {
   /** The newest of the holder's that was accepted. */
   readonly holder: Commitment | undefined
-  /** Those of the counterparty's that were signed and are not revoked, two at most, oldest first. */
+  /**
+   * Those of the counterparty's that are not revoked, two at most, oldest first. They are durable before their signature is asked for: for the
+   * newest that may be still to come.
+   */
   readonly counterparty: readonly Commitment[]
 }
 
@@ -313,4 +316,12 @@ export interface ChannelStore {
    */
   commit(writes: readonly ChannelWrite[]): Promise<void>
   close(): Promise<void>
+}
+
+/** For stores: throws where a write is not the one after the last. `last`: that one's sequence, undefined where there was none. */
+export function checkSequence({ keyId, sequence }: ChannelWrite, last: number | undefined): void {
+  if (sequence !== (last ?? 0) + 1)
+    throw new Error(
+      `Write ${sequence} of channel ${keyId} does not follow write ${last ?? 0}: another tab, or a later copy of this profile, has it.`,
+    )
 }

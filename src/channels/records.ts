@@ -102,7 +102,7 @@ export function changedRecords(
   return records
 }
 
-/** The state that a store holds, disconnected. Throws on records that no version of this program wrote: storage corruption. */
+/** The state that a store holds, as it was when it was written: the connection is over since. Throws on records that no version of this program wrote: storage corruption. */
 export function decodeChannel({ records }: StoredChannel, policy: ChannelPolicy): ChannelState {
   const text = records.get('state')
   if (text === undefined) throw new Error('A channel has no state in its store')
@@ -128,7 +128,7 @@ export function decodeChannel({ records }: StoredChannel, policy: ChannelPolicy)
     secrets: decoded.value,
     htlcs: htlcs.map(whole),
     outcomes: outcomes.map(whole),
-    connection: 'disconnected',
+    connection: 'connected',
   }
 }
 

@@ -114,15 +114,15 @@ export function resumed(
   marks: ChannelMarks,
 ): Result<GuardState> {
   const { released, former, published, closing, owed } = marks
-  const newest = told.counterparty.at(-1)
+  // The brain keeps a commitment before it asks for its signature, so the newest may be one that was never asked for.
+  const asked = told.counterparty.filter((commitment) => remembers(marks.counterparty, commitment))
+  const newest = isNextOf(marks.counterparty, told.counterparty) ? asked.at(-1) : told.counterparty.at(-1)
   if (!remembers(marks.holder, told.holder)) return mismatch(marks.holder, told.holder)
   if (!remembers(marks.counterparty, newest)) return mismatch(marks.counterparty, newest)
   const holder = told.holder ? [told.holder] : []
-  if (holder.some(({ number }) => number < released)) return outdated()
-  const counterparty = told.counterparty.filter((commitment) => remembers(marks.counterparty, commitment))
   // What was signed last may be signed anew, but not before what was to be void then.
   const rest = former && newest && former.number >= newest.number ? undefined : former
-  return ok({ contract, holder, released, counterparty, former: rest, published, closing, owed })
+  return ok({ contract, holder, released, counterparty: asked, former: rest, published, closing, owed })
 }
 
 /** Takes in a commitment of the holder, whose signatures were verified. Codes: see `ChannelSigner.acceptHolderCommitment`. */
@@ -196,8 +196,8 @@ export function signedFor(
 /** Marks a commitment of the holder as signed to be published: `digest` is the hash that is signed. Codes: see `ChannelSigner.signHolderCommitment`. */
 export function publishedBy(state: GuardState, commitment: Commitment, digest: string): Result<GuardState> {
   const { number } = commitment
-  const known = state.holder.find((held) => isSame(held, commitment))
-  if (!known || number < state.released)
+  // What is void is not held any more.
+  if (!state.holder.some((held) => isSame(held, commitment)))
     return invalid(
       'commitment-revoked',
       `Commitment ${number} was not signed: it is void, or not one that the other side signed. Who publishes a void one loses all of the channel.`,
@@ -334,6 +334,13 @@ function remembers(marks: readonly CommitmentMark[], commitment: Commitment | un
   if (!commitment) return marks.length === 0
   const { number, digest } = markOf(commitment)
   return marks.some((mark) => mark.number === number && mark.digest === digest)
+}
+
+/** Whether the last of `told` is the one that comes after all that was marked, and the one before it, if any, the last of those. */
+function isNextOf(marks: readonly CommitmentMark[], told: readonly Commitment[]): boolean {
+  const last = marks.at(-1)
+  const [before, next] = told.length === 2 ? told : [undefined, told[0]]
+  return next?.number === (last?.number ?? -1) + 1 && before?.number === last?.number
 }
 
 function stoppedBy({ published, closing }: GuardState): Rejection | undefined {

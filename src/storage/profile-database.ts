@@ -1,5 +1,5 @@
 /**
- * The IndexedDB database of one profile: chain, wallet, keys, peers and identity, each behind its own port. This file knows its
+ * The IndexedDB database of one profile: chain, wallet, keys, channels, peers and identity, each behind its own port. This file knows its
  * schema, and turns the browser's failures into `StorageError`s. Thread: the brain; the signer opens the same one for the keys.
  */
 import {
@@ -17,7 +17,7 @@ import type { ChannelRecord } from '../signer/channel-record.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** What is kept of peers: bans, or peers to come back to, by key. */
 export type PeerRecords = readonly BanRecord[] | readonly KnownPeer[]
@@ -34,6 +34,8 @@ export interface ProfileSchema extends DBSchema {
   buckets: { key: [chainstate: number, bits: number, bucket: number]; value: Uint8Array }
   wallet: { key: string; value: string }
   keys: { key: string; value: KeyRecord | ChannelRecord }
+  channels: { key: [keyId: string, name: string]; value: string | number }
+  'revoked-commitments': { key: [keyId: string, number: number]; value: string }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }
@@ -52,7 +54,15 @@ const CHAIN_STORES: readonly StoreName[] = [
   'deltas',
   'buckets',
 ]
-const STORES: readonly StoreName[] = [...CHAIN_STORES, 'wallet', 'keys', 'peers', 'identity']
+const STORES: readonly StoreName[] = [
+  ...CHAIN_STORES,
+  'wallet',
+  'keys',
+  'channels',
+  'revoked-commitments',
+  'peers',
+  'identity',
+]
 
 export class ProfileDatabase {
   private readonly connection: IDBPDatabase<ProfileSchema>
@@ -77,6 +87,7 @@ export class ProfileDatabase {
       upgrade(database, from) {
         const has = (store: StoreName) => database.objectStoreNames.contains(store)
         // Version 1 kept neither filters nor snapshots: its chain is fetched again. Wallet, keys and identity stay.
+        // Version 2 knew no channels: it lacks their stores alone.
         if (from < 2) for (const store of CHAIN_STORES.filter(has)) database.deleteObjectStore(store)
         for (const store of STORES) if (!has(store)) database.createObjectStore(store)
       },

@@ -2,6 +2,8 @@
  * The signer across threads. The brain has a MessagePort of its own to it, on which nothing but PSBTs, signatures and the
  * wallet's state pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
+import type { ChannelSigner } from '../channels/ports.ts'
+import type * as results from '../primitives/result.ts'
 import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
@@ -10,18 +12,28 @@ import type { Signer, SignerStatus } from '../wallet/signer.ts'
 import { Channel, type Endpoint, PendingAnswers } from './channel.ts'
 
 /** Brain to signer. */
-export interface SignRequest {
-  readonly id: number
-  readonly psbt: Uint8Array
-  /** See `Signer.signPsbt`. */
-  readonly replaced: Uint8Array | undefined
-  readonly hashType: number | undefined
-}
+export type SignRequest =
+  | {
+      readonly id: number
+      readonly psbt: Uint8Array
+      /** See `Signer.signPsbt`. */
+      readonly replaced: Uint8Array | undefined
+      readonly hashType: number | undefined
+    }
+  | { readonly id: number; readonly channel: ChannelCall }
+
+/** What a channel asks of its signer: a method of `ChannelSigner`, and what it is given. */
+export type ChannelCall = {
+  readonly [Method in keyof ChannelSigner]: {
+    readonly method: Method
+    readonly args: Parameters<ChannelSigner[Method]>
+  }
+}[keyof ChannelSigner]
 
 /** Signer to brain; the state comes first. */
 export type SignerEvent =
   | { readonly type: 'status'; readonly status: SignerStatus }
-  | { readonly type: 'signed'; readonly id: number; readonly result: Result<Uint8Array> }
+  | { readonly type: 'signed'; readonly id: number; readonly result: results.Result<unknown> }
 
 /** What a person asks of the signer. Answers are the results of `LocalSigner`'s methods of the same names. */
 export type SignerCommand =
@@ -77,7 +89,7 @@ export type SignerAnswer =
 /** The brain's half. */
 export class RemoteSigner implements Signer {
   private readonly channel: Channel<SignRequest, SignerEvent>
-  private readonly answers = new PendingAnswers<Result<Uint8Array>>()
+  private readonly answers = new PendingAnswers<results.Result<unknown>>()
   private readonly listeners = new Set<(status: SignerStatus) => void>()
   private current: SignerStatus
 
@@ -106,7 +118,15 @@ export class RemoteSigner implements Signer {
   }
 
   signPsbt(psbt: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
-    return this.answers.ask((id) => this.channel.post({ id, psbt, replaced, hashType }))
+    // The answers to PSBTs are those of `LocalSigner.signPsbt`.
+    return this.answers.ask((id) => this.channel.post({ id, psbt, replaced, hashType })) as Promise<
+      Result<Uint8Array>
+    >
+  }
+
+  /** The answer of the method of that name, see `RemoteChannelSigner`. */
+  callChannel(channel: ChannelCall): Promise<results.Result<unknown>> {
+    return this.answers.ask((id) => this.channel.post({ id, channel }))
   }
 
   onChange(listener: (status: SignerStatus) => void): () => void {
@@ -128,18 +148,49 @@ export function serveSigner(signer: LocalSigner, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
   channel.post({ type: 'status', status: signer.status() })
   signer.onChange((status) => channel.post({ type: 'status', status }))
-  channel.listen(async ({ id, psbt, replaced, hashType }) => {
-    const result = await answered(() => signer.signPsbt(psbt, replaced, hashType))
-    channel.post({ type: 'signed', id, result })
+  channel.listen(async (request) => {
+    const result = await answered<unknown>(() =>
+      'channel' in request
+        ? callOf(signer.channels, request.channel)
+        : signer.signPsbt(request.psbt, request.replaced, request.hashType),
+    )
+    channel.post({ type: 'signed', id: request.id, result })
   })
 }
 
 /** Carries out what a person asked. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */
 export function runCommand(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
-  return answered(() => carryOut(signer, command))
+  // Its codes are the wallet's.
+  return answered(() => carryOut(signer, command)) as Promise<Result<unknown>>
 }
 
-async function answered<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
+/** The methods that the brain may call. */
+const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
+  'createKeys',
+  'holderPoint',
+  'attach',
+  'acceptHolderCommitment',
+  'releaseSecret',
+  'signCounterpartyCommitment',
+  'signHolderCommitment',
+  'closingNonce',
+  'signClosing',
+  'signSpend',
+  'nodeKey',
+  'ecdh',
+  'signNode',
+])
+
+async function callOf(
+  signer: ChannelSigner,
+  { method, args }: ChannelCall,
+): Promise<results.Result<unknown>> {
+  if (!CHANNEL_METHODS.has(method)) throw new Error(`A channel's signer has no method ${method}`)
+  const call = signer[method] as (...args: readonly unknown[]) => Promise<results.Result<unknown>>
+  return call.apply(signer, args)
+}
+
+async function answered<T>(run: () => Promise<results.Result<T>>): Promise<results.Result<T>> {
   try {
     return await run()
   } catch (error) {

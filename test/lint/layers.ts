@@ -75,15 +75,15 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/channels',
     knows:
       'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
-    ports: ['ChannelStore', 'ChannelSigner'],
-    imports: ['src/policy'],
+    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource'],
+    imports: ['src/policy', 'src/chain/follower.ts'],
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
   },
   {
     folder: 'src/signer',
     knows:
       'keys and their backups; reads what it signs, signs what the page agreed to; nothing but threads and stores may import it',
-    ports: ['KeyStore'],
+    ports: ['KeyStore', 'ChannelRecordStore'],
     imports: [
       'src/script',
       'src/channels/amount.ts',

@@ -106,6 +106,8 @@ export class ChannelPair {
   readonly a: ChannelSide
   readonly b: ChannelSide
   readonly capacity: number
+  /** Of the transaction that funded it, as its first output. */
+  fundingTxid = toDisplay<Txid>(sha256(textBytes('funding')))
 
   constructor(a: ChannelSide, b: ChannelSide, capacity: number) {
     this.a = a
@@ -117,8 +119,8 @@ export class ChannelPair {
     const counterparty = this.other(holder)
     return {
       keyId: 'test',
-      fundingTxid: toDisplay<Txid>(sha256(textBytes('funding'))),
-      fundingOutput: 1,
+      fundingTxid: this.fundingTxid,
+      fundingOutput: 0,
       fundingAmount: sats(this.capacity),
       holderIsFunder: holder === this.a,
       holder: holder.party,

@@ -1,0 +1,25 @@
+/** The brain's half of what a channel asks of the signer's thread. Fetched with channels, not before. */
+import type { ChannelSigner } from '../channels/ports.ts'
+import type { ChannelCall, RemoteSigner } from './signer-link.ts'
+
+/** The signer of channels behind the brain's line to the signer. */
+export function remoteChannelSigner(signer: Pick<RemoteSigner, 'callChannel'>): ChannelSigner {
+  // What answers is the method of the same name, with the same types.
+  const ask = <Method extends keyof ChannelSigner>(method: Method): ChannelSigner[Method] =>
+    ((...args: unknown[]) => signer.callChannel({ method, args } as ChannelCall)) as ChannelSigner[Method]
+  return {
+    createKeys: ask('createKeys'),
+    holderPoint: ask('holderPoint'),
+    attach: ask('attach'),
+    acceptHolderCommitment: ask('acceptHolderCommitment'),
+    releaseSecret: ask('releaseSecret'),
+    signCounterpartyCommitment: ask('signCounterpartyCommitment'),
+    signHolderCommitment: ask('signHolderCommitment'),
+    closingNonce: ask('closingNonce'),
+    signClosing: ask('signClosing'),
+    signSpend: ask('signSpend'),
+    nodeKey: ask('nodeKey'),
+    ecdh: ask('ecdh'),
+    signNode: ask('signNode'),
+  }
+}
