@@ -8,6 +8,7 @@ import { closeChannel, closingHalves, closingSigned, completeClosing } from './c
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
 import {
+  announce,
   type ChainView,
   canFlush,
   chainMoved,
@@ -22,6 +23,7 @@ import {
   refuse,
 } from './machine.ts'
 import {
+  type AnnouncementSignatures,
   type ChannelMessage,
   type ClosingVariants,
   MAX_HTLCS,
@@ -252,6 +254,11 @@ export class Channel {
   /** Rejects as `proposeFee`. */
   proposeFee(feerate: number): Promise<Result<void>> {
     return this.plainCommand(() => proposeFee(this.current, feerate))
+  }
+
+  /** Rejects as `announce`. */
+  announce(signatures: Omit<AnnouncementSignatures, 'type' | 'channelId'>): Promise<Result<void>> {
+    return this.plainCommand(() => announce(this.current, signatures))
   }
 
   /** Closes in agreement. Rejects as `closeChannel`. */

@@ -240,6 +240,7 @@ export async function deliverAll(link: Link): Promise<void> {
 export interface OpenTerms {
   readonly amount?: number
   readonly push?: number
+  readonly announced?: boolean
   /** Whether its funding is confirmed; true by itself. */
   readonly confirmed?: boolean
 }
@@ -247,14 +248,14 @@ export interface OpenTerms {
 /** The first node opens a channel with the second, which is confirmed. */
 export async function openChannel(
   link: Link,
-  { amount = 1_000_000, push = 0, confirmed = true }: OpenTerms = {},
+  { amount = 1_000_000, push = 0, confirmed = true, announced = false }: OpenTerms = {},
 ): Promise<void> {
   const [a, b] = link.nodes
   const opening = a.manager!.open({
     peer: b.name,
     fundingAmount: sats(amount),
     pushAmount: msat(push),
-    announced: false,
+    announced,
     payout: a.signing.payout,
   })
   const toFund = value(await settled(link, opening))

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DriverEvent } from '../../../src/channels/channel.ts'
 import { commitmentTransaction } from '../../../src/channels/commitment-transaction.ts'
+import type { ShortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import type { Txid } from '../../../src/primitives/hashes.ts'
@@ -173,6 +174,24 @@ test('a side whose share is dust is left out of the closing transaction', async 
   assert.equal(more.length, 0)
   assert.equal(value(decodeTransaction(only)).outputs.length, 1)
   assert.equal(verdict(bob, only), 'valid')
+})
+
+test('the halves of an announcement reach the other side, of a channel that is to be announced', async () => {
+  const halves = {
+    shortChannelId: '100x1x0' as ShortChannelId,
+    nodeSignature: new Uint8Array(64).fill(1),
+    fundingSignature: new Uint8Array(64).fill(2),
+  }
+  const open = await pair(mockSigner, { announced: true })
+  value(await open.alice.channel.announce(halves))
+  await deliverAll(open.link)
+  const [told] = eventsOf(open.bob, 'announcement-signatures')
+  assert.deepEqual(
+    [told.message.shortChannelId, told.message.nodeSignature, told.message.fundingSignature],
+    Object.values(halves),
+  )
+  const secret = await pair(mockSigner)
+  assert.equal(codeOf(await secret.alice.channel.announce(halves)), 'channel-not-announced')
 })
 
 test('closed alone: the last commitment is published, whole, and no other', async () => {
