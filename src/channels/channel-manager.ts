@@ -95,6 +95,8 @@ export class ChannelManager {
   private readonly openings = new Map<string, Map<ChannelId, Underway>>()
   /** The messages of openings, one after another for each peer. */
   private readonly lastOf = new Map<string, Promise<void>>()
+  /** Whether the store was read: before, a peer would be told that its channel is unknown, and close it. */
+  private loaded = false
 
   constructor(ports: ManagerPorts) {
     this.ports = ports
@@ -105,13 +107,17 @@ export class ChannelManager {
     return this.byId
   }
 
-  /** Takes up the channels of the store. Throws where storage fails, or holds what this program did not write. */
+  /**
+   * Takes up the channels of the store: comes before all else. Throws where storage fails, or holds what this program did not write. Resolves
+   * when what was not dealt with is told again.
+   */
   async start(): Promise<void> {
     for (const stored of await this.ports.store.load()) {
       const state = decodeChannel(stored, this.ports.policy)
       const channel = this.driver(state, { sequence: stored.sequence })
       this.byId.set(state.channelId, channel)
     }
+    this.loaded = true
     await Promise.all([...this.byId.values()].map((channel) => channel.start()))
   }
 
@@ -146,6 +152,7 @@ export class ChannelManager {
   }
 
   peerConnected(peer: string): void {
+    if (!this.loaded) throw new Error('The channels were not started')
     this.connectedPeers.add(peer)
     for (const channel of this.channelsOf(peer)) channel.connected()
   }
@@ -173,6 +180,7 @@ export class ChannelManager {
 
   /** Takes a message from a peer, with its two bytes of type. */
   receive(peer: string, bytes: Uint8Array): void {
+    if (!this.connectedPeers.has(peer)) return
     const message = decodeMessage(bytes)
     if (!message.ok) {
       if (message.kind !== 'invalid') return

@@ -8,6 +8,7 @@ import { closeChannel, closingHalves, closingSigned, completeClosing } from './c
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
 import {
+  announce,
   type ChainView,
   canFlush,
   chainMoved,
@@ -21,7 +22,13 @@ import {
   receive,
   refuse,
 } from './machine.ts'
-import type { ChannelMessage, ClosingVariants, PartialSignatureWithNonce } from './messages.ts'
+import {
+  type AnnouncementSignatures,
+  type ChannelMessage,
+  type ClosingVariants,
+  MAX_HTLCS,
+  type PartialSignatureWithNonce,
+} from './messages.ts'
 import { acknowledge, type HtlcOffer, offerHtlc, proposeFee, removeHtlc } from './operation.ts'
 import type { ChannelSigner, ChannelStore, Commitment } from './ports.ts'
 import { changedRecords, encodeCommitment } from './records.ts'
@@ -38,6 +45,9 @@ const SIGNER_AWAY = new Set([
   'channel-keys-unknown',
   'nonce-used',
 ])
+
+/** Events of a channel that may wait: the updates of both sides at their most, and as many again. More is a flood, and ends the connection. */
+const MAX_WAITING = 4 * MAX_HTLCS
 
 /** What a driver is given. */
 export interface ChannelPorts {
@@ -58,7 +68,7 @@ export type DriverEvent =
   | { readonly kind: 'publish-commitment'; readonly transaction: Uint8Array; readonly commitment: Commitment }
   /** The signer can't be asked: the channel rests. `connected` again, it goes on. */
   | { readonly kind: 'signer-away'; readonly rejection: Rejection }
-  /** The store failed, or has a later state than this tab: the channel stands still until the tab starts again. */
+  /** The store failed, or has a later state than this tab, or there is a bug: the channel stands still until the tab starts again. */
   | { readonly kind: 'halted'; readonly error: unknown }
 
 /** What waits to be dealt with. It gives a step, now or later. */
@@ -161,7 +171,7 @@ export class Channel {
     this.enqueue(async () => {
       if (this.attached) return step(this.current)
       const attached = await this.attach()
-      if (this.attached && attached.state.status === 'failed') void this.publishCommitment()
+      if (this.attached && attached.state.status === 'failed') await this.publishCommitment()
       return attached
     })
   }
@@ -196,6 +206,12 @@ export class Channel {
   }
 
   receive(message: ChannelMessage): void {
+    if (this.inbox.length >= MAX_WAITING) {
+      // Nothing after it may be taken either.
+      this.disconnected()
+      this.ports.disconnect()
+      return
+    }
     const { link } = this
     this.enqueue(async () => {
       // What was under way when the connection ended is lost, as the counterparty takes it to be.
@@ -238,6 +254,11 @@ export class Channel {
   /** Rejects as `proposeFee`. */
   proposeFee(feerate: number): Promise<Result<void>> {
     return this.plainCommand(() => proposeFee(this.current, feerate))
+  }
+
+  /** Rejects as `announce`. */
+  announce(signatures: Omit<AnnouncementSignatures, 'type' | 'channelId'>): Promise<Result<void>> {
+    return this.plainCommand(() => announce(this.current, signatures))
   }
 
   /** Closes in agreement. Rejects as `closeChannel`. */
@@ -317,11 +338,14 @@ export class Channel {
     this.working = true
     // The caller's other events of the same moment come along.
     await undefined
-    while (!this.halted) {
-      const task = this.inbox.shift()
-      if (task) this.apply(await task.run())
-      else if (canFlush(this.current) && !(await this.flush())) break
-      else if (!canFlush(this.current)) break
+    try {
+      while (!this.halted) {
+        const task = this.inbox.shift()
+        if (task) this.apply(await task.run())
+        else if (!canFlush(this.current) || !(await this.flush())) break
+      }
+    } catch (error) {
+      this.halt(error)
     }
     this.working = false
     if (this.inbox.length > 0 && !this.halted) void this.work()
@@ -408,8 +432,9 @@ export class Channel {
     if (!this.working) for (const run of this.idle.splice(0)) run()
   }
 
-  /** The store failed: nothing that follows from what is not durable ever happens. */
-  private halt(error: unknown, pending: Pending): void {
+  /** The store failed, or there is a bug: nothing that follows from what is not durable ever happens. `pending`: of a write that failed. */
+  private halt(error: unknown, pending: Pending = nothingPending()): void {
+    if (this.halted) return
     this.halted = true
     for (const run of [...pending.done, ...this.pending.done]) run(false)
     for (const { lost } of this.inbox.splice(0)) lost?.()
@@ -446,7 +471,7 @@ export class Channel {
 
   private tell(event: ChannelEvent): void {
     this.ports.onEvent(event)
-    if (event.kind === 'failed') void this.publishCommitment()
+    if (event.kind === 'failed') void this.publishCommitment().catch((error: unknown) => this.halt(error))
   }
 
   /** Hands out the holder's last commitment. A closing transaction that is whole is worth more: it was told already. */
@@ -468,7 +493,11 @@ export class Channel {
   /** Sends one item once those before it are sent; the signer works on it meanwhile. */
   private say(link: number, item: Outgoing): void {
     if (link !== this.link) return
-    const made = this.make(item)
+    // What throws is a bug, or a signer that is gone for good.
+    const made = this.make(item).catch((error: unknown) => {
+      this.halt(error)
+      return HALTED
+    })
     this.sending = this.sending.then(async () => {
       const message = await made
       if (link !== this.link || this.halted) return

@@ -14,7 +14,6 @@ import { closingTransaction, fundingSighash, withFundingSignature } from './fund
 import type { ClosingComplete, ClosingSig, ClosingVariants, Shutdown } from './messages.ts'
 import { isClear } from './operation.ts'
 import type { ChannelContract, ClosingTransaction } from './ports.ts'
-import { shutdownMessage } from './reestablish.ts'
 import { fundingKey } from './scripts.ts'
 import type { ChannelState, ClosingVariant } from './state.ts'
 import { type Outgoing, type Step, type StepResult, step } from './step.ts'
@@ -59,7 +58,8 @@ export function owesShutdown(state: ChannelState): boolean {
 
 /** `nonce`: a fresh one of the holder's. */
 export function sendShutdown(state: ChannelState, nonce: Uint8Array): Step {
-  const message = shutdownMessage(state, nonce)
+  const { channelId, contract } = state
+  const message: Shutdown = { type: 'shutdown', channelId, script: contract.payout.script, nonce }
   return step({ ...state, shutdownSent: true, holderClosingNonce: nonce }, [{ kind: 'message', message }])
 }
 

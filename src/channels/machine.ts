@@ -14,7 +14,7 @@ import {
   receiveShutdown,
   sendShutdown,
 } from './closing.ts'
-import type { ChannelMessage, ChannelReady } from './messages.ts'
+import type { AnnouncementSignatures, ChannelMessage, ChannelReady } from './messages.ts'
 import {
   canCommit,
   commit,
@@ -27,7 +27,16 @@ import {
 import { errorAgain, receiveReestablish } from './reestablish.ts'
 import { MAX_COMMITMENT_NUMBER } from './secrets.ts'
 import { type ChannelState, fundingDepth, holderNumber, isOperating } from './state.ts'
-import { both, type ChannelEvent, fail, type Outgoing, type Step, type StepResult, step } from './step.ts'
+import {
+  both,
+  type ChannelEvent,
+  fail,
+  type Outgoing,
+  type Step,
+  type StepResult,
+  say,
+  step,
+} from './step.ts'
 
 /** What of the signer's an event needs before it can be dealt with. */
 export interface Needs {
@@ -49,7 +58,7 @@ export function needsOf(state: ChannelState, message: ChannelMessage): Needs {
   if (message.type === 'channel_reestablish') {
     const claimed = message.nextRevocationNumber - 1
     const point = claimed >= 0 && claimed <= MAX_COMMITMENT_NUMBER ? claimed : undefined
-    return { point, closingNonces: state.shutdownSent ? 1 : 0 }
+    return { point, closingNonces: 0 }
   }
   return { closingNonces: message.type === 'closing_complete' ? 1 : 0 }
 }
@@ -74,11 +83,7 @@ export function refuse(state: ChannelState, { kind, detail }: Rejection): Step {
 }
 
 function dispatch(state: ChannelState, message: ChannelMessage, given: Given): StepResult {
-  if (message.type === 'channel_reestablish')
-    return receiveReestablish(state, message, {
-      claimed: given.point,
-      closingNonce: given.closingNonces[0],
-    })
+  if (message.type === 'channel_reestablish') return receiveReestablish(state, message, given.point)
   if (state.connection !== 'connected')
     return notNow(
       'reestablish-first',
@@ -95,6 +100,13 @@ function dispatch(state: ChannelState, message: ChannelMessage, given: Given): S
       return receiveRemoval(state, message)
     case 'update_fee':
       return receiveFee(state, message)
+    case 'announcement_signatures':
+      return state.announced && isOperating(state)
+        ? ok(step(state, [], [{ kind: 'announcement-signatures', message }]))
+        : notNow(
+            'announcement-unexpected',
+            'Signatures came for the announcement of a channel that is not to be announced.',
+          )
     case 'commitment_signed':
       return receiveCommitment(state, message, given.point!)
     case 'revoke_and_ack':
@@ -226,6 +238,25 @@ export function pendingEvents(state: ChannelState): ChannelEvent[] {
         : { kind: 'failed', ...state.failure },
     )
   return events
+}
+
+/**
+ * Tells the counterparty the holder's half of the announcement: again on each connection, until the other half is there, since neither is kept.
+ * Rejects with `channel-not-announced` and `peer-disconnected`.
+ */
+export function announce(
+  state: ChannelState,
+  signatures: Omit<AnnouncementSignatures, 'type' | 'channelId'>,
+): StepResult {
+  if (!state.announced || !isOperating(state))
+    return notNow(
+      'channel-not-announced',
+      'The channel is not open, or was opened to be known to its two sides alone.',
+    )
+  if (state.connection !== 'connected')
+    return notNow('peer-disconnected', 'The other side of the channel is away. Nothing was sent.')
+  const { channelId } = state
+  return ok(step(state, say(state, { type: 'announcement_signatures', channelId, ...signatures })))
 }
 
 /** The holder ends the channel by itself. Rejects with `channel-closed` and, where our state is an old copy, `channel-stale`. */

@@ -208,6 +208,14 @@ export interface ChannelReestablish extends OfChannel {
   readonly nextLocalNonces?: NoncesByFunding
 }
 
+/** One side's signatures under the announcement of the channel (BOLT 7): of its node's key, and of its funding key. 64 bytes each. */
+export interface AnnouncementSignatures extends OfChannel {
+  readonly type: 'announcement_signatures'
+  readonly shortChannelId: ShortChannelId
+  readonly nodeSignature: Uint8Array
+  readonly fundingSignature: Uint8Array
+}
+
 /** Ends the channel. */
 export interface ErrorMessage extends OfChannel {
   readonly type: 'error'
@@ -237,6 +245,7 @@ export type ChannelMessage =
   | CommitmentSigned
   | RevokeAndAck
   | ChannelReestablish
+  | AnnouncementSignatures
   | ErrorMessage
   | WarningMessage
 
@@ -657,6 +666,23 @@ const CODECS: Codecs = {
         .put(message.perCommitmentSecret)
         .put(message.nextPerCommitmentPoint)
       NONCES_TLVS.write(writer, message)
+    },
+  },
+  announcement_signatures: {
+    number: 259,
+    read: (reader) => ({
+      channelId: readId(reader),
+      shortChannelId: reader.shortChannelId(),
+      nodeSignature: reader.take(64),
+      fundingSignature: reader.take(64),
+      ...NO_TLVS.read(reader),
+    }),
+    write(writer, message) {
+      writer
+        .put(hexToBytes(message.channelId))
+        .shortChannelId(message.shortChannelId)
+        .put(message.nodeSignature)
+        .put(message.fundingSignature)
     },
   },
   channel_reestablish: {

@@ -114,7 +114,7 @@ export interface Outlook {
 interface Attempt {
   readonly transaction: Transaction
   /** What it spends, sorted. */
-  readonly spends: string
+  readonly outpoints: readonly string[]
   readonly feerate: number
   /** Height of the tip when it was made. */
   readonly since: number
@@ -341,13 +341,12 @@ export class ChannelMonitor implements ChainConsumer {
     isUrgent: boolean,
     parent?: SpendPlan['parent'],
   ): Promise<void> {
-    const former = watched.attempts.get(purpose)
-    const spent = spends
-      .map(({ outpoint }) => outpointKey(outpoint))
-      .sort()
-      .join()
+    const outpoints = spends.map(({ outpoint }) => outpointKey(outpoint)).sort()
+    const last = watched.attempts.get(purpose)
+    // One that shares nothing with it is in a block, or void: nothing has to be paid beyond it.
+    const former = last?.outpoints.some((outpoint) => outpoints.includes(outpoint)) ? last : undefined
     const waited = former ? this.tip.height - former.since : 0
-    const isSame = former?.spends === spent
+    const isSame = former?.outpoints.join() === outpoints.join()
     if (former && isSame && waited < (isUrgent ? 1 : PATIENCE) && feerate <= former.feerate * BUMP) {
       this.ports.publish([former.transaction])
       return
@@ -355,7 +354,7 @@ export class ChannelMonitor implements ChainConsumer {
     const asked = former ? Math.max(feerate, Math.ceil(former.feerate * BUMP)) : feerate
     const transaction = await this.build(watched, channel, purpose, spends, asked, parent)
     if (transaction) {
-      watched.attempts.set(purpose, { transaction, spends: spent, feerate: asked, since: this.tip.height })
+      watched.attempts.set(purpose, { transaction, outpoints, feerate: asked, since: this.tip.height })
       this.ports.publish([transaction])
     } else if (former && isSame) this.ports.publish([former.transaction])
   }

@@ -57,7 +57,7 @@ export function channelPolicy({ targetSpacing, testControls }: NetworkParams): C
     maxToSelfDelay: testControls ? 144 : 7 * day,
     minimumDepth: testControls ? 1 : 6,
     maxMinimumDepth: testControls ? 144 : hour,
-    fundingTimeout: 2 * day,
+    fundingTimeout: testControls ? 144 : 2 * day,
     minFunding: sats(20_000),
     maxFunding: MAX_CHANNEL_SATS,
     dustLimit: sats(354),

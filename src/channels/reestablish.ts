@@ -3,7 +3,7 @@
  * connection; what it may lack is said again with the next, in the order in which it was said first. Pure, any thread.
  */
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
-import type { ChannelReestablish, Shutdown } from './messages.ts'
+import type { ChannelReestablish } from './messages.ts'
 import { addMessage, commitmentToSign, feeMessage, isSecretOf, removalMessage } from './operation.ts'
 import { secretIndex } from './secrets.ts'
 import {
@@ -70,18 +70,13 @@ function reestablishMessage(state: ChannelState): Outgoing {
 }
 
 /**
- * Of our secrets and points, what a `channel_reestablish` is compared with. `claimed`: the point of our commitment whose secret it shows,
- * `nextRevocationNumber - 1`; undefined where that is −1. `closingNonce`: a fresh one of the holder's, for a `shutdown` that has to be sent again.
+ * `claimed`: the point of our commitment `nextRevocationNumber - 1`, whose secret the message shows; undefined where that is −1. A `shutdown`
+ * that was sent before is due again with the next flush, as is a new commitment.
  */
-export interface ReestablishContext {
-  readonly claimed: Uint8Array | undefined
-  readonly closingNonce: Uint8Array | undefined
-}
-
 export function receiveReestablish(
   state: ChannelState,
   message: ChannelReestablish,
-  { claimed, closingNonce }: ReestablishContext,
+  claimed: Uint8Array | undefined,
 ): StepResult {
   if (state.connection !== 'reestablishing')
     return notNow(
@@ -131,15 +126,7 @@ export function receiveReestablish(
       : [...revocation, ...commitment]),
     ...updatesAt(connected, 0),
   )
-  const said: ChannelState = lost ? { ...connected, counterpartyNonce: undefined } : connected
-  if (!state.shutdownSent || closingNonce === undefined) return ok(step(said, outgoing))
-  outgoing.push({ kind: 'message', message: shutdownMessage(state, closingNonce) })
-  return ok(step({ ...said, holderClosingNonce: closingNonce }, outgoing))
-}
-
-/** `shutdown`, with the nonce of the holder as closee. */
-export function shutdownMessage({ channelId, contract }: ChannelState, nonce: Uint8Array): Shutdown {
-  return { type: 'shutdown', channelId, script: contract.payout.script, nonce }
+  return ok(step(lost ? { ...connected, counterpartyNonce: undefined } : connected, outgoing))
 }
 
 /** The updates that the holder proposed and that are at a stage, as messages: such an order that each is allowed where all together were. */

@@ -7,7 +7,7 @@ import { bytesToHex } from '../primitives/bytes.ts'
 import { err, notNow, ok, type Result } from '../primitives/result.ts'
 import { MAX_MSAT, type Msat, msat, satsToMsat } from './amount.ts'
 import { NO_FEATURES, unknownRequired } from './features.ts'
-import type { NodeId } from './gossip.ts'
+import type { ChannelUpdate, Gossip, NodeId } from './gossip.ts'
 import { type ChannelGraph, type ForwardingPolicy, forwardingFee, type GraphChannel } from './graph.ts'
 import type { RouteHint } from './invoice.ts'
 import type { Direction, LiquidityMemory } from './liquidity.ts'
@@ -267,7 +267,7 @@ class RouteSearch {
       if (label.node === payer) return routeOf(label, amount)
       if (settled.has(label.node)) continue
       settled.add(label.node)
-      if (label.hops === MAX_HOPS) continue
+      if (label.hops === MAX_HOPS || !(label.node === payee || this.passesOn(label.node))) continue
       for (const edge of this.edgesTo(label.node)) {
         if (settled.has(edge.from)) continue
         const before = this.step(edge, label)
@@ -325,7 +325,7 @@ class RouteSearch {
     const amount = msat(label.amount)
     if (amount < edge.htlcMinimum || amount > edge.htlcMaximum) return undefined
     const together = msat(amount + this.usedOf(edge))
-    if (together > edge.most) return undefined
+    if (together > edge.most || this.avoids(edge)) return undefined
     const probability = edge.direction ? this.memory.probability(edge.direction, together) : 1
     if (probability <= 0) return undefined
     const fee = forwardingFee(edge.policy, amount)
@@ -350,44 +350,54 @@ class RouteSearch {
   }
 
   private *edgesTo(node: NodeId): Iterable<Edge> {
-    for (const edge of this.known.get(node) ?? []) if (!this.avoids(edge)) yield edge
+    yield* this.known.get(node) ?? []
     for (const channel of this.graph.channelsOf(node)) {
-      const edge = this.graphEdge(channel, node)
-      if (edge) yield edge
+      const edge = graphEdge(channel, node)
+      // The payer's own channels are known better.
+      if (edge && edge.from !== this.terms.payer) yield edge
     }
   }
 
   /** Whether a failure says to leave it out for now. Own channels say themselves what they can send. */
-  private avoids({ from, to, shortChannelId }: Pick<Edge, 'from' | 'to' | 'shortChannelId'>): boolean {
+  private avoids({ from, to, shortChannelId }: Edge): boolean {
     if (from === this.terms.payer) return false
     const direction = directionBetween(from, to)
     return this.memory.avoidsNode(from) || this.memory.avoidsChannel({ shortChannelId, direction })
   }
 
-  private graphEdge({ announcement, updates }: GraphChannel, to: NodeId): Edge | undefined {
-    const { nodeIds, shortChannelId, capacity, features } = announcement.message
-    const direction = nodeIds[1] === to ? 0 : 1
-    const update = updates[direction]?.message
-    const from = nodeIds[direction]
-    if (!update || update.disabled || from === this.terms.payer) return undefined
-    if (features !== NO_FEATURES && unknownRequired(features, []) !== undefined) return undefined
-    const nodeFeatures = this.graph.node(from)?.features ?? NO_FEATURES
-    if (nodeFeatures !== NO_FEATURES && unknownRequired(nodeFeatures, KNOWN_NODE_FEATURES) !== undefined)
-      return undefined
-    const of = { shortChannelId, direction, capacity: satsToMsat(capacity) } as const
-    if (this.avoids({ from, to, shortChannelId })) return undefined
-    const { htlcMinimum, htlcMaximum } = update
-    return {
-      from,
-      to,
-      shortChannelId,
-      policy: update,
-      htlcMinimum,
-      htlcMaximum,
-      most: of.capacity,
-      direction: of,
-    }
+  /** Whether the node requires nothing of payments that this program does not know. */
+  private passesOn(node: NodeId): boolean {
+    const features = this.graph.node(node)?.features ?? NO_FEATURES
+    return features === NO_FEATURES || unknownRequired(features, KNOWN_NODE_FEATURES) === undefined
   }
+}
+
+/** The steps of updates, made once: a search looks at tens of thousands. */
+const EDGES = new WeakMap<Gossip<ChannelUpdate>, Edge>()
+
+/** The step over a channel to one of its nodes; undefined where the other one does not offer it. */
+function graphEdge({ announcement, updates }: GraphChannel, to: NodeId): Edge | undefined {
+  const { nodeIds, shortChannelId, capacity, features } = announcement.message
+  const direction = nodeIds[1] === to ? 0 : 1
+  const update = updates[direction]
+  if (!update || update.message.disabled) return undefined
+  if (features !== NO_FEATURES && unknownRequired(features, []) !== undefined) return undefined
+  const known = EDGES.get(update)
+  if (known) return known
+  const of = { shortChannelId, direction, capacity: satsToMsat(capacity) } as const
+  const { htlcMinimum, htlcMaximum } = update.message
+  const edge: Edge = {
+    from: nodeIds[direction],
+    to,
+    shortChannelId,
+    policy: update.message,
+    htlcMinimum,
+    htlcMaximum,
+    most: of.capacity,
+    direction: of,
+  }
+  EDGES.set(update, edge)
+  return edge
 }
 
 /** Direction of a channel from one node to the other: nodes are announced in the order of their keys. */

@@ -1,6 +1,6 @@
 /** What comes of an event in a channel. The machine is pure: it says here what its driver is to do, and in what order. Any thread. */
 import type { Result } from '../primitives/result.ts'
-import type { ChannelMessage, ClosingSig } from './messages.ts'
+import type { AnnouncementSignatures, ChannelMessage, ClosingSig } from './messages.ts'
 import type {
   ClosingTransaction,
   Commitment,
@@ -58,6 +58,8 @@ export type ChannelEvent =
   | { readonly kind: 'failed'; readonly byHolder: boolean; readonly text: string }
   /** The counterparty proved that our state is an old copy. Nothing may be published. */
   | { readonly kind: 'stale'; readonly text: string }
+  /** The counterparty's half of the announcement of the channel. Nothing of it was checked, and nothing is kept. */
+  | { readonly kind: 'announcement-signatures'; readonly message: AnnouncementSignatures }
   /** The funding transaction never came: the channel holds no money of ours, and is forgotten. */
   | { readonly kind: 'abandoned' }
   /** The counterparty told something, for people. */

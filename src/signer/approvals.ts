@@ -83,6 +83,10 @@ interface Owed {
 export interface FundingCheck {
   /** See `ChannelKeeper.givenAway`. */
   givenAway(outpoint: Outpoint, script: Uint8Array, amount: Sats): number | undefined
+  /** See `ChannelKeeper.claimOf`. */
+  claimOf(
+    transaction: Transaction,
+  ): { readonly scripts: readonly Uint8Array[]; readonly stake: number } | undefined
 }
 
 export class Approvals {
@@ -114,6 +118,7 @@ export class Approvals {
    * `payment-not-approved`, and with `max-fee-exceeded` where the fee alone stands against it.
    */
   use(reading: PaymentReading, replaced: Uint8Array | undefined): Result<void> {
+    if (isFeeOfClaim(reading, this.channels)) return OK
     let reason: Rejection | undefined
     for (const [approval, terms] of this.waiting) {
       const refusal = refusalOf(terms, reading, replaced, this.channels)
@@ -251,6 +256,25 @@ function channelRefusal(
   if (lost === undefined)
     return notApproved('It funds no channel whose first commitment the other side has signed.')
   return lost > given ? notApproved('It gives more to the other side than was asked for.') : undefined
+}
+
+/**
+ * Whether it pays for a claim of a channel, to which the approval of its opening stands: it takes an output of a commitment, all comes back to
+ * this wallet or to the channel's own second level, and the fee is at most half of what is at stake.
+ */
+function isFeeOfClaim(
+  { review, unsigned, ownOutputs, hashType }: PaymentReading,
+  channels: FundingCheck,
+): boolean {
+  const claim = hashType === SIGHASH_DEFAULT ? channels.claimOf(unsigned) : undefined
+  return (
+    claim !== undefined &&
+    review.fee <= Math.min(claim.stake / 2, greatestFee(review.vsize, undefined)) &&
+    unsigned.outputs.every(
+      ({ scriptPubKey }, index) =>
+        ownOutputs.has(index) || claim.scripts.some((script) => equalBytes(script, scriptPubKey)),
+    )
+  )
 }
 
 /**

@@ -40,7 +40,7 @@ import { Writer } from '../primitives/codec.ts'
 import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
-import { decodeTransaction, type Outpoint } from '../primitives/transaction.ts'
+import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
 import { verifyByCurve } from '../script/curve.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { type AggregateKey, MusigSession, nonceAgg, nonceGen, type SecretNonce } from '../script/musig2.ts'
@@ -383,6 +383,28 @@ export class ChannelKeeper implements ChannelSigner {
         contract.holderIsFunder &&
         equalBytes(fundingScript(fundingKey), script)
       if (isIt) return amount - Math.floor(first.holderAmount / 1000)
+    }
+    return undefined
+  }
+
+  /**
+   * The channel whose commitment a transaction takes an output of: one that was signed to be published, or that the counterparty can publish.
+   * `scripts`: where money may go, `stake`: what the holder has in it at most, satoshis. Undefined where there is none.
+   */
+  claimOf(
+    transaction: Transaction,
+  ): { readonly scripts: readonly Uint8Array[]; readonly stake: number } | undefined {
+    const spent = new Set(transaction.inputs.map(({ prevout }) => bytesToHex(prevout.txid)))
+    for (const { contract, state } of this.channels.values()) {
+      const published = state.holder.filter(({ number }) => number === state.published?.number)
+      for (const commitment of [...published, ...state.counterparty]) {
+        const built = commitmentTransaction(contract, commitment)
+        if (!built.ok || !spent.has(bytesToHex(built.value.transaction.txidBytes))) continue
+        const { delay } = sidesOf(contract, commitment).broadcaster
+        const second = commitment.ofHolder ? [secondLevelOutput(built.value.keys, delay).scriptPubKey] : []
+        const stake = sum([commitment.holderAmount, ...commitment.htlcs.map(({ amount }) => amount)])
+        return { scripts: [contract.payout.script, ...second], stake: Math.floor(stake / 1000) }
+      }
     }
     return undefined
   }

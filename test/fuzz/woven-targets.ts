@@ -9,7 +9,7 @@ import { CALLS, withEdges } from './edges.ts'
 import type { Target } from './fuzzer.ts'
 
 /** Layers whose sources get counters. */
-const WOVEN = /^src\/(primitives|script|consensus|chain|wallet|protocol|workers)\//
+const WOVEN = /^src\/(primitives|script|consensus|chain|channels|wallet|protocol|workers)\//
 
 /** A folder with the built targets; remove it with `removeTargets`. */
 export async function buildTargets(): Promise<string> {

@@ -3,7 +3,7 @@
  * and are cut whenever a test wants.
  */
 
-import { type Msat, msat } from '../../src/channels/amount.ts'
+import { msat } from '../../src/channels/amount.ts'
 import type { Channel, DriverEvent } from '../../src/channels/channel.ts'
 import { ChannelManager } from '../../src/channels/channel-manager.ts'
 import type { ChainView } from '../../src/channels/machine.ts'
@@ -11,12 +11,15 @@ import { type ChannelMessage, decodeMessage } from '../../src/channels/messages.
 import type { HtlcOffer } from '../../src/channels/operation.ts'
 import { type ChannelPolicy, channelPolicy } from '../../src/channels/policy.ts'
 import type { ChannelSigner, Payout } from '../../src/channels/ports.ts'
+import { fundingKey, fundingScript } from '../../src/channels/scripts.ts'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { sha256, type Txid, toDisplay } from '../../src/primitives/hashes.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { ok, type Result } from '../../src/primitives/result.ts'
+import { packOutputs } from '../../src/script/input-check.ts'
+import { verifyTransaction } from '../../src/script/verify-input.ts'
 import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { KeeperSide } from './channel-keepers.ts'
 import { value } from './wallets.ts'
@@ -237,6 +240,7 @@ export async function deliverAll(link: Link): Promise<void> {
 export interface OpenTerms {
   readonly amount?: number
   readonly push?: number
+  readonly announced?: boolean
   /** Whether its funding is confirmed; true by itself. */
   readonly confirmed?: boolean
 }
@@ -244,14 +248,14 @@ export interface OpenTerms {
 /** The first node opens a channel with the second, which is confirmed. */
 export async function openChannel(
   link: Link,
-  { amount = 1_000_000, push = 0, confirmed = true }: OpenTerms = {},
+  { amount = 1_000_000, push = 0, confirmed = true, announced = false }: OpenTerms = {},
 ): Promise<void> {
   const [a, b] = link.nodes
   const opening = a.manager!.open({
     peer: b.name,
     fundingAmount: sats(amount),
     pushAmount: msat(push),
-    announced: false,
+    announced,
     payout: a.signing.payout,
   })
   const toFund = value(await settled(link, opening))
@@ -289,4 +293,10 @@ export async function moveChain(
   }
 }
 
-export type { Msat }
+/** What the interpreter says of a transaction that spends the channel's money. */
+export function verdict({ channel }: ChannelNode, bytes: Uint8Array): string {
+  const { holder, counterparty, fundingAmount } = channel.state.contract
+  const key = value(fundingKey(holder.basepoints.funding, counterparty.basepoints.funding))
+  const spentOutputs = packOutputs([{ value: fundingAmount, scriptPubKey: fundingScript(key) }])
+  return verifyTransaction({ transaction: bytes, spentOutputs })?.code ?? 'valid'
+}

@@ -216,6 +216,12 @@ export class MonitoredPair {
     }
   }
 
+  /** Offers a transaction to the mempool, which has to take it. */
+  async send(transaction: Transaction): Promise<void> {
+    const code = await this.node.code(transaction)
+    if (code !== 'ok') throw new Error(`The mempool refused ${transaction.txid}: ${code}`)
+  }
+
   /** Mines what the mempool holds, but for what is `withheld`. */
   async mine(withheld: (transaction: Transaction) => boolean = () => false): Promise<Transaction[]> {
     const transactions = this.node.mempool

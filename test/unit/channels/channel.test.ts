@@ -6,14 +6,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DriverEvent } from '../../../src/channels/channel.ts'
 import { commitmentTransaction } from '../../../src/channels/commitment-transaction.ts'
-import { fundingKey, fundingScript } from '../../../src/channels/scripts.ts'
+import type { ShortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import type { Txid } from '../../../src/primitives/hashes.ts'
 import { notNow } from '../../../src/primitives/result.ts'
 import { decodeTransaction } from '../../../src/primitives/transaction.ts'
-import { packOutputs } from '../../../src/script/input-check.ts'
-import { verifyTransaction } from '../../../src/script/verify-input.ts'
 import { MemoryChannelStore } from '../../../src/storage/memory-channel-store.ts'
 import { runChaos } from '../../support/channel-chaos.ts'
 import { KeeperSide } from '../../support/channel-keepers.ts'
@@ -30,6 +28,7 @@ import {
   POLICY,
   quiet,
   settled,
+  verdict,
 } from '../../support/channel-nodes.ts'
 import { mockSigner } from '../../support/mock-channel-signer.ts'
 import { codeOf, value } from '../../support/wallets.ts'
@@ -64,14 +63,6 @@ function eventsOf<Kind extends DriverEvent['kind']>(node: ChannelNode, kind: Kin
   return node.events.flatMap(({ event }) =>
     event.kind === kind ? [event as Extract<DriverEvent, { kind: Kind }>] : [],
   )
-}
-
-/** What the interpreter says of a transaction that spends the channel's money. */
-function verdict({ channel }: ChannelNode, bytes: Uint8Array): string {
-  const { holder, counterparty, fundingAmount } = channel.state.contract
-  const key = value(fundingKey(holder.basepoints.funding, counterparty.basepoints.funding))
-  const spentOutputs = packOutputs([{ value: fundingAmount, scriptPubKey: fundingScript(key) }])
-  return verifyTransaction({ transaction: bytes, spentOutputs })?.code ?? 'valid'
 }
 
 test('a channel is opened, pays both ways, comes back after a cut, and closes', async () => {
@@ -149,6 +140,32 @@ test('a close waits for what is under way, and goes on after a restart of both',
   assert.deepEqual(amounts(bob), [250_000_000, 750_000_000])
 })
 
+test('a close that is cut, or whose tab dies, at any message ends all the same', async () => {
+  for (const dies of [false, true])
+    for (let at = 0; at < 8; at++) {
+      const { alice, bob, link } = await pair()
+      value(await alice.channel.close(500))
+      const before = link.delivered.length
+      while (link.delivered.length < before + at) {
+        await quiet([alice, bob])
+        if (!link.deliver(0) && !link.deliver(1)) break
+      }
+      const victim = at % 2 === 0 ? alice : bob
+      if (dies) {
+        victim.crash()
+        await victim.start()
+      } else link.cut()
+      link.connect()
+      await deliverAll(link)
+      for (const node of [alice, bob]) {
+        const { status, closingTransactions } = node.channel.state
+        assert.equal(status, 'shutdown')
+        assert.ok(closingTransactions.length >= 2, `${node.name}, message ${at}`)
+        for (const transaction of closingTransactions) assert.equal(verdict(node, transaction), 'valid')
+      }
+    }
+})
+
 test('a side whose share is dust is left out of the closing transaction', async () => {
   const { alice, bob, link } = await pair(keeperSigner, { push: 100_000 })
   value(await alice.channel.close(500))
@@ -157,6 +174,24 @@ test('a side whose share is dust is left out of the closing transaction', async 
   assert.equal(more.length, 0)
   assert.equal(value(decodeTransaction(only)).outputs.length, 1)
   assert.equal(verdict(bob, only), 'valid')
+})
+
+test('the halves of an announcement reach the other side, of a channel that is to be announced', async () => {
+  const halves = {
+    shortChannelId: '100x1x0' as ShortChannelId,
+    nodeSignature: new Uint8Array(64).fill(1),
+    fundingSignature: new Uint8Array(64).fill(2),
+  }
+  const open = await pair(mockSigner, { announced: true })
+  value(await open.alice.channel.announce(halves))
+  await deliverAll(open.link)
+  const [told] = eventsOf(open.bob, 'announcement-signatures')
+  assert.deepEqual(
+    [told.message.shortChannelId, told.message.nodeSignature, told.message.fundingSignature],
+    Object.values(halves),
+  )
+  const secret = await pair(mockSigner)
+  assert.equal(codeOf(await secret.alice.channel.announce(halves)), 'channel-not-announced')
 })
 
 test('closed alone: the last commitment is published, whole, and no other', async () => {

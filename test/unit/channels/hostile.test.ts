@@ -4,15 +4,32 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ChannelMessage, encodeMessage } from '../../../src/channels/messages.ts'
+import {
+  type ChannelMessage,
+  type CommitmentSigned,
+  decodeMessage,
+  encodeMessage,
+} from '../../../src/channels/messages.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
-import { ChannelNode, deliverAll, Link, offerOf, openChannel, quiet } from '../../support/channel-nodes.ts'
+import {
+  ChannelNode,
+  deliverAll,
+  keeperSigner,
+  Link,
+  type NodeSigner,
+  offerOf,
+  openChannel,
+  quiet,
+  verdict,
+} from '../../support/channel-nodes.ts'
 import { Draw } from '../../support/draw.ts'
 import { mockSigner } from '../../support/mock-channel-signer.ts'
 
-async function pair(): Promise<{ alice: ChannelNode; bob: ChannelNode; link: Link }> {
-  const alice = new ChannelNode('alice', mockSigner('alice')).settling()
-  const bob = new ChannelNode('bob', mockSigner('bob')).settling()
+async function pair(
+  signer: (name: string) => NodeSigner = mockSigner,
+): Promise<{ alice: ChannelNode; bob: ChannelNode; link: Link }> {
+  const alice = new ChannelNode('alice', signer('alice')).settling()
+  const bob = new ChannelNode('bob', signer('bob')).settling()
   const link = new Link(alice, bob)
   for (const node of [alice, bob]) await node.start()
   link.connect()
@@ -192,4 +209,154 @@ test('every strange message in every state of an opening', async () => {
     checkSafe(bob, 0)
     checkSafe(alice, 0)
   }
+})
+
+/** What a message of Bob's to Alice is, changed on its way; and what then becomes of Alice. */
+async function altered<Type extends ChannelMessage['type']>(
+  signer: (name: string) => NodeSigner,
+  type: Type,
+  alter: (message: Extract<ChannelMessage, { type: Type }>) => ChannelMessage,
+  deed: (three: Awaited<ReturnType<typeof pair>>) => unknown,
+): Promise<{ readonly alice: ChannelNode; readonly answers: ChannelMessage[] }> {
+  const three = await pair(signer)
+  const { alice, bob, link } = three
+  await openChannel(link, { push: 300_000_000 })
+  void deed(three)
+  const answers: ChannelMessage[] = []
+  for (let done = false; !done; ) {
+    await quiet([alice, bob])
+    while (link.deliver(0));
+    await quiet([alice, bob])
+    const next = link.flying[1].shift()
+    if (!next) throw new Error(`No ${type} came`)
+    const decoded = decodeMessage(next.bytes)
+    assert.ok(decoded.ok)
+    done = decoded.value.type === type
+    if (done) alice.onSend = (message) => answers.push(message)
+    const bytes = done
+      ? encodeMessage(alter(decoded.value as Extract<ChannelMessage, { type: Type }>))
+      : next.bytes
+    alice.manager!.receive('bob', bytes)
+  }
+  await quiet([alice, bob])
+  checkSafe(alice, 0)
+  return { alice, answers }
+}
+
+const payment = ({ alice, bob }: Awaited<ReturnType<typeof pair>>) =>
+  alice.channel.offer(offerOf(40_000_000, bob.invoice('1'), 200))
+
+test('a secret that is not the one of the commitment fails the channel', async () => {
+  const { alice, answers } = await altered(
+    mockSigner,
+    'revoke_and_ack',
+    (message) => ({ ...message, perCommitmentSecret: new Uint8Array(32).fill(9) }),
+    payment,
+  )
+  assert.equal(alice.channel.state.status, 'failed')
+  assert.deepEqual(
+    answers.map(({ type }) => type),
+    ['error'],
+  )
+})
+
+test('a wrong signature under a commitment, or under one HTLC, fails the channel: the commitment before it stands', async () => {
+  const flip = (bytes: Uint8Array) => bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte))
+  for (const alter of [
+    (message: CommitmentSigned) => ({
+      ...message,
+      signature: { ...message.signature!, partialSignature: flip(message.signature!.partialSignature) },
+    }),
+    (message: CommitmentSigned) => ({ ...message, htlcSignatures: message.htlcSignatures.map(flip) }),
+    (message: CommitmentSigned) => ({ ...message, htlcSignatures: [] }),
+    (message: CommitmentSigned) => ({ ...message, signature: undefined }),
+  ]) {
+    const { alice, answers } = await altered(keeperSigner, 'commitment_signed', alter, payment)
+    assert.equal(alice.channel.state.status, 'failed')
+    assert.equal(alice.channel.state.holder.commitment.number, 0)
+    assert.deepEqual(
+      answers.map(({ type }) => type),
+      ['error'],
+    )
+  }
+})
+
+test('a wrong signature under a closing transaction makes none', async () => {
+  const wrong = new Uint8Array(32).fill(1)
+  const close = ({ bob }: Awaited<ReturnType<typeof pair>>) => bob.channel.close(500)
+  const complete = await altered(
+    keeperSigner,
+    'closing_complete',
+    (message) => {
+      const { both } = message.signatures
+      return { ...message, signatures: { both: { ...both!, partialSignature: wrong } } }
+    },
+    close,
+  )
+  const signed = await altered(
+    keeperSigner,
+    'closing_sig',
+    (message) => ({ ...message, signatures: { both: wrong } }),
+    close,
+  )
+  for (const { alice, answers } of [complete, signed]) {
+    assert.deepEqual(
+      answers.map(({ type }) => type),
+      ['warning'],
+    )
+    // The other one of the two, which was signed well, may be whole.
+    const { closingTransactions } = alice.channel.state
+    assert.ok(closingTransactions.length <= 1)
+    for (const transaction of closingTransactions) assert.equal(verdict(alice, transaction), 'valid')
+  }
+})
+
+test('a flood of messages ends the connection, and the channel goes on with the next', async () => {
+  const { alice, bob, link } = await pair()
+  await openChannel(link, { push: 300_000_000 })
+  const { channelId } = bob.channel.state
+  const flood = encodeMessage({ type: 'update_fee', channelId, feerate: 1_000 })
+  for (let at = 0; at < 5_000 && link.up; at++) bob.manager!.receive('alice', flood)
+  assert.equal(link.up, false)
+  await quiet([alice, bob])
+  link.connect()
+  await deliverAll(link)
+  void alice.channel.offer(offerOf(40_000_000, bob.invoice('1'), 200))
+  await deliverAll(link)
+  assert.equal(bob.channel.state.holderAmount, 340_000_000)
+})
+
+test('what was said once, said again: in the same session, after a restart, and before the channel is re-established', async () => {
+  const types = new Set<string>(['commitment_signed'])
+  const tried = new Set<string>()
+  for (const type of types)
+    for (const when of ['same session', 'restarted', 'before re-established'] as const) {
+      const three = await pair()
+      const { alice, bob, link } = three
+      await openChannel(link, { push: 300_000_000 })
+      await live(three, 0, Number.POSITIVE_INFINITY)
+      const said = link.delivered.filter(({ from }) => from === 0)
+      for (const { message } of said) types.add(message.type)
+      if (when === 'restarted') {
+        bob.crash()
+        await bob.start()
+        link.connect()
+        await deliverAll(link)
+      } else if (when === 'before re-established') {
+        link.cut()
+        link.connect()
+        await quiet([alice, bob])
+      }
+      const before = bob.channel.state
+      bob.manager!.receive('alice', said.find(({ message }) => message.type === type)!.bytes)
+      await quiet([alice, bob])
+      await deliverAll(link)
+      const after = bob.channel.state
+      tried.add(`${type} ${after.status}`)
+      assert.equal(after.holderAmount, before.holderAmount)
+      assert.equal(after.htlcs.length, 0)
+      checkSafe(bob, 0)
+    }
+  // At the wrong time most of them fail the channel; before it is re-established none does.
+  assert.ok(tried.has('revoke_and_ack failed') && tried.has('revoke_and_ack open'))
 })

@@ -133,6 +133,13 @@ function messages(draw: Draw): ChannelMessage[] {
       nextLocalNonces: maybe(() => new Map([[txid, nonce()]])),
     },
     {
+      type: 'announcement_signatures',
+      channelId: id,
+      shortChannelId: '700x3x1' as ShortChannelId,
+      nodeSignature: draw.bytes(64),
+      fundingSignature: draw.bytes(64),
+    },
+    {
       type: 'channel_reestablish',
       channelId: id,
       nextCommitmentNumber: Number(draw.bits(48)),
@@ -171,7 +178,10 @@ test('numbers are those of the BOLTs', () => {
     const bytes = encodeMessage(message)
     return bytes[0] * 256 + bytes[1]
   })
-  assert.deepEqual(numbers, [1, 17, 32, 33, 34, 35, 36, 38, 40, 41, 128, 130, 131, 135, 134, 132, 133, 136])
+  assert.deepEqual(
+    numbers,
+    [1, 17, 32, 33, 34, 35, 36, 38, 40, 41, 128, 130, 131, 135, 134, 132, 133, 259, 136],
+  )
 })
 
 test('a shorter message, and one with a record of an unknown even type, are refused; an odd one is passed over', () => {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { IRREVOCABLE_DEPTH, SETTLED_DEPTH } from '../../../src/channels/monitor.ts'
 import { equalBytes } from '../../../src/primitives/bytes.ts'
-import { decodeTransaction } from '../../../src/primitives/transaction.ts'
+import type { Transaction } from '../../../src/primitives/transaction.ts'
 import {
   agreedOf,
   CAPACITY,
@@ -15,7 +15,6 @@ import {
   MonitoredPair,
   preimageFor,
 } from '../../support/monitored-channel.ts'
-import { value } from '../../support/wallets.ts'
 
 const FIRST = agreedOf(0, 600_000)
 
@@ -118,25 +117,11 @@ for (const closer of [0, 1] as const)
       bob.told('htlc-returned').map(({ htlc }) => htlc.id),
       [4],
     )
+    const due = [490_000 + 60_000 + 70_000, 250_000 + 80_000 + 50_000]
     // The coins that paid for second-level transactions come back by the payout script, too.
-    const brought = (side: number) =>
-      [...rig.node.wallet.scriptPubKey].length * 0 + (side === closer ? 200_000 : 0)
-    const alicePaid = await rig.paidTo(0)
-    const bobPaid = await rig.paidTo(1)
-    const aliceDue = 490_000 + 60_000 + 70_000
-    const bobDue = 250_000 + 80_000 + 50_000
-    const isAbout = (paid: number, due: number, side: number) => {
-      const extra = paid - due
-      // A multiple of the coins that it brought.
-      const coins = Math.round(Math.max(0, extra + 5_000) / 200_000)
-      assert.ok(coins === 0 || brought(side) > 0, `side ${side} has ${paid} of ${due}`)
-      assert.ok(
-        extra - coins * 200_000 <= 0 && extra - coins * 200_000 > -8_000,
-        `side ${side} has ${paid} of ${due}`,
-      )
-    }
-    isAbout(alicePaid, aliceDue, 0)
-    isAbout(bobPaid, bobDue, 1)
+    due[closer] += 2 * 200_000
+    await near(rig, 0, due[0], 8_000)
+    await near(rig, 1, due[1], 8_000)
   })
 
 test('an HTLC that came back is told when it is settled, not before', async () => {
@@ -200,35 +185,49 @@ for (const [thief, race, numbers] of THEFTS)
       const victim = (1 - thief) as 0 | 1
       rig.sides[thief].awake = false
       const stolen = rig.commitmentOf(number, thief)
-      assert.ok((await rig.node.mempool.accept(stolen)).ok)
+      await rig.send(stolen)
       await rig.mine()
       assert.equal(rig.sides[victim].told('closed')[0].by, 'revoked')
       assert.equal(rig.sides[victim].told('warned').length, 1)
       let brought = 0
       if (race === 'races') {
-        // The thief takes what it can to the second level, for more than the victim pays.
-        for (const spend of rig.spendsOf(number, thief).filter(({ htlc }) => htlc)) {
-          while (rig.height < spend.lockTime)
-            await rig.mine(({ inputs }) =>
-              inputs.some(
-                ({ prevout }) =>
-                  prevout.index === spend.outpoint.index && equalBytes(prevout.txid, spend.outpoint.txid),
-              ),
-            )
-          const second = rig.spend(thief, [spend], 9_000)
+        // The thief keeps the victim's penalties for HTLCs out, and takes all of them to the second level, for more than the victim pays.
+        const htlcs = rig.spendsOf(number, thief).filter(({ htlc }) => htlc)
+        const isOf = (spend: (typeof htlcs)[number], { inputs }: Transaction) =>
+          inputs.some(
+            ({ prevout }) =>
+              prevout.index === spend.outpoint.index && equalBytes(prevout.txid, spend.outpoint.txid),
+          )
+        while (htlcs.some(({ lockTime }) => rig.height < lockTime))
+          await rig.mine((transaction) => htlcs.some((spend) => isOf(spend, transaction)))
+        for (const spend of htlcs) {
+          const second = rig.spend(thief, [spend], 20_000)
           brought += second.outputs[1].value
-          assert.ok((await rig.node.mempool.accept(second)).ok)
-          await rig.mine()
+          await rig.send(second)
         }
+        await rig.mine()
       }
       await rig.mineBlocks(15)
-      const cost =
-        CAPACITY - value(decodeTransaction(stolen.bytes)).outputs.reduce((sum, { value }) => sum + value, 0)
+      const cost = CAPACITY - stolen.outputs.reduce((sum, { value }) => sum + value, 0)
       await near(rig, victim, CAPACITY - cost, 8_000)
       // Its change of fee coins, which were never the channel's.
       assert.equal(await rig.paidTo(thief), brought, `state ${number}`)
     }
   })
+
+test('a thief whose second level waits in the mempool keeps nothing but its HTLC back', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  for (const agreed of life(rig.height + 30)) await rig.advance(agreed)
+  rig.sides[0].awake = false
+  await rig.send(rig.commitmentOf(2, 0))
+  await rig.mine()
+  const [success] = rig.spendsOf(2, 0).filter(({ kind }) => kind === 'htlc-success-transaction')
+  const pinned = rig.spend(0, [success], 20_000)
+  await rig.send(pinned)
+  for (let block = 0; block < 3; block++) await rig.mine(({ txid }) => txid === pinned.txid)
+  // All but that HTLC of 40,000.
+  await near(rig, 1, CAPACITY - 40_000, 5_000)
+})
 
 test('reorganisations: what was done is done again on the other branch, to the same end', {
   timeout: 600_000,
@@ -242,10 +241,13 @@ test('reorganisations: what was done is done again on the other branch, to the s
     await close(rig, 0)
     await rig.mineBlocks(depth)
     await rig.reorganise(fork)
+    for (const { monitor, keeper } of rig.sides)
+      assert.equal(monitor.viewOf(keeper.keys.keyId).spent, undefined)
     // The commitment is back in the mempool, or is published again.
     await rig.mineBlocks(45)
     await near(rig, 1, 250_000 + 70_000 + 80_000 + 50_000, 4_000)
-    assert.ok((await rig.paidTo(0)) > 550_000)
+    const paid = await rig.paidTo(0)
+    assert.ok(paid > 550_000, `${paid}`)
   }
 })
 
@@ -255,7 +257,7 @@ test('a theft on one branch and an honest close on the other: each is answered w
   await rig.advance(agreedOf(2, 300_000))
   const fork = rig.node.tip
   rig.sides[0].awake = false
-  assert.ok((await rig.node.mempool.accept(rig.commitmentOf(0, 0))).ok)
+  await rig.send(rig.commitmentOf(0, 0))
   await rig.mine()
   assert.equal(rig.sides[1].told('closed')[0].by, 'revoked')
   // On the other branch the honest one is first.
@@ -278,7 +280,7 @@ test('after a restart a monitor does the same from the chain alone', async () =>
   for (const agreed of life(rig.height + 3)) await rig.advance(agreed)
   rig.sides[0].awake = false
   rig.sides[1].awake = false
-  assert.ok((await rig.node.mempool.accept(rig.commitmentOf(2, 0))).ok)
+  await rig.send(rig.commitmentOf(2, 0))
   await rig.mine()
   // Bob opens his tab when the theft has happened.
   const again = new ChainSide(rig, 1)
@@ -290,7 +292,7 @@ test('after a restart a monitor does the same from the chain alone', async () =>
   await rig.settle()
   assert.equal(again.told('closed')[0].by, 'revoked')
   await rig.mineBlocks(12)
-  assert.ok((await rig.paidTo(1)) > 990_000)
+  await near(rig, 1, CAPACITY, 10_000)
   assert.equal(await rig.paidTo(0), 0)
 })
 
@@ -320,6 +322,21 @@ test('what costs more than it brings is left, until it is cheap', async () => {
   await near(rig, 1, 1_000, 300)
 })
 
+test('an HTLC that costs more than it brings does not ride along with one that is worth it', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  const expiry = rig.height + 4
+  await rig.advance(agreedOf(1, 499_000, [htlcOf(1, true, 100_000, expiry), htlcOf(2, true, 1_000, expiry)]))
+  rig.feerate = 5_000
+  await close(rig, 1)
+  while (rig.height < expiry + 3) await rig.mine()
+  const dear = await rig.paidTo(0)
+  await near(rig, 0, 599_000, 9_000)
+  rig.feerate = 300
+  await rig.mineBlocks(2)
+  const paid = await rig.paidTo(0)
+  assert.ok(paid > dear + 700, `${dear}, then ${paid}`)
+})
+
 test('a commitment that an old copy knows nothing of pays the share in it; a transaction that nobody agreed to is told', async () => {
   const rig = await MonitoredPair.open(FIRST)
   const old = agreedOf(2, 500_000)
@@ -330,7 +347,7 @@ test('a commitment that an old copy knows nothing of pays the share in it; a tra
   await rig.advance(agreedOf(4, 450_000))
   rig.now = old
   rig.sides[0].awake = false
-  assert.ok((await rig.node.mempool.accept(rig.commitmentOf(4, 0))).ok)
+  await rig.send(rig.commitmentOf(4, 0))
   await rig.mineBlocks(3)
   const [, bob] = rig.sides
   assert.equal(bob.told('closed')[0].by, 'future')

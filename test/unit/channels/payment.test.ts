@@ -159,6 +159,24 @@ const WAY: readonly TestChannel[] = [
 ]
 const FULL = WAY.map(({ capacity }) => satsToMsat(sats(capacity)))
 
+test('payments: of several parts the one that failed is sent again, and no more than what is missing', () => {
+  const cheap = { feeBase: 1, feeProportionalMillionths: 0 }
+  // By 2, and by 3: from there straight, where nothing is left, or over 4.
+  const channels: TestChannel[] = [
+    { a: 0, b: 2, capacity: 600 },
+    { a: 0, b: 3, capacity: 600 },
+    { a: 2, b: 1, capacity: 2000, fromA: cheap },
+    { a: 3, b: 1, capacity: 2000, fromA: cheap },
+    { a: 3, b: 4, capacity: 2000 },
+    { a: 4, b: 1, capacity: 2000 },
+  ]
+  const balances = channels.map(({ capacity }, place) => (place === 3 ? 0 : satsToMsat(sats(capacity))))
+  const { end, attempts, network } = run(channels, balances, termsOf(1_000_000))
+  assert(end.kind === 'paid')
+  assert.equal(attempts, 3)
+  assert.equal(network.wealthOf(1), satsToMsat(sats(2000)) + 1_000_000)
+})
+
 test('payments: what the payee refuses for good ends at once; what may pass is tried again', () => {
   const refused = run(WAY, FULL, termsOf(100_000), {
     name: 'incorrect_or_unknown_payment_details',

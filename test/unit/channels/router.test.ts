@@ -6,8 +6,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_MSAT, msat, satsToMsat } from '../../../src/channels/amount.ts'
+import { NO_FEATURES } from '../../../src/channels/features.ts'
 import type { NodeId } from '../../../src/channels/gossip.ts'
-import { type ForwardingPolicy, forwardingFee } from '../../../src/channels/graph.ts'
+import { type ChannelGraph, type ForwardingPolicy, forwardingFee } from '../../../src/channels/graph.ts'
 import { LiquidityMemory } from '../../../src/channels/liquidity.ts'
 import {
   directionKey,
@@ -19,7 +20,15 @@ import {
   routingCosts,
 } from '../../../src/channels/router.ts'
 import { sats } from '../../../src/primitives/amount.ts'
-import { channelAt, graphOf, type TestChannel, testNode, updateOf } from '../../support/channel-graphs.ts'
+import {
+  announcementOf,
+  channelAt,
+  graphOf,
+  type TestChannel,
+  testNode,
+  unsigned,
+  updateOf,
+} from '../../support/channel-graphs.ts'
 
 const FREE: RoutingCosts = { perBlock: 0, perFailure: 0, perFailureAndMsat: 0 }
 const clock = { time: 0, now: () => clock.time }
@@ -325,6 +334,42 @@ test('routes: hints lead over channels that nobody announced; the graph is belie
   const cheaper = find([[hint(2, 1, 0)]], 3)
   assert(cheaper.ok)
   assert.equal(cheaper.value[0].fee, 1000)
+})
+
+test('routes: a channel or a node that requires what nobody knows is passed by, a payee that does is not', () => {
+  const channels: TestChannel[] = [
+    { a: 0, b: 2, capacity: 1000 },
+    { a: 2, b: 1, capacity: 1000 },
+  ]
+  const ok = (change: (graph: ChannelGraph) => void): boolean => {
+    const graph = graphOf(channels.slice(0, 1))
+    change(graph)
+    return findRoutes(termsOf(channels, 1, 1000), graph, new LiquidityMemory(clock), FREE).ok
+  }
+  const second = (graph: ChannelGraph, features = NO_FEATURES): void => {
+    graph.addChannel(unsigned({ ...announcementOf(channels[1], 1), features }), 'peer', 100)
+    graph.addUpdate(unsigned(updateOf(channels[1], 1, 2)), 100)
+  }
+  const node = (graph: ChannelGraph, number: number, features: bigint): void => {
+    const message = {
+      type: 'node_announcement_2',
+      features,
+      blockHeight: 1,
+      nodeId: testNode(number).id,
+    } as const
+    assert(graph.addNode(unsigned(message)).ok)
+  }
+  assert(ok((graph) => second(graph)))
+  assert(ok((graph) => second(graph, 1n << 101n)))
+  assert(!ok((graph) => second(graph, 1n << 100n)))
+  const announced = (number: number, features: bigint): boolean =>
+    ok((graph) => {
+      second(graph)
+      node(graph, number, features)
+    })
+  assert(announced(2, (1n << 101n) | (1n << 14n)))
+  assert(!announced(2, 1n << 100n))
+  assert(announced(1, 1n << 100n))
 })
 
 test('memory: a channel that failed gives way to a dearer one, and is tried again as time passes', () => {

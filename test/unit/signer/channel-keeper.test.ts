@@ -29,6 +29,8 @@ import { Transaction, type TxOutput, unsignedInput } from '../../../src/primitiv
 import { packOutputs } from '../../../src/script/input-check.ts'
 import { MusigSession, nonceAgg } from '../../../src/script/musig2.ts'
 import { verifyTransaction } from '../../../src/script/verify-input.ts'
+import type { ChannelKeysId } from '../../../src/signer/channel-keys.ts'
+import type { ChannelRecord } from '../../../src/signer/channel-record.ts'
 import { type Agreed, KeeperPair, KeeperSide } from '../../support/channel-keepers.ts'
 import { codeOf, value } from '../../support/wallets.ts'
 
@@ -354,6 +356,43 @@ test('a record that somebody else wrote, or of another contract, is not taken', 
   // Gone altogether: the words were restored elsewhere.
   alice.start({ load: async () => undefined, save: async () => {}, copy: () => records } as never)
   assert.equal(codeOf(await alice.keeper.attach(alice.contract, state)), 'channel-outdated')
+})
+
+test('nothing leaves before it is durable, and nothing more once the store has failed', async () => {
+  const pair = await opened()
+  const [alice] = pair.sides
+  const { records } = alice
+  const state = {
+    holder: await pair.commitment(first, 0, 0),
+    counterparty: [await pair.commitment(first, 1, 0)],
+  }
+  const saves: { readonly keep: () => void; readonly fail: () => void }[] = []
+  const held = {
+    load: (keyId: ChannelKeysId) => records.load(keyId),
+    save: (all: readonly ChannelRecord[]) =>
+      new Promise<void>((resolve, reject) =>
+        saves.push({
+          keep: () => void records.save(all).then(resolve),
+          fail: () => reject(new Error('The disk is full')),
+        }),
+      ),
+  }
+  alice.start(held as never)
+  value(await alice.keeper.attach(alice.contract, state))
+  let signed = false
+  const signing = pair.sign(offering, 0).then((result) => {
+    signed = true
+    return result
+  })
+  while (saves.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(signed, false)
+  saves[0].keep()
+  assert.equal(codeOf(await signing), 'accepted')
+  const again = pair.sign({ ...first, number: 1 }, 0)
+  while (saves.length === 1) await new Promise((resolve) => setImmediate(resolve))
+  saves[1].fail()
+  await assert.rejects(again, /disk is full/)
+  await assert.rejects(pair.sign(offering, 0), /disk is full/)
 })
 
 test('a contract names this side’s own keys and script', async () => {

@@ -8,6 +8,7 @@ import { MessageChannel } from 'node:worker_threads'
 import type { ChannelContract, ChannelSigner } from '../../../src/channels/ports.ts'
 import { fundingKey, fundingScript } from '../../../src/channels/scripts.ts'
 import { type Sats, sats } from '../../../src/primitives/amount.ts'
+import type { Transaction } from '../../../src/primitives/transaction.ts'
 import { p2trScript } from '../../../src/script/taproot.ts'
 import { deriveAccount, wordsToEntropy } from '../../../src/signer/keys.ts'
 import type { LocalSigner } from '../../../src/signer/local-signer.ts'
@@ -81,6 +82,11 @@ class Opening {
     await this.pair.advance(this.first)
   }
 
+  /** The tab's own commitment. */
+  publish(): Promise<Transaction> {
+    return this.pair.publish(this.first, 0)
+  }
+
   approve(amount: number, given = 0): void {
     value(
       this.signer.approve({ type: 'channel', amount: sats(amount), given: sats(given), feeRate: undefined }),
@@ -150,6 +156,50 @@ test('it takes no more than was approved, pays nobody else, and gives nothing aw
     assert.equal(await opening.sign(), 'accepted')
   })
 })
+
+test('the wallet pays the fee of a channel’s claim without being asked again, and nothing beside it', () =>
+  Opening.run(0, async (opening) => {
+    await opening.countersign()
+    const commitment = await opening.publish()
+    const anchor = commitment.outputs.findIndex(({ value }) => value === 330)
+    const child = (
+      fee: number,
+      to: Pick<ReturnType<typeof own>, 'scriptPubKey'> = own(1, 0),
+      index = anchor,
+      txid = commitment.txidBytes,
+    ) =>
+      Psbt.of({
+        inputs: [
+          {
+            prevout: { txid, index },
+            sequence: 0xfffffffd,
+            spent: commitment.outputs[anchor],
+            key: undefined,
+          },
+          {
+            prevout: { txid: new Uint8Array(32).fill(3), index: 0 },
+            sequence: 0xfffffffd,
+            spent: { value: sats(2_000_000), scriptPubKey: own(0, 0).scriptPubKey },
+            key: own(0, 0),
+          },
+        ],
+        outputs: [
+          {
+            value: sats(2_000_330 - fee),
+            scriptPubKey: to.scriptPubKey,
+            key: 'origin' in to ? own(1, 0) : undefined,
+          },
+        ],
+        lockTime: 0,
+      })
+    assert.equal(await opening.sign(child(2_000)), 'accepted')
+    assert.equal(await opening.sign(child(2_000)), 'accepted')
+    const eve = { scriptPubKey: new KeeperSide('eve').payoutScript }
+    assert.notEqual(await opening.sign(child(2_000, eve)), 'accepted')
+    assert.notEqual(await opening.sign(child(501_000)), 'accepted')
+    // Of a transaction that is no commitment.
+    assert.notEqual(await opening.sign(child(2_000, own(1, 0), 0, new Uint8Array(32).fill(9))), 'accepted')
+  }))
 
 test('a wallet that locks keeps the keys of its channels, and none where there is no channel', async () => {
   await Opening.run(0, async (opening) => {
