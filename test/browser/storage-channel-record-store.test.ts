@@ -27,14 +27,14 @@ it('the records of channels outlive the tab', async () => {
   const record = (id: ChannelKeysId, number: number) => sealRecord(id, DIGEST, marks(number), KEY)
   try {
     const first = await ProfileDatabase.open(NAME)
-    const store = new IdbChannelRecordStore(first)
+    const store = new IdbChannelRecordStore(first, '')
     assert.equal(await store.load(ids[0]), undefined)
     await store.save([record(ids[0], 1)])
     await store.save([record(ids[0], 2), record(ids[1], 5)])
     first.close()
 
     const second = await ProfileDatabase.open(NAME)
-    const again = new IdbChannelRecordStore(second)
+    const again = new IdbChannelRecordStore(second, '')
     const [one, two] = await Promise.all(ids.map((id) => again.load(id)))
     assert.deepEqual(openRecord(one, ids[0], KEY), record(ids[0], 2))
     assert.equal(openRecord(two, ids[1], KEY)?.released, 5)
