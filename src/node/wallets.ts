@@ -148,8 +148,11 @@ export class Wallets {
       if (loadOnStartup !== undefined) await this.keep(name, { loadOnStartup })
       this.loaded.delete(name)
       loaded.wallet.signer.lock()
-      await this.closeOne(loaded)
-      this.tell(name)
+      try {
+        await this.closeOne(loaded)
+      } finally {
+        this.tell(name)
+      }
       return OK
     })
   }
@@ -185,9 +188,10 @@ export class Wallets {
 
   // Inside
 
-  /** Opens a wallet that isn't loaded. `entry`: what is to be kept of it, if anything else than what is. */
+  /** Opens a wallet, unless it is loaded. `entry`: what is to be kept of it, if anything else than what is. */
   private async open(name: string, entry?: WalletEntry): Promise<void> {
     const { chain, mempool, clock, random, signers, directory, listener } = this.options
+    if (this.loaded.has(name)) return
     if (this.isClosed) throw new Error('The node has stopped.')
     await this.keep(name, entry ?? this.entries.get(name) ?? DEFAULT_ENTRY)
     const wallet = await Wallet.open({
@@ -212,9 +216,9 @@ export class Wallets {
     this.tell(name)
   }
 
+  /** A store that fails in the last moment is still told of. */
   private async closeOne({ wallet, end }: Loaded): Promise<void> {
-    end()
-    await wallet.close()
+    await wallet.close().finally(end)
   }
 
   private async keep(name: string, entry: WalletEntry): Promise<void> {
@@ -232,9 +236,7 @@ export class Wallets {
     }
     const entry = this.expected.get(name)
     this.expected.delete(name)
-    this.one(name, async () => {
-      if (!this.loaded.has(name)) await this.open(name, entry)
-    }).catch((error: unknown) => this.fail(name, error))
+    this.one(name, () => this.open(name, entry)).catch((error: unknown) => this.fail(name, error))
   }
 
   /** Runs after what was asked of the same wallet before. */

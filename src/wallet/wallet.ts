@@ -64,6 +64,7 @@ import {
   labelRecord,
   type Records,
   RecordWriter,
+  unloaded,
 } from './wallet-records.ts'
 
 export type { PaymentPlan, PaymentRequest, PlannedOutput, Recipient } from './payment.ts'
@@ -162,6 +163,7 @@ export class Wallet {
   private touched = new Set<Txid>()
   private storedHeight = 0
   private storedSearch: Searched | undefined
+  private isClosed = false
   private readonly listeners = new Set<WalletListener>()
   private readonly unsubscribe: (() => void)[] = []
 
@@ -430,7 +432,7 @@ export class Wallet {
 
   /**
    * Goes through the active chain again from `height` on, at most that of the chain's tip. Resolves when the wallet stands at the tip again, or
-   * where the chain lacks a body. Rejects with `wallet-blank`.
+   * where the chain lacks a body. Rejects with `wallet-blank`; throws where the wallet is closed meanwhile.
    */
   async rescan(height: number): Promise<Result<void>> {
     if (!this.following) return blank()
@@ -438,6 +440,7 @@ export class Wallet {
     const below = Math.max(0, height - 1)
     this.following.follower.rescan({ hash: chain.headers.hash(chain.activeAt(below)), height: below })
     await this.settled()
+    if (this.isClosed) throw unloaded('The search goes on when it is loaded again.')
     return OK
   }
 
@@ -583,6 +586,7 @@ export class Wallet {
 
   /** Stores where it stands, and closes the store. What it has yet to search of the chain, it searches when it is opened again. */
   async close(): Promise<void> {
+    this.isClosed = true
     for (const stop of this.unsubscribe) stop()
     await this.following?.follower.close()
     this.stale = true
