@@ -79,14 +79,10 @@ export const REPLACEABLE = only('replaceable', true, 'every payment that waits c
 const MANY = 9_999_999
 
 /** The options of all methods that choose coins. */
-export const FUNDING_FIELDS = {
+const CHOICE_FIELDS = {
   ...FEE_OPTIONS,
   estimate_mode: unused('estimate_mode'),
   replaceable: REPLACEABLE,
-  add_inputs: optional(
-    flag('add_inputs', 'coins are added to those that are named, where they do not suffice'),
-    undefined,
-  ),
   include_unsafe: only('include_unsafe', false, 'what others have yet to confirm is not spent'),
   minconf: optional(integer('minconf', 'confirmations at least of a coin that is chosen', 0, MANY), 0),
   maxconf: optional(integer('maxconf', 'confirmations at most of a coin that is chosen', 0, MANY), MANY),
@@ -94,6 +90,15 @@ export const FUNDING_FIELDS = {
   max_tx_weight: optional(
     integer('max_tx_weight', 'weight units that it may take', 1, 4_000_000),
     Number.POSITIVE_INFINITY,
+  ),
+}
+
+/** The options of all that choose coins until these suffice. */
+export const FUNDING_FIELDS = {
+  ...CHOICE_FIELDS,
+  add_inputs: optional(
+    flag('add_inputs', 'coins are added to those that are named, where they do not suffice'),
+    undefined,
   ),
 }
 
@@ -147,7 +152,7 @@ export const SEND_OPTIONS = options({
 
 /** The options of `sendall`. */
 export const SEND_ALL_OPTIONS = options({
-  ...FUNDING_FIELDS,
+  ...CHOICE_FIELDS,
   ...FINISH_FIELDS,
   send_max: optional(flag('send_max', 'coins that cost more than they bring are left'), false),
 })

@@ -47,6 +47,7 @@ import type { WalletStore } from './store.ts'
 import {
   type Balances,
   balancesOf,
+  coinOf,
   coinsOf,
   type HistoryEntry,
   historyEntryOf,
@@ -294,7 +295,8 @@ export class Wallet {
 
   /** The unspent output at an outpoint, by `outpointKey`; undefined where the wallet has none. */
   coin(key: string): WalletCoin | undefined {
-    return this.coins().find(({ outpoint }) => outpointKey(outpoint) === key)
+    const own = this.following?.ledger.unspentAt(key)
+    return own && coinOf(this.following!.ledger, own, this.context)
   }
 
   /** The locked coins that are unspent, by `outpointKey`. */
