@@ -26,6 +26,8 @@ describe('methods that make a wallet', () => {
   let asked: (readonly unknown[])[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
+  /** What the signer waits for. */
+  let held: Promise<void>
   /** What the brain answers to labels. */
   let imported: () => object
   let listeners: Map<NodeEventName, (detail: unknown) => void>
@@ -38,6 +40,7 @@ describe('methods that make a wallet', () => {
     asked = []
     told = []
     problem = undefined
+    held = Promise.resolve()
     imported = () => ({ labels: 0 })
     listeners = new Map()
   })
@@ -72,6 +75,7 @@ describe('methods that make a wallet', () => {
       async run(wallet: string, command: SignerCommand) {
         told.push(wallet)
         commands.push(command)
+        await held
         return ok(MNEMONIC)
       },
       status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
@@ -173,6 +177,22 @@ describe('methods that make a wallet', () => {
     const made = ['createwallet', 'watch', { disable_private_keys: true, load_on_startup: true }]
     assert.deepEqual(asked, [made, made, made])
     assert.lengthOf(commands, 0)
+  })
+
+  it('makes no wallet while the keys of another of its name are being made', async () => {
+    wallets = ['a']
+    let release = (): void => {}
+    held = new Promise((resolve) => {
+      release = () => {
+        directory = ['a']
+        resolve()
+      }
+    })
+    const made = create('a', { passphrase: 'horse' })
+    const refused = refusal('a', true)
+    release()
+    assert.deepEqual(await made, { name: 'a', mnemonic: MNEMONIC })
+    assert.equal(await refused, -4)
   })
 
   it('makes no key under a name that the node refuses', async () => {
