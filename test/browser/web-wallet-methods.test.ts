@@ -26,8 +26,8 @@ describe('methods that make a wallet', () => {
   let asked: (readonly unknown[])[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
-  /** What the signer waits for. */
-  let held: Promise<void>
+  /** What happens while the signer is at work. */
+  let meanwhile: () => Promise<void>
   /** What the brain answers to labels. */
   let imported: () => object
   let listeners: Map<NodeEventName, (detail: unknown) => void>
@@ -40,7 +40,7 @@ describe('methods that make a wallet', () => {
     asked = []
     told = []
     problem = undefined
-    held = Promise.resolve()
+    meanwhile = async () => {}
     imported = () => ({ labels: 0 })
     listeners = new Map()
   })
@@ -75,7 +75,7 @@ describe('methods that make a wallet', () => {
       async run(wallet: string, command: SignerCommand) {
         told.push(wallet)
         commands.push(command)
-        await held
+        await meanwhile()
         return ok(MNEMONIC)
       },
       status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
@@ -181,17 +181,13 @@ describe('methods that make a wallet', () => {
 
   it('makes no wallet while the keys of another of its name are being made', async () => {
     wallets = ['a']
-    let release = (): void => {}
-    held = new Promise((resolve) => {
-      release = () => {
-        directory = ['a']
-        resolve()
-      }
-    })
-    const made = create('a', { passphrase: 'horse' })
-    const refused = refusal('a', true)
-    release()
-    assert.deepEqual(await made, { name: 'a', mnemonic: MNEMONIC })
+    let refused: Promise<number> | undefined
+    meanwhile = async () => {
+      refused = refusal('a', true)
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+      directory = ['a']
+    }
+    assert.deepEqual(await create('a', { passphrase: 'horse' }), { name: 'a', mnemonic: MNEMONIC })
     assert.equal(await refused, -4)
   })
 
