@@ -11,6 +11,7 @@ import { namedWallet, newTabUrl, type WalletPage } from '../../web/router.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
+import { WalletPayment } from '../../web/views/wallet-payment.ts'
 import { WalletSign } from '../../web/views/wallet-sign.ts'
 import { WalletView } from '../../web/views/wallet-view.ts'
 import { WalletWatch } from '../../web/views/wallet-watch.ts'
@@ -120,6 +121,9 @@ describe('several wallets', () => {
       .map(({ textContent }) => textContent!.replace(/\s+/g, ' ').trim())
 
   it('are listed with what they have, where their keys are, and whether they are locked', async () => {
+    // What is locked is part of what is trusted.
+    const { mine } = balances(3)
+    opentab.of.cold = { signer: WATCHES, answers: { getbalances: () => ({ mine: { ...mine, locked: 1 } }) } }
     const list = new WalletList()
     list.node = node
     await show(list)
@@ -459,6 +463,33 @@ describe('a wallet that only watches', () => {
     await until('it is sent', () => sent === TXID)
     assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['signed'] })
     assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
+  })
+
+  it('has a higher fee signed elsewhere, too, and sends that in place of the former payment', async () => {
+    opentab.of.cold = {
+      signer: WATCHES,
+      answers: {
+        gettransaction: () => ({ ...detail, inmempool: true }),
+        getmempoolentry: () => ({ vsize: 154, fees: { base: 0.000002 } }),
+        psbtbumpfee: () => ({ psbt: PSBT, reduced: 0 }),
+        getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
+        decodepsbt: (psbt: string) => decoded('planned', psbt !== PSBT),
+        sendpsbt: () => TXID,
+      },
+    }
+    const payment = new WalletPayment()
+    payment.node = new LiveNode(opentab).of('cold')
+    payment.txid = TXID
+    await show(payment)
+    await until('it waits', () => shows('Raise the fee'))
+    press('Raise the fee')
+    await until('a rate can be typed', () => shows('Review with this fee'))
+    press('Review with this fee')
+    await until('it is read', () => shows('Send 2 coins'))
+    type(deepOne(view, '#psbt'), 'signed')
+    press('Send 2 coins')
+    await until('it is sent', () => opentab.count('sendpsbt') === 1)
+    assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['signed', { replaces: TXID }] })
   })
 
   it('takes the signed payment from a file of bytes or of text', async () => {

@@ -1,5 +1,5 @@
 /**
- * `<ot-send-elsewhere .node .psbt .note>`: a payment of a wallet that only watches. It leaves as a PSBT, is signed where the keys are, comes back and is
+ * `<ot-send-elsewhere .node .psbt .note .replaces>`: a payment of a wallet that only watches. It leaves as a PSBT, is signed where the keys are, comes back and is
  * sent: that one and no other. Fires `sent` (a CustomEvent with the txid) and `back`. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
@@ -31,6 +31,7 @@ export class SendElsewhere extends LitElement {
     node: { attribute: false },
     psbt: {},
     note: {},
+    replaces: {},
     signed: { state: true },
   }
   static override styles = [
@@ -50,6 +51,8 @@ export class SendElsewhere extends LitElement {
   declare psbt: string
   /** Kept with the payee's address once it is sent; empty for none. */
   declare note: string
+  /** Id of the payment whose place it takes, if it does. */
+  declare replaces: string | undefined
   /** What came back, as pasted. */
   declare signed: string
   readonly #task = new TaskController(this)
@@ -84,7 +87,10 @@ export class SendElsewhere extends LitElement {
         throw new Error(
           'This payment is not signed yet. Nothing was sent. Have it signed where the keys are, and bring it back from there.',
         )
-      const sent = await this.node.rpc('sendpsbt', psbt)
+      const { replaces } = this
+      const sent = await (replaces === undefined
+        ? this.node.rpc('sendpsbt', psbt)
+        : this.node.rpc('sendpsbt', psbt, { replaces }))
       // The payment is out: a note that can't be kept is no reason to call it failed.
       const address = plan.payees.find((payee) => payee.address !== undefined)?.address
       if (this.note !== '' && address !== undefined)

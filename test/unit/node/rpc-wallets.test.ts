@@ -433,6 +433,11 @@ test('a wallet that only watches plans, and never signs', async () => {
   const bump = await node.rpcOf('watch', 'psbtbumpfee', txid)
   assert.equal((await node.failureOf('watch', 'bumpfee', txid)).code, -4)
   assert.equal((await node.failureOf('watch', 'sendpsbt', bump.psbt, { replaces: txid })).code, -4)
+  // A higher fee, too.
+  const bumped = await node.rpcOf('', 'walletprocesspsbt', bump.psbt)
+  assert.match((await node.failureOf('watch', 'sendpsbt', bumped.psbt)).message, /was spent meanwhile/)
+  const replacement = await node.rpcOf('watch', 'sendpsbt', bumped.psbt, { replaces: txid })
+  assert.deepEqual(await node.rpc('getrawmempool'), [replacement])
 })
 
 test('to be unlocked is a matter of one wallet', async () => {
