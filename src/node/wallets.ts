@@ -28,7 +28,7 @@ export interface WalletsOptions {
 export interface WalletsListener {
   /** A wallet changed, was loaded or unloaded. */
   changed(event: WalletEvent): void
-  /** A wallet could not be loaded by itself: why. A `StorageError` is of all wallets. */
+  /** A wallet could not be loaded by itself, or can't go on: which one and why. A `StorageError` is of all wallets. */
   failed(error: Error): void
 }
 
@@ -190,7 +190,7 @@ export class Wallets {
 
   /** Opens a wallet, unless it is loaded. `entry`: what is to be kept of it, if anything else than what is. */
   private async open(name: string, entry?: WalletEntry): Promise<void> {
-    const { chain, mempool, clock, random, signers, directory, listener } = this.options
+    const { chain, mempool, clock, random, signers, directory } = this.options
     if (this.loaded.has(name)) return
     if (this.isClosed) throw new Error('The node has stopped.')
     await this.keep(name, entry ?? this.entries.get(name) ?? DEFAULT_ENTRY)
@@ -208,7 +208,7 @@ export class Wallets {
     const end = wallet.subscribe({
       keysDerived: tellWaiting,
       changed: (txids) => this.tell(name, txids),
-      storageFailed: (error) => listener.failed(error),
+      storageFailed: (error) => this.fail(name, error, 'can’t go on'),
     })
     this.loaded.set(name, { wallet, end })
     // Payments that waited before there was a wallet to see them.
@@ -255,13 +255,14 @@ export class Wallets {
     listener.changed({ wallet: name, loaded: this.loaded.has(name), state, txids })
   }
 
-  private fail(name: string, cause: unknown): void {
+  /** `what`: of the wallet, the rest of a sentence. */
+  private fail(name: string, cause: unknown, what = 'can’t be loaded'): void {
     if (this.isClosed) return
     const message = cause instanceof Error ? cause.message : String(cause)
     this.options.listener.failed(
       cause instanceof StorageError
         ? cause
-        : new Error(`${walletCalled(name)} can't be loaded: ${message}`, { cause }),
+        : new Error(`${walletCalled(name)} ${what}: ${message}`, { cause }),
     )
   }
 

@@ -7,6 +7,7 @@ import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
+import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, countText, feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
@@ -23,11 +24,8 @@ export class SendReview extends LitElement {
   }
   static override styles = [
     base,
+    payeeStyles,
     css`
-      .address {
-        font-family: var(--mono);
-        font-size: 14px;
-      }
       .meant {
         display: flex;
         gap: 10px;
@@ -110,20 +108,7 @@ export class SendReview extends LitElement {
                 </div>`
               : nothing
           }
-          ${payees.map(
-            (payee) => html`<div>
-                <dt>To</dt>
-                <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
-              </div>
-              ${
-                payee.address === undefined
-                  ? nothing
-                  : html`<div>
-                      <dt>They get</dt>
-                      <dd data-testid="review-amount">${amount(payee.amount)}</dd>
-                    </div>`
-              }`,
-          )}
+          ${payeeFacts(payees)}
           ${
             note === ''
               ? nothing

@@ -4,12 +4,13 @@
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
+import { sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
+import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import '../components/psbt-field.ts'
 import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
-import { sats } from '../../src/primitives/amount.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { feeRateText } from '../format.ts'
@@ -28,14 +29,11 @@ export class WalletSign extends LitElement {
   }
   static override styles = [
     base,
+    payeeStyles,
     css`
       :host {
         max-width: 640px;
         margin: 0 auto;
-      }
-      .address {
-        font-family: var(--mono);
-        font-size: 14px;
       }
     `,
   ]
@@ -125,20 +123,7 @@ export class WalletSign extends LitElement {
     return html`<div class="card stack">
       <p class="muted">Compare the addresses with those that are meant to be paid.</p>
       <dl class="facts">
-        ${payees.map(
-          (payee) => html`<div>
-              <dt>To</dt>
-              <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
-            </div>
-            ${
-              payee.address === undefined
-                ? nothing
-                : html`<div>
-                    <dt>They get</dt>
-                    <dd data-testid="review-amount">${amount(payee.amount)}</dd>
-                  </div>`
-            }`,
-        )}
+        ${payeeFacts(payees)}
         <div>
           <dt>Fee</dt>
           <dd data-testid="review-fee">${amount(fee)} <span class="muted">(${feeRateText(fee / vsize)})</span></dd>

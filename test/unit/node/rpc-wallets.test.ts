@@ -553,6 +553,15 @@ test('of a wallet that can not be read the person is told, and the others work',
   assert.deepEqual((await node.rpc('listwalletdir')).wallets.length, 3)
 })
 
+test('a wallet that meets a bug while it writes is named', async () => {
+  const node = await funded()
+  await addKeys(node, 'odd')
+  node.records('odd').commit = () => Promise.reject(new Error('A bug.'))
+  node.events.length = 0
+  await node.failureOf('odd', 'getnewaddress')
+  assert.deepEqual(node.told('fault'), [{ kind: 'wallet', message: 'The wallet “odd” can’t go on: A bug.' }])
+})
+
 test('what a wallet is in the middle of when it is unloaded is kept whole or not at all', async () => {
   const node = await funded()
   const writes: string[] = []
