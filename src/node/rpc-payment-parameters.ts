@@ -76,7 +76,11 @@ export const FEE_OPTIONS = { conf_target: TARGET, fee_rate: FEE_RATE }
 
 export const REPLACEABLE = only('replaceable', true, 'every payment that waits can be replaced (BIP125)')
 
-const MANY = 9_999_999
+/** What stands for no bound, of confirmations or coins (Bitcoin Core's `DEFAULT_MAX_DEPTH`). */
+export const MANY = 9_999_999
+
+/** nVersion; BIP68 needs 2. */
+export const VERSION = optional(integer('version', 'of the transaction, 2 by default', 1, 2), undefined)
 
 /** The options of all methods that choose coins. */
 const CHOICE_FIELDS = {
@@ -154,6 +158,7 @@ export const SEND_OPTIONS = options({
 export const SEND_ALL_OPTIONS = options({
   ...CHOICE_FIELDS,
   ...FINISH_FIELDS,
+  version: VERSION,
   send_max: optional(flag('send_max', 'coins that cost more than they bring are left'), false),
 })
 

@@ -42,7 +42,7 @@ import {
 import { coins } from './rpc-json.ts'
 import { implement, method, type RpcMethod } from './rpc-method.ts'
 import { hexBytes, unused } from './rpc-parameters.ts'
-import { FUND_OPTIONS, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
+import { FUND_OPTIONS, MANY, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
 import { signedBy } from './rpc-psbt.ts'
 import { send, sendAll, sendMany } from './rpc-signing-methods.ts'
 import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
@@ -152,6 +152,7 @@ async function planAll(
         ? choice.inputs.map(({ txid, vout }) => outpointOf(txid, vout))
         : taken.map(({ outpoint }) => outpoint),
     subtractFee: places,
+    version: choice.version,
     lockTime: choice.locktime,
     sequences: sequencesOf(choice.inputs),
   })
@@ -236,6 +237,11 @@ export const sendMethods = [
     node.requireStorage()
     if (choice.inputs.length > 0 && choice.send_max)
       throw new RpcError(RPC_INVALID_PARAMETER, 'send_max chooses among all coins: leave it out with inputs.')
+    if (choice.inputs.length > 0 && (choice.minconf > 0 || choice.maxconf < MANY))
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        'minconf and maxconf choose among all coins: leave them out with inputs.',
+      )
     const feeRate = feeRateOf(node, feeChoice(target, rate, choice))
     // What the wallet has yet to find in the chain is to be sent, too.
     await wallet.settled()

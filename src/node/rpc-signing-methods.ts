@@ -16,6 +16,7 @@ import {
   SEND_OPTIONS,
   SHARES,
   TARGET,
+  VERSION,
 } from './rpc-payment-parameters.ts'
 
 export const sendToAddress = declaration(
@@ -74,14 +75,7 @@ const ESTIMATE_MODE = optional(text('estimate_mode', 'not used'), undefined)
 export const send = declaration(
   'send',
   'Pays outputs. Answers the id of the transaction, or the transaction where it is not to be sent.',
-  [
-    OUTPUTS,
-    TARGET,
-    ESTIMATE_MODE,
-    FEE_RATE,
-    SEND_OPTIONS,
-    optional(integer('version', 'of the transaction, 2 by default', 1, 2), undefined),
-  ],
+  [OUTPUTS, TARGET, ESTIMATE_MODE, FEE_RATE, SEND_OPTIONS, VERSION],
 )
 
 export const sendAll = declaration(

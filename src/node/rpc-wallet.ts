@@ -15,12 +15,12 @@ import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
 import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
 import { amount, amountOrZero, list, only, options, unused } from './rpc-parameters.ts'
+import { MANY } from './rpc-payment-parameters.ts'
 import { descriptorOf } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** `unlocked_until` of a wallet that stays unlocked: the end of 32-bit time, since 0 says locked. */
 const UNLOCKED_FOR_GOOD = 0xffffffff
-const MANY = 9_999_999
 
 /** Core's `unlocked_until`, seconds since 1970; absent without keys. */
 function unlockedUntil({ signer }: Wallet): { readonly unlocked_until?: number } {

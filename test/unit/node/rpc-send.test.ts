@@ -234,6 +234,8 @@ describe('send', () => {
     const node = await fundedNode(1)
     const pay = { [STRANGER]: 1 }
     const far = { txid: '11'.repeat(32), vout: 0 }
+    const [{ txid: own, vout }] = await node.rpc('listunspent')
+    const coin = { txid: own, vout }
     const wrong: readonly [string, unknown[], number][] = [
       ['send', [{ [STRANGER]: 100 }], -6],
       ['send', [{ nonsense: 1 }], -5],
@@ -267,6 +269,9 @@ describe('send', () => {
       ['sendall', [[STRANGER], null, null, null, { add_inputs: false }], -3],
       ['sendall', [[STRANGER], null, null, null, { inputs: [far] }], -8],
       ['sendall', [[STRANGER], null, null, null, { inputs: [far], send_max: true }], -8],
+      ['sendall', [[STRANGER], null, null, null, { inputs: [coin], minconf: 1 }], -8],
+      ['sendall', [[STRANGER], null, null, null, { inputs: [coin], maxconf: 1000 }], -8],
+      ['sendall', [[STRANGER], null, null, null, { version: 3 }], -8],
       ['fundrawtransaction', ['00'], -22],
       ['fundrawtransaction', ['zz'], -22],
       ['signrawtransactionwithwallet', ['00'], -22],
@@ -352,9 +357,10 @@ describe('sendall', () => {
     const node = await fundedNode(3)
     const [a, b] = await node.rpc('listunspent')
     const inputs = [{ txid: a.txid, vout: a.vout, sequence: 5 }]
-    const { txid, left } = await node.rpc('sendall', [STRANGER], null, null, null, { inputs })
+    const { txid, left } = await node.rpc('sendall', [STRANGER], null, null, null, { inputs, version: 1 })
     assert.deepEqual(await inputsOf(node, txid), [keyOf(a)])
-    assert.equal((await node.rpc('getrawtransaction', txid, 1)).vin[0].sequence, 5)
+    const { version, vin } = await node.rpc('getrawtransaction', txid, 1)
+    assert.deepEqual([version, vin[0].sequence], [1, 5])
     assert.ok(left.some((coin: Json) => keyOf(coin) === keyOf(b) && coin.reason === 'not named'))
   })
 })
