@@ -67,6 +67,10 @@ export const walletProcessPsbt = declaration(
     HASH_TYPE,
     optional(flag('bip32derivs', 'tell where the wallet’s keys come from (default)'), true),
     optional(flag('finalize', 'make the witness of each input that has all its signatures (default)'), true),
+    optional(
+      text('digest', 'of reviewpsbt: exactly what that showed is signed, whatever its fee'),
+      undefined,
+    ),
   ],
 )
 

@@ -523,8 +523,10 @@ describe('signing for another wallet', () => {
     opentab.of.savings = {
       signer: LOCKED,
       answers: {
-        walletprocesspsbt: (psbt: string, sign = true) =>
-          sign ? { psbt: `${psbt} signed`, complete } : { psbt: `${psbt} filled`, complete: false },
+        walletprocesspsbt: (given: string | { readonly psbt: string }) =>
+          typeof given === 'string'
+            ? { psbt: `${given} filled`, complete: false }
+            : { psbt: `${given.psbt} signed`, complete },
         reviewpsbt: (psbt: string) => {
           if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
           return {
@@ -579,6 +581,10 @@ describe('signing for another wallet', () => {
       resolve(unlocks)
     }
     document.body.addEventListener('ot-unlock', answer)
+    // Such a fee has to be meant.
+    assert.isTrue((deepOne(view, 'button', 'Sign it') as HTMLButtonElement).disabled)
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it asked', () => asked !== undefined)
     assert.equal(asked!.wallet, 'savings')
@@ -588,7 +594,9 @@ describe('signing for another wallet', () => {
     press('Sign it')
     await until('it is signed', () => text().includes('It has all signatures.'))
     document.body.removeEventListener('ot-unlock', answer)
-    assert.deepEqual(signings(), [{ method: 'walletprocesspsbt', params: ['plan filled'] }])
+    assert.deepEqual(signings(), [
+      { method: 'walletprocesspsbt', params: [{ psbt: 'plan filled', digest: 'read' }] },
+    ])
     assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, 'plan filled signed')
   })
 
@@ -598,6 +606,8 @@ describe('signing for another wallet', () => {
     type(deepOne(view, '#psbt'), 'plan')
     press('Show what it does')
     await until('what it does', () => text().includes('They get'))
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it is signed', () => text().includes('others have to sign it, too'))
   })

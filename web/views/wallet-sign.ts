@@ -6,6 +6,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
+import { highFee, highFeeStyles } from '../components/high-fee.ts'
 import { icons } from '../components/icons.ts'
 import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import '../components/psbt-field.ts'
@@ -25,11 +26,13 @@ export class WalletSign extends LitElement {
     pasted: { state: true },
     review: { state: true },
     foreign: { state: true },
+    isFeeMeant: { state: true },
     signed: { state: true },
   }
   static override styles = [
     base,
     payeeStyles,
+    highFeeStyles,
     css`
       :host {
         max-width: 640px;
@@ -44,6 +47,8 @@ export class WalletSign extends LitElement {
   declare review: Review | undefined
   /** Inputs that this wallet can't sign. */
   declare foreign: number
+  /** The person said so of a fee that is unusually high. */
+  declare isFeeMeant: boolean
   declare signed: { readonly psbt: string; readonly complete: boolean } | undefined
   readonly #task = new TaskController(this)
 
@@ -51,6 +56,7 @@ export class WalletSign extends LitElement {
     super()
     this.pasted = ''
     this.foreign = 0
+    this.isFeeMeant = false
   }
 
   async #read(event: SubmitEvent): Promise<void> {
@@ -65,22 +71,24 @@ export class WalletSign extends LitElement {
     if (!read) return
     this.review = reviewOf(read.psbt, read.review, '')
     this.foreign = read.review.foreigninputs
+    this.isFeeMeant = false
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
   }
 
   /** Has signed what is shown, and nothing else. */
-  async #sign({ psbt }: Review): Promise<void> {
+  async #sign({ psbt, digest }: Review): Promise<void> {
     const { node } = this
+    const sign = () => node.rpc('walletprocesspsbt', { psbt, digest })
     const unlock = () => requestUnlock(this, node, 'Your passphrase is needed to sign this payment.')
     if (node.signer.state === 'locked' && !(await unlock())) return
     this.signed = await this.#task.run(async () => {
       try {
-        return await node.rpc('walletprocesspsbt', psbt)
+        return await sign()
       } catch (error) {
         // It locked by itself in the meantime.
         if (rpcCode(error) !== RPC_WALLET_UNLOCK_NEEDED || !(await unlock())) throw error
-        return node.rpc('walletprocesspsbt', psbt)
+        return sign()
       }
     })
   }
@@ -143,7 +151,9 @@ export class WalletSign extends LitElement {
       </dl>
       ${
         isFeeHigh
-          ? html`<div class="notice bad" role="alert">${icons.warning}<div>This fee is unusually high.</div></div>`
+          ? highFee(fee, this.isFeeMeant, (isMeant) => {
+              this.isFeeMeant = isMeant
+            })
           : nothing
       }
       ${
@@ -156,7 +166,7 @@ export class WalletSign extends LitElement {
       }
       ${this.#problem()}
       <div class="row">
-        <button class="primary" ?disabled=${this.#task.running} @click=${() => this.#sign(review)}>
+        <button class="primary" ?disabled=${this.#task.running || (isFeeHigh && !this.isFeeMeant)} @click=${() => this.#sign(review)}>
           ${this.#task.running ? 'Signing…' : 'Sign it'}
         </button>
         <button
