@@ -191,6 +191,18 @@ describe('methods that make a wallet', () => {
     assert.equal(await refused, -4)
   })
 
+  it('leaves no wallet unlocked that is unloaded meanwhile', async () => {
+    meanwhile = async () => {
+      wallets = []
+    }
+    const error = (await call('walletpassphrase', ['horse']).catch((reason: unknown) => reason)) as RpcError
+    assert.equal(error.code, -18)
+    assert.deepEqual(
+      commands.map(({ type }) => type),
+      ['unlock', 'lock'],
+    )
+  })
+
   it('makes no key under a name that the node refuses', async () => {
     directory = ['watch']
     for (const [method, ...args] of [

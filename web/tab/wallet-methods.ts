@@ -161,7 +161,11 @@ export function walletMethods(
       return { name, mnemonic: mnemonic as string, ...(await adopted(name)) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
-      await runMeant({ type: 'unlock', passphrase, seconds })
+      const wallet = chooseWallet(named, brain.wallets)
+      await run(wallet, { type: 'unlock', passphrase, seconds })
+      // One that was unloaded meanwhile was locked too early.
+      if (!brain.wallets.includes(wallet)) await run(wallet, { type: 'lock' })
+      chooseWallet(wallet, brain.wallets)
       return null
     }),
     entry(walletLock, async () => {
