@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
+import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
+import { value } from '../../support/wallets.ts'
 
 const CHANNEL = 1_000_000
 
@@ -49,7 +51,7 @@ async function open(from: RigNode, to: RigNode, push = 0): Promise<void> {
   await from.rig.until(() => [from, to].every((node) => stateWith(node) === 'open'))
   function stateWith(node: RigNode) {
     const other = node === from ? to : from
-    return node.channels.all().find(({ state }) => state.peer === other.channels.self)?.state.status
+    return node.channels.all().findLast(({ state }) => state.peer === other.channels.self)?.state.status
   }
 }
 
@@ -288,4 +290,31 @@ test('channels: a payee whose payer vanishes takes the payment from the chain, a
   await rig.until(() => htlcs(a).length === 0)
   assert.equal((await a.rpc('listpays')).pays[0].status, 'complete')
   assert.equal(a.channels.all()[0].state.status, 'open')
+})
+
+test('channels: the wallet funds a channel by an approval of the most that it can take, and not without; then nothing is left of it', async () => {
+  const rig = new NodeRig({ seed: 'approved' })
+  const a = await rig.add('a', { channels: true, attended: true })
+  const b = await rig.add('b', { channels: true })
+  await a.fund()
+  await rig.until(() => b.tip === a.tip)
+  await linked([a, b])
+  const refused = await a.failure('fundchannel', b.channels.self, CHANNEL)
+  assert.match(refused.message, /not agreed to/)
+  assert.deepEqual((await a.rpc('listpeerchannels')).channels, [])
+  assert.equal(a.core.mempool.size, 0)
+  const approve = (amount: number, given: number) =>
+    value(a.signer.approve({ type: 'channel', amount: sats(amount), given: sats(given), feeRate: undefined }))
+  const less = approve(CHANNEL - 1, 0)
+  assert.match((await a.failure('fundchannel', b.channels.self, CHANNEL)).message, /at most/)
+  a.signer.revoke(less)
+  const nothingGiven = approve(CHANNEL, 0)
+  assert.match(
+    (await a.failure('fundchannel', b.channels.self, CHANNEL, null, false, 1_000_000)).message,
+    /gives more/,
+  )
+  a.signer.revoke(nothingGiven)
+  approve(CHANNEL, 1000)
+  await open(a, b, 1_000_000)
+  assert.equal(a.channels.all().length, 1)
 })
