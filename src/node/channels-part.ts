@@ -25,7 +25,7 @@ import { checkOffer } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
-import { type ChannelPolicy, channelPolicy, FEERATE_FLOOR } from '../channels/policy.ts'
+import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
 import type { ChannelSigner, ChannelStore, Payout } from '../channels/ports.ts'
 import { RecordBook } from '../channels/record-book.ts'
 import { decodeCommitment, fromText, toText } from '../channels/records.ts'
@@ -40,6 +40,7 @@ import { decodeTransaction, type Transaction } from '../primitives/transaction.t
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
+import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
@@ -56,8 +57,6 @@ export interface ChannelsPorts {
 const FEES = { feeBase: msat(1000), feeProportionalMillionths: 10 }
 /** Blocks below the oldest channel at which the monitor begins: no reorganisation that the chain survives is deeper. */
 const MONITOR_MARGIN = 144
-/** Satoshis for 1,000 weight units, from satoshis for 1,000 virtual bytes. */
-const WEIGHT_PER_VBYTE = 4
 
 const NODE_RECORD = 'self'
 const PAYOUT_RECORD = 'payout'
@@ -177,14 +176,7 @@ export class Channels {
     this.monitor = new ChannelMonitor(
       {
         signer,
-        // Coins of the wallet are signed for by an approval, and there is none for fees to come.
-        fees: {
-          feerate: (blocks) =>
-            Math.max(FEERATE_FLOOR, Math.ceil(node.mempool.estimateFeeRate(blocks) / WEIGHT_PER_VBYTE)),
-          coins: async () => undefined,
-          sign: async () => undefined,
-          release: () => {},
-        },
+        fees: new WalletFees(wallet, node.mempool),
         channel: (keyId) => this.channelOf(keyId)?.state,
         revoked: async (keyId, number) => {
           const text = await ports.store.revoked(keyId, number)

@@ -46,6 +46,8 @@ export interface RpcPart {
   ): readonly AnswerOf<typeof BLOCK_TRANSACTION>[]
   /** Arguments in the order of the parameters, where one object may name them. */
   byPosition(declared: Declaration, args: readonly unknown[]): readonly unknown[]
+  /** Whether a method is one of the channels', which have to be opened for it. */
+  isOfChannels(name: string): boolean
   /** Why there is no method of a name that Bitcoin Core has: a sentence. */
   absence(name: string): string | undefined
   /** `help` without a method, and with one. */

@@ -17,10 +17,21 @@ import type { Result } from '../primitives/result.ts'
 import type { Channels } from './channels-part.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
-import { flag, integer, method, optional, type Parameter, parameter, text, wrongType } from './rpc-method.ts'
+import {
+  flag,
+  implement,
+  integer,
+  method,
+  optional,
+  type Parameter,
+  parameter,
+  text,
+  wrongType,
+} from './rpc-method.ts'
 import { number } from './rpc-parameters.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
+import { fundChannel } from './rpc-signing-methods.ts'
 
 /** Core Lightning's codes. */
 const ROUTE_NOT_FOUND = 205
@@ -116,36 +127,25 @@ export function channelMethods(channels: Channels) {
   }
 
   return [
-    method(
-      'fundchannel',
-      'Opens a channel with a node that is connected, and pays for it from the wallet.',
-      [
-        node('id', 'the other side'),
-        integer('amount', 'that the channel holds, in satoshis', 1, Number.MAX_SAFE_INTEGER),
-        optional(number('feerate', 'of the funding, in satoshis for a virtual byte', 0, 100_000), undefined),
-        optional(flag('announce', 'only false: channels are not announced yet'), false),
-        optional(integer('push_msat', 'given away, in millisatoshis', 0, Number.MAX_SAFE_INTEGER), 0),
-      ],
-      async (core: NodeCore, id, amount, feerate, announce, push) => {
-        if (announce) throw new RpcError(RPC_INVALID_PARAMETER, 'Channels are not announced yet.')
-        const feeRate = feerate === undefined ? core.mempool.estimateFeeRate(TARGET) : feerate * 1000
-        const opened = value(
-          await channels.openChannel({
-            peer: nodeOf(id),
-            amount: sats(amount),
-            pushAmount: msat(push),
-            announced: false,
-            feeRate,
-          }),
-        )
-        return {
-          tx: bytesToHex(opened.transaction.bytes),
-          txid: opened.transaction.txid,
-          outnum: opened.output,
-          channel_id: opened.channel.state.channelId,
-        }
-      },
-    ),
+    implement(fundChannel, async (core: NodeCore, id, amount, feerate, announce, push) => {
+      if (announce) throw new RpcError(RPC_INVALID_PARAMETER, 'Channels are not announced yet.')
+      const feeRate = feerate === undefined ? core.mempool.estimateFeeRate(TARGET) : feerate * 1000
+      const opened = value(
+        await channels.openChannel({
+          peer: nodeOf(id),
+          amount: sats(amount),
+          pushAmount: msat(push),
+          announced: false,
+          feeRate,
+        }),
+      )
+      return {
+        tx: bytesToHex(opened.transaction.bytes),
+        txid: opened.transaction.txid,
+        outnum: opened.output,
+        channel_id: opened.channel.state.channelId,
+      }
+    }),
     method(
       'close',
       'Closes a channel: in agreement with the other side, or alone where it is away.',

@@ -12,6 +12,7 @@ import { byPosition } from './rpc-names.ts'
 import { networkMethods } from './rpc-network.ts'
 import { pageMethods } from './rpc-page-methods.ts'
 import { proofMethods } from './rpc-proof.ts'
+import { channelResults } from './rpc-results-channels.ts'
 import { searchMethods } from './rpc-search.ts'
 import { statisticsMethods } from './rpc-statistics.ts'
 import { blockTransactionsJson } from './rpc-transaction-json.ts'
@@ -30,6 +31,7 @@ export const rpcPart: RpcPart = {
     ...waitMethods,
   ],
   absence,
+  isOfChannels: (name) => Object.hasOwn(channelResults, name),
   blockTransactionsJson,
   byPosition,
   helpList,

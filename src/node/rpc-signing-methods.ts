@@ -3,7 +3,17 @@
  * brain answers them.
  */
 import { declaration, flag, integer, optional, text, txid } from './rpc-method.ts'
-import { amount, amountOrZero, hexBytes, list, object, only, options, unused } from './rpc-parameters.ts'
+import {
+  amount,
+  amountOrZero,
+  hexBytes,
+  list,
+  number,
+  object,
+  only,
+  options,
+  unused,
+} from './rpc-parameters.ts'
 import {
   AMOUNTS,
   BUMP_OPTIONS,
@@ -134,6 +144,18 @@ export const signRawTransactionWithWallet = declaration(
   ],
 )
 
+export const fundChannel = declaration(
+  'fundchannel',
+  'Opens a channel with a node that is connected, and pays for it from the wallet.',
+  [
+    text('id', 'the other side: node id of 66 hex digits, or peer id'),
+    integer('amount', 'that the channel holds, in satoshis', 1, Number.MAX_SAFE_INTEGER),
+    optional(number('feerate', 'of the funding, in satoshis for a virtual byte', 0, 100_000), undefined),
+    optional(flag('announce', 'only false: channels are not announced yet'), false),
+    optional(integer('push_msat', 'given away, in millisatoshis', 0, Number.MAX_SAFE_INTEGER), 0),
+  ],
+)
+
 export const signMessage = declaration(
   'signmessage',
   'Signs a text with the key of an own address (BIP322, simple).',
@@ -141,6 +163,7 @@ export const signMessage = declaration(
 )
 
 export const signingMethods = [
+  fundChannel,
   sendToAddress,
   bumpFee,
   sendPsbt,

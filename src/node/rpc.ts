@@ -25,7 +25,8 @@ export const help = method(
         ...pageMethods,
         ...(await node.loadRpc()).methods,
         ...(await node.loadWallet()).methods,
-        ...((await node.openChannels?.())?.methods ?? []),
+        // Where they can't be opened now, a call says why.
+        ...((await node.openChannels?.().catch(() => undefined))?.methods ?? []),
       ])
     return helpOn(pageMethods.find((declared) => declared.name === name) ?? (await find(node, name)))
   },
@@ -82,7 +83,9 @@ async function find(node: NodeCore, name: string): Promise<RpcMethod<NodeCore>> 
     methods.get(name) ??
     (await node.loadRpc()).methods.find(isIt) ??
     (await node.loadWallet()).methods.find(isIt) ??
-    (await node.openChannels?.())?.methods.find(isIt)
+    ((await node.loadRpc()).isOfChannels(name)
+      ? (await node.openChannels?.())?.methods.find(isIt)
+      : undefined)
   if (found) return found
   const why = (await node.loadRpc()).absence(name) ?? ''
   throw new RpcError(RPC_METHOD_NOT_FOUND, `There is no method ${name}. ${why}'help' lists them.`)

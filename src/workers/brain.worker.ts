@@ -69,9 +69,14 @@ async function handle(request: BrainRequest): Promise<void> {
       window.post({ type: 'ready', wallets: node.wallets?.loadedNames ?? [] })
       // The page has its answer: what fails from here on is a fault of a node that runs.
       await node.start().catch((error: unknown) => tellFault(messageOf(error)))
+      await reopenChannels(node).catch((error: unknown) => tellLog('wallet', messageOf(error), 'error'))
       return
     case 'load-rest':
-      await Promise.allSettled([import('../node/rpc-part.ts'), import('../node/wallet-part.ts')])
+      await Promise.allSettled([
+        import('../node/rpc-part.ts'),
+        import('../node/wallet-part.ts'),
+        ...(node?.openChannels ? [import('./channels-part.ts')] : []),
+      ])
       return
     case 'rpc':
       window.post({ type: 'rpc', id: request.id, response: await answer(request) })
@@ -109,14 +114,20 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
       `The hash kernel can't be used (${fault}). Hashes are computed without it, more slowly.`,
       'warning',
     )
+  const signers = await RemoteSigners.connect(request.signer)
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,
     faults,
     transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
-    signers: await RemoteSigners.connect(request.signer),
+    signers,
     loadRpc,
     loadWallet,
+    // Where money is worth something they wait for towers and for gossip.
+    ...(params.testControls && {
+      openChannels: async (node: NodeCore) =>
+        (await later(import('./channels-part.ts'))).openChannels(node, database, signers),
+    }),
     chainStore: new IdbChainStore(database),
     wallets: new IdbWalletDirectory(database),
     peerStore: new IdbPeerStore(database),
@@ -127,6 +138,14 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
   })
   opened.subscribe(tell)
   return opened
+}
+
+/** Channels that there are need somebody who looks at the chain, from the start on. */
+async function reopenChannels(node: NodeCore): Promise<void> {
+  const count = await profile?.database.transact(['channels'], 'readonly', 'relaxed', (transaction) =>
+    transaction.objectStore('channels').count(),
+  )
+  if (count) await node.openChannels?.()
 }
 
 async function loadRpc(): Promise<RpcPart> {

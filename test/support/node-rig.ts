@@ -28,6 +28,7 @@ import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
 import { MemoryWalletDirectory } from '../../src/storage/memory-wallet-directory.ts'
+import { NO_SIGNER, type Signers } from '../../src/wallet/signer.ts'
 import type { WalletDirectory, WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
 import { differencesOf } from './rpc-shapes.ts'
@@ -49,6 +50,8 @@ export interface RigNodeOptions {
   readonly faults?: Faults
   readonly loadWallet?: LoadWallet
   readonly parts?: readonly MakePart[]
+  /** Whether payments need an approval, as a tab's do; by default whoever asks for one agrees to it. */
+  readonly attended?: boolean
   /** Whether its default wallet has channels. */
   readonly channels?: boolean
 }
@@ -142,7 +145,7 @@ export class RigNode {
         clock: time,
         random,
         faults: this.options.faults ?? FAIL_TEST,
-        signers: allUnattended(this.signers),
+        signers: this.options.attended ? attended(this.signers) : allUnattended(this.signers),
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         ...(this.options.channels && { openChannels: (node) => this.openChannels(node) }),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
@@ -247,5 +250,14 @@ export class RigNode {
   /** The details of the events of one name, in order. */
   told<Name extends NodeEventName>(name: Name): NodeEvents[Name][] {
     return this.events.flatMap((event) => (event.name === name ? [event.detail as NodeEvents[Name]] : []))
+  }
+}
+
+/** The signers as they are: what was not approved is not signed. */
+function attended(signers: LocalSigners): Signers {
+  return {
+    names: () => signers.names(),
+    signer: (wallet) => signers.get(wallet) ?? NO_SIGNER,
+    onChange: (listener) => signers.onChange(listener),
   }
 }

@@ -3,6 +3,8 @@
  * on its own line, before the brain is asked. What stands for a person's approval is the call: its payee, amount and fee rate; the
  * payment that it replaces; or the very transaction that it hands over. The approval is of one wallet, and ends with the call. Thread: Window.
  */
+
+import { MSAT_PER_SAT } from '../../src/channels/amount.ts'
 import { coins } from '../../src/node/rpc-json.ts'
 import { byPosition } from '../../src/node/rpc-names.ts'
 import { reviewPsbt } from '../../src/node/rpc-page-methods.ts'
@@ -18,6 +20,7 @@ import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
 import { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import { chooseWallet } from '../../src/node/wallet-choice.ts'
+import { sats } from '../../src/primitives/amount.ts'
 import { hexToBytes, isHex } from '../../src/primitives/bytes.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import { HASH_TYPES } from '../../src/script/hash-types.ts'
@@ -97,6 +100,12 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
         feeRate: feeRateOf(rate),
       }
     }
+    case 'fundchannel': {
+      const [, value, rate, , push] = args
+      if (!isAmount(value) || !isAmount(push ?? 0)) return undefined
+      const given = sats(Math.ceil(Number(push ?? 0) / MSAT_PER_SAT))
+      return { type: 'channel', amount: sats(value), given, feeRate: feeRateOf(rate) }
+    }
     case 'signmessage': {
       const [address, message] = args
       if (typeof address !== 'string' || typeof message !== 'string') return undefined
@@ -133,6 +142,10 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       return psbt && { type: 'transaction', psbt, hashType }
     }
   }
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 /** The hash type of a name; undefined where it has none. */

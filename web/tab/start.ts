@@ -40,6 +40,7 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
 
 /** Those that the brain answers once this page has told the signer what they ask for. */
 const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
+  fundchannel: true,
   sendtoaddress: true,
   bumpfee: true,
   sendpsbt: true,

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
+import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
+import { value } from '../../support/wallets.ts'
 
 const CHANNEL = 1_000_000
 
@@ -49,7 +51,7 @@ async function open(from: RigNode, to: RigNode, push = 0): Promise<void> {
   await from.rig.until(() => [from, to].every((node) => stateWith(node) === 'open'))
   function stateWith(node: RigNode) {
     const other = node === from ? to : from
-    return node.channels.all().find(({ state }) => state.peer === other.channels.self)?.state.status
+    return node.channels.all().findLast(({ state }) => state.peer === other.channels.self)?.state.status
   }
 }
 
@@ -229,4 +231,90 @@ test('channels: a node whose other side has gone closes alone, and has its share
   }
   const gained = (await wealth(a)) - before
   assert(gained > 595_000_000 && gained <= 600_000_000, `the wallet got ${gained} of 600,000,000`)
+})
+
+/** Mines block by block, all that is due at each being done. */
+async function pass(nodes: readonly RigNode[], blocks: number, done: () => boolean): Promise<void> {
+  const [first] = nodes
+  for (let at = 0; at < blocks && !done(); at++) {
+    for (const node of nodes) await node.rig.time.complete(node.channels.settled())
+    await first.rig.time.run(2000)
+    await mine(first, nodes, 1)
+  }
+  assert(done(), `it did not come within ${blocks} blocks`)
+}
+
+test('channels: a payee that vanishes costs nobody the payment: it comes back from the chain, hop by hop', async () => {
+  const { rig, a, b, c } = await trio('vanished')
+  await open(a, b)
+  await open(b, c)
+  await rig.until(() => c.channels.routeHints().length === 1)
+  const { bolt11 } = await c.rpc('invoice', 100_000_000, 'never', 'never taken')
+  const paying = callRpc(a.core, 'pay', [bolt11, null, 1])
+  await rig.until(
+    () => htlcs(c).length > 0 && htlcs(b).length === 2 && htlcs(b).every(({ added }) => added === 4),
+  )
+  await c.kill()
+  await pass([a, b], 80, () => htlcs(a).length === 0)
+  const answer = await paying
+  assert('error' in answer, JSON.stringify(answer))
+  const [own] = a.channels.all()
+  assert.equal(own.state.status, 'open', 'the channel upstream goes on')
+  assert.equal(own.state.holderAmount, CHANNEL * 1000)
+  const [closing] = (await b.rpc('listpeerchannels', c.channels.self)).channels
+  assert.equal(closing.state, 'ONCHAIN')
+})
+
+test('channels: a payee whose payer vanishes takes the payment from the chain, and the node between has it from there', async () => {
+  const { rig, a, b, c } = await trio('claimed')
+  await c.fund()
+  await rig.until(() => a.tip === c.tip && b.tip === c.tip)
+  await open(a, b)
+  await open(b, c)
+  await rig.until(() => c.channels.routeHints().length === 1)
+  const { bolt11 } = await c.rpc('invoice', 100_000_000, 'taken', 'taken on the chain')
+  void callRpc(a.core, 'pay', [bolt11, null, 1])
+  await rig.until(() => htlcs(c).some(({ removal }) => removal))
+  // It knows nothing of the preimage yet.
+  assert(htlcs(b).every(({ removal }) => !removal))
+  await b.kill()
+  await pass([a, c], 20, () => c.channels.all()[0].state.spent !== undefined)
+  // Time enough for the claim, and not for the one upstream to run out.
+  await pass([a, c], 3, () =>
+    c.channels.monitor
+      .outlook(c.channels.all()[0].state.contract.keyId)
+      .some(({ text }) => text.includes('yours since')),
+  )
+  await b.open()
+  await rig.until(() => a.tip === b.tip && a.channels.links.nodes.includes(b.channels.self))
+  await rig.until(() => htlcs(a).length === 0)
+  assert.equal((await a.rpc('listpays')).pays[0].status, 'complete')
+  assert.equal(a.channels.all()[0].state.status, 'open')
+})
+
+test('channels: the wallet funds a channel by an approval of the most that it can take, and not without; then nothing is left of it', async () => {
+  const rig = new NodeRig({ seed: 'approved' })
+  const a = await rig.add('a', { channels: true, attended: true })
+  const b = await rig.add('b', { channels: true })
+  await a.fund()
+  await rig.until(() => b.tip === a.tip)
+  await linked([a, b])
+  const refused = await a.failure('fundchannel', b.channels.self, CHANNEL)
+  assert.match(refused.message, /not agreed to/)
+  assert.deepEqual((await a.rpc('listpeerchannels')).channels, [])
+  assert.equal(a.core.mempool.size, 0)
+  const approve = (amount: number, given: number) =>
+    value(a.signer.approve({ type: 'channel', amount: sats(amount), given: sats(given), feeRate: undefined }))
+  const less = approve(CHANNEL - 1, 0)
+  assert.match((await a.failure('fundchannel', b.channels.self, CHANNEL)).message, /at most/)
+  a.signer.revoke(less)
+  const nothingGiven = approve(CHANNEL, 0)
+  assert.match(
+    (await a.failure('fundchannel', b.channels.self, CHANNEL, null, false, 1_000_000)).message,
+    /gives more/,
+  )
+  a.signer.revoke(nothingGiven)
+  approve(CHANNEL, 1000)
+  await open(a, b, 1_000_000)
+  assert.equal(a.channels.all().length, 1)
 })

@@ -101,6 +101,12 @@ test('each method that pays, signs or sends all agrees to its own terms, and no 
     payees: [one],
     subtractFee: true,
   })
+  assert.deepEqual((await told('fundchannel', 'node', 100_000, 2, null, 1_500)).approved, {
+    type: 'channel',
+    amount: 100_000,
+    given: 2,
+    feeRate: 2000,
+  })
   assert.deepEqual((await told('signmessage', ADDRESS, 'hello')).approved, {
     type: 'message',
     address: ADDRESS,

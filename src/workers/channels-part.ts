@@ -1,0 +1,28 @@
+/** The channels of a tab's default wallet over the tab's store and signer. Fetched with channels, not before. Thread: the brain. */
+import { Channels } from '../node/channels-part.ts'
+import type { ChannelsPart, NodeCore } from '../node/node-core.ts'
+import { channelMethods } from '../node/rpc-channels.ts'
+import { RPC_MISC_ERROR, RpcError } from '../node/rpc-error.ts'
+import { IdbChannelStore } from '../storage/idb-channel-store.ts'
+import type { ProfileDatabase } from '../storage/profile-database.ts'
+import { remoteChannelSigner } from './channel-signer-link.ts'
+import type { RemoteSigners } from './signer-link.ts'
+
+/** Name of the wallet that channels belong to: the default one. */
+const WALLET = ''
+
+/** Rejects with an `RpcError` that says why they can't be opened now. */
+export async function openChannels(
+  node: NodeCore,
+  database: ProfileDatabase,
+  signers: RemoteSigners,
+): Promise<ChannelsPart> {
+  const opened = await Channels.open(node, {
+    store: new IdbChannelStore(database),
+    signer: remoteChannelSigner(signers, WALLET),
+    wallet: WALLET,
+  })
+  if (!opened.ok) throw new RpcError(RPC_MISC_ERROR, opened.detail)
+  const channels = opened.value
+  return { methods: channelMethods(channels), close: () => channels.close() }
+}
