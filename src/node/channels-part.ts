@@ -527,7 +527,7 @@ export class Channels {
     }
     const signature = await this.ports.signer.signNode(gossipHash(update))
     if (signature.ok)
-      this.links.send(state.peer as NodeId, encodeGossip(update, [signature.value.subarray(0, 64)]))
+      this.joined?.send(state.peer as NodeId, encodeGossip(update, [signature.value.subarray(0, 64)]))
   }
 
   /** Updates of own channels; others are not passed on, since nobody announces. */
