@@ -79,7 +79,8 @@ export class Channels {
   readonly forwarding: ForwardingPolicy
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
-  links!: ChannelLinks
+  /** Undefined until all was read. */
+  private joined: ChannelLinks | undefined
   private readonly node: NodeCore
   private readonly ports: ChannelsPorts
   private readonly book: RecordBook
@@ -167,8 +168,9 @@ export class Channels {
       policy: this.policy,
       chainHash: this.chainHash,
       height,
-      send: (peer, message) => this.links.send(peer as NodeId, message),
-      disconnect: (peer) => this.links.disconnect(peer as NodeId),
+      // Nobody is met before all was read.
+      send: (peer, message) => this.joined?.send(peer as NodeId, message),
+      disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
     })
@@ -247,7 +249,7 @@ export class Channels {
           gossip: (peer, _type, message) => this.takeGossip(peer, message),
         },
         (links) => {
-          this.links = links
+          this.joined = links
         },
       ),
     )
@@ -270,6 +272,11 @@ export class Channels {
     await Promise.all(this.offering)
     await this.monitor.settled()
     await this.book.written()
+  }
+
+  get links(): ChannelLinks {
+    if (!this.joined) throw new Error('The channels were asked for their peers before they had any')
+    return this.joined
   }
 
   get height(): number {
@@ -424,7 +431,7 @@ export class Channels {
   }
 
   private signerReturned(): void {
-    this.links.signerReturned()
+    this.joined?.signerReturned()
     this.manager.signerReturned()
     this.switchboard.resume()
     this.monitor.act()
@@ -520,7 +527,7 @@ export class Channels {
     }
     const signature = await this.ports.signer.signNode(gossipHash(update))
     if (signature.ok)
-      this.links.send(state.peer as NodeId, encodeGossip(update, [signature.value.subarray(0, 64)]))
+      this.joined?.send(state.peer as NodeId, encodeGossip(update, [signature.value.subarray(0, 64)]))
   }
 
   /** Updates of own channels; others are not passed on, since nobody announces. */

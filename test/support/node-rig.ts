@@ -123,7 +123,8 @@ export class RigNode {
     return this.name as PeerId
   }
 
-  async open(): Promise<void> {
+  /** `locked`: its wallet is not unlocked, as after a reload of a tab. */
+  async open(locked = false): Promise<void> {
     const { params, time, network, verdicts } = this.rig
     const random = this.rig.random.fork(this.name)
     this.signers = await LocalSigners.open({
@@ -138,7 +139,7 @@ export class RigNode {
     this.signer = await this.signers.of('')
     if (this.options.wallet !== false) {
       if (this.signer.status().state === 'none') value(await this.signer.create(PASSPHRASE))
-      value(await this.signer.unlock(PASSPHRASE))
+      if (!locked) value(await this.signer.unlock(PASSPHRASE))
     }
     this.core = await time.complete(
       NodeCore.open(params, {

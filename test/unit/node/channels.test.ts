@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
-import { value } from '../../support/wallets.ts'
+import { PASSPHRASE, value } from '../../support/wallets.ts'
 
 const CHANNEL = 1_000_000
 
@@ -317,4 +317,18 @@ test('channels: the wallet funds a channel by an approval of the most that it ca
   approve(CHANNEL, 1000)
   await open(a, b, 1_000_000)
   assert.equal(a.channels.all().length, 1)
+})
+
+test('channels: a node whose wallet is locked when it starts has its channels again once it is unlocked', async () => {
+  const { rig, a, b } = await trio('locked')
+  await open(a, b)
+  await a.kill()
+  await a.open(true)
+  await rig.until(() => a.core.peers.peers().length > 0)
+  assert.deepEqual(a.channels.links.nodes, [])
+  value(await a.signer.unlock(PASSPHRASE))
+  await rig.until(() => a.channels.links.nodes.includes(b.channels.self) && operating(a) && operating(b))
+  await rig.until(() => b.channels.routeHints().length === 1)
+  const { bolt11 } = await b.rpc('invoice', 1_000_000, 'after', 'unlocked')
+  assert.equal((await a.rpc('pay', bolt11)).status, 'complete')
 })
