@@ -73,6 +73,9 @@ describe('sending', () => {
     await until('its text', () => shows('They get'))
   }
 
+  const leftReview = (): Promise<void> =>
+    until('the form again', () => deepAll(view, 'ot-send-review').length === 0)
+
   it('says what is wrong with each field and asks the node for no plan', async () => {
     type(deepOne(view, '#recipient'), 'bc1qelse')
     type(deepOne(view, '#amount'), '6')
@@ -97,8 +100,13 @@ describe('sending', () => {
       opentab.calls.filter(({ method }) => method === 'reviewpsbt').map(({ params }) => params),
       [['plan']],
     )
+    // The page's own button and the browser's do the same.
     press('Back')
-    await view.updateComplete
+    await leftReview()
+    press('Review payment')
+    await until('the review again', () => deepAll(view, '[data-testid=review-amount]').length === 1)
+    history.back()
+    await leftReview()
     assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '2')
     assert.equal((deepOne(view, '#note') as HTMLInputElement).value, 'Bob')
     assert.equal(opentab.count('sendpsbt'), 0)
@@ -135,7 +143,7 @@ describe('sending', () => {
   it('gives the amount and note of a link to its own recipient alone', async () => {
     await review()
     press('Back')
-    await view.updateComplete
+    await leftReview()
     type(deepOne(view, '#recipient'), '')
     type(deepOne(view, '#recipient'), 'tabrt1peve')
     await view.updateComplete
@@ -190,6 +198,7 @@ describe('sending', () => {
     await until('the review', () => deepAll(view, '[data-testid=review-message]').length === 1)
     assert.include(deepOne(view, '[data-testid=review-message]').textContent!, 'Invoice <b>7</b>')
     press('Back')
+    await leftReview()
     type(deepOne(view, '#recipient'), '')
     type(deepOne(view, '#recipient'), 'tabrt1pbob')
     type(deepOne(view, '#amount'), '2')

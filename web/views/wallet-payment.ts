@@ -9,6 +9,7 @@ import '../components/rate-field.ts'
 import type { RateField } from '../components/rate-field.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { countText, dateText, feeRateText, fromCoins } from '../format.ts'
 import { type Payment, paymentsOf, paymentTitle } from '../history.ts'
@@ -84,6 +85,11 @@ export class WalletPayment extends LitElement {
   /** That, to be signed elsewhere, base64: the wallet only watches. */
   declare unsigned: string | undefined
   readonly #task = new TaskController(this)
+  /** The same payment at a higher fee, as the browser's Back leaves it. One that is signed elsewhere outlasts a reload. */
+  readonly #step = new StepController<string>(this, (kept) => {
+    this.review = undefined
+    this.unsigned = kept
+  })
   readonly #detail: RpcController<Detail> = new RpcController(this, {
     events: ['tip', 'wallet', 'transaction'],
     key: () => this.txid,
@@ -119,15 +125,16 @@ export class WalletPayment extends LitElement {
     this.rateProblem = problem
     if (value === undefined) return
     const { txid } = this
-    this.review = await this.#task.run(async () => {
+    const bumped = await this.#task.run(async () => {
       const { psbt, reduced = 0 } = await this.node.rpc('psbtbumpfee', txid, { fee_rate: value })
-      if (this.node.signer.state === 'none') {
-        this.unsigned = psbt
-        return
-      }
+      if (this.node.signer.state === 'none') return { unsigned: psbt }
       const read = await this.node.rpc('reviewpsbt', psbt)
-      return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
+      return { review: { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } } }
     })
+    if (!bumped) return
+    this.review = bumped.review
+    this.unsigned = bumped.unsigned
+    this.#step.enter(bumped.unsigned)
   }
 
   #bumped(txid: string): void {
@@ -135,7 +142,9 @@ export class WalletPayment extends LitElement {
     this.review = undefined
     this.unsigned = undefined
     notify(this, 'The payment was sent again with a higher fee.')
-    navigate(this, `/wallet/tx/${txid}`)
+    // In place of the review: "back" must not lead to it.
+    this.#step.forget()
+    navigate(this, `/wallet/tx/${txid}`, true)
   }
 
   async #abandon(): Promise<void> {
@@ -148,7 +157,7 @@ export class WalletPayment extends LitElement {
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
     // What is about another payment is not kept.
-    if (!changed.has('txid')) return
+    if (changed.get('txid') === undefined) return
     this.bumping = false
     this.review = undefined
     this.unsigned = undefined
@@ -172,18 +181,14 @@ export class WalletPayment extends LitElement {
         .node=${this.node}
         .psbt=${this.unsigned}
         @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
-        @back=${() => {
-          this.unsigned = undefined
-        }}
+        @back=${() => this.#step.leave()}
       ></ot-send-elsewhere>`
     if (this.review)
       return html`<ot-send-review
         .node=${this.node}
         .review=${this.review}
         @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
-        @back=${() => {
-          this.review = undefined
-        }}
+        @back=${() => this.#step.leave()}
       ></ot-send-review>`
     return html`<div class="head">
         <div>

@@ -11,6 +11,7 @@ import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
@@ -20,6 +21,14 @@ import { base } from '../styles/base.ts'
 import './send-done.ts'
 import './send-elsewhere.ts'
 import './send-review.ts'
+
+/** A payment that is to be signed elsewhere. */
+interface Prepared {
+  /** Base64. */
+  readonly psbt: string
+  /** As typed. */
+  readonly note: string
+}
 
 export class WalletSend extends LitElement {
   static override properties = {
@@ -84,6 +93,12 @@ export class WalletSend extends LitElement {
   /** Of the payment that was sent. */
   declare txid: string | undefined
   readonly #task = new TaskController(this)
+  /** A review, or a payment that is signed elsewhere: the browser's Back leads to the form. The latter outlasts a reload, as its signature may take a day. */
+  readonly #step = new StepController<Prepared>(this, (kept) => {
+    if (this.txid === undefined) this.review = undefined
+    this.unsigned = kept?.psbt
+    if (kept) this.note = kept.note
+  })
   /** The link that filled in the form, while its address is the one that is paid. */
   #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
@@ -175,11 +190,14 @@ export class WalletSend extends LitElement {
       if (address === undefined || amount === undefined || rate === undefined) return
       const asked = { address, amount, all: this.all }
       const planned = await this.#plan(asked, rate)
-      if (this.#isWatching) this.unsigned = planned
-      else this.review = await this.#read(planned, asked)
+      if (!this.#isWatching) this.review = await this.#read(planned, asked)
       return planned
     })
-    if (psbt !== undefined) return
+    if (psbt !== undefined) {
+      if (this.#isWatching) this.unsigned = psbt
+      this.#step.enter(this.#isWatching ? { psbt, note: this.note } : undefined)
+      return
+    }
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
   }
@@ -220,11 +238,9 @@ export class WalletSend extends LitElement {
       ></ot-send-done>`
     const sent = (event: CustomEvent<string>): void => {
       this.txid = event.detail
+      this.#step.leave()
     }
-    const back = (): void => {
-      this.review = undefined
-      this.unsigned = undefined
-    }
+    const back = (): void => this.#step.leave()
     return html`${
       review
         ? html`<ot-send-review .node=${node} .review=${review} @sent=${sent} @back=${back}></ot-send-review>`

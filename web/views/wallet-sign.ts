@@ -11,6 +11,7 @@ import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { walletLink } from '../components/wallet-link.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
@@ -48,6 +49,11 @@ export class WalletSign extends LitElement {
   declare foreign: number
   declare signed: { readonly psbt: string; readonly complete: boolean } | undefined
   readonly #task = new TaskController(this)
+  readonly #step = new StepController(this, () => {
+    if (this.signed) return
+    this.review = undefined
+    this.#task.cancel()
+  })
 
   constructor() {
     super()
@@ -67,6 +73,7 @@ export class WalletSign extends LitElement {
     if (!read) return
     this.review = reviewOf(read.psbt, read.review, '')
     this.foreign = read.review.foreigninputs
+    this.#step.enter()
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
   }
@@ -176,10 +183,7 @@ export class WalletSign extends LitElement {
         </button>
         <button
           ?disabled=${this.#task.running}
-          @click=${() => {
-            this.review = undefined
-            this.#task.cancel()
-          }}
+          @click=${() => this.#step.leave()}
         >
           Back
         </button>
