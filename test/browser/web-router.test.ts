@@ -112,7 +112,7 @@ describe('the router', () => {
     }
     assert.equal(link('href="/wallet?wallet=a"', 'pointerdown').getAttribute('href'), '/wallet?wallet=a')
     assert.equal(link('href="/" target="_self"', 'pointerdown').getAttribute('href'), '/')
-    assert.equal(link('href="#content"', 'focusin').getAttribute('href'), '#content')
+    assert.equal(link('href="#content"', 'keydown').getAttribute('href'), '#content')
   })
 
   it('notes where it comes from', () => {

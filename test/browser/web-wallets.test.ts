@@ -493,7 +493,9 @@ describe('signing for another wallet', () => {
       signer: LOCKED,
       answers: {
         walletprocesspsbt: (psbt: string, sign = true) =>
-          sign ? { psbt: `${psbt} signed`, complete } : { psbt: `${psbt} filled`, complete: false },
+          sign
+            ? { psbt: `${psbt} signed`, complete, ...(complete && { hex: '0200' }) }
+            : { psbt: `${psbt} filled`, complete: false },
         reviewpsbt: (psbt: string) => {
           if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
           return {
@@ -558,6 +560,23 @@ describe('signing for another wallet', () => {
     await until('it is signed', () => text().includes('It has all signatures.'))
     document.body.removeEventListener('ot-unlock', answer)
     assert.deepEqual(signings(), [{ method: 'walletprocesspsbt', params: ['plan filled'] }])
+    // It can be sent from here, too.
+    let refusal: string | undefined = 'Its coins are spent.'
+    opentab.of.savings!.answers!.sendrawtransaction = () => {
+      if (refusal) throw new Error(refusal)
+      return 'ab'.repeat(32)
+    }
+    let to: unknown
+    document.body.addEventListener('ot-navigate', (event) => ({ detail: to } = event as CustomEvent), {
+      once: true,
+    })
+    press('Send it')
+    await until('it says why not', () => text().includes('Its coins are spent.'))
+    refusal = undefined
+    press('Send it')
+    await until('it is sent', () => to !== undefined)
+    assert.deepEqual(to, { path: `/wallet/tx/${'ab'.repeat(32)}`, replace: true })
+    assert.deepInclude(opentab.calls, { method: 'sendrawtransaction', params: ['0200'] })
     assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, 'plan filled signed')
   })
 

@@ -3,6 +3,7 @@
  * shown before anything is signed. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import type { RpcResult } from '../../src/node/rpc-client.ts'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
@@ -15,8 +16,9 @@ import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
-import { requestUnlock } from '../requests.ts'
+import { notify, requestUnlock } from '../requests.ts'
 import { paidBy, type Review, reviewOf } from '../review.ts'
+import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 
 export class WalletSign extends LitElement {
@@ -47,7 +49,7 @@ export class WalletSign extends LitElement {
   declare review: Review | undefined
   /** Inputs that this wallet can't sign. */
   declare foreign: number
-  declare signed: { readonly psbt: string; readonly complete: boolean } | undefined
+  declare signed: RpcResult<'walletprocesspsbt'> | undefined
   readonly #task = new TaskController(this)
   readonly #step = new StepController(this, () => {
     if (this.signed) return
@@ -92,6 +94,16 @@ export class WalletSign extends LitElement {
         return node.rpc('walletprocesspsbt', psbt)
       }
     })
+  }
+
+  /** Sends what was signed, from here: the wallet that prepared it hears of it as of any payment. */
+  async #send(transaction: string): Promise<void> {
+    const txid = await this.#task.run(() => this.node.rpc('sendrawtransaction', transaction))
+    if (txid === undefined) return
+    notify(this, 'The payment is sent.')
+    // In place of the review: "back" must not lead to it.
+    this.#step.forget()
+    navigate(this, `/wallet/tx/${txid}`, true)
   }
 
   override render() {
@@ -191,17 +203,27 @@ export class WalletSign extends LitElement {
     </div>`
   }
 
-  #done({ psbt, complete }: { readonly psbt: string; readonly complete: boolean }) {
+  #done({ psbt, complete, hex }: RpcResult<'walletprocesspsbt'>) {
     return html`<div class="card stack">
       <p role="status">
         ${
           complete
-            ? 'It has all signatures. Take it back to the wallet that prepared it, which sends it.'
+            ? 'It has all signatures. Send it from here, or take it back to the wallet that prepared it.'
             : 'It is signed by this wallet; others have to sign it, too.'
         }
       </p>
       <ot-psbt-out label="Signed payment" .psbt=${psbt}></ot-psbt-out>
-      <div><a class="button primary" href="/wallet">Back to the wallet</a></div>
+      ${this.#problem()}
+      <div class="row">
+        ${
+          hex === undefined
+            ? nothing
+            : html`<button class="primary" ?disabled=${this.#task.running} @click=${() => this.#send(hex)}>
+                ${icons.send}${this.#task.running ? 'Sending…' : 'Send it'}
+              </button>`
+        }
+        <a class=${`button ${hex === undefined ? 'primary' : 'quiet'}`} href="/wallet">Back to the wallet</a>
+      </div>
     </div>`
   }
 }
