@@ -317,6 +317,17 @@ describe('a payment that waits', () => {
     })
   })
 
+  it('takes a note afterwards, which stays with the address', async () => {
+    await open({})
+    const note = deepOne(view, '#note') as HTMLInputElement
+    assert.equal(note.value, 'Bob')
+    note.value = ' Bob, for lunch '
+    note.dispatchEvent(new Event('change'))
+    await until('it is kept', () => opentab.count('setlabel') === 1)
+    assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob, for lunch'] })
+    await until('it is read again', () => opentab.count('gettransaction') === 2)
+  })
+
   it('has a fee far above what is needed warned of where it is typed', async () => {
     await open({})
     press('Raise the fee')
@@ -332,7 +343,7 @@ describe('a payment that waits', () => {
     )
     type(deepOne(view, '#rate'), '2')
     press('Review with this fee')
-    await until('what is wrong', () => about().includes('Enter at least that'))
+    await until('what is wrong', () => about().includes('is replaced from 3 sat/vB on. Enter at least that'))
     assert.equal(deepOne(view, '#rate').ariaInvalid, 'true')
     assert.equal(opentab.count('psbtbumpfee'), 0)
   })

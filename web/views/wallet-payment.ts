@@ -1,5 +1,6 @@
 /** `<ot-wallet-payment .node .txid>`: one payment of the wallet, and what can still be done about it while it waits. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
 import { amount, signedAmount } from '../components/amount.ts'
 import { badgeOf } from '../components/confirmations.ts'
 import '../components/hash.ts'
@@ -85,6 +86,7 @@ export class WalletPayment extends LitElement {
   /** That, to be signed elsewhere, base64: the wallet only watches. */
   declare unsigned: string | undefined
   readonly #task = new TaskController(this)
+  readonly #noting = new TaskController(this)
   /** The same payment at a higher fee, as the browser's Back leaves it. One that is signed elsewhere outlasts a reload. */
   readonly #step = new StepController<string>(this, (kept) => {
     this.review = undefined
@@ -121,7 +123,11 @@ export class WalletPayment extends LitElement {
   /** Has the replacement prepared, and read by the keeper of keys. */
   async #prepare(event: SubmitEvent, rate: number, note: string): Promise<void> {
     event.preventDefault()
-    const { value, problem } = readFeeRate(this.rateTyped, Math.floor(rate) + 1)
+    const { value, problem } = readFeeRate(
+      this.rateTyped,
+      Math.floor(rate) + 1,
+      'A payment that waits is replaced from',
+    )
     this.rateProblem = problem
     if (value === undefined) return
     const { txid } = this
@@ -145,6 +151,14 @@ export class WalletPayment extends LitElement {
     // In place of the review: "back" must not lead to it.
     this.#step.forget()
     navigate(this, `/wallet/tx/${txid}`, true)
+  }
+
+  /** Keeps a note with the address that the payment is about, as it is before a payment. */
+  async #keepNote(address: string, note: string): Promise<void> {
+    const kept = await this.#noting.run(() => this.node.rpc('setlabel', address, note).then(() => true))
+    if (!kept) return
+    notify(this, note === '' ? 'The note is removed.' : 'The note is kept.')
+    this.#detail.reload()
   }
 
   async #abandon(): Promise<void> {
@@ -246,9 +260,30 @@ export class WalletPayment extends LitElement {
               <dd><ot-hash .value=${this.txid} path=${`/tx/${this.txid}`} what="transaction id"></ot-hash></dd>
             </div>
           </dl>
+          ${payment.address === undefined ? nothing : this.#note(payment.address, payment.label ?? '')}
         </section>
         ${this.#actions(payment, waiting)}
       </div>`
+  }
+
+  #note(address: string, note: string) {
+    const { problem } = this.#noting
+    return html`<div class="field">
+      <label for="note">Note</label>
+      <input
+        id="note"
+        autocomplete="off"
+        maxlength=${MAX_LABEL_CHARACTERS}
+        .value=${note}
+        aria-invalid=${problem ? 'true' : 'false'}
+        aria-describedby="note-about"
+        @change=${(event: Event) => this.#keepNote(address, (event.target as HTMLInputElement).value.trim())}
+      />
+      <div id="note-about">
+        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+        <p class="hint">Who it is, or what it is for. It stays with the address in your wallet.</p>
+      </div>
+    </div>`
   }
 
   #state(payment: Payment, { walletconflicts = [] }: WalletTransactionDetail) {
