@@ -6,8 +6,10 @@ import { assert } from 'chai'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { UnlockDialog } from '../../web/components/unlock-dialog.ts'
 import { LiveNode } from '../../web/live-node.ts'
+import { minesFor, startMining } from '../../web/mining.ts'
 import type { UnlockRequest } from '../../web/requests.ts'
 import { namedWallet, newTabUrl, type WalletPage } from '../../web/router.ts'
+import { MinerView } from '../../web/views/miner-view.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
@@ -191,6 +193,30 @@ describe('several wallets', () => {
     await until('the form', () => deepAll(view, '#recipient').length === 1)
     assert.equal((deepOne(view, '#recipient') as HTMLInputElement).value, '')
     assert.equal((deepOne(view, '#note') as HTMLInputElement).value, '')
+  })
+
+  it('the miner pays to the one that was shown when it was started, and the page says so', async () => {
+    const paid: string[] = []
+    for (const name of ['', 'savings'])
+      opentab.of[name]!.answers!.setgenerate = () => {
+        paid.push(name)
+        return null
+      }
+    node.chooseWallet('savings')
+    await startMining(node)
+    node.mining = { ...node.mining, active: true }
+    node.chooseWallet('')
+    assert.equal(minesFor(node), 'savings')
+    // Other settings are no other payee.
+    await startMining(node)
+    node.mining = { ...node.mining, active: false }
+    assert.equal(minesFor(node), '')
+    await startMining(node)
+    assert.deepEqual(paid, ['savings', 'savings', ''])
+    const miner = new MinerView()
+    miner.node = node
+    await show(miner)
+    await until('whose it is', () => whose().join() === 'Default wallet')
   })
 
   it('a call that takes long stays with the wallet that it began with', async () => {

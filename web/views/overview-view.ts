@@ -28,6 +28,7 @@ import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { Balances, MempoolInfo, MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 
 interface Figures {
   readonly mining: MiningInfo
@@ -238,6 +239,7 @@ export class OverviewView extends LitElement {
     ].map((coins) => fromCoins(coins ?? 0))
     return html`<section class="card" aria-labelledby="balance">
       <h2 id="balance">Your balance</h2>
+      ${isNamed(this.node) ? html`<p class="muted small wrap" data-testid="whose">${walletTitle(this.node.wallet ?? '')}</p>` : nothing}
       <div class="money">
         <p class=${`balance ${isLong(trusted!) ? 'long' : ''}`}>
           ${balances ? html`${amountText(trusted!)} <span class="unit">${coinUnit(trusted!)}</span>` : html`<span class="muted">…</span>`}
