@@ -218,7 +218,7 @@ export class WalletPayment extends LitElement {
       </div>
       <div class="stack">
         ${this.#state(payment, transaction)}
-        <section class="card">
+        <section class="card stack">
           <dl class="facts">
             ${transaction.details.map(({ category, amount: value, address }) =>
               address
