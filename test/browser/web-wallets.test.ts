@@ -122,15 +122,17 @@ describe('several wallets', () => {
       .map(({ textContent }) => textContent!.replace(/\s+/g, ' ').trim())
 
   it('are listed with what they have, where their keys are, and whether they are locked', async () => {
+    // What is locked is of what is trusted.
+    opentab.of.savings!.answers!.getbalances = () => ({ mine: { ...balances(200).mine, locked: 1 } })
     const list = new WalletList()
     list.node = node
     await show(list)
     await until('they are there', () => deepAll(view, 'li').length === 4)
     const rows = deepAll(view, 'li').map((row) => row.textContent!.replace(/\s+/g, ' ').trim())
     assert.deepEqual(rows, [
-      'Default wallet Current keys here, unlocked 1.5 coins Close',
-      'savings keys here, locked 200.5 coins Close',
-      'cold watch-only 3.5 coins Close',
+      'Default wallet Current keys here, unlocked 1 coin + 0.5 coins not spendable yet Close',
+      'savings keys here, locked 199 coins + 1.5 coins not spendable yet Close',
+      'cold watch-only 3 coins + 0.5 coins not spendable yet Close',
       'old closed Open',
     ])
     assert.deepEqual(

@@ -6,6 +6,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
 import type { PaymentLink } from '../../src/wallet/uri.ts'
+import { balanceOf } from '../balance.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
@@ -13,7 +14,7 @@ import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
+import { amountWithUnit, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
@@ -103,10 +104,7 @@ export class WalletSend extends LitElement {
   #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => {
-      const { trusted, locked = 0 } = (await node.rpc('getbalances')).mine
-      return sats(fromCoins(trusted) - fromCoins(locked))
-    },
+    load: async (node) => balanceOf((await node.rpc('getbalances')).mine).spendable,
   })
 
   constructor() {
