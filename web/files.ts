@@ -20,11 +20,11 @@ export function today(): string {
   return new Date().toISOString().slice(0, 10)
 }
 
-/** What a file of the wallet in hand is called: `opentab-labels-main-1-Savings-2027-01-31.jsonl`. `what` is empty for the wallet itself. */
-export function fileName({ identity, wallet = '' }: LiveNode, what: string, extension: string): string {
-  const name = wallet.match(/[\p{L}\p{N}]+/gu)?.join('-')
-  const parts = ['opentab', what, identity.networkName, identity.profile, name, today()]
-  return `${parts.filter(Boolean).join('-')}.${extension}`
+/** Name of a file about the wallet that `node` has in hand: who has several can tell their files apart. `ending`: with its dot. */
+export function walletFileName({ identity, wallet = '' }: LiveNode, kind: string, ending: string): string {
+  const name = wallet.match(/[\p{L}\p{N}]+/gu)?.join('-') ?? ''
+  const parts = ['opentab', kind, identity.networkName, identity.profile, name, today()]
+  return `${parts.filter((part) => part !== '').join('-')}${ending}`
 }
 
 /** The text of a file that was chosen. Rejects with a sentence. */

@@ -108,11 +108,11 @@ export class Router {
   }
 
   /**
-   * Goes to a path; the query stays, unless the path has one. What is left is noted in the history's state, as `from`. `replace` leaves no way
+   * Goes to a path; the query stays, unless the path has one, if only an empty one. What is left is noted in the history's state, as `from`. `replace` leaves no way
    * back to where we are.
    */
   go(path: string, replace = false): void {
-    const url = path.includes('?') ? path : path + location.search
+    const url = path.includes('?') ? path.replace(/\?$/, '') : path + location.search
     if (replace) history.replaceState(history.state, '', url)
     else if (url !== location.pathname + location.search)
       history.pushState({ from: location.pathname }, '', url)
@@ -130,13 +130,14 @@ export class Router {
     const link = ownLink(event)
     if (link === undefined) return
     event.preventDefault()
-    this.go(this.#isGiven(link) ? link.pathname : link.pathname + link.search)
+    // Whole, since `search` doesn't tell an empty query.
+    this.go(this.#isGiven(link) ? link.pathname : link.href.slice(link.origin.length))
   }
 
   /** A link that is about to be opened or copied, maybe for another tab, names this tab's network: without it another one would be shown there. */
   readonly #reach = (event: Event): void => {
     const link = ownLink(event)
-    if (link === undefined || (link.search !== '' && !this.#isGiven(link))) return
+    if (link === undefined || (link.href.includes('?') && !this.#isGiven(link))) return
     link.href = newTabUrl(link.pathname)
     this.#given.set(link, link.href)
   }

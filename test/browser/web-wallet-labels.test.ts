@@ -1,6 +1,6 @@
 /** Labels leave for other wallets and come from them by files; what was left out is told. */
 import { assert } from 'chai'
-import { fileName } from '../../web/files.ts'
+import { walletFileName } from '../../web/files.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import { WalletLabels } from '../../web/views/wallet-labels.ts'
 import { deepOne, ScriptedOpentab, until } from './support/scripted-opentab.ts'
@@ -57,10 +57,17 @@ describe('labels', () => {
     assert.equal(await saved[0]!.text, LINES)
     // Files of two wallets are not mistaken for each other.
     assert.match(
-      fileName(new LiveNode(opentab).of('Savings / 2027'), 'labels', 'jsonl'),
+      walletFileName(new LiveNode(opentab).of('Savings / 2027'), 'labels', '.jsonl'),
       /^opentab-labels-regtest-1-Savings-2027-\d{4}-\d\d-\d\d\.jsonl$/,
     )
     assert.deepInclude(opentab.calls, { method: 'exportlabels', params: ['bip329'] })
+  })
+
+  it('of a wallet with a name are in a file that has it, whatever it is made of', async () => {
+    view.node = new LiveNode(opentab).of('shop / Zürich: “till” 1')
+    press('Save the labels')
+    await until('they are saved', () => saved.length === 1)
+    assert.match(saved[0]!.name, /^opentab-labels-regtest-1-shop-Zürich-till-1-\d{4}-\d\d-\d\d\.jsonl$/)
   })
 
   it('that don’t exist make no file', async () => {

@@ -26,6 +26,8 @@ describe('methods that make a wallet', () => {
   let asked: (readonly unknown[])[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
+  /** What happens while the signer is at work. */
+  let meanwhile: () => Promise<void>
   /** What the brain answers to labels. */
   let imported: () => object
   let listeners: Map<NodeEventName, (detail: unknown) => void>
@@ -38,6 +40,7 @@ describe('methods that make a wallet', () => {
     asked = []
     told = []
     problem = undefined
+    meanwhile = async () => {}
     imported = () => ({ labels: 0 })
     listeners = new Map()
   })
@@ -72,6 +75,7 @@ describe('methods that make a wallet', () => {
       async run(wallet: string, command: SignerCommand) {
         told.push(wallet)
         commands.push(command)
+        await meanwhile()
         return ok(MNEMONIC)
       },
       status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
@@ -173,6 +177,30 @@ describe('methods that make a wallet', () => {
     const made = ['createwallet', 'watch', { disable_private_keys: true, load_on_startup: true }]
     assert.deepEqual(asked, [made, made, made])
     assert.lengthOf(commands, 0)
+  })
+
+  it('makes no wallet while the keys of another of its name are being made', async () => {
+    wallets = ['a']
+    let refused: Promise<number> | undefined
+    meanwhile = async () => {
+      refused = refusal('a', true)
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+      directory = ['a']
+    }
+    assert.deepEqual(await create('a', { passphrase: 'horse' }), { name: 'a', mnemonic: MNEMONIC })
+    assert.equal(await refused, -4)
+  })
+
+  it('leaves no wallet unlocked that is unloaded meanwhile', async () => {
+    meanwhile = async () => {
+      wallets = []
+    }
+    const error = (await call('walletpassphrase', ['horse']).catch((reason: unknown) => reason)) as RpcError
+    assert.equal(error.code, -18)
+    assert.deepEqual(
+      commands.map(({ type }) => type),
+      ['unlock', 'lock'],
+    )
   })
 
   it('makes no key under a name that the node refuses', async () => {

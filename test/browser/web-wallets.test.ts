@@ -13,6 +13,7 @@ import { MinerView } from '../../web/views/miner-view.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
+import { WalletPayment } from '../../web/views/wallet-payment.ts'
 import { WalletSign } from '../../web/views/wallet-sign.ts'
 import { WalletView } from '../../web/views/wallet-view.ts'
 import { WalletWatch } from '../../web/views/wallet-watch.ts'
@@ -122,8 +123,9 @@ describe('several wallets', () => {
       .map(({ textContent }) => textContent!.replace(/\s+/g, ' ').trim())
 
   it('are listed with what they have, where their keys are, and whether they are locked', async () => {
-    // What is locked is of what is trusted.
-    opentab.of.savings!.answers!.getbalances = () => ({ mine: { ...balances(200).mine, locked: 1 } })
+    // What is locked is part of what is trusted.
+    const { mine } = balances(3)
+    opentab.of.cold = { signer: WATCHES, answers: { getbalances: () => ({ mine: { ...mine, locked: 1 } }) } }
     const list = new WalletList()
     list.node = node
     await show(list)
@@ -131,8 +133,8 @@ describe('several wallets', () => {
     const rows = deepAll(view, 'li').map((row) => row.textContent!.replace(/\s+/g, ' ').trim())
     assert.deepEqual(rows, [
       'Default wallet Current keys here, unlocked 1 coin + 0.5 coins not spendable yet Close',
-      'savings keys here, locked 199 coins + 1.5 coins not spendable yet Close',
-      'cold watch-only 3 coins + 0.5 coins not spendable yet Close',
+      'savings keys here, locked 200 coins + 0.5 coins not spendable yet Close',
+      'cold watch-only 2 coins + 1.5 coins not spendable yet Close',
       'old closed Open',
     ])
     assert.deepEqual(
@@ -489,6 +491,33 @@ describe('a wallet that only watches', () => {
     assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
   })
 
+  it('has a higher fee signed elsewhere, too, and sends that in place of the former payment', async () => {
+    opentab.of.cold = {
+      signer: WATCHES,
+      answers: {
+        gettransaction: () => ({ ...detail, inmempool: true }),
+        getmempoolentry: () => ({ vsize: 154, fees: { base: 0.000002 } }),
+        psbtbumpfee: () => ({ psbt: PSBT, reduced: 0 }),
+        getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
+        decodepsbt: (psbt: string) => decoded('planned', psbt !== PSBT),
+        sendpsbt: () => TXID,
+      },
+    }
+    const payment = new WalletPayment()
+    payment.node = new LiveNode(opentab).of('cold')
+    payment.txid = TXID
+    await show(payment)
+    await until('it waits', () => shows('Raise the fee'))
+    press('Raise the fee')
+    await until('a rate can be typed', () => shows('Review with this fee'))
+    press('Review with this fee')
+    await until('it is read', () => shows('Send 2 coins'))
+    type(deepOne(view, '#psbt'), 'signed')
+    press('Send 2 coins')
+    await until('it is sent', () => opentab.count('sendpsbt') === 1)
+    assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['signed', { replaces: TXID }] })
+  })
+
   it('takes the signed payment from a file of bytes or of text', async () => {
     await elsewhere()
     const field = deepOne(view, '#file') as HTMLInputElement
@@ -520,10 +549,10 @@ describe('signing for another wallet', () => {
     opentab.of.savings = {
       signer: LOCKED,
       answers: {
-        walletprocesspsbt: (psbt: string, sign = true) =>
-          sign
-            ? { psbt: `${psbt} signed`, complete, ...(complete && { hex: '0200' }) }
-            : { psbt: `${psbt} filled`, complete: false },
+        walletprocesspsbt: (given: string | { readonly psbt: string }) =>
+          typeof given === 'string'
+            ? { psbt: `${given} filled`, complete: false }
+            : { psbt: `${given.psbt} signed`, complete, ...(complete && { hex: '0200' }) },
         reviewpsbt: (psbt: string) => {
           if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
           return {
@@ -578,6 +607,10 @@ describe('signing for another wallet', () => {
       resolve(unlocks)
     }
     document.body.addEventListener('ot-unlock', answer)
+    // Such a fee has to be meant.
+    assert.isTrue((deepOne(view, 'button', 'Sign it') as HTMLButtonElement).disabled)
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it asked', () => asked !== undefined)
     assert.equal(asked!.wallet, 'savings')
@@ -587,7 +620,9 @@ describe('signing for another wallet', () => {
     press('Sign it')
     await until('it is signed', () => text().includes('It has all signatures.'))
     document.body.removeEventListener('ot-unlock', answer)
-    assert.deepEqual(signings(), [{ method: 'walletprocesspsbt', params: ['plan filled'] }])
+    assert.deepEqual(signings(), [
+      { method: 'walletprocesspsbt', params: [{ psbt: 'plan filled', digest: 'read' }] },
+    ])
     // It can be sent from here, too.
     let refusal: string | undefined = 'Its coins are spent.'
     opentab.of.savings!.answers!.sendrawtransaction = () => {
@@ -614,6 +649,8 @@ describe('signing for another wallet', () => {
     type(deepOne(view, '#psbt'), 'plan')
     press('Show what it does')
     await until('what it does', () => text().includes('They get'))
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it is signed', () => text().includes('others have to sign it, too'))
   })

@@ -41,8 +41,15 @@ interface Warned {
   readonly warnings?: readonly string[]
 }
 
-/** The last making of keys: one is made after another, so that no two take one name. */
+/** The last making of a wallet. */
 let making: Promise<unknown> = Promise.resolve()
+
+/** Runs once the wallet before it is made, or isn't: no two take one name. */
+function inTurn<T>(make: () => Promise<T>): Promise<T> {
+  const made = making.then(make)
+  making = made.catch(() => undefined)
+  return made
+}
 
 /** The methods by their names. `named`: the wallet that they mean, see `chooseWallet`. */
 export function walletMethods(
@@ -64,14 +71,11 @@ export function walletMethods(
    * Has keys made or restored. Only once the brain has what it follows a wallet with, and agrees to the name: without it the keys would be stored,
    * but a backup's labels and count of addresses, which go to the brain, be lost.
    */
-  const make = (name: string, loadOnStartup: boolean, command: SignerCommand): Promise<unknown> => {
-    const made = making.then(async () => {
+  const make = (name: string, loadOnStartup: boolean, command: SignerCommand): Promise<unknown> =>
+    inTurn(async () => {
       await brain.rpc('createwallet', [name, { load_on_startup: loadOnStartup }])
       return run(name, command)
     })
-    making = made.catch(() => undefined)
-    return made
-  }
 
   /**
    * Resolves when the brain follows the signer's account, or can't: then with a warning rather than an error, since the keys are
@@ -131,7 +135,9 @@ export function walletMethods(
       const { name, watchOnly, loadOnStartup, passphrase } = wantedWallet(...given)
       if (watchOnly) {
         const choices = { disable_private_keys: true, load_on_startup: loadOnStartup }
-        return (await brain.rpc('createwallet', [name, choices])) as { readonly name: string }
+        return inTurn(
+          async () => (await brain.rpc('createwallet', [name, choices])) as { readonly name: string },
+        )
       }
       const chosen = passphraseOf(passphrase)
       const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = given[1]
@@ -155,7 +161,11 @@ export function walletMethods(
       return { name, mnemonic: mnemonic as string, ...(await adopted(name)) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
-      await runMeant({ type: 'unlock', passphrase, seconds })
+      const wallet = chooseWallet(named, brain.wallets)
+      await run(wallet, { type: 'unlock', passphrase, seconds })
+      // One that was unloaded meanwhile was locked too early.
+      if (!brain.wallets.includes(wallet)) await run(wallet, { type: 'lock' })
+      chooseWallet(wallet, brain.wallets)
       return null
     }),
     entry(walletLock, async () => {
