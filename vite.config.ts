@@ -109,6 +109,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             {
+              debugName: 'shared',
               name: (id, graph) =>
                 joiningNeeds(id, (module) => graph.getModuleInfo(module)?.importers ?? []) ? 'shared' : null,
               minShareCount: 2,

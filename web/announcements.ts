@@ -21,6 +21,8 @@ export function announce(opentab: Opentab, show: Show): void {
       'mined',
     ),
   )
+  /** Seconds since 1970: what was seen before, the page that was open then has told. */
+  const opened = Math.floor(Date.now() / 1000)
   /** Own transactions that were looked at, by wallet and id: each is news once. */
   const seen = new Set<string>()
   opentab.on('wallet', async ({ wallet, txids }) => {
@@ -33,7 +35,9 @@ export function announce(opentab: Opentab, show: Show): void {
         .rpc('gettransaction', txid)
         .catch(() => undefined)) as WalletTransactionDetail | undefined
       const isNew =
-        payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
+        payment?.confirmations === 0 &&
+        payment.timereceived >= opened &&
+        payment.details.every(({ category }) => category === 'receive')
       const to = wallet && ` to “${wallet}”`
       if (payment && isNew) show(`${amountWithUnit(fromCoins(payment.amount))} coming in${to}.`)
     }

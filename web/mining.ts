@@ -54,10 +54,22 @@ export function networkSpeed(
   return { text: hashRateText(networkhashps), about: 'estimated, all miners' }
 }
 
-/** Starts to mine to the wallet's address, or applies the settings to a miner that runs. */
+/** Wallets that were shown when the miner was started: it pays to these while it runs, whichever is shown then. */
+const payees = new WeakMap<LiveNode, string>()
+
+/** The wallet that the miner pays to, or would if it were started now. */
+export function minesFor(node: LiveNode): string | undefined {
+  const payee = node.mining.active ? payees.get(node) : undefined
+  return payee !== undefined && node.wallets.includes(payee) ? payee : node.wallet
+}
+
+/** Starts to mine to the wallet that is shown, or applies the settings to a miner that runs. */
 export async function startMining(node: LiveNode): Promise<void> {
   const { threads, throttle, graphicsCard } = miningSettings()
-  await node.rpc('setgenerate', true, threads, throttle, graphicsCard)
+  const payee = minesFor(node)
+  const rpc = payee === undefined ? node.rpc : node.rpcOf(payee)
+  await rpc('setgenerate', true, threads, throttle, graphicsCard)
+  if (payee !== undefined) payees.set(node, payee)
 }
 
 export async function stopMining(node: LiveNode): Promise<void> {

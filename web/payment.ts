@@ -71,16 +71,18 @@ export function readAmount(text: string, spendable?: Sats): Checked<Sats> {
   return { value }
 }
 
-/** Reads a fee rate in satoshis per virtual byte, at least `minimum`. */
-export function readFeeRate(text: string, minimum: number): Checked<number> {
+/** Reads a fee rate in satoshis per virtual byte, at least `minimum`; `floor` begins the sentence that says what for. */
+export function readFeeRate(
+  text: string,
+  minimum: number,
+  floor = 'The network forwards payments from',
+): Checked<number> {
   const { value: digits = '' } = readNumber(text)
   if (!/^\d{1,6}(\.\d{1,3})?$/.test(digits))
     return { problem: `Enter a rate such as 2${OWN_STYLE.decimal}5, in sat/vB.` }
   const value = Number(digits)
   if (value < minimum)
-    return {
-      problem: `The network forwards payments from ${OWN_STYLE.group(minimum)} sat/vB on. Enter at least that.`,
-    }
+    return { problem: `${floor} ${OWN_STYLE.group(minimum)} sat/vB on. Enter at least that.` }
   if (value > MAX_RATE)
     return { problem: `That would be a very high fee. Enter at most ${feeRateText(MAX_RATE)}.` }
   return { value }

@@ -87,6 +87,8 @@ export function titleOf(route: Route): string {
 export class Router {
   route: Route = parseRoute(location.pathname)
   readonly #changed: (route: Route) => void
+  /** Links that were given this tab's query, and what their address then was. */
+  readonly #given = new WeakMap<HTMLAnchorElement, string>()
 
   /** `changed` is called after every navigation, not for the first route. */
   constructor(changed: (route: Route) => void) {
@@ -96,11 +98,13 @@ export class Router {
   start(): void {
     addEventListener('popstate', this.#follow)
     document.addEventListener('click', this.#click)
+    for (const kind of REACHED) document.addEventListener(kind, this.#reach)
   }
 
   stop(): void {
     removeEventListener('popstate', this.#follow)
     document.removeEventListener('click', this.#click)
+    for (const kind of REACHED) document.removeEventListener(kind, this.#reach)
   }
 
   /**
@@ -123,13 +127,34 @@ export class Router {
   readonly #click = (event: MouseEvent): void => {
     if (event.defaultPrevented || event.button !== 0) return
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement)
-    if (link === undefined || link.target !== '' || link.hasAttribute('download')) return
-    if (link.origin !== location.origin || link.hash !== '') return
+    const link = ownLink(event)
+    if (link === undefined) return
     event.preventDefault()
     // Whole, since `search` doesn't tell an empty query.
-    this.go(link.href.slice(link.origin.length))
+    this.go(this.#isGiven(link) ? link.pathname : link.href.slice(link.origin.length))
   }
+
+  /** A link that is about to be opened or copied, maybe for another tab, names this tab's network: without it another one would be shown there. */
+  readonly #reach = (event: Event): void => {
+    const link = ownLink(event)
+    if (link === undefined || (link.href.includes('?') && !this.#isGiven(link))) return
+    link.href = newTabUrl(link.pathname)
+    this.#given.set(link, link.href)
+  }
+
+  #isGiven(link: HTMLAnchorElement): boolean {
+    return this.#given.get(link) === link.href
+  }
+}
+
+/** What comes before a link is opened, or its menu: also by touch and by keys. */
+const REACHED = ['pointerdown', 'keydown'] as const
+
+/** The link to another view that an event is about. */
+function ownLink(event: Event): HTMLAnchorElement | undefined {
+  const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement)
+  if (link === undefined || link.target !== '' || link.hasAttribute('download')) return undefined
+  return link.origin === location.origin && link.hash === '' ? link : undefined
 }
 
 /** Where an element asks the app to go, see `Router.go`. */
@@ -149,10 +174,10 @@ export function namedWallet(): string | undefined {
   return new URLSearchParams(location.search).get('wallet') ?? undefined
 }
 
-/** The address of a link that opens in a tab of its own: the query goes along, except the profile, which this tab holds, and its wallet. */
-export function newTabUrl(): string {
+/** The address of a path, for a tab of its own: the query goes along, except the profile, which this tab holds, and its wallet. */
+export function newTabUrl(path = '/'): string {
   const query = new URLSearchParams(location.search)
   query.delete('profile')
   query.delete('wallet')
-  return query.size === 0 ? '/' : `/?${query}`
+  return query.size === 0 ? path : `${path}?${query}`
 }

@@ -105,7 +105,7 @@ function coinsParameter<Name extends string>(
       if (parsed === undefined || parsed < least)
         throw new RpcError(
           RPC_TYPE_ERROR,
-          `${name} must be an amount${least > 0 ? ' above 0' : ''} with at most 8 decimals, not '${value}'.`,
+          `${name} must be an amount${least > 0 ? ' above 0' : ''}, at most 21000000 and with at most 8 decimals, not '${value}'.`,
         )
       return parsed
     },

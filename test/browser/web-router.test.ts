@@ -97,6 +97,24 @@ describe('the router', () => {
     assert.deepEqual(followed, [])
   })
 
+  it('gives a link the network before it is opened in another tab, and keeps this tab what it is', () => {
+    const link = (attributes: string, kind: string): HTMLAnchorElement => {
+      host.shadowRoot!.innerHTML = `<a ${attributes}><b>x</b></a>`
+      const target = host.shadowRoot!.querySelector('b')!
+      target.dispatchEvent(new Event(kind, { bubbles: true, composed: true }))
+      return host.shadowRoot!.querySelector('a')!
+    }
+    for (const kind of ['pointerdown', 'keydown']) {
+      const reached = link('href="/block/7"', kind)
+      assert.equal(reached.getAttribute('href'), '/block/7?network=regtest')
+      reached.dispatchEvent(new MouseEvent('click', { bubbles: true, composed: true, cancelable: true }))
+      assert.equal(location.pathname + location.search, '/block/7?network=regtest&profile=anna')
+    }
+    assert.equal(link('href="/wallet?wallet=a"', 'pointerdown').getAttribute('href'), '/wallet?wallet=a')
+    assert.equal(link('href="/" target="_self"', 'pointerdown').getAttribute('href'), '/')
+    assert.equal(link('href="#content"', 'keydown').getAttribute('href'), '#content')
+  })
+
   it('notes where it comes from', () => {
     router.go('/miner')
     router.go('/wallet/create')

@@ -1,5 +1,6 @@
 /** Labels leave for other wallets and come from them by files; what was left out is told. */
 import { assert } from 'chai'
+import { walletFileName } from '../../web/files.ts'
 import { LiveNode } from '../../web/live-node.ts'
 import { WalletLabels } from '../../web/views/wallet-labels.ts'
 import { deepOne, ScriptedOpentab, until } from './support/scripted-opentab.ts'
@@ -54,6 +55,11 @@ describe('labels', () => {
     await until('they are saved', () => saved.length === 1)
     assert.match(saved[0]!.name, /^opentab-labels-regtest-1-\d{4}-\d\d-\d\d\.jsonl$/)
     assert.equal(await saved[0]!.text, LINES)
+    // Files of two wallets are not mistaken for each other.
+    assert.match(
+      walletFileName(new LiveNode(opentab).of('Savings / 2027'), 'labels', '.jsonl'),
+      /^opentab-labels-regtest-1-Savings-2027-\d{4}-\d\d-\d\d\.jsonl$/,
+    )
     assert.deepInclude(opentab.calls, { method: 'exportlabels', params: ['bip329'] })
   })
 

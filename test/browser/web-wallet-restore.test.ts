@@ -60,7 +60,7 @@ describe('restoring', () => {
 
     // What was typed stays for whoever goes back.
     press('Type them again')
-    await view!.updateComplete
+    await until('the form again', () => deepAll(view!, '.word').length === 0)
     assert.equal((deepOne(view!, '#words') as HTMLTextAreaElement).value, '1. aban 2. abil …')
     press('Check the words')
     await until('the words again', () => deepAll(view!, '.word').length === 12)

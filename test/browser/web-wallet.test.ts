@@ -73,6 +73,9 @@ describe('sending', () => {
     await until('its text', () => shows('They get'))
   }
 
+  const leftReview = (): Promise<void> =>
+    until('the form again', () => deepAll(view, 'ot-send-review').length === 0)
+
   it('says what is wrong with each field and asks the node for no plan', async () => {
     type(deepOne(view, '#recipient'), 'bc1qelse')
     type(deepOne(view, '#amount'), '6')
@@ -97,8 +100,13 @@ describe('sending', () => {
       opentab.calls.filter(({ method }) => method === 'reviewpsbt').map(({ params }) => params),
       [['plan']],
     )
+    // The page's own button and the browser's do the same.
     press('Back')
-    await view.updateComplete
+    await leftReview()
+    press('Review payment')
+    await until('the review again', () => deepAll(view, '[data-testid=review-amount]').length === 1)
+    history.back()
+    await leftReview()
     assert.equal((deepOne(view, '#amount') as HTMLInputElement).value, '2')
     assert.equal((deepOne(view, '#note') as HTMLInputElement).value, 'Bob')
     assert.equal(opentab.count('sendpsbt'), 0)
@@ -135,7 +143,7 @@ describe('sending', () => {
   it('gives the amount and note of a link to its own recipient alone', async () => {
     await review()
     press('Back')
-    await view.updateComplete
+    await leftReview()
     type(deepOne(view, '#recipient'), '')
     type(deepOne(view, '#recipient'), 'tabrt1peve')
     await view.updateComplete
@@ -190,6 +198,7 @@ describe('sending', () => {
     await until('the review', () => deepAll(view, '[data-testid=review-message]').length === 1)
     assert.include(deepOne(view, '[data-testid=review-message]').textContent!, 'Invoice <b>7</b>')
     press('Back')
+    await leftReview()
     type(deepOne(view, '#recipient'), '')
     type(deepOne(view, '#recipient'), 'tabrt1pbob')
     type(deepOne(view, '#amount'), '2')
@@ -308,6 +317,17 @@ describe('a payment that waits', () => {
     })
   })
 
+  it('takes a note afterwards, which stays with the address', async () => {
+    await open({})
+    const note = deepOne(view, '#note') as HTMLInputElement
+    assert.equal(note.value, 'Bob')
+    note.value = ' Bob, for lunch '
+    note.dispatchEvent(new Event('change'))
+    await until('it is kept', () => opentab.count('setlabel') === 1)
+    assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob, for lunch'] })
+    await until('it is read again', () => opentab.count('gettransaction') === 2)
+  })
+
   it('has a fee far above what is needed warned of where it is typed', async () => {
     await open({})
     press('Raise the fee')
@@ -323,7 +343,7 @@ describe('a payment that waits', () => {
     )
     type(deepOne(view, '#rate'), '2')
     press('Review with this fee')
-    await until('what is wrong', () => about().includes('Enter at least that'))
+    await until('what is wrong', () => about().includes('is replaced from 3 sat/vB on. Enter at least that'))
     assert.equal(deepOne(view, '#rate').ariaInvalid, 'true')
     assert.equal(opentab.count('psbtbumpfee'), 0)
   })

@@ -6,8 +6,10 @@ import { assert } from 'chai'
 import type { SignerStatus } from '../../src/wallet/signer.ts'
 import { UnlockDialog } from '../../web/components/unlock-dialog.ts'
 import { LiveNode } from '../../web/live-node.ts'
+import { minesFor, startMining } from '../../web/mining.ts'
 import type { UnlockRequest } from '../../web/requests.ts'
 import { namedWallet, newTabUrl, type WalletPage } from '../../web/router.ts'
+import { MinerView } from '../../web/views/miner-view.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
@@ -130,9 +132,9 @@ describe('several wallets', () => {
     await until('they are there', () => deepAll(view, 'li').length === 4)
     const rows = deepAll(view, 'li').map((row) => row.textContent!.replace(/\s+/g, ' ').trim())
     assert.deepEqual(rows, [
-      'Default wallet Current keys here, unlocked 1.5 coins Close',
-      'savings keys here, locked 200.5 coins Close',
-      'cold watch-only 3.5 coins Close',
+      'Default wallet Current keys here, unlocked 1 coin + 0.5 coins not spendable yet Close',
+      'savings keys here, locked 200 coins + 0.5 coins not spendable yet Close',
+      'cold watch-only 2 coins + 1.5 coins not spendable yet Close',
       'old closed Open',
     ])
     assert.deepEqual(
@@ -195,6 +197,30 @@ describe('several wallets', () => {
     await until('the form', () => deepAll(view, '#recipient').length === 1)
     assert.equal((deepOne(view, '#recipient') as HTMLInputElement).value, '')
     assert.equal((deepOne(view, '#note') as HTMLInputElement).value, '')
+  })
+
+  it('the miner pays to the one that was shown when it was started, and the page says so', async () => {
+    const paid: string[] = []
+    for (const name of ['', 'savings'])
+      opentab.of[name]!.answers!.setgenerate = () => {
+        paid.push(name)
+        return null
+      }
+    node.chooseWallet('savings')
+    await startMining(node)
+    node.mining = { ...node.mining, active: true }
+    node.chooseWallet('')
+    assert.equal(minesFor(node), 'savings')
+    // Other settings are no other payee.
+    await startMining(node)
+    node.mining = { ...node.mining, active: false }
+    assert.equal(minesFor(node), '')
+    await startMining(node)
+    assert.deepEqual(paid, ['savings', 'savings', ''])
+    const miner = new MinerView()
+    miner.node = node
+    await show(miner)
+    await until('whose it is', () => whose().join() === 'Default wallet')
   })
 
   it('a call that takes long stays with the wallet that it began with', async () => {
@@ -526,7 +552,7 @@ describe('signing for another wallet', () => {
         walletprocesspsbt: (given: string | { readonly psbt: string }) =>
           typeof given === 'string'
             ? { psbt: `${given} filled`, complete: false }
-            : { psbt: `${given.psbt} signed`, complete },
+            : { psbt: `${given.psbt} signed`, complete, ...(complete && { hex: '0200' }) },
         reviewpsbt: (psbt: string) => {
           if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
           return {
@@ -597,6 +623,23 @@ describe('signing for another wallet', () => {
     assert.deepEqual(signings(), [
       { method: 'walletprocesspsbt', params: [{ psbt: 'plan filled', digest: 'read' }] },
     ])
+    // It can be sent from here, too.
+    let refusal: string | undefined = 'Its coins are spent.'
+    opentab.of.savings!.answers!.sendrawtransaction = () => {
+      if (refusal) throw new Error(refusal)
+      return 'ab'.repeat(32)
+    }
+    let to: unknown
+    document.body.addEventListener('ot-navigate', (event) => ({ detail: to } = event as CustomEvent), {
+      once: true,
+    })
+    press('Send it')
+    await until('it says why not', () => text().includes('Its coins are spent.'))
+    refusal = undefined
+    press('Send it')
+    await until('it is sent', () => to !== undefined)
+    assert.deepEqual(to, { path: `/wallet/tx/${'ab'.repeat(32)}`, replace: true })
+    assert.deepInclude(opentab.calls, { method: 'sendrawtransaction', params: ['0200'] })
     assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, 'plan filled signed')
   })
 

@@ -88,6 +88,10 @@ test(
     await page.getByRole('button', { name: 'Prepare it for signing' }).click()
     await page.getByText('They get').waitFor()
     const psbt = await page.getByTestId('psbt').inputValue()
+    // Its signature may take a day: it is there after a reload.
+    await ada.reload()
+    await page.getByText('They get').waitFor()
+    assert.equal(await page.getByTestId('psbt').inputValue(), psbt)
     // Unsigned it goes nowhere.
     await page.getByLabel('Signed payment (PSBT)').fill(psbt)
     await page.getByRole('button', { name: 'Send 1.25 coins' }).click()

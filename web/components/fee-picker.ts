@@ -83,7 +83,9 @@ export class FeePicker extends LitElement {
     const { choices = [], minimum = 0 } = this.#offer.value ?? {}
     const hasRoom = choices.length === 1 && choices[0]!.rate <= minimum
     const wait = (blocks: number) =>
-      params.retarget ? `≈ ${durationText(blocks * params.targetSpacing)}` : plural(blocks, 'block')
+      params.retarget
+        ? `≈ ${durationText(blocks * params.targetSpacing)}`
+        : `within ${plural(blocks, 'block')}`
     return html`<fieldset>
       <legend>Fee</legend>
       <div class="choices">

@@ -20,6 +20,7 @@ export class PsbtOut extends LitElement {
       }
     `,
   ]
+  /** What it is, such as “Signed payment”: its file is called so, too. */
   declare label: string
   /** Base64. */
   declare psbt: string
@@ -34,7 +35,11 @@ export class PsbtOut extends LitElement {
 
   #save(): void {
     const bytes = Uint8Array.from(atob(this.psbt), (char) => char.charCodeAt(0))
-    download(`opentab-payment-${today()}.psbt`, bytes, 'application/octet-stream')
+    download(
+      `opentab-${this.label.toLowerCase().replaceAll(' ', '-')}-${today()}.psbt`,
+      bytes,
+      'application/octet-stream',
+    )
   }
 }
 customElements.define('ot-psbt-out', PsbtOut)

@@ -25,6 +25,7 @@ import {
   EASING,
   hasGraphicsCard,
   type MiningSettings,
+  minesFor,
   miningSettings,
   networkSpeed,
   rememberMiningSettings,
@@ -34,6 +35,7 @@ import {
 import { notify } from '../requests.ts'
 import type { MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 
 /** Blocks that the test controls offer to make at once. */
 const ON_DEMAND = [1, 10, 101] as const
@@ -291,6 +293,14 @@ export class MinerView extends LitElement {
             <span class="muted">and fees, spendable after ${plural(params.coinbaseMaturity, 'block')}</span>
           </dd>
         </div>
+        ${
+          isNamed(this.node)
+            ? html`<div>
+                <dt>It pays to</dt>
+                <dd class="wrap" data-testid="whose">${walletTitle(minesFor(this.node) ?? '')}</dd>
+              </div>`
+            : nothing
+        }
         <div>
           <dt>All miners</dt>
           <dd>
@@ -310,7 +320,7 @@ export class MinerView extends LitElement {
     return html`<section class="card" aria-labelledby="demand">
       <h2 id="demand">Blocks on demand</h2>
       <p class="hint">
-        This is a network for tests: blocks can be made at once, to your wallet. The first coin can be spent after
+        This is a network for tests: blocks can be made at once, to ${isNamed(this.node) ? `“${walletTitle(this.node.wallet ?? '')}”` : 'your wallet'}. The first coin can be spent after
         ${plural(this.node.identity.params.coinbaseMaturity, 'block')}.
       </p>
       <div class="row actions">

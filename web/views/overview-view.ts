@@ -1,6 +1,8 @@
 /** `<ot-overview .node>`: where this tab stands, and what to do first. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import '../components/age.ts'
+import { sats } from '../../src/primitives/amount.ts'
+import { type Balance, balanceOf } from '../balance.ts'
 import { figure } from '../components/amount.ts'
 import '../components/block-strip.ts'
 import '../components/guide.ts'
@@ -17,7 +19,6 @@ import {
   coinUnit,
   countText,
   easedText,
-  fromCoins,
   hashRateText,
   isLong,
   plural,
@@ -26,8 +27,9 @@ import { type Payment, paymentsOf } from '../history.ts'
 import type { LiveNode } from '../live-node.ts'
 import { EASING, networkSpeed, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
-import type { Balances, MempoolInfo, MiningInfo } from '../rpc-results.ts'
+import type { MempoolInfo, MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 
 interface Figures {
   readonly mining: MiningInfo
@@ -35,7 +37,7 @@ interface Figures {
 }
 
 interface WalletFigures {
-  readonly balances: Balances['mine']
+  readonly balance: Balance
   readonly payments: readonly Payment[]
 }
 
@@ -188,7 +190,7 @@ export class OverviewView extends LitElement {
         node.rpc('getbalances'),
         node.rpc('listtransactions', '*', 40),
       ])
-      return { balances: mine, payments: paymentsOf(entries) }
+      return { balance: balanceOf(mine), payments: paymentsOf(entries) }
     },
   })
 
@@ -230,21 +232,18 @@ export class OverviewView extends LitElement {
   }
 
   #balance() {
-    const balances = this.#wallet.value?.balances
-    const [trusted, pending, immature] = [
-      balances?.trusted,
-      balances?.untrusted_pending,
-      balances?.immature,
-    ].map((coins) => fromCoins(coins ?? 0))
+    const balance = this.#wallet.value?.balance
+    const { spendable = sats(0), pending = sats(0), immature = sats(0) } = balance ?? {}
     return html`<section class="card" aria-labelledby="balance">
       <h2 id="balance">Your balance</h2>
+      ${isNamed(this.node) ? html`<p class="muted small wrap" data-testid="whose">${walletTitle(this.node.wallet ?? '')}</p>` : nothing}
       <div class="money">
-        <p class=${`balance ${isLong(trusted!) ? 'long' : ''}`}>
-          ${balances ? html`${amountText(trusted!)} <span class="unit">${coinUnit(trusted!)}</span>` : html`<span class="muted">…</span>`}
+        <p class=${`balance ${isLong(spendable) ? 'long' : ''}`}>
+          ${balance ? html`${amountText(spendable)} <span class="unit">${coinUnit(spendable)}</span>` : html`<span class="muted">…</span>`}
         </p>
       </div>
-      ${pending! > 0 ? html`<p class="muted small">+ ${amountWithUnit(pending!)} unconfirmed</p>` : nothing}
-      ${immature! > 0 ? html`<p class="muted small">+ ${amountWithUnit(immature!)} mined, not spendable yet</p>` : nothing}
+      ${pending > 0 ? html`<p class="muted small">+ ${amountWithUnit(pending)} unconfirmed</p>` : nothing}
+      ${immature > 0 ? html`<p class="muted small">+ ${amountWithUnit(immature)} mined, not spendable yet</p>` : nothing}
       <div class="row actions">
         <a class="button primary" href="/wallet/send">${icons.send}Send</a>
         <a class="button" href="/wallet/receive">${icons.receive}Receive</a>

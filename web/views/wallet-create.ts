@@ -9,6 +9,7 @@ import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import '../components/wallet-name-field.ts'
 import type { WalletNameField } from '../components/wallet-name-field.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { navigate } from '../router.ts'
@@ -72,6 +73,10 @@ export class WalletCreate extends LitElement {
   /** Positions of the words that are asked back, counted from 0. */
   #asked: readonly number[] = []
   readonly #task = new TaskController(this)
+  /** The words are asked back: the browser's Back shows them. */
+  readonly #checking = new StepController(this, () => {
+    if (this.step === 'check') this.step = 'words'
+  })
 
   constructor() {
     super()
@@ -117,6 +122,7 @@ export class WalletCreate extends LitElement {
     this.#asked = asked.sort((a, b) => a - b)
     this.problems = {}
     this.step = 'check'
+    this.#checking.enter()
   }
 
   #check(event: SubmitEvent): void {
@@ -130,7 +136,8 @@ export class WalletCreate extends LitElement {
     this.problems = problems
     if (Object.keys(problems).length > 0) return
     rememberBackup(this.node)
-    navigate(this, '/wallet')
+    this.#checking.forget()
+    navigate(this, '/wallet', true)
   }
 
   override render() {
@@ -272,9 +279,7 @@ export class WalletCreate extends LitElement {
         <button
           type="button"
           class="quiet"
-          @click=${() => {
-            this.step = 'words'
-          }}
+          @click=${() => this.#checking.leave()}
         >
           Show the words again
         </button>

@@ -1,5 +1,7 @@
 /** `<ot-wallet-home .node>`: balance, lock and history. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { sats } from '../../src/primitives/amount.ts'
+import { type Balance, balanceOf } from '../balance.ts'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
 import '../components/payment-list.ts'
@@ -7,12 +9,11 @@ import '../components/storage-notice.ts'
 import { NodeController } from '../controllers/node-controller.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountText, coinUnit, fromCoins, isLong } from '../format.ts'
+import { amountText, coinUnit, isLong } from '../format.ts'
 import { type Payment, paymentsOf } from '../history.ts'
 import { type HistoryFilter, rowsOf } from '../history-rows.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
-import type { Balances } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp } from '../wallet-memory.ts'
 import { isNamed, walletTitle } from '../wallet-name.ts'
@@ -152,9 +153,9 @@ export class WalletHome extends LitElement {
   declare shown: number
   declare filter: HistoryFilter
   readonly #task = new TaskController(this)
-  readonly #balances: RpcController<Balances['mine']> = new RpcController(this, {
+  readonly #balances: RpcController<Balance> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => (await node.rpc('getbalances')).mine,
+    load: async (node) => balanceOf((await node.rpc('getbalances')).mine),
   })
   readonly #history: RpcController<HistoryPage> = new RpcController(this, {
     events: ['tip', 'wallet'],
@@ -243,16 +244,14 @@ export class WalletHome extends LitElement {
 
   #hero() {
     const balances = this.#balances.value
-    const trusted = fromCoins(balances?.trusted ?? 0)
-    const pending = fromCoins(balances?.untrusted_pending ?? 0)
-    const immature = fromCoins(balances?.immature ?? 0)
+    const { spendable = sats(0), locked = sats(0), pending = sats(0), immature = sats(0) } = balances ?? {}
     return html`<section class="card hero" aria-labelledby="spendable">
       <div class="money">
         <h2 id="spendable">${this.#isWatching ? 'Spendable, by its keys' : 'You can spend'}</h2>
-        <p class=${`total ${isLong(trusted) ? 'long' : ''}`} data-testid="spendable">
+        <p class=${`total ${isLong(spendable) ? 'long' : ''}`} data-testid="spendable">
           ${
             balances
-              ? html`${amountText(trusted)} <span class="unit">${coinUnit(trusted)}</span>`
+              ? html`${amountText(spendable)} <span class="unit">${coinUnit(spendable)}</span>`
               : html`<span class="muted">…</span>`
           }
         </p>
@@ -275,6 +274,14 @@ export class WalletHome extends LitElement {
           <dt>Mined, not spendable yet</dt>
           <dd data-testid="immature">${amount(immature)}</dd>
         </div>
+        ${
+          locked > 0
+            ? html`<div>
+                <dt>Locked: only payments that name them take them</dt>
+                <dd data-testid="locked">${amount(locked)}</dd>
+              </div>`
+            : nothing
+        }
       </dl>
     </section>`
   }

@@ -1,12 +1,13 @@
 /** `<ot-wallet-list .node>`: all wallets of the profile, to choose one, open or close it, or make another. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { type Sats, sats } from '../../src/primitives/amount.ts'
+import { sats } from '../../src/primitives/amount.ts'
+import { type Balance, balanceOf } from '../balance.ts'
 import { amount } from '../components/amount.ts'
 import { icons } from '../components/icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { fromCoins } from '../format.ts'
+import { amountWithUnit } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
@@ -18,8 +19,8 @@ interface Entry {
   /** Undefined of one that is closed. */
   readonly open:
     | {
-        /** All that it has, what can't be spent yet included; undefined while it can't be told. */
-        readonly total: Sats | undefined
+        /** Undefined while it can't be told. */
+        readonly balance: Balance | undefined
         readonly state: LiveNode['signer']['state']
       }
     | undefined
@@ -102,6 +103,12 @@ export class WalletList extends LitElement {
       .amount {
         font-weight: 560;
         text-align: right;
+      }
+      .rest {
+        display: block;
+        color: var(--muted);
+        font-weight: 400;
+        font-size: 14px;
       }
       .ways {
         display: grid;
@@ -194,7 +201,7 @@ export class WalletList extends LitElement {
           ${isShown ? html`<span class="badge good">Current</span>` : nothing}
           <span class="about">${about}</span>
         </span>
-        ${open?.total === undefined ? nothing : html`<span class="amount">${amount(open.total)}</span>`}
+        ${open?.balance ? amounts(open.balance) : nothing}
       </a>
       <button
         class="quiet small"
@@ -230,14 +237,22 @@ function way(path: string, name: string, about: string) {
   </div>`
 }
 
+/** What can be spent, as on the wallet's page, and what else there is. */
+function amounts({ spendable, locked, pending, immature }: Balance) {
+  const rest = sats(locked + pending + immature)
+  return html`<span class="amount">
+    ${amount(spendable)}
+    ${rest > 0 ? html`<span class="rest">+ ${amountWithUnit(rest)} not spendable yet</span>` : nothing}
+  </span>`
+}
+
 async function entryOf(node: LiveNode, name: string, isOpen: boolean): Promise<Entry> {
   if (!isOpen) return { name, open: undefined }
   const held = node.of(name)
-  const balances = await held.rpc('getbalances').catch(() => undefined)
-  // What is locked is among these.
-  const { trusted, untrusted_pending, immature } = balances?.mine ?? {}
-  const parts = [trusted, untrusted_pending, immature]
-  const total = balances && sats(parts.reduce((sum: number, part = 0) => sum + fromCoins(part), 0))
-  return { name, open: { total, state: held.signer.state } }
+  const balance = await held.rpc('getbalances').then(
+    ({ mine }) => balanceOf(mine),
+    () => undefined,
+  )
+  return { name, open: { balance, state: held.signer.state } }
 }
 customElements.define('ot-wallet-list', WalletList)

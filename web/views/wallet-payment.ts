@@ -1,5 +1,6 @@
 /** `<ot-wallet-payment .node .txid>`: one payment of the wallet, and what can still be done about it while it waits. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
 import { amount, signedAmount } from '../components/amount.ts'
 import { badgeOf } from '../components/confirmations.ts'
 import '../components/hash.ts'
@@ -9,6 +10,7 @@ import '../components/rate-field.ts'
 import type { RateField } from '../components/rate-field.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { countText, dateText, feeRateText, fromCoins } from '../format.ts'
 import { type Payment, paymentsOf, paymentTitle } from '../history.ts'
@@ -84,6 +86,12 @@ export class WalletPayment extends LitElement {
   /** That, to be signed elsewhere, base64: the wallet only watches. */
   declare unsigned: string | undefined
   readonly #task = new TaskController(this)
+  readonly #noting = new TaskController(this)
+  /** The same payment at a higher fee, as the browser's Back leaves it. One that is signed elsewhere outlasts a reload. */
+  readonly #step = new StepController<string>(this, (kept) => {
+    this.review = undefined
+    this.unsigned = kept
+  })
   readonly #detail: RpcController<Detail> = new RpcController(this, {
     events: ['tip', 'wallet', 'transaction'],
     key: () => this.txid,
@@ -115,19 +123,24 @@ export class WalletPayment extends LitElement {
   /** Has the replacement prepared, and read by the keeper of keys. */
   async #prepare(event: SubmitEvent, rate: number, note: string): Promise<void> {
     event.preventDefault()
-    const { value, problem } = readFeeRate(this.rateTyped, Math.floor(rate) + 1)
+    const { value, problem } = readFeeRate(
+      this.rateTyped,
+      Math.floor(rate) + 1,
+      'A payment that waits is replaced from',
+    )
     this.rateProblem = problem
     if (value === undefined) return
     const { txid } = this
-    this.review = await this.#task.run(async () => {
+    const bumped = await this.#task.run(async () => {
       const { psbt, reduced = 0 } = await this.node.rpc('psbtbumpfee', txid, { fee_rate: value })
-      if (this.node.signer.state === 'none') {
-        this.unsigned = psbt
-        return
-      }
+      if (this.node.signer.state === 'none') return { unsigned: psbt }
       const read = await this.node.rpc('reviewpsbt', psbt)
-      return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
+      return { review: { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } } }
     })
+    if (!bumped) return
+    this.review = bumped.review
+    this.unsigned = bumped.unsigned
+    this.#step.enter(bumped.unsigned)
   }
 
   #bumped(txid: string): void {
@@ -135,7 +148,17 @@ export class WalletPayment extends LitElement {
     this.review = undefined
     this.unsigned = undefined
     notify(this, 'The payment was sent again with a higher fee.')
-    navigate(this, `/wallet/tx/${txid}`)
+    // In place of the review: "back" must not lead to it.
+    this.#step.forget()
+    navigate(this, `/wallet/tx/${txid}`, true)
+  }
+
+  /** Keeps a note with the address that the payment is about, as it is before a payment. */
+  async #keepNote(address: string, note: string): Promise<void> {
+    const kept = await this.#noting.run(() => this.node.rpc('setlabel', address, note).then(() => true))
+    if (!kept) return
+    notify(this, note === '' ? 'The note is removed.' : 'The note is kept.')
+    this.#detail.reload()
   }
 
   async #abandon(): Promise<void> {
@@ -148,7 +171,7 @@ export class WalletPayment extends LitElement {
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
     // What is about another payment is not kept.
-    if (!changed.has('txid')) return
+    if (changed.get('txid') === undefined) return
     this.bumping = false
     this.review = undefined
     this.unsigned = undefined
@@ -173,18 +196,14 @@ export class WalletPayment extends LitElement {
         .psbt=${this.unsigned}
         .replaces=${this.txid}
         @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
-        @back=${() => {
-          this.unsigned = undefined
-        }}
+        @back=${() => this.#step.leave()}
       ></ot-send-elsewhere>`
     if (this.review)
       return html`<ot-send-review
         .node=${this.node}
         .review=${this.review}
         @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
-        @back=${() => {
-          this.review = undefined
-        }}
+        @back=${() => this.#step.leave()}
       ></ot-send-review>`
     return html`<div class="head">
         <div>
@@ -200,7 +219,7 @@ export class WalletPayment extends LitElement {
       </div>
       <div class="stack">
         ${this.#state(payment, transaction)}
-        <section class="card">
+        <section class="card stack">
           <dl class="facts">
             ${transaction.details.map(({ category, amount: value, address }) =>
               address
@@ -242,9 +261,30 @@ export class WalletPayment extends LitElement {
               <dd><ot-hash .value=${this.txid} path=${`/tx/${this.txid}`} what="transaction id"></ot-hash></dd>
             </div>
           </dl>
+          ${payment.address === undefined ? nothing : this.#note(payment.address, payment.label ?? '')}
         </section>
         ${this.#actions(payment, waiting)}
       </div>`
+  }
+
+  #note(address: string, note: string) {
+    const { problem } = this.#noting
+    return html`<div class="field">
+      <label for="note">Note</label>
+      <input
+        id="note"
+        autocomplete="off"
+        maxlength=${MAX_LABEL_CHARACTERS}
+        .value=${note}
+        aria-invalid=${problem ? 'true' : 'false'}
+        aria-describedby="note-about"
+        @change=${(event: Event) => this.#keepNote(address, (event.target as HTMLInputElement).value.trim())}
+      />
+      <div id="note-about">
+        ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+        <p class="hint">Who it is, or what it is for. It stays with the address in your wallet.</p>
+      </div>
+    </div>`
   }
 
   #state(payment: Payment, { walletconflicts = [] }: WalletTransactionDetail) {

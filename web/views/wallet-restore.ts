@@ -6,6 +6,7 @@ import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import '../components/wallet-name-field.ts'
 import type { WalletNameField } from '../components/wallet-name-field.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { MAX_FILE_BYTES, readText } from '../files.ts'
 import type { LiveNode } from '../live-node.ts'
@@ -96,6 +97,10 @@ export class WalletRestore extends LitElement {
   /** The name that the wallet of these words shall have. */
   #chosen = ''
   readonly #task = new TaskController(this)
+  readonly #step = new StepController(this, () => {
+    this.words = undefined
+    this.#task.cancel()
+  })
 
   constructor() {
     super()
@@ -146,6 +151,7 @@ export class WalletRestore extends LitElement {
     const read = await this.#task.run(() => this.node.rpc('readmnemonic', this.#typed))
     this.words = read?.mnemonic.split(' ')
     this.#chosen = name
+    if (read) this.#step.enter()
   }
 
   async #restoreWords(words: readonly string[]): Promise<void> {
@@ -158,7 +164,9 @@ export class WalletRestore extends LitElement {
     }
     const name = this.#chosen
     const done = await this.#task.run(() => this.node.rpc('createwallet', name, options))
-    if (done) this.#finish(name, 'Your wallet is restored. Its coins are looked for in the chain.')
+    if (!done) return
+    this.#step.forget()
+    this.#finish(name, 'Your wallet is restored. Its coins are looked for in the chain.', true)
   }
 
   async #restoreFile(file: File, name: string): Promise<void> {
@@ -172,15 +180,21 @@ export class WalletRestore extends LitElement {
     else rememberBackup(this.node.of(restored.name))
   }
 
-  #finish(name: string, message: string): void {
+  /** `replace`: in place of the words, to which "back" must not lead. */
+  #finish(name: string, message: string, replace = false): void {
     rememberBackup(this.node.of(name))
     notify(this, message)
-    navigate(this, walletPath('/wallet', name || undefined))
+    navigate(this, walletPath('/wallet', name || undefined), replace)
   }
 
   override render() {
-    if (this.words) return this.#compare(this.words)
     if (this.name !== undefined) return this.#incomplete(this.name)
+    // Hidden rather than left out: the way back finds it as it was.
+    return html`${this.words ? this.#compare(this.words) : nothing}
+      <div ?hidden=${this.words !== undefined}>${this.#form()}</div>`
+  }
+
+  #form() {
     return html`<form class="card" @submit=${this.#submit}>
       <div>
         <h1 tabindex="-1">Restore a wallet</h1>
@@ -225,10 +239,7 @@ export class WalletRestore extends LitElement {
         <button
           class="quiet"
           ?disabled=${running}
-          @click=${() => {
-            this.words = undefined
-            this.#task.cancel()
-          }}
+          @click=${() => this.#step.leave()}
         >
           Type them again
         </button>

@@ -6,13 +6,15 @@ import { css, html, LitElement, nothing } from 'lit'
 import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
 import type { PaymentLink } from '../../src/wallet/uri.ts'
+import { balanceOf } from '../balance.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins, OWN_STYLE } from '../format.ts'
+import { amountWithUnit, OWN_STYLE } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
@@ -20,6 +22,14 @@ import { base } from '../styles/base.ts'
 import './send-done.ts'
 import './send-elsewhere.ts'
 import './send-review.ts'
+
+/** A payment that is to be signed elsewhere. */
+interface Prepared {
+  /** Base64. */
+  readonly psbt: string
+  /** As typed. */
+  readonly note: string
+}
 
 export class WalletSend extends LitElement {
   static override properties = {
@@ -84,14 +94,17 @@ export class WalletSend extends LitElement {
   /** Of the payment that was sent. */
   declare txid: string | undefined
   readonly #task = new TaskController(this)
+  /** A review, or a payment that is signed elsewhere: the browser's Back leads to the form. The latter outlasts a reload, as its signature may take a day. */
+  readonly #step = new StepController<Prepared>(this, (kept) => {
+    if (this.txid === undefined) this.review = undefined
+    this.unsigned = kept?.psbt
+    if (kept) this.note = kept.note
+  })
   /** The link that filled in the form, while its address is the one that is paid. */
   #link: PaymentLink | undefined
   readonly #balance: RpcController<Sats> = new RpcController(this, {
     events: ['tip', 'wallet'],
-    load: async (node) => {
-      const { trusted, locked = 0 } = (await node.rpc('getbalances')).mine
-      return sats(fromCoins(trusted) - fromCoins(locked))
-    },
+    load: async (node) => balanceOf((await node.rpc('getbalances')).mine).spendable,
   })
 
   constructor() {
@@ -175,11 +188,14 @@ export class WalletSend extends LitElement {
       if (address === undefined || amount === undefined || rate === undefined) return
       const asked = { address, amount, all: this.all }
       const planned = await this.#plan(asked, rate)
-      if (this.#isWatching) this.unsigned = planned
-      else this.review = await this.#read(planned, asked)
+      if (!this.#isWatching) this.review = await this.#read(planned, asked)
       return planned
     })
-    if (psbt !== undefined) return
+    if (psbt !== undefined) {
+      if (this.#isWatching) this.unsigned = psbt
+      this.#step.enter(this.#isWatching ? { psbt, note: this.note } : undefined)
+      return
+    }
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
   }
@@ -220,11 +236,9 @@ export class WalletSend extends LitElement {
       ></ot-send-done>`
     const sent = (event: CustomEvent<string>): void => {
       this.txid = event.detail
+      this.#step.leave()
     }
-    const back = (): void => {
-      this.review = undefined
-      this.unsigned = undefined
-    }
+    const back = (): void => this.#step.leave()
     return html`${
       review
         ? html`<ot-send-review .node=${node} .review=${review} @sent=${sent} @back=${back}></ot-send-review>`

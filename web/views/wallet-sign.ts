@@ -3,6 +3,7 @@
  * shown before anything is signed. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import type { RpcResult } from '../../src/node/rpc-client.ts'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
@@ -13,11 +14,13 @@ import '../components/psbt-field.ts'
 import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
 import { walletLink } from '../components/wallet-link.ts'
+import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
-import { requestUnlock } from '../requests.ts'
+import { notify, requestUnlock } from '../requests.ts'
 import { paidBy, type Review, reviewOf } from '../review.ts'
+import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 
 export class WalletSign extends LitElement {
@@ -49,8 +52,13 @@ export class WalletSign extends LitElement {
   declare foreign: number
   /** The person said so of a fee that is unusually high. */
   declare isFeeMeant: boolean
-  declare signed: { readonly psbt: string; readonly complete: boolean } | undefined
+  declare signed: RpcResult<'walletprocesspsbt'> | undefined
   readonly #task = new TaskController(this)
+  readonly #step = new StepController(this, () => {
+    if (this.signed) return
+    this.review = undefined
+    this.#task.cancel()
+  })
 
   constructor() {
     super()
@@ -72,6 +80,7 @@ export class WalletSign extends LitElement {
     this.review = reviewOf(read.psbt, read.review, '')
     this.foreign = read.review.foreigninputs
     this.isFeeMeant = false
+    this.#step.enter()
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
   }
@@ -91,6 +100,16 @@ export class WalletSign extends LitElement {
         return sign()
       }
     })
+  }
+
+  /** Sends what was signed, from here: the wallet that prepared it hears of it as of any payment. */
+  async #send(transaction: string): Promise<void> {
+    const txid = await this.#task.run(() => this.node.rpc('sendrawtransaction', transaction))
+    if (txid === undefined) return
+    notify(this, 'The payment is sent.')
+    // In place of the review: "back" must not lead to it.
+    this.#step.forget()
+    navigate(this, `/wallet/tx/${txid}`, true)
   }
 
   override render() {
@@ -171,10 +190,7 @@ export class WalletSign extends LitElement {
         </button>
         <button
           ?disabled=${this.#task.running}
-          @click=${() => {
-            this.review = undefined
-            this.#task.cancel()
-          }}
+          @click=${() => this.#step.leave()}
         >
           Back
         </button>
@@ -182,17 +198,27 @@ export class WalletSign extends LitElement {
     </div>`
   }
 
-  #done({ psbt, complete }: { readonly psbt: string; readonly complete: boolean }) {
+  #done({ psbt, complete, hex }: RpcResult<'walletprocesspsbt'>) {
     return html`<div class="card stack">
       <p role="status">
         ${
           complete
-            ? 'It has all signatures. Take it back to the wallet that prepared it, which sends it.'
+            ? 'It has all signatures. Send it from here, or take it back to the wallet that prepared it.'
             : 'It is signed by this wallet; others have to sign it, too.'
         }
       </p>
       <ot-psbt-out label="Signed payment" .psbt=${psbt}></ot-psbt-out>
-      <div><a class="button primary" href="/wallet">Back to the wallet</a></div>
+      ${this.#problem()}
+      <div class="row">
+        ${
+          hex === undefined
+            ? nothing
+            : html`<button class="primary" ?disabled=${this.#task.running} @click=${() => this.#send(hex)}>
+                ${icons.send}${this.#task.running ? 'Sending…' : 'Send it'}
+              </button>`
+        }
+        <a class=${`button ${hex === undefined ? 'primary' : 'quiet'}`} href="/wallet">Back to the wallet</a>
+      </div>
     </div>`
   }
 }
