@@ -68,11 +68,11 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       const [outputs, , , rate, given] = args
       if (outputs === undefined || outputs === null) return undefined
       const options = SEND_OPTIONS.parse(given ?? {})
+      const bearing = new Set<number>(options.subtract_fee_from_outputs)
       return {
         type: 'payment',
-        payees: OUTPUTS.parse(outputs),
+        payees: OUTPUTS.parse(outputs).map((payee, at) => ({ ...payee, bearsFee: bearing.has(at) })),
         changeAddress: options.change_address,
-        subtractFee: options.subtract_fee_from_outputs.length > 0,
         feeRate: feeRateOf(rate ?? options.fee_rate),
       }
     }
@@ -83,17 +83,17 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       return {
         type: 'payment',
         payees: SHARES.parse(recipients),
-        subtractFee: false,
         feeRate: feeRateOf(rate ?? options.fee_rate),
       }
     }
     case 'sendmany': {
       const [, amounts, , , bearers, , , , rate] = args
       if (amounts === undefined || amounts === null) return undefined
+      const bearing = new Set(Array.isArray(bearers) ? bearers.map((one) => String(one).toLowerCase()) : [])
+      const payees = AMOUNTS.parse(amounts)
       return {
         type: 'payment',
-        payees: AMOUNTS.parse(amounts),
-        subtractFee: Array.isArray(bearers) && bearers.length > 0,
+        payees: payees.map((payee) => ({ ...payee, bearsFee: bearing.has(payee.address.toLowerCase()) })),
         feeRate: feeRateOf(rate),
       }
     }
@@ -110,8 +110,8 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
     case 'sendtoaddress': {
       const [address, value, , , subtractFee, , , , , rate] = args
       if (typeof address !== 'string' || value === undefined || value === null) return undefined
-      const payees = [{ address, amount: AMOUNT.parse(value) }]
-      return { type: 'payment', payees, subtractFee: subtractFee === true, feeRate: feeRateOf(rate) }
+      const payees = [{ address, amount: AMOUNT.parse(value), bearsFee: subtractFee === true }]
+      return { type: 'payment', payees, feeRate: feeRateOf(rate) }
     }
     case 'bumpfee': {
       const [txid, options] = args

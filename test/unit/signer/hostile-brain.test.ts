@@ -373,6 +373,55 @@ test('the recipient bears the fee, and no more than that', () =>
     assert.equal(await tab.during(payment({ outputs: less }), ...all), 'payment-not-approved')
   }))
 
+test('those named bear the fee once between them, and nobody else does', () =>
+  withTab(async (tab) => {
+    const [toBob, toEve] = [900_000, 1_000_000]
+    const paid = (bob: number, eve: number): Psbt => {
+      const left = 2_000_000 - toBob - toEve + bob + eve - FEE
+      return payment({
+        outputs: [
+          { to: BOB, value: toBob - bob },
+          { to: EVE, value: toEve - eve },
+          { ...honest()[1]!, value: left },
+        ],
+      })
+    }
+    const amounts = { [BOB.address]: coins(toBob), [EVE.address]: coins(toEve) }
+    type Call = readonly [method: string, ...args: unknown[]]
+    const sendFrom = (...places: number[]): Call => [
+      'send',
+      amounts,
+      null,
+      null,
+      null,
+      { subtract_fee_from_outputs: places },
+    ]
+    const sendManyFrom = (...keys: Key[]): Call => [
+      'sendmany',
+      '',
+      amounts,
+      0,
+      '',
+      keys.map(({ address }) => address.toUpperCase()),
+    ]
+    const calls: readonly (readonly [both: Call, one: Call])[] = [
+      [sendFrom(0, 1), sendFrom(1)],
+      [sendManyFrom(BOB, EVE), sendManyFrom(EVE)],
+    ]
+    for (const [both, one] of calls) {
+      assert.equal(await tab.during(paid(FEE / 2, FEE / 2), ...both), 'accepted')
+      assert.equal(await tab.during(paid(0, FEE), ...one), 'accepted')
+      for (const [bob, eve] of [
+        [FEE, FEE],
+        [FEE, 1],
+        [1, FEE],
+      ])
+        assert.equal(await tab.during(paid(bob!, eve!), ...both), 'payment-not-approved', `${bob} and ${eve}`)
+      for (const bob of [1, FEE])
+        assert.equal(await tab.during(paid(bob, FEE - bob), ...one), 'payment-not-approved', `${bob} of Bob`)
+    }
+  }))
+
 test('a PSBT that a caller hands over can not be swapped for another', () =>
   withTab(async (tab) => {
     const asked = encoded(payment())
@@ -483,6 +532,34 @@ test('bumpfee replaces a payment that this wallet signed, for the same payees, a
       await bump({ outputs: [{ to: EVE, value: PAID }, honest(2_000)[1]] }, invented, invented.txid),
       'payment-not-approved',
     )
+  }))
+
+test('a replacement takes no more from its payees than its fee, between them', () =>
+  withTab(async (tab) => {
+    const paid = (less: number): Psbt =>
+      payment({
+        outputs: [
+          { to: BOB, value: 900_000 - less },
+          { to: EVE, value: 1_000_000 - less },
+          { ...honest()[1]!, value: 100_000 - 2_000 + 2 * less },
+        ],
+      })
+    let said: Result<Uint8Array> | undefined
+    tab.answer = async () => {
+      said = await tab.sign(paid(0))
+    }
+    await tab.rpc('send', { [BOB.address]: coins(900_000), [EVE.address]: coins(1_000_000) })
+    const former = value(value(Psbt.parse(value(said!))).extract())
+    for (const [less, code] of [
+      [2_000, 'payment-not-approved'],
+      [1_000, 'accepted'],
+    ] as const) {
+      tab.answer = async () => {
+        said = await tab.sign(paid(less), former)
+      }
+      await tab.rpc('bumpfee', former.txid, { fee_rate: 10 })
+      assert.equal(codeOf(said!), code)
+    }
   }))
 
 test('the signer answers whatever it is asked', () =>
