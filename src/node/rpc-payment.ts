@@ -32,12 +32,14 @@ export const paymentMethods = [
     ) => {
       const wallet = await requireKeys(node)
       node.requireStorage()
-      const plan = await wallet.createPayment({
-        recipients: [{ address, amount: value }],
-        feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
-        subtractFee,
+      const { txid: id } = await wallet.inTurn(async () => {
+        const plan = await wallet.createPayment({
+          recipients: [{ address, amount: value }],
+          feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
+          subtractFee,
+        })
+        return unwrap(await pay(node, wallet, unwrap(plan)))
       })
-      const { txid: id } = unwrap(await pay(node, wallet, unwrap(plan)))
       if (!verbose) return id
       const within = `Should confirm within ${target ?? DEFAULT_TARGET} blocks.`
       return { txid: id, fee_reason: rate === undefined ? within : 'The rate that was asked for.' }
@@ -83,10 +85,12 @@ export const paymentMethods = [
   implement(bumpFee, async (node, id, choice) => {
     const wallet = await requireKeys(node)
     node.requireStorage()
-    const { plan, former } = await planBump(node, wallet, id, choice)
-    const { txid: replacement } = unwrap(await pay(node, wallet, plan))
+    const { plan, former, replacement } = await wallet.inTurn(async () => {
+      const bump = await planBump(node, wallet, id, choice)
+      return { ...bump, replacement: unwrap(await pay(node, wallet, bump.plan)) }
+    })
     return {
-      txid: replacement,
+      txid: replacement.txid,
       origfee: coins(former),
       fee: coins(plan.fee),
       ...warningsOf(plan),

@@ -154,6 +154,8 @@ export class Wallet {
   /** Coins of payments that are being signed, by `outpointKey`. */
   private readonly promised = new Set<string>()
   private locks = new CoinLocks()
+  /** The last of what runs in turn. */
+  private lastTurn: Promise<unknown> = Promise.resolve()
   /** Labels to be written. */
   private unwritten: Records = new Map()
   /** The account's own record is to be written even where nothing else is. */
@@ -451,6 +453,16 @@ export class Wallet {
   // Payments
 
   /**
+   * Runs after what was given before it. Payments that are planned and made at one go are made in turn: none plans with coins, or a key for
+   * change, that another is about to take.
+   */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.lastTurn.then(run)
+    this.lastTurn = result.catch(() => undefined)
+    return result
+  }
+
+  /**
    * Plans a payment. Rejects with `wallet-blank`, and as `checkRequest`, `selectSpendable` and `decodeAddress` do.
    */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
@@ -466,7 +478,7 @@ export class Wallet {
       typeof subtractFee === 'object' ? placesAmongAmounts(subtractFee, payees.value) : undefined
     const changeScript =
       changeAddress === undefined
-        ? ok(book.peek(CHANGE).scriptPubKey)
+        ? ok(book.changeKey().scriptPubKey)
         : decodeAddress(changeAddress, this.context.addressPrefix)
     if (!changeScript.ok) return changeScript
     const selection = selectSpendable(ledger, this.context, request, {
@@ -484,6 +496,7 @@ export class Wallet {
         payees: payees.value,
         changeTo: { scriptPubKey: changeScript.value, key: book.find(changeScript.value) },
         changePosition,
+        first: request.coins ?? [],
         version,
         lockTime,
         sequences,
@@ -501,9 +514,10 @@ export class Wallet {
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
-    const key = replacement.value.changeKey ?? book.peek(CHANGE)
+    const key = replacement.value.changeKey ?? book.changeKey()
     const changeTo = { scriptPubKey: key.scriptPubKey, key }
-    return ok(this.plan({ ...replacement.value, changeTo, replaces: txid }))
+    const first = entry.transaction.inputs.map(({ prevout }) => prevout)
+    return ok(this.plan({ ...replacement.value, changeTo, first, replaces: txid }))
   }
 
   /**
