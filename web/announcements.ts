@@ -1,11 +1,13 @@
 /** What the node tells by short messages: blocks that were mined or replaced, payments that come in. Thread: Window. */
-import type { Notices } from './components/notices.ts'
 import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import type { WalletTransactionDetail } from './rpc-results.ts'
 import type { Opentab } from './tab/opentab.ts'
 
+/** Shows a message. Of those with one key only the last stays: `text` gets how many of them there were, this one included. */
+export type Show = (text: string | ((count: number) => string), key?: string) => void
+
 /** Shows such messages for as long as the page is open. */
-export function announce(opentab: Opentab, show: Notices['show']): void {
+export function announce(opentab: Opentab, show: Show): void {
   opentab.on('tip', ({ disconnected }) => {
     if (disconnected > 0)
       show(`A branch with more work won: ${plural(disconnected, 'block')} replaced.`, 'reorganised')
@@ -19,18 +21,21 @@ export function announce(opentab: Opentab, show: Notices['show']): void {
       'mined',
     ),
   )
-  /** Own transactions that were looked at: each is news once. */
+  /** Own transactions that were looked at, by wallet and id: each is news once. */
   const seen = new Set<string>()
-  opentab.on('wallet', async ({ txids }) => {
+  opentab.on('wallet', async ({ wallet, txids }) => {
     for (const txid of txids) {
-      if (seen.has(txid)) continue
-      seen.add(txid)
-      const payment = (await opentab.rpc('gettransaction', txid).catch(() => undefined)) as
-        | WalletTransactionDetail
-        | undefined
+      const news = `${txid} ${wallet}`
+      if (seen.has(news)) continue
+      seen.add(news)
+      const payment = (await opentab
+        .wallet(wallet)
+        .rpc('gettransaction', txid)
+        .catch(() => undefined)) as WalletTransactionDetail | undefined
       const isNew =
         payment?.confirmations === 0 && payment.details.every(({ category }) => category === 'receive')
-      if (payment && isNew) show(`${amountWithUnit(fromCoins(payment.amount))} coming in.`)
+      const to = wallet && ` to “${wallet}”`
+      if (payment && isNew) show(`${amountWithUnit(fromCoins(payment.amount))} coming in${to}.`)
     }
   })
 }

@@ -4,11 +4,9 @@
  */
 import { html, LitElement, nothing } from 'lit'
 import { PUBLIC } from '../src/consensus/params.ts'
-import { announce } from './announcements.ts'
 import { icons, mark } from './components/icons.ts'
 import { linkState } from './components/link-state.ts'
 import type { Notices } from './components/notices.ts'
-import './components/notices.ts'
 import './components/start-screen.ts'
 import { notFound } from './components/not-found.ts'
 import type { UnlockDialog } from './components/unlock-dialog.ts'
@@ -16,7 +14,7 @@ import { focused, headingOf } from './focus.ts'
 import { countText } from './format.ts'
 import { LiveNode } from './live-node.ts'
 import type { UnlockRequest } from './requests.ts'
-import { type Route, Router, titleOf } from './router.ts'
+import { type Destination, namedWallet, type Route, Router, titleOf } from './router.ts'
 import { appStyles } from './styles/app.ts'
 import { base } from './styles/base.ts'
 import type { Opentab } from './tab/opentab.ts'
@@ -29,6 +27,12 @@ const otherViews = (): Promise<unknown> => import('./views/other-views.ts')
 /** Fetches the element of a view, unless it is there. */
 async function load({ view }: Route): Promise<void> {
   if (view !== 'overview' && view !== 'not-found') await otherViews()
+}
+
+/** Has the page show the wallet that its address names. */
+function chooseNamed(node: LiveNode): void {
+  const name = namedWallet()
+  if (name !== undefined) node.chooseWallet(name)
 }
 
 /** Views that one searches from. */
@@ -58,6 +62,7 @@ export class App extends LitElement {
     step: { state: true },
     route: { state: true },
     theme: { state: true },
+    isMissing: { state: true },
   }
   static override styles = [base, appStyles]
   /** Undefined until the tab runs. */
@@ -68,6 +73,9 @@ export class App extends LitElement {
   declare step: string
   declare route: Route
   declare theme: Theme
+  /** The view's files could not be fetched. */
+  declare isMissing: boolean
+  #opentab: Opentab | undefined
   readonly #router = new Router((route) => {
     this.#following = this.#follow(route)
   })
@@ -79,6 +87,7 @@ export class App extends LitElement {
     this.step = 'page'
     this.route = this.#router.route
     this.theme = chosenTheme()
+    this.isMissing = false
   }
 
   override connectedCallback(): void {
@@ -107,17 +116,22 @@ export class App extends LitElement {
       ])
       const node = new LiveNode(opentab)
       await node.load()
+      chooseNamed(node)
       node.on(['tip', 'peer', 'network', 'fault', 'wallet'], () => this.requestUpdate())
-      announce(opentab, (...message) => this.#show(...message))
+      this.#opentab = opentab
       this.node = node
     } catch (error) {
       this.failure = error
     }
   }
 
-  readonly #navigate = (event: Event): void => this.#router.go((event as CustomEvent<string>).detail)
+  readonly #navigate = (event: Event): void => {
+    const { path, replace } = (event as CustomEvent<Destination>).detail
+    this.#router.go(path, replace)
+  }
 
-  readonly #notify = (event: Event): void => this.#show((event as CustomEvent<string>).detail)
+  readonly #notify = (event: Event): void =>
+    this.renderRoot.querySelector<Notices>('ot-notices')?.show((event as CustomEvent<string>).detail)
 
   readonly #unlock = (event: Event): void => {
     const request = (event as CustomEvent<UnlockRequest>).detail
@@ -137,27 +151,21 @@ export class App extends LitElement {
     search?.focus()
   }
 
-  #show(...message: Parameters<Notices['show']>): void {
-    this.renderRoot.querySelector<Notices>('ot-notices')?.show(...message)
-  }
-
   /**
    * Another view: from its top, with the focus on its heading, so that a screen reader reads it. Whoever goes to a field meanwhile, or types on
    * in the search, keeps the focus.
    */
   async #follow(route: Route): Promise<void> {
     const before = focused()
-    try {
-      await load(route)
-    } catch {
-      // In Firefox what failed once fails until a reload.
-      this.#show(
-        'This view could not be loaded: the server of this page can’t be reached. Try again when it is back, and reload the page if that does not help.',
-      )
-    }
+    const isMissing = await load(route).then(
+      () => false,
+      () => true,
+    )
     // Another was asked for meanwhile.
     if (route !== this.#router.route) return
+    this.isMissing = isMissing
     this.route = route
+    if (this.node) chooseNamed(this.node)
     await this.updateComplete
     scrollTo(0, 0)
     const main = this.renderRoot.querySelector('main')
@@ -214,7 +222,7 @@ export class App extends LitElement {
               )}
             </div>`
         }
-        ${this.#view(node)}
+        ${this.isMissing ? this.#missing() : this.#view(node)}
       </main>
       <footer>
         <div>
@@ -225,8 +233,8 @@ export class App extends LitElement {
         </div>
       </footer>
       <nav class="nav-bottom" aria-label="Main">${this.#entries()}</nav>
-      <ot-unlock-dialog .node=${node}></ot-unlock-dialog>
-      <ot-notices></ot-notices>`
+      <ot-unlock-dialog></ot-unlock-dialog>
+      <ot-notices .opentab=${this.#opentab}></ot-notices>`
   }
 
   #entries() {
@@ -264,6 +272,17 @@ export class App extends LitElement {
       case 'not-found':
         return notFound(`This page has no view at ${route.path.slice(0, 80)}.`)
     }
+  }
+
+  #missing() {
+    // In Firefox what failed once fails until a reload.
+    return html`<h1 tabindex="-1">This view could not be loaded</h1>
+      <div class="card empty">
+        <p>
+          The server of this page can’t be reached; the node goes on. Try again when it is back, and reload the page if that does not help.
+        </p>
+        <p><button @click=${() => this.#router.go(location.pathname)}>Try again</button></p>
+      </div>`
   }
 
   #skip(event: Event): void {

@@ -48,15 +48,16 @@ export class LiveNode {
   /** Oldest first. */
   log: readonly LogEvent[] = []
   faults: readonly FaultEvent[] = []
-  readonly #opentab: Opentab
+  // Not `#`: nodes with a wallet in hand share it, see `of`.
+  private readonly opentab: Opentab
   /** The wallet that a person chose to see. */
-  #chosen: string | undefined
+  private chosen: string | undefined
 
   constructor(opentab: Opentab) {
-    this.#opentab = opentab
+    this.opentab = opentab
     this.identity = opentab.identity
     this.rpc = async (method, ...args) => (await this.rpcOf(this.wallet)(method, ...args)) as never
-    this.#chosen = sessionStorage.getItem(this.#choiceKey) ?? undefined
+    this.chosen = sessionStorage.getItem(this.choiceKey) ?? undefined
     // Views subscribe after us, so they find what an event said already taken in.
     opentab.on('tip', ({ hash, height, time }) => {
       this.tip = { hash, height, time }
@@ -111,13 +112,13 @@ export class LiveNode {
 
   /** Names of the wallets that are loaded. */
   get wallets(): readonly string[] {
-    return this.#opentab.wallets()
+    return this.opentab.wallets()
   }
 
   /** Name of the wallet that the page shows: the one that was chosen while it is loaded, else the first; undefined without any. */
   get wallet(): string | undefined {
     const { wallets } = this
-    return wallets.find((name) => name === this.#chosen) ?? wallets[0]
+    return wallets.find((name) => name === this.chosen) ?? wallets[0]
   }
 
   get hasWallet(): boolean {
@@ -126,28 +127,41 @@ export class LiveNode {
 
   /** Has the page show this wallet, once it is loaded; kept as long as the tab. Views hear of it by no event: tell them. */
   chooseWallet(name: string): void {
-    this.#chosen = name
-    sessionStorage.setItem(this.#choiceKey, name)
+    this.chosen = name
+    sessionStorage.setItem(this.choiceKey, name)
   }
 
-  get #choiceKey(): string {
+  private get choiceKey(): string {
     return `opentab/wallet/${this.identity.networkId}/${this.identity.profile}`
   }
 
   /** Calls of a wallet; of none in particular where it is undefined. */
   rpcOf(wallet: string | undefined): RpcCall {
-    return wallet === undefined ? this.#opentab.rpc : this.#opentab.wallet(wallet).rpc
+    return wallet === undefined ? this.opentab.rpc : this.opentab.wallet(wallet).rpc
+  }
+
+  /**
+   * This node with one wallet in hand, whichever the page shows later: `rpc`, `wallet` and `signer` are that wallet's. A view that holds it can't
+   * mix two wallets.
+   */
+  of(wallet: string): LiveNode {
+    const client = this.opentab.wallet(wallet)
+    return Object.create(this, {
+      rpc: { value: client.rpc },
+      wallet: { value: wallet },
+      signer: { get: () => client.signerStatus() },
+    }) as LiveNode
   }
 
   /** State of the keys of the wallet that the page shows; `none` where they are elsewhere. Follows `wallet` events. */
   get signer(): SignerStatus {
     const { wallet } = this
-    return wallet === undefined ? { state: 'none' } : this.#opentab.wallet(wallet).signerStatus()
+    return wallet === undefined ? { state: 'none' } : this.opentab.wallet(wallet).signerStatus()
   }
 
   /** Calls `listener` at each of these events, after this object has taken it in. Returns the function that unsubscribes. */
   on(names: readonly NodeEventName[], listener: () => void): () => void {
-    const unsubscribe = names.map((name) => this.#opentab.on(name, listener))
+    const unsubscribe = names.map((name) => this.opentab.on(name, listener))
     return () => {
       for (const stop of unsubscribe) stop()
     }

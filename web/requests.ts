@@ -1,14 +1,17 @@
 /** What an element asks of the app around it, as events that bubble to it. Thread: Window. */
+import type { LiveNode } from './live-node.ts'
 
-/** Asks for the passphrase in a dialog. Resolves to whether the wallet is unlocked. */
-export function requestUnlock(from: EventTarget, reason: string): Promise<boolean> {
+/** Asks for the passphrase of the wallet that `node` has in hand. Resolves to whether it is unlocked. */
+export function requestUnlock(from: EventTarget, node: LiveNode, reason: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const detail: UnlockRequest = { reason, resolve }
+    const detail: UnlockRequest = { node, reason, resolve }
     from.dispatchEvent(new CustomEvent('ot-unlock', { detail, bubbles: true, composed: true }))
   })
 }
 
 export interface UnlockRequest {
+  /** With the wallet in hand. */
+  readonly node: LiveNode
   /** What it is needed for, a sentence. */
   readonly reason: string
   readonly resolve: (unlocked: boolean) => void

@@ -26,6 +26,8 @@ export interface Review {
   readonly vsize: number
   /** A note about the one who is paid; empty for none. */
   readonly note: string
+  /** What the payment link said that it is for; it isn't kept. */
+  readonly message?: string
   /** The payment whose place it takes, and what its payees get less by that. */
   readonly replaces?: { readonly txid: string; readonly reduced: Sats }
 }

@@ -1,9 +1,24 @@
 /**
  * Which view a path names, and the way between them. Paths are real (`/block/120`): the server answers each with the page. The query
- * (`?network=regtest&profile=NAME`) says what this tab is and stays as it is on every path. Thread: Window.
+ * (`?network=regtest&profile=NAME&wallet=NAME`) says what this tab is and which of its wallets is shown; it stays as it is on every path. Thread: Window.
  */
 
-export type WalletPage = 'home' | 'create' | 'restore' | 'send' | 'receive' | 'backup' | 'payment'
+/** The wallet's pages, and their titles. */
+const WALLET_PAGES = {
+  home: 'Wallet',
+  all: 'Wallets',
+  create: 'Create a wallet',
+  words: 'Seed words',
+  restore: 'Restore a wallet',
+  watch: 'Watch a wallet',
+  send: 'Send',
+  receive: 'Receive',
+  backup: 'Backup and passphrase',
+  sign: 'Sign a payment',
+  payment: 'Payment',
+} as const
+
+export type WalletPage = keyof typeof WALLET_PAGES
 
 export type Route =
   | { readonly view: 'overview' | 'miner' | 'network' }
@@ -11,8 +26,6 @@ export type Route =
   | { readonly view: 'explorer'; readonly page: 'blocks' | 'mempool' }
   | { readonly view: 'block' | 'tx' | 'address'; readonly id: string }
   | { readonly view: 'not-found'; readonly path: string }
-
-const WALLET_PAGES: readonly string[] = ['create', 'restore', 'send', 'receive', 'backup']
 
 /** Reads a path such as `/wallet/send`. What isn't a view is `not-found`. */
 export function parseRoute(path: string): Route {
@@ -23,7 +36,9 @@ export function parseRoute(path: string): Route {
     if (second === undefined) return { view, page: 'home' }
     if (second === 'tx' && third !== undefined && parts.length === 3)
       return { view, page: 'payment', id: third }
-    const isPage = WALLET_PAGES.includes(second) && parts.length === 2
+    // These two have other paths.
+    const isPage =
+      Object.hasOwn(WALLET_PAGES, second) && second !== 'home' && second !== 'payment' && parts.length === 2
     return isPage ? { view, page: second as WalletPage } : notFound
   }
   if (view === 'block' || view === 'tx' || view === 'address')
@@ -48,15 +63,7 @@ export function titleOf(route: Route): string {
     case 'overview':
       return 'Overview'
     case 'wallet':
-      return {
-        home: 'Wallet',
-        create: 'Create a wallet',
-        restore: 'Restore a wallet',
-        send: 'Send',
-        receive: 'Receive',
-        backup: 'Backup and passphrase',
-        payment: 'Payment',
-      }[route.page]
+      return WALLET_PAGES[route.page]
     case 'explorer':
       return route.page === 'mempool' ? 'Waiting transactions' : 'Explorer'
     case 'block':
@@ -96,11 +103,15 @@ export class Router {
     document.removeEventListener('click', this.#click)
   }
 
-  /** Goes to a path; the query stays. `replace` leaves no way back to where we are. */
-  go(path: string, { replace = false } = {}): void {
-    const url = path + location.search
-    if (replace) history.replaceState(null, '', url)
-    else if (url !== location.pathname + location.search) history.pushState(null, '', url)
+  /**
+   * Goes to a path; the query stays, unless the path has one. What is left is noted in the history's state, as `from`. `replace` leaves no way
+   * back to where we are.
+   */
+  go(path: string, replace = false): void {
+    const url = path.includes('?') ? path : path + location.search
+    if (replace) history.replaceState(history.state, '', url)
+    else if (url !== location.pathname + location.search)
+      history.pushState({ from: location.pathname }, '', url)
     this.#follow()
   }
 
@@ -116,18 +127,31 @@ export class Router {
     if (link === undefined || link.target !== '' || link.hasAttribute('download')) return
     if (link.origin !== location.origin || link.hash !== '') return
     event.preventDefault()
-    this.go(link.pathname)
+    this.go(link.pathname + link.search)
   }
 }
 
-/** Asks the page to show another view: bubbles from any element to the app. */
-export function navigate(from: EventTarget, path: string): void {
-  from.dispatchEvent(new CustomEvent('ot-navigate', { detail: path, bubbles: true, composed: true }))
+/** Where an element asks the app to go, see `Router.go`. */
+export interface Destination {
+  readonly path: string
+  readonly replace: boolean
 }
 
-/** The address of a link that opens in a tab of its own: the query goes along, except the profile, which this tab holds. */
+/** Asks the page to show another view: bubbles from any element to the app. */
+export function navigate(from: EventTarget, path: string, replace = false): void {
+  const detail: Destination = { path, replace }
+  from.dispatchEvent(new CustomEvent('ot-navigate', { detail, bubbles: true, composed: true }))
+}
+
+/** The wallet that the page's address names, if it names one. */
+export function namedWallet(): string | undefined {
+  return new URLSearchParams(location.search).get('wallet') ?? undefined
+}
+
+/** The address of a link that opens in a tab of its own: the query goes along, except the profile, which this tab holds, and its wallet. */
 export function newTabUrl(): string {
   const query = new URLSearchParams(location.search)
   query.delete('profile')
+  query.delete('wallet')
   return query.size === 0 ? '/' : `/?${query}`
 }

@@ -25,6 +25,8 @@ export type WalletCategory = WalletTransaction['category']
 export type WalletState = WalletTransaction['state']
 export type AddressValidation = RpcResult<'validateaddress'>
 export type FundedPsbt = RpcResult<'walletcreatefundedpsbt'>
+/** What was taken of labels that were brought in. */
+export type ImportedLabels = RpcResult<'importlabels'>
 /** What the keeper of keys reads in a PSBT. */
 export type PsbtReview = RpcResult<'reviewpsbt'>
 export type FeeEstimate = RpcResult<'estimatesmartfee'>

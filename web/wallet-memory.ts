@@ -2,14 +2,16 @@
 import type { LiveNode } from './live-node.ts'
 import { remember, remembered } from './remembered.ts'
 
-/** A name of the wallet's account: the checksum that ends its descriptor; undefined without wallet. */
-function accountName({ signer }: LiveNode): string | undefined {
-  return signer.state === 'none' ? undefined : signer.account.descriptor.slice(-8)
+/** A name of the wallet's account: the checksum that ends its descriptor; of a wallet that only watches, where it is. */
+function accountName({ signer, wallet, identity }: LiveNode): string {
+  return signer.state === 'none'
+    ? `${identity.networkId.slice(0, 8)}/${identity.profile}/${wallet}`
+    : signer.account.descriptor.slice(-8)
 }
 
-/** Whether the person has a backup: confirmed words, a saved file, or words it was restored from. */
+/** Whether the person has a backup: confirmed words, a saved file, or words it was restored from. What only watches needs none here. */
 export function isBackedUp(node: LiveNode): boolean {
-  return remembered(`opentab.backup.${accountName(node)}`) === 'done'
+  return node.signer.state === 'none' || remembered(`opentab.backup.${accountName(node)}`) === 'done'
 }
 
 export function rememberBackup(node: LiveNode): void {

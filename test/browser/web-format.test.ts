@@ -16,7 +16,6 @@ import {
   plural,
   shortened,
 } from '../../web/format.ts'
-import { passphraseStrength } from '../../web/passphrase.ts'
 
 describe('figures of the page', () => {
   it('show amounts to the satoshi, grouped, without needless zeros', () => {
@@ -74,12 +73,5 @@ describe('figures of the page', () => {
 
   it('state the work of a block as Core defines difficulty', () => {
     assert.closeTo(hashesPerBlock(1), 2 ** 32, 2 ** 17)
-  })
-
-  it('call a passphrase strong only when it is long and varied', () => {
-    assert.equal(passphraseStrength('').level, 0)
-    assert.equal(passphraseStrength('abc').level, 1)
-    assert.isBelow(passphraseStrength('aaaaaaaaaaaaaaaaaaaaaaaaaaaa').level, 2)
-    assert.equal(passphraseStrength('correct horse battery staple').level, 4)
   })
 })

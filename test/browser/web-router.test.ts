@@ -1,6 +1,7 @@
 /** Every view has an address of its own, and what the tab is (`?network=`, `?profile=`) stays in it. */
 import { assert } from 'chai'
-import { newTabUrl, parseRoute, type Route, Router, titleOf } from '../../web/router.ts'
+import { namedWallet, newTabUrl, parseRoute, type Route, Router, titleOf } from '../../web/router.ts'
+import { walletPath } from '../../web/wallet-name.ts'
 
 describe('routes', () => {
   const hash = 'ab'.repeat(32)
@@ -9,6 +10,10 @@ describe('routes', () => {
     ['/wallet', { view: 'wallet', page: 'home' }],
     ['/wallet/', { view: 'wallet', page: 'home' }],
     ['/wallet/send', { view: 'wallet', page: 'send' }],
+    ['/wallet/all', { view: 'wallet', page: 'all' }],
+    ['/wallet/words', { view: 'wallet', page: 'words' }],
+    ['/wallet/watch', { view: 'wallet', page: 'watch' }],
+    ['/wallet/sign', { view: 'wallet', page: 'sign' }],
     [`/wallet/tx/${hash}`, { view: 'wallet', page: 'payment', id: hash }],
     ['/explorer', { view: 'explorer', page: 'blocks' }],
     ['/explorer/mempool', { view: 'explorer', page: 'mempool' }],
@@ -90,6 +95,30 @@ describe('the router', () => {
     assert.isFalse(click('href="/block/7"', { ctrlKey: true }))
     assert.isFalse(click('href="/block/7"', { button: 1 }))
     assert.deepEqual(followed, [])
+  })
+
+  it('notes where it comes from', () => {
+    router.go('/miner')
+    router.go('/wallet/create')
+    assert.deepEqual(history.state, { from: '/miner' })
+    // Where one is already nothing is left.
+    router.go('/wallet/create')
+    assert.deepEqual(history.state, { from: '/miner' })
+  })
+
+  it('names a wallet in the address, which every link keeps until one names another', () => {
+    assert.isUndefined(namedWallet())
+    router.go(walletPath('/wallet', 'trip / 2027 & más'))
+    assert.equal(namedWallet(), 'trip / 2027 & más')
+    assert.isTrue(click('href="/wallet/send"'))
+    assert.equal(namedWallet(), 'trip / 2027 & más')
+    assert.isTrue(click(`href="${walletPath('/wallet', '').replaceAll('&', '&amp;')}"`))
+    assert.equal(namedWallet(), '')
+    assert.equal(new URLSearchParams(location.search).get('network'), 'regtest')
+    assert.isTrue(click(`href="${walletPath('/wallet', undefined).replaceAll('&', '&amp;')}"`))
+    assert.isUndefined(namedWallet())
+    router.go('/wallet/words?network=regtest&wallet=a', true)
+    assert.deepEqual(router.route, { view: 'wallet', page: 'words' })
   })
 
   it('goes back to the view before', async () => {

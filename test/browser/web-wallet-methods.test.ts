@@ -211,7 +211,7 @@ describe('methods that make a wallet', () => {
   it('means the wallet that is named, or the only one, and no other', async () => {
     wallets = ['a', 'b']
     for (const method of ['walletlock', 'exportbackup', 'revealmnemonic', 'walletpassphrase']) {
-      const args = method === 'walletlock' ? [] : ['horse']
+      const args = method === 'walletlock' ? [] : ['a long walk']
       const codes: number[] = []
       for (const named of [undefined, 'c'])
         await call(method, args, named).catch(({ code }: RpcError) => codes.push(code))
@@ -261,6 +261,15 @@ describe('methods that make a wallet', () => {
     assert.equal(mnemonic, MNEMONIC)
     assert.include(warnings[0], 'It broke.')
     assert.equal(listeners.size, 0)
+  })
+
+  it('hands out no backup file under a passphrase that is guessed at once', async () => {
+    const error = await call('exportbackup', ['password1']).catch((reason: unknown) => reason)
+    assert.deepInclude(error, { code: -4 })
+    assert.match((error as Error).message, /No backup file was made.*Change it/)
+    // The keeper of keys is asked first: it alone knows whether the passphrase is the wallet's.
+    assert.equal(commands[0]!.type, 'exportBackup')
+    assert.equal(await call('exportbackup', ['a long walk']), MNEMONIC)
   })
 
   it('waits for the node, whatever else is faulty', async () => {

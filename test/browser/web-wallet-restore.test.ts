@@ -42,6 +42,7 @@ describe('restoring', () => {
 
   it('shows the words in full, and makes a wallet of these with their own passphrase', async () => {
     const opentab = new ScriptedOpentab({
+      listwalletdir: () => ({ wallets: [] }),
       readmnemonic: () => ({ mnemonic: MNEMONIC }),
       createwallet: () => {
         opentab.signer = LOCKED
@@ -74,6 +75,7 @@ describe('restoring', () => {
   it('says what a backup file lacks, and tries again', async () => {
     let warnings: readonly string[] | undefined = ['The labels could not be read.']
     const opentab = new ScriptedOpentab({
+      listwalletdir: () => ({ wallets: [] }),
       importbackup: () => {
         opentab.signer = LOCKED
         return { name: '', ...(warnings && { warnings }) }
@@ -105,25 +107,40 @@ describe('restoring', () => {
     assert.equal(opentab.count('importbackup'), 2)
   })
 
-  it('brings back what a file holds beside the keys where the wallet is here already', async () => {
-    const opentab = new ScriptedOpentab({ importbackup: () => ({ name: '' }) })
+  it('brings back what a file holds beside the keys into the wallet that is named', async () => {
+    const opentab = new ScriptedOpentab({
+      listwalletdir: () => ({ wallets: [{ name: '' }, { name: 'savings' }] }),
+      importbackup: (_file: string, _passphrase: string, name: string) => ({ name }),
+    })
     await show(new WalletRestore(), opentab, LOCKED)
-    assert.isTrue(shows('This tab has a wallet'))
+    await until('the name', () => deepAll(view!, '#name').length === 1)
+    assert.equal((deepOne(view!, '#name') as HTMLInputElement).value, 'Wallet 3')
+    type(deepOne(view!, '#name'), 'savings')
+    ;(deepAll(view!, 'input[type=radio]')[1] as HTMLInputElement).click()
+    await view!.updateComplete
     const transfer = new DataTransfer()
     transfer.items.add(new File(['{}'], 'backup.json'))
     ;(deepOne(view!, '#file') as HTMLInputElement).files = transfer.files
     type(passphrases()[0]!, 'correct horse')
     await view!.updateComplete
-    press('Bring them back')
-    await until('it is asked for', () => opentab.count('importbackup') === 1)
+    let to: unknown
+    view!.addEventListener('ot-navigate', (event) => {
+      to = (event as CustomEvent).detail
+    })
+    press('Restore the wallet')
+    await until('it leaves', () => to !== undefined)
+    assert.deepInclude(opentab.calls, { method: 'importbackup', params: ['{}', 'correct horse', 'savings'] })
+    assert.match((to as { path: string }).path, /^\/wallet\?.*wallet=savings$/)
   })
 
   it('shows the words again where a reload put the backup off', async () => {
     const opentab = new ScriptedOpentab({
       revealmnemonic: () => ({ mnemonic: MNEMONIC, mnemonicpassphrase: '' }),
     })
-    await show(new WalletCreate(), opentab, LOCKED)
-    assert.isTrue(shows('Your wallet has no backup yet'))
+    const words = new WalletCreate()
+    words.page = 'words'
+    await show(words, opentab, LOCKED)
+    assert.isTrue(shows('Show the seed words again'))
     type(passphrases()[0]!, 'correct horse')
     await view!.updateComplete
     press('Show the words')

@@ -183,6 +183,22 @@ describe('sending', () => {
     assert.equal(opentab.count('setlabel'), 0)
   })
 
+  it('shows the message of a payment link in the review, and keeps none of it', async () => {
+    type(deepOne(view, '#recipient'), 'opentab:tabrt1pbob?amount=2&message=Invoice%20<b>7</b>')
+    await view.updateComplete
+    press('Review payment')
+    await until('the review', () => deepAll(view, '[data-testid=review-message]').length === 1)
+    assert.include(deepOne(view, '[data-testid=review-message]').textContent!, 'Invoice <b>7</b>')
+    press('Back')
+    type(deepOne(view, '#recipient'), '')
+    type(deepOne(view, '#recipient'), 'tabrt1pbob')
+    type(deepOne(view, '#amount'), '2')
+    await view.updateComplete
+    press('Review payment')
+    await until('the next review', () => deepAll(view, '[data-testid=review-amount]').length === 1)
+    assert.lengthOf(deepAll(view, '[data-testid=review-message]'), 0)
+  })
+
   it('keeps an amount of one’s own when the link goes', async () => {
     const recipient = deepOne(view, '#recipient') as HTMLInputElement
     const amount = deepOne(view, '#amount') as HTMLInputElement
@@ -248,6 +264,8 @@ describe('a payment that waits', () => {
         if ('state' in part) throw new Error('It is not in the mempool.')
         return { vsize: 150, fees: { base: 0.000003 }, time: 0 }
       },
+      getmempoolinfo: () => ({ size: 0, bytes: 0, mempoolminfee: 0.00001 }),
+      estimatesmartfee: (blocks: number) => ({ feerate: 0.00001, blocks }),
       psbtbumpfee: () => ({ psbt: 'bump', reduced: 0.001 }),
       reviewpsbt: () => ({
         digest: 'read',
@@ -288,6 +306,26 @@ describe('a payment that waits', () => {
       method: 'sendpsbt',
       params: ['bump', { digest: 'read', replaces: TXID }],
     })
+  })
+
+  it('has a fee far above what is needed warned of where it is typed', async () => {
+    await open({})
+    press('Raise the fee')
+    await view.updateComplete
+    const about = () => deepOne(view, '#rate-about').textContent!.replace(/\s+/g, ' ')
+    assert.equal(
+      about().trim(),
+      'Satoshis (0.00000001 coins) for each virtual byte of the transaction: ≈ 0.000006 coins.',
+    )
+    type(deepOne(view, '#rate'), '9,999.0')
+    await until('the warning', () =>
+      about().includes('9,999 sat/vB is 9,999 times what is needed now: ≈ 0.0149985 coins for this payment'),
+    )
+    type(deepOne(view, '#rate'), '2')
+    press('Review with this fee')
+    await until('what is wrong', () => about().includes('Enter at least that'))
+    assert.equal(deepOne(view, '#rate').ariaInvalid, 'true')
+    assert.equal(opentab.count('psbtbumpfee'), 0)
   })
 
   it('that lost its coins says so, and offers nothing', async () => {
@@ -369,6 +407,7 @@ describe('creating a wallet', () => {
   beforeEach(async () => {
     localStorage.removeItem('opentab.backup.abcdefgh')
     opentab = new ScriptedOpentab({
+      listwalletdir: () => ({ wallets: [] }),
       createwallet: () => {
         opentab.signer = { state: 'locked', account: ACCOUNT }
         return { name: '', mnemonic: words.join(' ') }
@@ -416,6 +455,30 @@ describe('creating a wallet', () => {
     for (const field of fields) type(field, ` ${words[Number(field.id.slice(5))]!.toUpperCase()} `)
     press('Finish')
     assert.isTrue(isBackedUp(view.node))
+  })
+
+  it('leads back to where it began when the backup is put off', async () => {
+    const later = () => deepOne(view, 'a', 'Back up later').getAttribute('href')
+    try {
+      history.replaceState({ from: '/miner' }, '')
+      await createWith('correct horse', 'correct horse')
+      await until('the words', () => deepAll(view, '.word').length === 12)
+      assert.equal(later(), '/miner')
+      // After a reload, too.
+      view.page = 'words'
+      view.remove()
+      document.body.append(view)
+      await until('the words are gone', () => deepAll(view, '.word').length === 0)
+      assert.equal(later(), '/miner')
+      for (const state of [null, { from: '/wallet/restore' }]) {
+        history.replaceState(state, '')
+        view.requestUpdate()
+        await view.updateComplete
+        assert.equal(later(), '/wallet')
+      }
+    } finally {
+      history.replaceState(null, '')
+    }
   })
 
   it('shows no word again once it was left', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { hardToRead } from '../support/contrast.ts'
 import { PATIENCE } from '../support/node-tab.ts'
-import { journey, type Tab, untilAgreed } from '../support/tabs.ts'
+import { journey, PASSPHRASE, type Tab, untilAgreed } from '../support/tabs.ts'
 
 const FOLDER = process.env.OPENTAB_SCREENSHOTS
 
@@ -32,6 +32,7 @@ test(
       'no-wallet': '/wallet',
       create: '/wallet/create',
       restore: '/wallet/restore',
+      watch: '/wallet/watch',
       'no-miner': '/miner',
       empty: '/explorer/mempool',
     })
@@ -49,6 +50,7 @@ test(
       0.123_456_78,
     )
     await ada.until('both payments wait', 'getrawmempool', [], (txids) => txids.length === 2)
+    const lost = await conflicted(ada, to)
     await show(ada, { overview: '/' })
     // Cards of blocks are links that say what they show.
     await ada.page
@@ -62,6 +64,8 @@ test(
       backup: '/wallet/backup',
       payment: `/wallet/tx/${txid}`,
       replaced: `/wallet/tx/${first}`,
+      conflicted: `/wallet/tx/${lost}`,
+      sign: '/wallet/sign',
       explorer: '/explorer',
       mempool: '/explorer/mempool',
       block: '/block/105',
@@ -73,6 +77,7 @@ test(
       'no-block': '/block/999999',
     })
     await review(ada, to)
+    await severalWallets(ada, to, (await ben.rpc('getwalletinfo')).descriptor!)
     assert.deepEqual(ada.consoleErrors, [])
   }),
 )
@@ -91,6 +96,44 @@ async function review(tab: Tab, to: string): Promise<void> {
   assert.deepEqual(await look(tab, 'review'), [])
 }
 
+/** A payment that lost its coin to another one which was confirmed meanwhile; answers its txid. */
+async function conflicted(tab: Tab, to: string): Promise<string> {
+  const confirmed = await tab.pay(to, 0.75)
+  const [block] = await tab.generate(1)
+  await tab.rpc('invalidateblock', block!)
+  await tab.until('it waits again', 'getrawmempool', [], (txids) => txids.includes(confirmed))
+  const { txid } = await tab.rpc('bumpfee', confirmed, { fee_rate: 20 })
+  await tab.rpc('reconsiderblock', block!)
+  await tab.until('it has lost', 'gettransaction', [txid], ({ state }) => state === 'conflicted')
+  return txid
+}
+
+/** Shows a profile with a second wallet and one that watches another's coins, whose payment is prepared for signing elsewhere. */
+async function severalWallets(tab: Tab, to: string, descriptor: string): Promise<void> {
+  const { page } = tab
+  await tab.rpc('createwallet', 'Savings for the trip', { passphrase: PASSPHRASE })
+  await show(tab, { 'create-another': '/wallet/create', 'watch-another': '/wallet/watch' })
+  await page.getByLabel('Name').fill('Ben’s, to look at')
+  await page.getByLabel('Descriptor or extended public key').fill(descriptor)
+  await page.getByRole('button', { name: 'Watch it' }).click()
+  await page.getByTestId('spendable').getByText('coins').waitFor()
+  await show(tab, {
+    wallets: '/wallet/all',
+    'wallet-watching': '/wallet',
+    'keys-watching': '/wallet/backup',
+    'wallet-of-several': '/wallet?network=regtest&wallet=',
+    'wallet-empty': '/wallet?network=regtest&wallet=Savings+for+the+trip',
+    'receive-named': '/wallet/receive',
+    'wallet-unknown': '/wallet?network=regtest&wallet=nobody',
+    'send-watching': '/wallet/send?network=regtest&wallet=Ben’s,+to+look+at',
+  })
+  await page.getByLabel('Pay to').fill(to)
+  await page.getByLabel('Amount').fill('0.25')
+  await page.getByRole('button', { name: 'Prepare it for signing' }).click()
+  await page.getByText('They get').waitFor()
+  assert.deepEqual(await look(tab, 'send-elsewhere'), [])
+}
+
 /** Shows each view on every screen in every colour scheme, and looks at it. */
 async function show(tab: Tab, views: Readonly<Record<string, string>>): Promise<void> {
   const { page } = tab
@@ -98,7 +141,7 @@ async function show(tab: Tab, views: Readonly<Record<string, string>>): Promise<
   const hard: string[] = []
   for (const [name, path] of Object.entries(views)) {
     await page.evaluate((to) => {
-      history.pushState(null, '', to + location.search)
+      history.pushState(null, '', to.includes('?') ? to : to + location.search)
       dispatchEvent(new PopStateEvent('popstate'))
     }, path)
     hard.push(...(await look(tab, name)))

@@ -27,16 +27,27 @@ const VIEWS = [
   ['/', 'Overview'],
 ] as const
 
-/** A journey with a WebKit, closed whatever happens. */
+/** The driver's word for a page whose process has died. */
+const DIED = 'Could not parse script result'
+
+/**
+ * A journey with a WebKit, closed whatever happens. WebKitGTK 2.50 now and then dies by itself, of a segmentation fault in JavaScriptCore's interpreter.
+ * Once that says nothing of the page, and the journey begins anew in another; twice it does.
+ */
 function withWebKit(
   run: (world: World, webkit: WebKit, tab: WebDriverTab) => Promise<void>,
 ): () => Promise<void> {
   return journey(async (world) => {
-    const webkit = await WebKit.start()
-    try {
-      await run(world, webkit, webkit.tab('Ada'))
-    } finally {
-      await webkit.close()
+    for (let died = false; ; died = true) {
+      const webkit = await WebKit.start()
+      try {
+        return await run(world, webkit, webkit.tab('Ada'))
+      } catch (error) {
+        if (died || !(error as Error).message.includes(DIED)) throw error
+        process.stderr.write('WebKit died: the journey begins anew.\n')
+      } finally {
+        await webkit.close()
+      }
     }
   })
 }

@@ -154,7 +154,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'web',
     knows: 'the page: `web/tab/` starts the threads and answers `window.opentab`',
     imports: ['src/transport', 'src/workers'],
-    packages: ['lit', 'uqr'],
+    packages: ['lit', 'uqr', '@zxcvbn-ts'],
     globals: 'window',
   },
   {

@@ -92,7 +92,9 @@ export abstract class NodeTab {
   }
 
   private async ask(method: string, args: readonly unknown[], wallet?: string): Promise<unknown> {
-    const answer = await this.evaluate(askNode, [method, args, wallet] as const)
+    // Left out rather than undefined, which some drivers carry over as null.
+    const call = wallet === undefined ? ([method, args] as const) : ([method, args, wallet] as const)
+    const answer = await this.evaluate(askNode, call)
     if (answer.error) throw new RpcError(answer.error.code, answer.error.message)
     return answer.result
   }

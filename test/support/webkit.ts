@@ -56,8 +56,6 @@ export class WebKit {
         ...process.env,
         HOME: folder,
         DISPLAY: `:${display.toString().trim()}`,
-        // JavaScriptCore 2.50's optimising compilers now and then hand an empty value to a store, and the page dies.
-        JSC_useDFGJIT: '0',
         // Neither a graphics card nor services of a desktop.
         LIBGL_ALWAYS_SOFTWARE: '1',
         WEBKIT_DISABLE_DMABUF_RENDERER: '1',

@@ -3,9 +3,8 @@
  * Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
-import { sats } from '../../src/primitives/amount.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { amountWithUnit, countText, durationText, feeRateText, plural } from '../format.ts'
+import { durationText, feeRateText, plural } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import {
   FEE_TARGETS,
@@ -17,17 +16,12 @@ import {
 } from '../payment.ts'
 import { base } from '../styles/base.ts'
 import { choiceStyles } from './choice-styles.ts'
+import './rate-field.ts'
+import { costText, type RateField } from './rate-field.ts'
 
 const NAMES: Readonly<Record<FeeSpeed, string>> = { slow: 'Slow', normal: 'Normal', fast: 'Fast' }
 
-/** Virtual bytes of a payment that spends one coin and has change: one key-path input, two P2TR outputs. */
-const USUAL_VSIZE = 154
-
-/** Rates from which on one is warned: satoshis per virtual byte, and multiples of the dearest on offer. */
-const HIGH_RATE = 100
-const HIGH_MULTIPLE = 20
-
-interface Offer {
+export interface Offer {
   readonly choices: readonly FeeChoice[]
   /** Least rate that is forwarded, satoshis per virtual byte. */
   readonly minimum: number
@@ -59,13 +53,7 @@ export class FeePicker extends LitElement {
   declare problem: string | undefined
   readonly #offer: RpcController<Offer> = new RpcController(this, {
     events: ['tip'],
-    load: async (node) => {
-      const minimum = satsPerVbyte((await node.rpc('getmempoolinfo')).mempoolminfee)
-      const estimates = await Promise.all(
-        Object.values(FEE_TARGETS).map((blocks) => node.rpc('estimatesmartfee', blocks)),
-      )
-      return { choices: feeChoices(estimates, minimum), minimum }
-    },
+    load: feeOffer,
   })
 
   constructor() {
@@ -131,46 +119,27 @@ export class FeePicker extends LitElement {
   }
 
   #custom() {
-    const rate = readFeeRate(this.typed, 0).value
     const { choices = [], minimum = 1 } = this.#offer.value ?? {}
-    const multiple = (rate ?? 0) / Math.max(minimum, ...choices.map((choice) => choice.rate))
-    return html`<div class="field custom">
-      <label for="rate">Fee rate, sat/vB</label>
-      <input
-        id="rate"
-        inputmode="decimal"
-        autocomplete="off"
-        .value=${this.typed}
-        aria-invalid=${this.problem ? 'true' : 'false'}
-        aria-describedby="rate-about"
-        @input=${(event: Event) => {
-          this.typed = (event.target as HTMLInputElement).value
-          this.problem = undefined
-        }}
-        @keydown=${(event: KeyboardEvent) => {
-          // The form lies in another tree and isn't told by the browser.
-          if (event.key === 'Enter') this.closest('form')?.requestSubmit()
-        }}
-      />
-      <div id="rate-about" aria-live="polite">
-        ${
-          this.problem
-            ? html`<p class="error">${this.problem}</p>`
-            : multiple >= HIGH_MULTIPLE && rate! >= HIGH_RATE
-              ? html`<p class="error">
-                  ${feeRateText(rate!)} is ${countText(multiple)} times what is needed now: ${costText(rate!)} for a usual payment.
-                </p>`
-              : html`<p class="hint">
-                  Satoshis (${amountWithUnit(sats(1))}) for each virtual byte of the transaction${rate === undefined ? nothing : `: ${costText(rate)}`}.
-                </p>`
-        }
-      </div>
-    </div>`
+    return html`<ot-rate
+      class="custom"
+      .value=${this.typed}
+      .needed=${Math.max(minimum, ...choices.map(({ rate }) => rate))}
+      .problem=${this.problem}
+      @change=${(event: Event) => {
+        this.typed = (event.target as RateField).value
+        this.problem = undefined
+      }}
+      @submit=${() => this.closest('form')?.requestSubmit()}
+    ></ot-rate>`
   }
 }
 
-/** What a usual payment costs at a rate. */
-function costText(rate: number): string {
-  return `≈\u00a0${amountWithUnit(sats(Math.ceil(rate * USUAL_VSIZE)))}`
+/** What the node's estimates offer. */
+export async function feeOffer(node: LiveNode): Promise<Offer> {
+  const minimum = satsPerVbyte((await node.rpc('getmempoolinfo')).mempoolminfee)
+  const estimates = await Promise.all(
+    Object.values(FEE_TARGETS).map((blocks) => node.rpc('estimatesmartfee', blocks)),
+  )
+  return { choices: feeChoices(estimates, minimum), minimum }
 }
 customElements.define('ot-fee-picker', FeePicker)

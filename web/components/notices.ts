@@ -1,7 +1,12 @@
-/** `<ot-notices>`: short messages that go away by themselves or at a tap, read out by assistive technology. Thread: Window. */
+/**
+ * `<ot-notices .opentab>`: short messages that go away by themselves or at a tap, read out by assistive technology: those of views, and news of the
+ * node. It comes with the views that have something to say. Thread: Window.
+ */
 import { css, html, LitElement } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
+import { announce } from '../announcements.ts'
 import { base } from '../styles/base.ts'
+import type { Opentab } from '../tab/opentab.ts'
 import { icons } from './icons.ts'
 
 /** Milliseconds for which a message stays, and how many are shown at once. */
@@ -16,7 +21,7 @@ interface Message {
 }
 
 export class Notices extends LitElement {
-  static override properties = { messages: { state: true } }
+  static override properties = { opentab: { attribute: false }, messages: { state: true } }
   static override styles = [
     base,
     css`
@@ -72,12 +77,18 @@ export class Notices extends LitElement {
       }
     `,
   ]
+  /** Whose news are told. */
+  declare opentab: Opentab
   declare messages: readonly Message[]
   #next = 0
 
   constructor() {
     super()
     this.messages = []
+  }
+
+  override firstUpdated(): void {
+    announce(this.opentab, (...message) => this.show(...message))
   }
 
   /** Shows a message. One with the same key that is still there is replaced: `text` gets how many of them there were, this one included. */

@@ -1,6 +1,9 @@
-/** `<ot-passphrase label="Passphrase">`: a passphrase with a button that shows it and, with `strength`, a hint. Thread: Window. */
+/**
+ * `<ot-passphrase label="Passphrase">`: a passphrase with a button that shows it and, with `strength`, how hard it is to guess. That is judged by
+ * lists of words, which are fetched once such a field is shown; without them there is no judgement, and everything else works. Thread: Window.
+ */
 import { css, html, LitElement, nothing } from 'lit'
-import { passphraseStrength } from '../passphrase.ts'
+import type { Strength } from '../passphrase.ts'
 import { base } from '../styles/base.ts'
 
 export class PassphraseField extends LitElement {
@@ -11,6 +14,7 @@ export class PassphraseField extends LitElement {
     problem: {},
     strength: { type: Boolean },
     shown: { state: true },
+    judge: { state: true },
   }
   static override shadowRootOptions = { ...LitElement.shadowRootOptions, delegatesFocus: true }
   static override styles = [
@@ -58,6 +62,8 @@ export class PassphraseField extends LitElement {
   declare problem: string | undefined
   declare strength: boolean
   declare shown: boolean
+  /** Rates what is typed; undefined until it is fetched. */
+  declare judge: ((passphrase: string) => Strength) | undefined
 
   constructor() {
     super()
@@ -66,6 +72,18 @@ export class PassphraseField extends LitElement {
     this.autocomplete = 'current-password'
     this.strength = false
     this.shown = false
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('strength') && this.strength) void this.#fetchJudge()
+  }
+
+  async #fetchJudge(): Promise<void> {
+    try {
+      this.judge = (await import('../passphrase.ts')).passphraseStrength
+    } catch {
+      // The page's server is away: a passphrase can be chosen without being judged.
+    }
   }
 
   #input(event: Event): void {
@@ -79,7 +97,6 @@ export class PassphraseField extends LitElement {
   }
 
   override render() {
-    const { level, text } = passphraseStrength(this.value)
     return html`<label for="input">${this.label}</label>
       <div class="input">
         <input
@@ -108,15 +125,22 @@ export class PassphraseField extends LitElement {
       </div>
       <div id="about" aria-live="polite">
         ${this.problem ? html`<p class="error">${this.problem}</p>` : nothing}
-        ${
-          this.strength
-            ? html`<div class=${`meter level-${level}`} aria-hidden="true">
-                ${[1, 2, 3, 4].map((at) => html`<span class=${at <= level ? 'on' : ''}></span>`)}
-              </div>
-              <p class="hint">${text}</p>`
-            : nothing
-        }
+        ${this.strength ? this.#meter() : nothing}
       </div>`
+  }
+
+  #meter() {
+    const { level = 0, text = 'Several random words make a good passphrase.' } =
+      (this.value !== '' && this.judge?.(this.value)) || {}
+    return html`<div class=${`meter level-${level}`} aria-hidden="true">
+        ${[1, 2, 3, 4].map((at) => html`<span class=${at <= level ? 'on' : ''}></span>`)}
+      </div>
+      <p class="hint">${text}</p>
+      ${
+        level === 1
+          ? html`<p class="hint">You can use it for this wallet, but no backup file can be made under it.</p>`
+          : nothing
+      }`
   }
 }
 customElements.define('ot-passphrase', PassphraseField)

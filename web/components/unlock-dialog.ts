@@ -1,9 +1,9 @@
-/** `<ot-unlock-dialog .node>`: asks for the passphrase; the app opens it on `requestUnlock`. Thread: Window. */
+/** `<ot-unlock-dialog>`: asks for a wallet's passphrase; the app opens it on `requestUnlock`. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { TaskController } from '../controllers/task-controller.ts'
-import type { LiveNode } from '../live-node.ts'
 import type { UnlockRequest } from '../requests.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 import './passphrase-field.ts'
 
 /** Choices of how long the wallet stays unlocked, seconds. */
@@ -15,7 +15,6 @@ const PERIODS = [
 
 export class UnlockDialog extends LitElement {
   static override properties = {
-    node: { attribute: false },
     request: { state: true },
     passphrase: { state: true },
     seconds: { state: true },
@@ -32,7 +31,6 @@ export class UnlockDialog extends LitElement {
       }
     `,
   ]
-  declare node: LiveNode
   declare request: UnlockRequest | undefined
   declare passphrase: string
   declare seconds: number
@@ -58,9 +56,11 @@ export class UnlockDialog extends LitElement {
 
   async #submit(event: SubmitEvent): Promise<void> {
     event.preventDefault()
+    const { node } = this.request ?? {}
+    if (!node) return
     if (this.passphrase === '') return this.#task.fail('Enter the passphrase of this wallet.')
     const unlocked = await this.#task.run(async () => {
-      await this.node.rpc('walletpassphrase', this.passphrase, this.seconds)
+      await node.rpc('walletpassphrase', this.passphrase, this.seconds)
       return true
     })
     if (unlocked) this.#close(true)
@@ -78,14 +78,14 @@ export class UnlockDialog extends LitElement {
   override render() {
     const { request } = this
     return html`<dialog aria-labelledby="title" @close=${() => this.#close(false)}>
-      ${request ? this.#form(request.reason) : nothing}
+      ${request ? this.#form(request) : nothing}
     </dialog>`
   }
 
-  #form(reason: string) {
+  #form({ node, reason }: UnlockRequest) {
     return html`<form @submit=${this.#submit}>
       <div>
-        <h2 id="title">Unlock the wallet</h2>
+        <h2 id="title" class="wrap">Unlock ${isNamed(node) ? `“${walletTitle(node.wallet ?? '')}”` : 'the wallet'}</h2>
         <p class="hint">${reason}</p>
       </div>
       <ot-passphrase

@@ -139,20 +139,6 @@ export const base = css`
     cursor: not-allowed;
     opacity: 0.5;
   }
-  input[type="file"]::file-selector-button {
-    min-height: 32px;
-    margin-right: 12px;
-    padding: 4px 12px;
-    border: 1px solid var(--line-strong);
-    border-radius: var(--radius-small);
-    background: var(--surface);
-    color: var(--text);
-    font: 560 14px / 1.3 var(--sans);
-    cursor: pointer;
-  }
-  input[type="file"]::file-selector-button:hover {
-    background: var(--sunken);
-  }
   button.small,
   .button.small {
     min-height: 32px;

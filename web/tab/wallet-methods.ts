@@ -178,7 +178,11 @@ export function walletMethods(
     entry(exportBackup, async (passphrase) => {
       const wallet = chooseWallet(named, brain.wallets)
       const metadata = (await brain.rpc('exportlabels', [], wallet)) as string
-      return (await run(wallet, { type: 'exportBackup', passphrase, metadata })) as string
+      const file = (await run(wallet, { type: 'exportBackup', passphrase, metadata })) as string
+      // The signer has refused what needs no list of words to be called weak, and said so of a wrong passphrase.
+      const weak = await tooWeak(passphrase)
+      if (weak !== undefined) throw new RpcError(RPC_WALLET_ERROR, weak)
+      return file
     }),
     entry(importBackup, async (file, passphrase, walletName) => {
       const name = walletName ?? named ?? ''
@@ -201,6 +205,15 @@ export function walletMethods(
     }),
   ]
   return new Map(answers)
+}
+
+/** Why a passphrase is too weak for a backup file. Where the lists of words can't be fetched, the signer's own floor has to do. */
+async function tooWeak(passphrase: string): Promise<string | undefined> {
+  try {
+    return (await import('../passphrase.ts')).tooWeakForBackup(passphrase)
+  } catch {
+    return undefined
+  }
 }
 
 /** A method by its name. */

@@ -134,7 +134,7 @@ export class MinerView extends LitElement {
   }
 
   override render() {
-    const hasWallet = this.node.hasWallet
+    const { hasWallet } = this.node
     return html`<div class="head"><h1 tabindex="-1">Miner</h1></div>
       <div class="stack">
         <ot-warnings .node=${this.node} chain></ot-warnings>

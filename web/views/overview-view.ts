@@ -198,7 +198,7 @@ export class OverviewView extends LitElement {
   }
 
   override render() {
-    const hasWallet = this.node.hasWallet
+    const { hasWallet } = this.node
     return html`<h1 class="visually-hidden" tabindex="-1">Overview</h1>
       <ot-warnings .node=${this.node}></ot-warnings>
       ${this.#sync()}

@@ -39,8 +39,8 @@ export class SendDone extends LitElement {
   ]
   declare node: LiveNode
   declare txid: string
-  /** What the recipient gets. */
-  declare amount: Sats
+  /** What the recipient gets, where it is known. */
+  declare amount: Sats | undefined
   readonly #sent: RpcController<WalletTransactionDetail> = new RpcController(this, {
     events: ['tip', 'wallet'],
     key: () => this.txid,
@@ -55,7 +55,7 @@ export class SendDone extends LitElement {
     const confirmations = this.#sent.value?.confirmations ?? 0
     return html`<div class="card stack">
       <div class="emblem">${icons.check}</div>
-      <h1 tabindex="-1">${amountWithUnit(this.amount)} sent</h1>
+      <h1 tabindex="-1">${this.amount === undefined ? 'The payment is' : amountWithUnit(this.amount)} sent</h1>
       <p class="muted" role="status">
         ${
           confirmations === 0

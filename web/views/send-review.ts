@@ -13,6 +13,7 @@ import { type LiveNode, rpcCode } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
 import { paidBy, type Review } from '../review.ts'
 import { base } from '../styles/base.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
 
 export class SendReview extends LitElement {
   static override properties = {
@@ -84,11 +85,11 @@ export class SendReview extends LitElement {
   }
 
   #unlock(): Promise<boolean> {
-    return requestUnlock(this, 'Your passphrase is needed to sign this payment.')
+    return requestUnlock(this, this.node, 'Your passphrase is needed to sign this payment.')
   }
 
   override render() {
-    const { payees, fee, change, vsize, note, replaces, isFeeHigh } = this.review
+    const { payees, fee, change, vsize, note, message, replaces, isFeeHigh } = this.review
     const pays = paidBy(this.review)
     return html`<div class="head"><h1 tabindex="-1">Review the payment</h1></div>
       <div class="card stack">
@@ -101,6 +102,14 @@ export class SendReview extends LitElement {
           Compare the address with the recipient’s.
         </p>
         <dl class="facts">
+          ${
+            isNamed(this.node)
+              ? html`<div>
+                  <dt>From</dt>
+                  <dd class="wrap" data-testid="whose">${walletTitle(this.node.wallet ?? '')}</dd>
+                </div>`
+              : nothing
+          }
           ${payees.map(
             (payee) => html`<div>
                 <dt>To</dt>
@@ -121,6 +130,16 @@ export class SendReview extends LitElement {
               : html`<div>
                   <dt>Note</dt>
                   <dd data-testid="review-note">${note} <span class="muted">only you see it</span></dd>
+                </div>`
+          }
+          ${
+            message === undefined
+              ? nothing
+              : html`<div>
+                  <dt>Message</dt>
+                  <dd class="wrap" data-testid="review-message">
+                    ${message} <span class="muted">from the payment link; it is neither sent nor kept</span>
+                  </dd>
                 </div>`
           }
           <div>

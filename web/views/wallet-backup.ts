@@ -5,11 +5,14 @@ import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
+import { download, today } from '../files.ts'
 import { countText } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
+import './wallet-keys.ts'
+import './wallet-labels.ts'
 
 /** The passphrase fields of this page. */
 type Field = 'file' | 'reveal' | 'old' | 'new' | 'repeated'
@@ -75,8 +78,7 @@ export class WalletBackup extends LitElement {
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
     const { networkName, profile } = this.node.identity
-    const day = new Date().toISOString().slice(0, 10)
-    download(`opentab-${networkName}-${profile}-${day}.json`, text)
+    download(`opentab-${networkName}-${profile}-${today()}.json`, text)
     rememberBackup(this.node)
     notify(this, 'Backup file saved.')
     this.requestUpdate()
@@ -113,15 +115,33 @@ export class WalletBackup extends LitElement {
   }
 
   override render() {
+    const isWatching = this.node.signer.state === 'none'
     return html`<div class="head">
-        <div>${walletLink}<h1 tabindex="-1">Backup and passphrase</h1></div>
+        <div>
+          ${walletLink(this.node)}
+          <h1 tabindex="-1">${isWatching ? 'Keys and labels' : 'Backup and passphrase'}</h1>
+        </div>
         ${
-          isBackedUp(this.node)
-            ? html`<span class="badge good">${icons.check} Backed up</span>`
-            : html`<span class="badge warn">No backup yet</span>`
+          isWatching
+            ? nothing
+            : isBackedUp(this.node)
+              ? html`<span class="badge good">${icons.check} Backed up</span>`
+              : html`<span class="badge warn">No backup yet</span>`
         }
       </div>
-      <div class="stack">${this.#fileCard()}${this.#wordsCard()}${this.#passphraseCard()}${this.#searchCard()}</div>`
+      <div class="stack">
+        ${
+          isWatching
+            ? html`<div class="notice">
+                ${icons.info}
+                <div>The keys of this wallet are elsewhere, and so is their backup. Here are its public key and your labels.</div>
+              </div>`
+            : [this.#fileCard(), this.#wordsCard(), this.#passphraseCard()]
+        }
+        <ot-wallet-keys .node=${this.node}></ot-wallet-keys>
+        <ot-wallet-labels .node=${this.node}></ot-wallet-labels>
+        ${isWatching ? nothing : this.#signCard()}${this.#searchCard()}
+      </div>`
   }
 
   #fileCard() {
@@ -198,6 +218,14 @@ export class WalletBackup extends LitElement {
     </section>`
   }
 
+  #signCard() {
+    return html`<section class="card" aria-labelledby="sign">
+      <h2 id="sign">Sign a payment</h2>
+      <p class="muted">A wallet that watches this one, in another profile or browser, prepares payments that are signed here.</p>
+      <a class="button" href="/wallet/sign">Sign a payment</a>
+    </section>`
+  }
+
   #searchCard() {
     const { running, problem } = this.#rescan
     return html`<section class="card" aria-labelledby="search">
@@ -248,14 +276,4 @@ export class WalletBackup extends LitElement {
   }
 }
 
-/** Has the browser save a text as a file. */
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  // The browser has taken hold of it by the next task.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
-}
 customElements.define('ot-wallet-backup', WalletBackup)

@@ -1,16 +1,26 @@
 /**
- * `<ot-wallet-create .node>`: a new wallet in three steps: passphrase, seed words, proof that they were written down. The words leave the signer
- * only to be shown here, and are forgotten with this view. Thread: Window.
+ * `<ot-wallet-create .node .page>`: a new wallet in three steps: passphrase, seed words, proof that they were written down. The last two are the page
+ * `words`, of a wallet that is here: a reload asks for its passphrase. The words leave the signer only to be shown here, and are forgotten with this
+ * view. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
+import '../components/wallet-name-field.ts'
+import type { WalletNameField } from '../components/wallet-name-field.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { isBackedUp, rememberBackup } from '../wallet-memory.ts'
+import { rememberBackup } from '../wallet-memory.ts'
+import { isNamed, walletPath, walletTitle } from '../wallet-name.ts'
+
+/** Where the way to a wallet began, such as the miner: "later" leads back there. Links of the page note it, see `Router.go`. */
+function cameFrom(): string {
+  const from: unknown = (history.state as { readonly from?: unknown } | null)?.from
+  return typeof from === 'string' && !from.startsWith('/wallet/') ? from : '/wallet'
+}
 
 /** Words that are asked back. */
 const ASKED = 3
@@ -18,6 +28,7 @@ const ASKED = 3
 export class WalletCreate extends LitElement {
   static override properties = {
     node: { attribute: false },
+    page: {},
     step: { state: true },
     passphrase: { state: true },
     repeated: { state: true },
@@ -50,6 +61,8 @@ export class WalletCreate extends LitElement {
     `,
   ]
   declare node: LiveNode
+  /** With `words`, `node` has their wallet in hand. */
+  declare page: 'create' | 'words'
   declare step: 'passphrase' | 'words' | 'check'
   declare passphrase: string
   declare repeated: string
@@ -58,12 +71,11 @@ export class WalletCreate extends LitElement {
   #words: readonly string[] = []
   /** Positions of the words that are asked back, counted from 0. */
   #asked: readonly number[] = []
-  /** The signer may have the wallet before its words are here. */
-  #creating = false
   readonly #task = new TaskController(this)
 
   constructor() {
     super()
+    this.page = 'create'
     this.step = 'passphrase'
     this.passphrase = ''
     this.repeated = ''
@@ -89,13 +101,14 @@ export class WalletCreate extends LitElement {
     else if (this.repeated !== this.passphrase)
       problems.repeated = 'The two differ. Type the same passphrase twice.'
     this.problems = problems
-    if (Object.keys(problems).length > 0) return
-    this.#creating = true
-    const created = await this.#task.run(() =>
-      this.node.rpc('createwallet', '', { passphrase: this.passphrase }),
-    )
-    this.#creating = false
-    if (created) this.#showWords(created.mnemonic!)
+    const name = this.renderRoot.querySelector<WalletNameField>('ot-wallet-name')?.read()
+    if (name === undefined || Object.keys(problems).length > 0) return
+    const { passphrase } = this
+    const created = await this.#task.run(() => this.node.rpc('createwallet', name, { passphrase }))
+    if (!created) return
+    this.#showWords(created.mnemonic!)
+    // In place of the form: "back" must not lead to it.
+    navigate(this, walletPath('/wallet/words', name || undefined), true)
   }
 
   #ask(): void {
@@ -121,25 +134,20 @@ export class WalletCreate extends LitElement {
   }
 
   override render() {
-    if (this.step === 'passphrase' && this.node.hasWallet && !this.#creating) return this.#exists()
+    if (this.step === 'passphrase' && this.page === 'words') return this.#again()
     return html`<div class="card">
       ${this.step === 'passphrase' ? this.#passphraseStep() : this.step === 'words' ? this.#wordsStep() : this.#checkStep()}
     </div>`
   }
 
-  #exists() {
-    if (isBackedUp(this.node))
-      return html`<div class="card stack">
-        <h1 tabindex="-1">This tab has a wallet</h1>
-        <p class="muted">A tab holds one wallet. Open another tab for another one.</p>
-        <a class="button primary" href="/wallet">Open the wallet</a>
-      </div>`
-    // The page was loaded again while it showed the words, or they were put off.
+  /** The page was loaded again while it showed the words, or they were put off. */
+  #again() {
     return html`<form class="card" @submit=${this.#showAgain}>
       <div>
-        <h1 tabindex="-1">Your wallet has no backup yet</h1>
+        ${this.#whose('')}
+        <h1 tabindex="-1">Show the seed words again</h1>
         <p class="muted">
-          It was made, and is kept in this browser. Show its words again to write them down: without a copy its coins are lost with this
+          The wallet was made, and is kept in this browser. Show its words again to write them down: without a copy its coins are lost with this
           browser's data.
         </p>
       </div>
@@ -153,7 +161,7 @@ export class WalletCreate extends LitElement {
       ></ot-passphrase>
       <div class="spread">
         <button class="primary" ?disabled=${this.#task.running}>Show the words</button>
-        <a href="/wallet">Back up later</a>
+        <a href=${cameFrom()}>Back up later</a>
       </div>
     </form>`
   }
@@ -173,6 +181,12 @@ export class WalletCreate extends LitElement {
     this.step = 'words'
   }
 
+  /** Above a heading: how far it is, and of which wallet. */
+  #whose(step: string) {
+    const name = isNamed(this.node) ? walletTitle(this.node.wallet ?? '') : ''
+    return html`<p class="steps wrap" data-testid="whose">${[step, name].filter(Boolean).join(' · ')}</p>`
+  }
+
   #passphraseStep() {
     return html`<form @submit=${this.#create}>
       <div>
@@ -182,6 +196,7 @@ export class WalletCreate extends LitElement {
           It encrypts your wallet in this browser and is asked for when you pay. Nobody can reset it for you.
         </p>
       </div>
+      <ot-wallet-name .node=${this.node}></ot-wallet-name>
       <ot-passphrase
         label="Passphrase"
         autocomplete="new-password"
@@ -214,7 +229,7 @@ export class WalletCreate extends LitElement {
   #wordsStep() {
     return html`<div class="stack">
       <div>
-        <p class="steps">Step 2 of 3</p>
+        ${this.#whose('Step 2 of 3')}
         <h1 tabindex="-1">Write down these ${this.#words.length} words</h1>
         <p class="muted">
           In this order, on paper. They are the wallet: whoever has them has its coins, and with them you restore it in any browser.
@@ -223,7 +238,7 @@ export class WalletCreate extends LitElement {
       <ot-seed-words .words=${this.#words}></ot-seed-words>
       <div class="spread">
         <button class="primary" @click=${() => this.#ask()}>I wrote them down</button>
-        <a href="/wallet">Back up later</a>
+        <a href=${cameFrom()}>Back up later</a>
       </div>
     </div>`
   }
@@ -231,7 +246,7 @@ export class WalletCreate extends LitElement {
   #checkStep() {
     return html`<form @submit=${this.#check}>
       <div>
-        <p class="steps">Step 3 of 3</p>
+        ${this.#whose('Step 3 of 3')}
         <h1 tabindex="-1">Check your copy</h1>
         <p class="muted">Type these words from your paper.</p>
       </div>

@@ -15,6 +15,8 @@ import { requestUnlock } from '../requests.ts'
 import type { Balances } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { isBackedUp } from '../wallet-memory.ts'
+import { isNamed, walletTitle } from '../wallet-name.ts'
+import './wallet-watch.ts'
 
 /** Lines that a step of the history shows. */
 const STEP = 25
@@ -44,6 +46,17 @@ export class WalletHome extends LitElement {
   static override styles = [
     base,
     css`
+      .whose {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 6px 12px;
+        align-items: center;
+        min-width: 0;
+      }
+      /* What it says begins where the heading does, should it wrap. */
+      .whose > a {
+        margin-left: -12px;
+      }
       .hero {
         display: grid;
         grid-template-columns: minmax(0, 1fr) auto;
@@ -124,6 +137,12 @@ export class WalletHome extends LitElement {
         }
         .hero .row > * {
           flex: 1;
+          min-width: max-content;
+        }
+        /* What these say begins where the heading does. */
+        .head > .row {
+          gap: 0;
+          margin-left: -12px;
         }
       }
     `,
@@ -143,6 +162,13 @@ export class WalletHome extends LitElement {
     load: (node) => loadHistory(node, this.filter, this.shown),
   })
 
+  /** Whether it is to watch, and watches nothing yet. */
+  readonly #isBlank: RpcController<boolean> = new RpcController(this, {
+    events: ['wallet'],
+    key: () => this.#isWatching,
+    load: async (node) => this.#isWatching && (await node.rpc('getwalletinfo')).blank,
+  })
+
   constructor() {
     super()
     this.shown = STEP
@@ -151,10 +177,17 @@ export class WalletHome extends LitElement {
   }
 
   override render() {
+    if (this.#isBlank.value === true)
+      return html`<ot-wallet-watch .node=${this.node} .name=${this.node.wallet}></ot-wallet-watch>`
     return html`<div class="head">
-        <h1 tabindex="-1">Wallet</h1>
+        <div class="whose">
+          <h1 tabindex="-1" class="wrap" data-testid="whose">${isNamed(this.node) ? walletTitle(this.node.wallet ?? '') : 'Wallet'}</h1>
+          ${this.#isWatching ? html`<span class="badge">${icons.search} Watch-only</span>` : nothing}
+          <a class="button quiet small" href="/wallet/all">${this.node.wallets.length > 1 ? 'Change wallet' : 'Wallets'}</a>
+        </div>
         <div class="row">
-          ${this.#lock()}<a class="button quiet small" href="/wallet/backup">Backup and passphrase</a>
+          ${this.#lock()}
+          <a class="button quiet small" href="/wallet/backup">${this.#isWatching ? 'Keys and labels' : 'Backup and passphrase'}</a>
         </div>
       </div>
       <div class="stack">
@@ -185,12 +218,17 @@ export class WalletHome extends LitElement {
     return Object.values(this.#balances.value ?? {}).some((amount) => amount > 0)
   }
 
+  get #isWatching(): boolean {
+    return this.node.signer.state === 'none'
+  }
+
   #lock() {
     const { signer } = this.node
+    if (signer.state === 'none') return nothing
     if (signer.state === 'locked')
       return html`<button
         class="quiet small"
-        @click=${() => requestUnlock(this, 'Locked, the wallet can receive and mine, but not pay.')}
+        @click=${() => requestUnlock(this, this.node, 'Locked, the wallet can receive and mine, but not pay.')}
       >
         ${icons.lock}Unlock
       </button>`
@@ -210,7 +248,7 @@ export class WalletHome extends LitElement {
     const immature = fromCoins(balances?.immature ?? 0)
     return html`<section class="card hero" aria-labelledby="spendable">
       <div class="money">
-        <h2 id="spendable">You can spend</h2>
+        <h2 id="spendable">${this.#isWatching ? 'Spendable, by its keys' : 'You can spend'}</h2>
         <p class=${`total ${isLong(trusted) ? 'long' : ''}`} data-testid="spendable">
           ${
             balances
@@ -225,7 +263,7 @@ export class WalletHome extends LitElement {
         }
       </div>
       <div class="row">
-        <a class="button primary" href="/wallet/send">${icons.send}Send</a>
+        <a class="button primary" href="/wallet/send">${icons.send}${this.#isWatching ? 'Prepare a payment' : 'Send'}</a>
         <a class="button" href="/wallet/receive">${icons.receive}Receive</a>
       </div>
       <dl class="parts">

@@ -3,7 +3,10 @@ import { css, html, LitElement, nothing } from 'lit'
 import { amount, signedAmount } from '../components/amount.ts'
 import { badgeOf } from '../components/confirmations.ts'
 import '../components/hash.ts'
+import { feeOffer } from '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
+import '../components/rate-field.ts'
+import type { RateField } from '../components/rate-field.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -16,13 +19,22 @@ import { type Review, reviewOf } from '../review.ts'
 import { navigate } from '../router.ts'
 import type { WalletTransactionDetail } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import './send-elsewhere.ts'
 import './send-review.ts'
+
+interface Waiting {
+  /** Satoshis per virtual byte. */
+  readonly rate: number
+  readonly vsize: number
+  /** What the fastest payment needs now, satoshis per virtual byte. */
+  readonly needed: number
+}
 
 interface Detail {
   readonly payment: Payment
   readonly transaction: WalletTransactionDetail
-  /** Satoshis per virtual byte, while it waits in the mempool. */
-  readonly rate: number | undefined
+  /** How it waits in the mempool, if it does. */
+  readonly waiting: Waiting | undefined
 }
 
 export class WalletPayment extends LitElement {
@@ -30,8 +42,10 @@ export class WalletPayment extends LitElement {
     node: { attribute: false },
     txid: {},
     rateTyped: { state: true },
+    rateProblem: { state: true },
     bumping: { state: true },
     review: { state: true },
+    unsigned: { state: true },
   }
   static override styles = [
     base,
@@ -62,9 +76,13 @@ export class WalletPayment extends LitElement {
   declare node: LiveNode
   declare txid: string
   declare rateTyped: string
+  /** What is wrong with it, a sentence. */
+  declare rateProblem: string | undefined
   declare bumping: boolean
   /** The same payment at a higher fee, to be confirmed. */
   declare review: Review | undefined
+  /** That, to be signed elsewhere, base64: the wallet only watches. */
+  declare unsigned: string | undefined
   readonly #task = new TaskController(this)
   readonly #detail: RpcController<Detail> = new RpcController(this, {
     events: ['tip', 'wallet', 'transaction'],
@@ -79,7 +97,11 @@ export class WalletPayment extends LitElement {
       return {
         transaction,
         payment: paymentsOf(entries)[0]!,
-        rate: entry && fromCoins(entry.fees.base) / entry.vsize,
+        waiting: entry && {
+          rate: fromCoins(entry.fees.base) / entry.vsize,
+          vsize: entry.vsize,
+          needed: await neededRate(node),
+        },
       }
     },
   })
@@ -94,10 +116,15 @@ export class WalletPayment extends LitElement {
   async #prepare(event: SubmitEvent, rate: number, note: string): Promise<void> {
     event.preventDefault()
     const { value, problem } = readFeeRate(this.rateTyped, Math.floor(rate) + 1)
-    if (value === undefined) return this.#task.fail(problem)
+    this.rateProblem = problem
+    if (value === undefined) return
     const { txid } = this
     this.review = await this.#task.run(async () => {
       const { psbt, reduced = 0 } = await this.node.rpc('psbtbumpfee', txid, { fee_rate: value })
+      if (this.node.signer.state === 'none') {
+        this.unsigned = psbt
+        return
+      }
       const read = await this.node.rpc('reviewpsbt', psbt)
       return { ...reviewOf(psbt, read, note), replaces: { txid, reduced: fromCoins(reduced) } }
     })
@@ -106,6 +133,7 @@ export class WalletPayment extends LitElement {
   #bumped(txid: string): void {
     this.bumping = false
     this.review = undefined
+    this.unsigned = undefined
     notify(this, 'The payment was sent again with a higher fee.')
     navigate(this, `/wallet/tx/${txid}`)
   }
@@ -123,6 +151,7 @@ export class WalletPayment extends LitElement {
     if (!changed.has('txid')) return
     this.bumping = false
     this.review = undefined
+    this.unsigned = undefined
   }
 
   override render() {
@@ -137,7 +166,16 @@ export class WalletPayment extends LitElement {
             : html`<p>Reading the payment…</p>`
         }
       </div>`
-    const { payment, transaction, rate } = detail
+    const { payment, transaction, waiting } = detail
+    if (this.unsigned !== undefined)
+      return html`<ot-send-elsewhere
+        .node=${this.node}
+        .psbt=${this.unsigned}
+        @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
+        @back=${() => {
+          this.unsigned = undefined
+        }}
+      ></ot-send-elsewhere>`
     if (this.review)
       return html`<ot-send-review
         .node=${this.node}
@@ -149,7 +187,7 @@ export class WalletPayment extends LitElement {
       ></ot-send-review>`
     return html`<div class="head">
         <div>
-          ${walletLink}
+          ${walletLink(this.node)}
           <h1 tabindex="-1">${paymentTitle(payment)}</h1>
           <p class="amount">${signedAmount(payment.net)}</p>
         </div>
@@ -178,7 +216,7 @@ export class WalletPayment extends LitElement {
               payment.fee > 0
                 ? html`<div>
                   <dt>Fee</dt>
-                  <dd>${amount(payment.fee)}${rate ? html` <span class="muted">(${feeRateText(rate)})</span>` : nothing}</dd>
+                  <dd>${amount(payment.fee)}${waiting ? html` <span class="muted">(${feeRateText(waiting.rate)})</span>` : nothing}</dd>
                 </div>`
                 : nothing
             }
@@ -204,7 +242,7 @@ export class WalletPayment extends LitElement {
             </div>
           </dl>
         </section>
-        ${this.#actions(payment, rate)}
+        ${this.#actions(payment, waiting)}
       </div>`
   }
 
@@ -230,7 +268,7 @@ export class WalletPayment extends LitElement {
     return nothing
   }
 
-  #actions(payment: Payment, rate: number | undefined) {
+  #actions(payment: Payment, waiting: Waiting | undefined) {
     const isOwn = payment.kind === 'sent' || payment.kind === 'moved'
     if (payment.state !== 'pending' || !isOwn) return nothing
     return html`<section class="card stack" aria-labelledby="actions">
@@ -238,29 +276,29 @@ export class WalletPayment extends LitElement {
         <h2 id="actions">While it waits</h2>
         <p class="hint">
           ${
-            rate === undefined
+            waiting === undefined
               ? 'This tab no longer holds it for a block. Give it up to have its coins back.'
               : 'A higher fee has it mined sooner.'
           }
         </p>
       </div>
       ${
-        rate === undefined
+        waiting === undefined
           ? html`<button ?disabled=${this.#task.running} @click=${() => this.#abandon()}>Give this payment up</button>`
           : this.bumping
-            ? html`<form novalidate @submit=${(event: SubmitEvent) => this.#prepare(event, rate, payment.label ?? '')}>
-              <div class="field">
-                <label for="rate">New fee rate, sat/vB (now ${feeRateText(rate)})</label>
-                <input
-                  id="rate"
-                  inputmode="decimal"
-                  autocomplete="off"
-                  .value=${this.rateTyped}
-                  @input=${(event: Event) => {
-                    this.rateTyped = (event.target as HTMLInputElement).value
-                  }}
-                />
-              </div>
+            ? html`<form novalidate @submit=${(event: SubmitEvent) => this.#prepare(event, waiting.rate, payment.label ?? '')}>
+              <ot-rate
+                label=${`New fee rate, sat/vB (now ${feeRateText(waiting.rate)})`}
+                .value=${this.rateTyped}
+                .vsize=${waiting.vsize}
+                .needed=${waiting.needed}
+                .problem=${this.rateProblem}
+                @change=${(event: Event) => {
+                  this.rateTyped = (event.target as RateField).value
+                  this.rateProblem = undefined
+                }}
+                @submit=${(event: Event) => (event.target as RateField).closest('form')?.requestSubmit()}
+              ></ot-rate>
               <div class="row">
                 <button class="primary" ?disabled=${this.#task.running}>
                   ${this.#task.running ? 'Preparing…' : 'Review with this fee'}
@@ -279,7 +317,8 @@ export class WalletPayment extends LitElement {
             : html`<button
               @click=${() => {
                 this.bumping = true
-                this.rateTyped = String(Math.ceil(rate * 2))
+                this.rateTyped = String(Math.ceil(waiting.rate * 2))
+                this.rateProblem = undefined
               }}
             >
               Raise the fee
@@ -288,5 +327,10 @@ export class WalletPayment extends LitElement {
       ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
     </section>`
   }
+}
+/** What the fastest payment needs now, satoshis per virtual byte. */
+async function neededRate(node: LiveNode): Promise<number> {
+  const { choices, minimum } = await feeOffer(node)
+  return Math.max(minimum, ...choices.map(({ rate }) => rate))
 }
 customElements.define('ot-wallet-payment', WalletPayment)

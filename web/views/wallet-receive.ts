@@ -123,7 +123,7 @@ export class WalletReceive extends LitElement {
   override render() {
     const payments = paymentsOf(this.#payments.value ?? [])
     return html`<div class="head">
-        <div>${walletLink}<h1 tabindex="-1">Receive coins</h1></div>
+        <div>${walletLink(this.node)}<h1 tabindex="-1">Receive coins</h1></div>
       </div>
       <div class="stack">
         ${

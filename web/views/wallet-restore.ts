@@ -1,17 +1,19 @@
 /** `<ot-wallet-restore .node>`: a wallet from its seed words or its backup file. What is typed goes to the signer alone. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { fileStyles } from '../components/file-styles.ts'
 import { icons } from '../components/icons.ts'
 import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
+import '../components/wallet-name-field.ts'
+import type { WalletNameField } from '../components/wallet-name-field.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { type LiveNode, sentence } from '../live-node.ts'
+import { MAX_FILE_BYTES, readText } from '../files.ts'
+import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
 import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
 import { rememberBackup } from '../wallet-memory.ts'
-
-/** A backup is a few kilobytes; what is larger is another file. */
-const MAX_BACKUP_BYTES = 10_000_000
+import { walletPath } from '../wallet-name.ts'
 
 export class WalletRestore extends LitElement {
   static override properties = {
@@ -22,9 +24,11 @@ export class WalletRestore extends LitElement {
     problems: { state: true },
     words: { state: true },
     missing: { state: true },
+    name: { state: true },
   }
   static override styles = [
     base,
+    fileStyles,
     css`
       :host {
         max-width: 600px;
@@ -61,24 +65,6 @@ export class WalletRestore extends LitElement {
         margin: 0;
         outline: none;
       }
-      input[type="file"] {
-        width: 100%;
-        padding: 18px;
-        border: 1px dashed var(--line-strong);
-        border-radius: var(--radius-small);
-        color: var(--muted);
-        font: inherit;
-      }
-      input[type="file"]::file-selector-button {
-        margin-right: 14px;
-        padding: 8px 14px;
-        border: 1px solid var(--line-strong);
-        border-radius: var(--radius-small);
-        background: var(--surface);
-        color: var(--text);
-        font: 560 15px / 1.3 var(--sans);
-        cursor: pointer;
-      }
       h1 + p {
         margin-top: 8px;
       }
@@ -101,10 +87,14 @@ export class WalletRestore extends LitElement {
   declare words: readonly string[] | undefined
   /** What the backup file held and could not be brought back. */
   declare missing: readonly string[]
+  /** Of the wallet that was restored from a file which is not whole. */
+  declare name: string | undefined
   /** What stands in the field of the words. */
   #typed = ''
   /** Of BIP39. */
   #mnemonicPassphrase = ''
+  /** The name that the wallet of these words shall have. */
+  #chosen = ''
   readonly #task = new TaskController(this)
 
   constructor() {
@@ -132,8 +122,8 @@ export class WalletRestore extends LitElement {
     event.preventDefault()
     const file = this.renderRoot.querySelector<HTMLInputElement>('#file')?.files?.[0]
     const problems: Record<string, string> = {}
-    const from = this.#exists ? 'file' : this.from
-    if (from === 'words') {
+    const name = this.name ?? this.renderRoot.querySelector<WalletNameField>('ot-wallet-name')?.read()
+    if (this.from === 'words') {
       if (this.#typed.trim() === '') problems.words = 'Type the words in their order.'
       if (this.passphrase === '')
         problems.passphrase = 'Choose a passphrase. It encrypts the wallet in this browser.'
@@ -141,20 +131,21 @@ export class WalletRestore extends LitElement {
         problems.repeated = 'The two differ. Type the same passphrase twice.'
     } else {
       if (!file) problems.file = 'Choose the backup file that “Save a backup file” made.'
-      else if (file.size > MAX_BACKUP_BYTES)
+      else if (file.size > MAX_FILE_BYTES)
         problems.file = 'This file is too large to be a wallet backup. Choose another one.'
       if (this.passphrase === '') problems.passphrase = 'Enter the passphrase that the backup was made with.'
     }
     this.problems = problems
-    if (Object.keys(problems).length > 0) return
-    if (from === 'words') await this.#readWords()
-    else await this.#restoreFile(file!)
+    if (name === undefined || Object.keys(problems).length > 0) return
+    if (this.from === 'words') await this.#readWords(name)
+    else await this.#restoreFile(file!, name)
   }
 
   /** Has the words understood: they are shown in full before anything is made of them. */
-  async #readWords(): Promise<void> {
+  async #readWords(name: string): Promise<void> {
     const read = await this.#task.run(() => this.node.rpc('readmnemonic', this.#typed))
     this.words = read?.mnemonic.split(' ')
+    this.#chosen = name
   }
 
   async #restoreWords(words: readonly string[]): Promise<void> {
@@ -165,29 +156,31 @@ export class WalletRestore extends LitElement {
       words: words.join(' '),
       ...(mnemonicpassphrase !== '' && { mnemonicpassphrase }),
     }
-    const done = await this.#task.run(() => this.node.rpc('createwallet', '', options))
-    if (done) this.#finish('Your wallet is restored. Its coins are looked for in the chain.')
+    const name = this.#chosen
+    const done = await this.#task.run(() => this.node.rpc('createwallet', name, options))
+    if (done) this.#finish(name, 'Your wallet is restored. Its coins are looked for in the chain.')
   }
 
-  async #restoreFile(file: File): Promise<void> {
+  async #restoreFile(file: File, name: string): Promise<void> {
     const restored = await this.#task.run(async () =>
-      this.node.rpc('importbackup', await readText(file), this.passphrase),
+      this.node.rpc('importbackup', await readText(file), this.passphrase, name),
     )
     if (!restored) return
     this.missing = restored.warnings ?? []
-    if (this.missing.length === 0) this.#finish('Your wallet is restored.')
-    else rememberBackup(this.node)
+    this.name = restored.name
+    if (this.missing.length === 0) this.#finish(restored.name, 'Your wallet is restored.')
+    else rememberBackup(this.node.of(restored.name))
   }
 
-  #finish(message: string): void {
-    rememberBackup(this.node)
+  #finish(name: string, message: string): void {
+    rememberBackup(this.node.of(name))
     notify(this, message)
-    navigate(this, '/wallet')
+    navigate(this, walletPath('/wallet', name || undefined))
   }
 
   override render() {
     if (this.words) return this.#compare(this.words)
-    if (this.#exists && !this.#task.running) return this.#present()
+    if (this.name !== undefined) return this.#incomplete(this.name)
     return html`<form class="card" @submit=${this.#submit}>
       <div>
         <h1 tabindex="-1">Restore a wallet</h1>
@@ -196,6 +189,7 @@ export class WalletRestore extends LitElement {
       <fieldset class="choice" aria-label="Restore from">
         ${this.#choice('words', 'Seed words')}${this.#choice('file', 'Backup file')}
       </fieldset>
+      <ot-wallet-name .node=${this.node}></ot-wallet-name>
       ${this.from === 'words' ? this.#wordFields() : this.#file()}${this.#problem()}
       <div class="spread">
         <button class="primary" ?disabled=${this.#task.running}>
@@ -242,39 +236,25 @@ export class WalletRestore extends LitElement {
     </div>`
   }
 
-  get #exists(): boolean {
-    return this.node.hasWallet
-  }
-
-  /** There is a wallet: what its file holds beside the keys may still be missing. */
-  #present() {
-    const isMissing = this.missing.length > 0
+  /** The wallet is here, but what its file holds beside the keys is missing. */
+  #incomplete(name: string) {
     return html`<form class="card stack" @submit=${this.#submit}>
-      ${
-        isMissing
-          ? html`<div>
-                <h1 tabindex="-1">Your coins are safe, but the file is not whole</h1>
-                <p class="muted">The keys are restored, and the chain is searched for their coins. What is missing:</p>
-              </div>
-              <div class="notice warn">
-                ${icons.warning}
-                <div>${this.missing.map((sentence) => html`<p>${sentence}</p>`)}</div>
-              </div>`
-          : html`<div>
-              <h1 tabindex="-1">This tab has a wallet</h1>
-              <p class="muted">A tab holds one wallet. Open another tab to restore another one.</p>
-            </div>`
-      }
+      <div>
+        <h1 tabindex="-1">Your coins are safe, but the file is not whole</h1>
+        <p class="muted">The keys are restored, and the chain is searched for their coins. What is missing:</p>
+      </div>
+      <div class="notice warn">
+        ${icons.warning}
+        <div>${this.missing.map((sentence) => html`<p>${sentence}</p>`)}</div>
+      </div>
       <details>
-        <summary>
-          ${isMissing ? 'Try again, or with another copy of the file' : 'Bring back labels and addresses from its backup file'}
-        </summary>
+        <summary>Try again, or with another copy of the file</summary>
         <div class="stack">
           ${this.#file()}${this.#problem()}
-          <div><button>${isMissing ? 'Restore what is missing' : 'Bring them back'}</button></div>
+          <div><button ?disabled=${this.#task.running}>Restore what is missing</button></div>
         </div>
       </details>
-      <a class="button primary" href="/wallet">Open the wallet</a>
+      <a class="button primary" href=${walletPath('/wallet', name || undefined)}>Open the wallet</a>
     </form>`
   }
 
@@ -373,11 +353,4 @@ export class WalletRestore extends LitElement {
   }
 }
 
-async function readText(file: File): Promise<string> {
-  try {
-    return await file.text()
-  } catch (error) {
-    throw new Error(`The file could not be read. Choose it again. (${sentence(error)})`)
-  }
-}
 customElements.define('ot-wallet-restore', WalletRestore)

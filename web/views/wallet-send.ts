@@ -18,6 +18,7 @@ import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
 import { base } from '../styles/base.ts'
 import './send-done.ts'
+import './send-elsewhere.ts'
 import './send-review.ts'
 
 export class WalletSend extends LitElement {
@@ -30,6 +31,7 @@ export class WalletSend extends LitElement {
     problems: { state: true },
     suggestion: { state: true },
     review: { state: true },
+    unsigned: { state: true },
     txid: { state: true },
   }
   static override styles = [
@@ -77,6 +79,8 @@ export class WalletSend extends LitElement {
   /** An address that was probably meant. */
   declare suggestion: string | undefined
   declare review: Review | undefined
+  /** A payment to be signed elsewhere, base64: the wallet only watches. */
+  declare unsigned: string | undefined
   /** Of the payment that was sent. */
   declare txid: string | undefined
   readonly #task = new TaskController(this)
@@ -102,6 +106,7 @@ export class WalletSend extends LitElement {
     this.problems = { recipient: undefined, amount: undefined }
     this.suggestion = undefined
     this.review = undefined
+    this.unsigned = undefined
     this.txid = undefined
     this.note = ''
     this.#link = undefined
@@ -165,20 +170,26 @@ export class WalletSend extends LitElement {
     event.preventDefault()
     const amount = this.#checkAmount()
     const rate = this.renderRoot.querySelector<FeePicker>('ot-fee-picker')?.read()
-    this.review = await this.#task.run(async () => {
+    const psbt = await this.#task.run(async () => {
       const address = await this.#checkRecipient()
-      return address === undefined || amount === undefined || rate === undefined
-        ? undefined
-        : this.#plan({ address, amount, all: this.all }, rate)
+      if (address === undefined || amount === undefined || rate === undefined) return
+      const asked = { address, amount, all: this.all }
+      const planned = await this.#plan(asked, rate)
+      if (this.#isWatching) this.unsigned = planned
+      else this.review = await this.#read(planned, asked)
+      return planned
     })
-    if (this.review) return
+    if (psbt !== undefined) return
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
   }
 
-  /** Has the payment prepared by the node, and read by the keeper of keys. */
-  async #plan(asked: Asked, rate: number): Promise<Review> {
-    const { address, amount, all } = asked
+  get #isWatching(): boolean {
+    return this.node.signer.state === 'none'
+  }
+
+  /** Has the payment prepared by the node. */
+  async #plan({ address, amount, all }: Asked, rate: number): Promise<string> {
     const { psbt } = await this.node.rpc(
       'walletcreatefundedpsbt',
       [],
@@ -186,39 +197,51 @@ export class WalletSend extends LitElement {
       0,
       { fee_rate: rate, ...(all && { subtractFeeFromOutputs: [0] }) },
     )
+    return psbt
+  }
+
+  /** Has it read by the keeper of keys: that is what is shown. */
+  async #read(psbt: string, asked: Asked): Promise<Review> {
+    const message = this.#link?.address === asked.address ? this.#link.message : undefined
     const review = reviewOf(psbt, await this.node.rpc('reviewpsbt', psbt), this.note.trim())
     const foreign = foreignReview(review, asked)
     if (foreign) throw new Error(foreign)
-    return review
+    return { ...review, ...(message !== undefined && { message }) }
   }
 
   override render() {
-    const { node, txid, review } = this
+    const { node, txid, review, unsigned } = this
     if (txid !== undefined)
       return html`<ot-send-done
         .node=${node}
         .txid=${txid}
-        .amount=${review ? paidBy(review) : sats(0)}
+        .amount=${review ? paidBy(review) : undefined}
         @again=${this.#reset}
       ></ot-send-done>`
+    const sent = (event: CustomEvent<string>): void => {
+      this.txid = event.detail
+    }
+    const back = (): void => {
+      this.review = undefined
+      this.unsigned = undefined
+    }
     return html`${
       review
-        ? html`<ot-send-review
+        ? html`<ot-send-review .node=${node} .review=${review} @sent=${sent} @back=${back}></ot-send-review>`
+        : unsigned !== undefined
+          ? html`<ot-send-elsewhere
               .node=${node}
-              .review=${review}
-              @sent=${(event: CustomEvent<string>) => {
-                this.txid = event.detail
-              }}
-              @back=${() => {
-                this.review = undefined
-              }}
-            ></ot-send-review>`
-        : nothing
+              .psbt=${unsigned}
+              .note=${this.note.trim()}
+              @sent=${sent}
+              @back=${back}
+            ></ot-send-elsewhere>`
+          : nothing
     }
       <!-- Hidden rather than left out: "Back" finds it as it was. -->
-      <div ?hidden=${review !== undefined}>
+      <div ?hidden=${review !== undefined || unsigned !== undefined}>
         <div class="head">
-          <div>${walletLink}<h1 tabindex="-1">Send coins</h1></div>
+          <div>${walletLink(this.node)}<h1 tabindex="-1">${this.#isWatching ? 'Prepare a payment' : 'Send coins'}</h1></div>
         </div>
         ${this.#form()}
       </div>`
@@ -242,7 +265,7 @@ export class WalletSend extends LitElement {
       ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
       <div class="row">
         <button class="primary" ?disabled=${this.#task.running}>
-          ${this.#task.running ? 'Preparing…' : 'Review payment'}
+          ${this.#task.running ? 'Preparing…' : this.#isWatching ? 'Prepare it for signing' : 'Review payment'}
         </button>
         <a class="button quiet" href="/wallet">Cancel</a>
       </div>

@@ -24,6 +24,11 @@ export class ScriptedOpentab implements Opentab {
     account: { descriptor: 'tr(xpub)#abcdefgh', birthday: 0 },
     until: undefined,
   }
+  /** The loaded wallets; undefined for one without a name, unless `signer` says that there is none. */
+  loaded: readonly string[] | undefined
+  /** What single wallets answer and are, where that is another thing than what all do. */
+  readonly of: Record<string, { readonly signer?: SignerStatus; readonly answers?: Record<string, Answer> }> =
+    {}
   readonly #answers: Record<string, Answer>
   readonly #listeners = new Map<NodeEventName, Set<(detail: never) => void>>()
 
@@ -32,11 +37,25 @@ export class ScriptedOpentab implements Opentab {
     this.#answers = answers
   }
 
-  readonly rpc: RpcCall = async (method, ...params) => {
+  readonly rpc: RpcCall = async (method, ...params) => (await this.#answer('', method, params)) as never
+
+  async #answer(wallet: string, method: string, params: readonly unknown[]): Promise<unknown> {
     this.calls.push({ method, params })
-    const answer = this.#answers[method]
+    const answer = this.of[wallet]?.answers?.[method] ?? this.#answers[method]
     if (!answer) throw new Error(`The test has no answer to ${method}.`)
-    return answer(...(params as never[])) as never
+    return answer(...(params as never[]))
+  }
+
+  wallets(): readonly string[] {
+    return this.loaded ?? (this.signer.state === 'none' ? [] : [''])
+  }
+
+  wallet(name: string): WalletClient {
+    return {
+      name,
+      rpc: async (method, ...params) => (await this.#answer(name, method, params)) as never,
+      signerStatus: () => this.of[name]?.signer ?? this.signer,
+    }
   }
 
   on<Name extends NodeEventName>(name: Name, listener: (detail: NodeEvents[Name]) => void): () => void {
@@ -47,15 +66,6 @@ export class ScriptedOpentab implements Opentab {
 
   signerStatus(): SignerStatus {
     return this.signer
-  }
-
-  /** The default wallet, where there are keys. */
-  wallets(): readonly string[] {
-    return this.signer.state === 'none' ? [] : ['']
-  }
-
-  wallet(name: string): WalletClient {
-    return { name, rpc: this.rpc, signerStatus: () => this.signer }
   }
 
   emit<Name extends NodeEventName>(name: Name, detail: NodeEvents[Name]): void {
