@@ -11,11 +11,12 @@ import { decodeAddress } from '../script/address.ts'
 import { nameOfHashType } from '../script/hash-types.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT } from '../script/sighash.ts'
-import { transactionToSign } from '../script/signed-message.ts'
+import { isToSign, transactionToSign } from '../script/signed-message.ts'
 import { nullDataScript } from '../script/taproot.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
+import { disguisedMessage } from '../wallet/signer.ts'
 import { greatestFee } from './greatest-fee.ts'
 import type { PaymentReading } from './review.ts'
 
@@ -80,7 +81,7 @@ export class Approvals {
     this.addressPrefix = addressPrefix
   }
 
-  /** Returns the number to `revoke` it by. Rejects with `psbt-invalid` and the codes of `decodeAddress`. */
+  /** Returns the number to `revoke` it by. Rejects with `psbt-invalid`, `psbt-message` and the codes of `decodeAddress`. */
   add(agreement: Agreement): Result<number> {
     const terms = this.understood(agreement)
     if (!terms.ok) return terms
@@ -112,8 +113,10 @@ export class Approvals {
 
   private understood(agreement: Agreement): Result<Terms> {
     if (agreement.type === 'transaction') {
-      const txid = txidOf(agreement)
-      return txid.ok ? ok({ type: 'transaction', txid: txid.value, hashType: agreement.hashType }) : txid
+      const transaction = transactionOf(agreement)
+      if (!transaction.ok) return transaction
+      if (isToSign(transaction.value)) return disguisedMessage()
+      return ok({ type: 'transaction', txid: transaction.value.txid, hashType: agreement.hashType })
     }
     if (agreement.type === 'message') {
       const scriptPubKey = decodeAddress(agreement.address, this.addressPrefix)
@@ -145,15 +148,15 @@ export class Approvals {
   }
 }
 
-/** The id of the transaction that an agreement names. */
-function txidOf(agreement: Extract<Agreement, { readonly type: 'transaction' }>): Result<Txid> {
+/** The transaction that an agreement names. */
+function transactionOf(agreement: Extract<Agreement, { readonly type: 'transaction' }>): Result<Transaction> {
   if ('psbt' in agreement) {
     const psbt = Psbt.parse(agreement.psbt)
-    return psbt.ok ? ok(psbt.value.unsigned.txid) : psbt
+    return psbt.ok ? ok(psbt.value.unsigned) : psbt
   }
   const decoded = decodeTransaction(agreement.transaction)
   return decoded.ok
-    ? ok(decoded.value.txid)
+    ? ok(decoded.value)
     : invalid('psbt-invalid', `This is not a transaction. ${decoded.detail}`)
 }
 

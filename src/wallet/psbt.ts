@@ -42,6 +42,12 @@ import { shuffled } from './shuffle.ts'
 /** Bytes of a PSBT that is read: several times the largest payment. */
 export const MAX_PSBT_BYTES = 4_000_000
 
+/**
+ * Bytes of the transaction of a PSBT that is read, without its witnesses: by Core's standard weight, which no larger one keeps to. Each input and output
+ * may name an own key, which takes milliseconds to derive and to sign with.
+ */
+const MAX_STRIPPED_BYTES = 100_000
+
 /** Weight units that a key-path spend adds to its input: a count, a length, and a signature of 64 bytes. */
 const KEY_PATH_WITNESS_WEIGHT = 66
 
@@ -123,7 +129,17 @@ export class Psbt {
         'psbt-invalid',
         `This PSBT has ${bytes.length} bytes, over the limit of ${MAX_PSBT_BYTES}.`,
       )
-    return attempt('psbt-invalid', 'This is no PSBT that can be used', () => new Psbt(decodeMaps(bytes)))
+    const parsed = attempt(
+      'psbt-invalid',
+      'This is no PSBT that can be used',
+      () => new Psbt(decodeMaps(bytes)),
+    )
+    if (parsed.ok && parsed.value.unsigned.strippedSize > MAX_STRIPPED_BYTES)
+      return invalid(
+        'psbt-invalid',
+        `The transaction of this PSBT has ${parsed.value.unsigned.strippedSize} bytes, and none of more than ${MAX_STRIPPED_BYTES} is relayed. Pay in parts.`,
+      )
+    return parsed
   }
 
   /** An unsigned PSBT. The caller vouches for its fields. */

@@ -39,6 +39,7 @@ export type WalletCode =
   | 'psbt-incomplete'
   | 'psbt-invalid'
   | 'psbt-key-too-far'
+  | 'psbt-message'
   | 'psbt-mismatch'
   | 'psbt-not-ours'
   | 'psbt-sighash'

@@ -24,6 +24,7 @@ import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'
 import type { Result } from '../../src/wallet/result.ts'
+import { disguisedMessage } from '../../src/wallet/signer.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
@@ -158,7 +159,9 @@ function psbtOf(text: unknown): Uint8Array | undefined {
 async function review(signer: Keys, wallet: string, [text]: Arguments): Promise<PaymentReview> {
   // Bytes that are none are refused by the signer, with a sentence.
   const psbt = psbtOf(text) ?? new Uint8Array()
-  return unwrap((await signer.run(wallet, { type: 'review', psbt })) as Result<PaymentReview>)
+  const review = unwrap((await signer.run(wallet, { type: 'review', psbt })) as Result<PaymentReview>)
+  // Nobody who is shown a payment of nothing sees what is signed.
+  return review.isMessage ? unwrap(disguisedMessage()) : review
 }
 
 function reviewJson(review: PaymentReview): object {

@@ -10,6 +10,7 @@ import { base64 } from '@scure/base'
 import { REGTEST } from '../../../src/consensus/params.ts'
 import { RpcError } from '../../../src/node/rpc-error.ts'
 import { formatCoins, type Sats, sats } from '../../../src/primitives/amount.ts'
+import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import type { Result } from '../../../src/primitives/result.ts'
 import type { Transaction } from '../../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
@@ -316,6 +317,15 @@ test('to sign a message is to sign no payment and no other message', () =>
     assert.equal(await tab.during(message('I pay on Friday.'), ...asked), 'accepted')
     assert.equal(await tab.during(message('I pay now.'), ...asked), 'payment-not-approved')
     assert.equal(await tab.during(payment(), ...asked), 'payment-not-approved')
+    // What is handed over as a payment, whose review would show a payment of nothing to nobody.
+    const disguised = message('I owe Eve.')
+    const calls: readonly (readonly [method: string, text: string])[] = [
+      ['reviewpsbt', encoded(disguised)],
+      ['walletprocesspsbt', encoded(disguised)],
+      ['sendpsbt', encoded(disguised)],
+      ['signrawtransactionwithwallet', bytesToHex(disguised.unsigned.bytes)],
+    ]
+    for (const call of calls) await assert.rejects(tab.during(disguised, ...call), /signmessage/, call[0])
   }))
 
 test('a signature leaves open what the page named by its hash type, and nothing else', () =>

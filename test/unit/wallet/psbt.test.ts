@@ -465,3 +465,19 @@ test('bytes with one bit flipped are refused or read, never thrown at', () => {
   )
   assert.equal(codeOf(Psbt.parse(new Uint8Array(MAX_PSBT_BYTES + 1))), 'psbt-invalid')
 })
+
+test('a PSBT of a transaction that nobody relays is refused: to read the keys of all it names would take minutes', () => {
+  const withOutputs = (count: number): Psbt =>
+    Psbt.of({
+      inputs: [],
+      outputs: Array.from({ length: count }, () => ({
+        value: sats(1),
+        scriptPubKey: p2trScript(new Uint8Array(32)),
+        key: undefined,
+      })),
+      lockTime: 0,
+    })
+  const most = Math.floor((100_000 - 12) / 43)
+  assert.equal(codeOf(Psbt.parse(withOutputs(most).bytes)), 'accepted')
+  assert.equal(codeOf(Psbt.parse(withOutputs(most + 1).bytes)), 'psbt-invalid')
+})
