@@ -139,6 +139,12 @@ export class Psbt {
         'psbt-invalid',
         `The transaction of this PSBT has ${parsed.value.unsigned.strippedSize} bytes, and none of more than ${MAX_STRIPPED_BYTES} is relayed. Pay in parts.`,
       )
+    const twice = parsed.ok && spentTwice(parsed.value.inputs)
+    if (twice)
+      return invalid(
+        'psbt-invalid',
+        `This PSBT spends the coin ${twice} twice: no such transaction is valid.`,
+      )
     return parsed
   }
 
@@ -172,9 +178,7 @@ export class Psbt {
    * earliest lock time among them. Rejects with `psbt-mismatch` where two spend the same coin.
    */
   static join(parts: readonly Psbt[], random: Random): Result<Psbt> {
-    const keys = parts.flatMap(({ inputs }) => inputs.map(({ prevout }) => outpointKey(prevout)))
-    const seen = new Set<string>()
-    const twice = keys.find((key) => seen.size === seen.add(key).size)
+    const twice = spentTwice(parts.flatMap(({ inputs }) => inputs))
     if (twice) return invalid('psbt-mismatch', `More than one of these PSBTs spends the coin ${twice}.`)
     const transactions = parts.map(({ maps }) => maps.global.unsignedTx!)
     const inputs = shuffled(
@@ -368,6 +372,12 @@ export class Psbt {
     const { inputs, outputs } = this.maps
     return new Psbt({ ...this.maps, inputs: inputs.map(input), outputs: outputs.map(output) })
   }
+}
+
+/** The first coin, by `outpointKey`, that several inputs spend. */
+function spentTwice(inputs: readonly Pick<PsbtInput, 'prevout'>[]): string | undefined {
+  const seen = new Set<string>()
+  return inputs.map(({ prevout }) => outpointKey(prevout)).find((key) => seen.size === seen.add(key).size)
 }
 
 function incomplete(reason: string): Result<never> {
