@@ -28,6 +28,8 @@ describe('methods that make a wallet', () => {
   let problem: Error | undefined
   /** What the brain answers to labels. */
   let imported: () => object
+  /** What the signer does before it answers. */
+  let signing: () => Promise<void>
   let listeners: Map<NodeEventName, (detail: unknown) => void>
 
   beforeEach(() => {
@@ -38,6 +40,7 @@ describe('methods that make a wallet', () => {
     asked = []
     told = []
     problem = undefined
+    signing = async () => {}
     imported = () => ({ labels: 0 })
     listeners = new Map()
   })
@@ -72,6 +75,7 @@ describe('methods that make a wallet', () => {
       async run(wallet: string, command: SignerCommand) {
         told.push(wallet)
         commands.push(command)
+        await signing()
         return ok(MNEMONIC)
       },
       status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
@@ -173,6 +177,23 @@ describe('methods that make a wallet', () => {
     const made = ['createwallet', 'watch', { disable_private_keys: true, load_on_startup: true }]
     assert.deepEqual(asked, [made, made, made])
     assert.lengthOf(commands, 0)
+  })
+
+  it('makes a wallet without keys only once the keys of another are made, so that none gets them by its name', async () => {
+    signing = async () => {
+      // Whatever can happen meanwhile does.
+      await new Promise((resolve) => setTimeout(resolve))
+      assert.deepEqual(
+        asked.filter(([name]) => name === 'createwallet'),
+        [['createwallet', 'one', { load_on_startup: true }]],
+      )
+      directory = ['one']
+      wallets = ['one']
+    }
+    const first = create('one', { passphrase: 'horse', words: MNEMONIC })
+    const second = create('one', true).catch((error: RpcError) => error.code)
+    await first
+    assert.equal(await second, -4)
   })
 
   it('makes no key under a name that the node refuses', async () => {

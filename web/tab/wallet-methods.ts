@@ -41,8 +41,14 @@ interface Warned {
   readonly warnings?: readonly string[]
 }
 
-/** The last making of keys: one is made after another, so that no two take one name. */
+/** The last making of a wallet: one is made after another, so that no two take one name. */
 let making: Promise<unknown> = Promise.resolve()
+
+function inTurn<T>(make: () => Promise<T>): Promise<T> {
+  const made = making.then(make)
+  making = made.catch(() => undefined)
+  return made
+}
 
 /** The methods by their names. `named`: the wallet that they mean, see `chooseWallet`. */
 export function walletMethods(
@@ -64,14 +70,11 @@ export function walletMethods(
    * Has keys made or restored. Only once the brain has what it follows a wallet with, and agrees to the name: without it the keys would be stored,
    * but a backup's labels and count of addresses, which go to the brain, be lost.
    */
-  const make = (name: string, loadOnStartup: boolean, command: SignerCommand): Promise<unknown> => {
-    const made = making.then(async () => {
+  const make = (name: string, loadOnStartup: boolean, command: SignerCommand): Promise<unknown> =>
+    inTurn(async () => {
       await brain.rpc('createwallet', [name, { load_on_startup: loadOnStartup }])
       return run(name, command)
     })
-    making = made.catch(() => undefined)
-    return made
-  }
 
   /**
    * Resolves when the brain follows the signer's account, or can't: then with a warning rather than an error, since the keys are
@@ -131,7 +134,7 @@ export function walletMethods(
       const { name, watchOnly, loadOnStartup, passphrase } = wantedWallet(...given)
       if (watchOnly) {
         const choices = { disable_private_keys: true, load_on_startup: loadOnStartup }
-        return (await brain.rpc('createwallet', [name, choices])) as { readonly name: string }
+        return (await inTurn(() => brain.rpc('createwallet', [name, choices]))) as { readonly name: string }
       }
       const chosen = passphraseOf(passphrase)
       const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = given[1]
