@@ -6,6 +6,7 @@
  */
 import type { Chain } from '../chain/chain.ts'
 import { type BlockPlace, locatorOf } from '../chain/follower.ts'
+import { feeRate as feeRateOf, MAX_FEE_RATE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -30,6 +31,7 @@ import { birthBlock, LedgerFollower, type Searched } from './ledger-follower.ts'
 import { decodeMetadata, encodeLabels, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
   amountsOf,
+  checkFeeRate,
   checkRequest,
   dataBytesOf,
   type Payee,
@@ -524,7 +526,7 @@ export class Wallet {
    * Has a payment signed, unless its PSBT brings all signatures from a signer elsewhere, asks `check`, and records it durably: its coins are
    * taken from then on. The coins are those that it was planned with, or it is refused: nothing is planned anew behind a review. Nothing is
    * recorded of a payment that `check` refuses. The caller gives it to the mempool, and calls `abandon` when that has changed its mind
-   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
+   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, `max-fee-exceeded`, and as
    * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
   async sign(
@@ -687,7 +689,7 @@ export class Wallet {
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
   private async signatures(psbt: Psbt, replaced: Uint8Array | undefined): Promise<Result<Transaction>> {
     const complete = psbt.extract()
-    if (complete.ok) return complete
+    if (complete.ok) return this.unlessAbsurd(complete.value, psbt.fee!)
     const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
     const signed = Psbt.parse(bytes.value)
@@ -698,6 +700,12 @@ export class Wallet {
         'The signer returned another payment than it was given. Nothing was sent.',
       )
     return signed.value.extract()
+  }
+
+  /** What was signed elsewhere no signer of ours has judged. Rejects with `max-fee-exceeded`. */
+  private unlessAbsurd(payment: Transaction, fee: number): Result<Transaction> {
+    const rate = feeRateOf(sats(fee), payment.weight)
+    return (rate > MAX_FEE_RATE ? checkFeeRate(rate) : undefined) ?? ok(payment)
   }
 
   private adoptSigner(): void {

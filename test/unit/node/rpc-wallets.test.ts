@@ -61,7 +61,8 @@ test('a call without a name means the only loaded wallet; with several loaded it
   }
   for (const name of ['one', 'two']) assert.equal((await node.rpcOf(name, 'getwalletinfo')).walletname, name)
   assert.equal((await node.failureOf('three', 'getwalletinfo')).code, -18)
-  assert.equal((await node.failureOf('', 'getwalletinfo')).code, -18)
+  for (const name of ['', 5, null, {}])
+    assert.equal((await node.failureOf(name as string, 'getwalletinfo')).code, -18)
   // Methods of the chain don't mind.
   for (const name of ['one', 'three', undefined]) assert.equal(await node.rpcOf(name, 'getblockcount'), 0)
   await node.rpc('unloadwallet', 'one')
@@ -442,7 +443,13 @@ test('a wallet that only watches plans, and never signs', async () => {
   }
   assert.equal(node.core.mempool.size, 0)
   assert.equal((await node.rpcOf('watch', 'getwalletinfo')).unlocked_until, undefined)
-  // What is signed elsewhere it sends.
+  // What is signed elsewhere it sends, unless its fee must be a mistake.
+  const coin = (await node.rpcOf('watch', 'listunspent'))[0]
+  const careless = await node.rpc('createpsbt', [{ txid: coin.txid, vout: coin.vout }], pay)
+  const dear = await node.rpcOf('', 'walletprocesspsbt', careless)
+  assert.equal(dear.complete, true)
+  assert.match((await node.failureOf('watch', 'sendpsbt', dear.psbt)).message, /must be a mistake/)
+  assert.equal(node.core.mempool.size, 0)
   const signed = await node.rpcOf('', 'walletprocesspsbt', processed.psbt)
   assert.equal(signed.complete, true)
   const txid = await node.rpcOf('watch', 'sendpsbt', signed.psbt)
