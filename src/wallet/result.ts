@@ -10,6 +10,7 @@ export type WalletCode =
   | 'amount-too-small'
   | 'backup-format'
   | 'backup-network'
+  | 'backup-size'
   | 'backup-version'
   | 'coin-not-spendable'
   | 'coin-promised'
