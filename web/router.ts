@@ -104,11 +104,11 @@ export class Router {
   }
 
   /**
-   * Goes to a path; the query stays, unless the path has one. What is left is noted in the history's state, as `from`. `replace` leaves no way
+   * Goes to a path; the query stays, unless the path has one, if only an empty one. What is left is noted in the history's state, as `from`. `replace` leaves no way
    * back to where we are.
    */
   go(path: string, replace = false): void {
-    const url = path.includes('?') ? path : path + location.search
+    const url = path.includes('?') ? path.replace(/\?$/, '') : path + location.search
     if (replace) history.replaceState(history.state, '', url)
     else if (url !== location.pathname + location.search)
       history.pushState({ from: location.pathname }, '', url)
@@ -127,7 +127,8 @@ export class Router {
     if (link === undefined || link.target !== '' || link.hasAttribute('download')) return
     if (link.origin !== location.origin || link.hash !== '') return
     event.preventDefault()
-    this.go(link.pathname + link.search)
+    // Whole, since `search` doesn't tell an empty query.
+    this.go(link.href.slice(link.origin.length))
   }
 }
 

@@ -10,7 +10,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
   getaddednodeinfo: NO_DIALLING,
   addpeeraddress: NO_DIALLING,
   backupwallet: `${NO_FILES}exportbackup answers an encrypted one, importbackup takes it. `,
-  restorewallet: `${NO_FILES}importbackup takes what exportbackup answered. `,
   dumptxoutset: NO_FILES,
   loadtxoutset: NO_FILES,
   savemempool: NO_FILES,

@@ -82,13 +82,18 @@ export async function planFunded(
       sequences: sequencesOf(inputs),
     }),
   )
-  if (plan.vsize * 4 > choice.max_tx_weight)
-    throw new RpcError(
-      RPC_WALLET_ERROR,
-      `The payment weighs ${plan.vsize * 4} weight units, over max_tx_weight. Send a smaller amount, or in parts.`,
-    )
+  refuseWeight(plan, choice.max_tx_weight)
   if (choice.lockUnspents) await lockInputs(wallet, plan)
   return plan
+}
+
+/** Throws where a payment weighs more than so many weight units. */
+export function refuseWeight({ vsize }: PaymentPlan, most: number): void {
+  if (vsize * 4 > most)
+    throw new RpcError(
+      RPC_WALLET_ERROR,
+      `The payment weighs ${vsize * 4} weight units, over max_tx_weight. Send a smaller amount, or in parts.`,
+    )
 }
 
 /** The sequence numbers that were given, by coin. */
@@ -115,6 +120,17 @@ function bearersOf(places: readonly number[], recipients: readonly Recipient[]):
     RPC_INVALID_PARAMETER,
     `The outputs that bear the fee must be among those that pay, ${paying.join(', ')}, each named once.`,
   )
+}
+
+/** What a method that pays at once answers: the id, or with `verbose` the reason of the fee, too. */
+export function sentJson(
+  txid: Txid,
+  verbose: boolean,
+  { conf_target: target = DEFAULT_TARGET, fee_rate: rate }: FeeChoice,
+) {
+  if (!verbose) return txid
+  const within = `Should confirm within ${target} blocks.`
+  return { txid, fee_reason: rate === undefined ? within : 'The rate that was asked for.' }
 }
 
 export function planJson(plan: PaymentPlan) {

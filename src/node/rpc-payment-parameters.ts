@@ -76,17 +76,17 @@ export const FEE_OPTIONS = { conf_target: TARGET, fee_rate: FEE_RATE }
 
 export const REPLACEABLE = only('replaceable', true, 'every payment that waits can be replaced (BIP125)')
 
-const MANY = 9_999_999
+/** What stands for no bound, of confirmations or coins (Bitcoin Core's `DEFAULT_MAX_DEPTH`). */
+export const MANY = 9_999_999
+
+/** nVersion; BIP68 needs 2. */
+export const VERSION = optional(integer('version', 'of the transaction, 2 by default', 1, 2), undefined)
 
 /** The options of all methods that choose coins. */
-export const FUNDING_FIELDS = {
+const CHOICE_FIELDS = {
   ...FEE_OPTIONS,
   estimate_mode: unused('estimate_mode'),
   replaceable: REPLACEABLE,
-  add_inputs: optional(
-    flag('add_inputs', 'coins are added to those that are named, where they do not suffice'),
-    undefined,
-  ),
   include_unsafe: only('include_unsafe', false, 'what others have yet to confirm is not spent'),
   minconf: optional(integer('minconf', 'confirmations at least of a coin that is chosen', 0, MANY), 0),
   maxconf: optional(integer('maxconf', 'confirmations at most of a coin that is chosen', 0, MANY), MANY),
@@ -94,6 +94,15 @@ export const FUNDING_FIELDS = {
   max_tx_weight: optional(
     integer('max_tx_weight', 'weight units that it may take', 1, 4_000_000),
     Number.POSITIVE_INFINITY,
+  ),
+}
+
+/** The options of all that choose coins until these suffice. */
+export const FUNDING_FIELDS = {
+  ...CHOICE_FIELDS,
+  add_inputs: optional(
+    flag('add_inputs', 'coins are added to those that are named, where they do not suffice'),
+    undefined,
   ),
 }
 
@@ -147,8 +156,9 @@ export const SEND_OPTIONS = options({
 
 /** The options of `sendall`. */
 export const SEND_ALL_OPTIONS = options({
-  ...FUNDING_FIELDS,
+  ...CHOICE_FIELDS,
   ...FINISH_FIELDS,
+  version: VERSION,
   send_max: optional(flag('send_max', 'coins that cost more than they bring are left'), false),
 })
 

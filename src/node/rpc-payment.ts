@@ -5,11 +5,11 @@ import type { Txid } from '../primitives/hashes.ts'
 import type { HistoryEntry, PaymentPlan, Wallet } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay, planReplacement } from './payments.ts'
-import { type FeeChoice, feeRateOf, planFunded, planJson } from './rpc-funding.ts'
+import { type FeeChoice, feeRateOf, planFunded, planJson, sentJson } from './rpc-funding.ts'
 import { coins } from './rpc-json.ts'
 import { implement, integer, method, optional, type RpcMethod, txid } from './rpc-method.ts'
 import { list } from './rpc-parameters.ts'
-import { BUMP_OPTIONS, DEFAULT_TARGET, FUND_OPTIONS, INPUT, OUTPUTS } from './rpc-payment-parameters.ts'
+import { BUMP_OPTIONS, FUND_OPTIONS, INPUT, OUTPUTS } from './rpc-payment-parameters.ts'
 import { bumpFee, sendPsbt, sendToAddress } from './rpc-signing-methods.ts'
 import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
 
@@ -32,17 +32,16 @@ export const paymentMethods = [
     ) => {
       const wallet = await requireKeys(node)
       node.requireStorage()
+      const choice = { conf_target: target, fee_rate: rate }
       const { txid: id } = await wallet.inTurn(async () => {
         const plan = await wallet.createPayment({
           recipients: [{ address, amount: value }],
-          feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
+          feeRate: feeRateOf(node, choice),
           subtractFee,
         })
         return unwrap(await pay(node, wallet, unwrap(plan)))
       })
-      if (!verbose) return id
-      const within = `Should confirm within ${target ?? DEFAULT_TARGET} blocks.`
-      return { txid: id, fee_reason: rate === undefined ? within : 'The rate that was asked for.' }
+      return sentJson(id, verbose, choice)
     },
   ),
   method(

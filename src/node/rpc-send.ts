@@ -31,11 +31,19 @@ import {
   RPC_WALLET_INSUFFICIENT_FUNDS,
   RpcError,
 } from './rpc-error.ts'
-import { type FeeChoice, feeRateOf, lockInputs, planFunded, sequencesOf } from './rpc-funding.ts'
+import {
+  type FeeChoice,
+  feeRateOf,
+  lockInputs,
+  planFunded,
+  refuseWeight,
+  sentJson,
+  sequencesOf,
+} from './rpc-funding.ts'
 import { coins } from './rpc-json.ts'
 import { implement, method, type RpcMethod } from './rpc-method.ts'
 import { hexBytes, unused } from './rpc-parameters.ts'
-import { DEFAULT_TARGET, FUND_OPTIONS, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
+import { FUND_OPTIONS, MANY, type SEND_ALL_OPTIONS, type Share } from './rpc-payment-parameters.ts'
 import { signedBy } from './rpc-psbt.ts'
 import { send, sendAll, sendMany } from './rpc-signing-methods.ts'
 import { requireKeys, requireWallet, unwrap } from './rpc-wallet-error.ts'
@@ -145,6 +153,7 @@ async function planAll(
         ? choice.inputs.map(({ txid, vout }) => outpointOf(txid, vout))
         : shuffled(taken, node.random).map(({ outpoint }) => outpoint),
     subtractFee: places,
+    version: choice.version,
     lockTime: choice.locktime,
     sequences: sequencesOf(choice.inputs),
   })
@@ -231,10 +240,18 @@ export const sendMethods = [
     node.requireStorage()
     if (choice.inputs.length > 0 && choice.send_max)
       throw new RpcError(RPC_INVALID_PARAMETER, 'send_max chooses among all coins: leave it out with inputs.')
+    if (choice.inputs.length > 0 && (choice.minconf > 0 || choice.maxconf < MANY))
+      throw new RpcError(
+        RPC_INVALID_PARAMETER,
+        'minconf and maxconf choose among all coins: leave them out with inputs.',
+      )
     const feeRate = feeRateOf(node, feeChoice(target, rate, choice))
     const { sent, left } = await wallet.inTurn(async () => {
+      // What the wallet has yet to find in the chain is to be sent, too.
+      await wallet.settled()
       const { taken, left } = coinsToSend(wallet, choice, feeRate)
       const plan = await planAll(node, wallet, shares, choice, feeRate, taken)
+      refuseWeight(plan, choice.max_tx_weight)
       if (choice.lock_unspents) await lockInputs(wallet, plan)
       return { sent: await finish(node, wallet, plan, choice), left }
     })
@@ -265,17 +282,16 @@ export const sendMethods = [
     ) => {
       const wallet = await requireKeys(node)
       node.requireStorage()
+      const choice = { conf_target: target, fee_rate: rate }
       const { txid } = await wallet.inTurn(async () => {
         const plan = await wallet.createPayment({
           recipients,
-          feeRate: feeRateOf(node, { conf_target: target, fee_rate: rate }),
+          feeRate: feeRateOf(node, choice),
           subtractFee: placesOf(bearers, recipients),
         })
         return unwrap(await pay(node, wallet, unwrap(plan)))
       })
-      if (!verbose) return txid
-      const within = `Should confirm within ${target ?? DEFAULT_TARGET} blocks.`
-      return { txid, fee_reason: rate === undefined ? within : 'The rate that was asked for.' }
+      return sentJson(txid, verbose, choice)
     },
   ),
   method(

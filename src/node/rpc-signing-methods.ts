@@ -16,6 +16,7 @@ import {
   SEND_OPTIONS,
   SHARES,
   TARGET,
+  VERSION,
 } from './rpc-payment-parameters.ts'
 
 export const sendToAddress = declaration(
@@ -66,6 +67,10 @@ export const walletProcessPsbt = declaration(
     HASH_TYPE,
     optional(flag('bip32derivs', 'tell where the wallet’s keys come from (default)'), true),
     optional(flag('finalize', 'make the witness of each input that has all its signatures (default)'), true),
+    optional(
+      text('digest', 'of reviewpsbt: exactly what that showed is signed, whatever its fee'),
+      undefined,
+    ),
   ],
 )
 
@@ -74,14 +79,7 @@ const ESTIMATE_MODE = optional(text('estimate_mode', 'not used'), undefined)
 export const send = declaration(
   'send',
   'Pays outputs. Answers the id of the transaction, or the transaction where it is not to be sent.',
-  [
-    OUTPUTS,
-    TARGET,
-    ESTIMATE_MODE,
-    FEE_RATE,
-    SEND_OPTIONS,
-    optional(integer('version', 'of the transaction, 2 by default', 1, 2), undefined),
-  ],
+  [OUTPUTS, TARGET, ESTIMATE_MODE, FEE_RATE, SEND_OPTIONS, VERSION],
 )
 
 export const sendAll = declaration(

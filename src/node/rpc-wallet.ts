@@ -13,23 +13,14 @@ import type { Wallet, WalletCoin } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import { coins } from './rpc-json.ts'
-import {
-  flag,
-  integer,
-  method,
-  optional,
-  type Parameter,
-  parameter,
-  type RpcMethod,
-  text,
-} from './rpc-method.ts'
-import { amount, amountOrZero, list, options, unused } from './rpc-parameters.ts'
+import { flag, integer, method, optional, type RpcMethod, text } from './rpc-method.ts'
+import { amount, amountOrZero, list, only, options, unused } from './rpc-parameters.ts'
+import { MANY } from './rpc-payment-parameters.ts'
 import { descriptorOf } from './rpc-transaction-json.ts'
 import { requireWallet, unwrap } from './rpc-wallet-error.ts'
 
 /** `unlocked_until` of a wallet that stays unlocked: the end of 32-bit time, since 0 says locked. */
 const UNLOCKED_FOR_GOOD = 0xffffffff
-const MANY = 9_999_999
 
 /** Core's `unlocked_until`, seconds since 1970; absent without keys. */
 function unlockedUntil({ signer }: Wallet): { readonly unlocked_until?: number } {
@@ -88,22 +79,6 @@ function descOf(wallet: Wallet, scriptPubKey: Uint8Array): string {
   return key ? ownKeyJson(key).desc : descriptorOf(scriptPubKey)
 }
 
-/** Bitcoin Core's parameter that has to be one word, and changes nothing. */
-function oneWord<const Name extends string, const Word extends string>(
-  name: Name,
-  word: Word,
-): Parameter<undefined, Word, Name> {
-  return parameter(
-    name,
-    'changes nothing',
-    (value) => {
-      if (value !== word) throw new RpcError(RPC_INVALID_PARAMETER, `${name} can only be "${word}".`)
-      return undefined
-    },
-    `"${word}"`,
-  )
-}
-
 /** What a lock keeps of a coin that could be spent, satoshis. */
 function lockedOf({ locked, spendable, value }: WalletCoin): number {
   return locked && spendable ? value : 0
@@ -144,13 +119,11 @@ export const walletMethods = [
     'A fresh address to receive at.',
     [
       optional(text('label', 'what it is for'), ''),
-      optional(text('address_type', 'bech32m, the only type'), 'bech32m'),
+      only('address_type', 'bech32m', 'this network has no other type'),
     ],
-    async (node, label, type) => {
+    async (node, label) => {
       const wallet = await requireWallet(node)
       node.requireStorage()
-      if (type !== 'bech32m')
-        throw new RpcError(RPC_INVALID_PARAMETER, 'address_type can only be bech32m on this network.')
       return unwrap(await wallet.newAddress(label === '' ? undefined : label)).address
     },
   ),
@@ -168,7 +141,7 @@ export const walletMethods = [
     'getbalance',
     'What the wallet can spend.',
     [
-      optional(oneWord('dummy', '*'), undefined),
+      only('dummy', '*', 'it changes nothing'),
       optional(
         integer('minconf', 'confirmations at least, 0 (default) with own change that waits', 0, MANY),
         0,

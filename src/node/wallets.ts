@@ -28,7 +28,7 @@ export interface WalletsOptions {
 export interface WalletsListener {
   /** A wallet changed, was loaded or unloaded. */
   changed(event: WalletEvent): void
-  /** A wallet could not be loaded by itself: why. A `StorageError` is of all wallets. */
+  /** A wallet could not be loaded by itself, or can't go on: which one and why. A `StorageError` is of all wallets. */
   failed(error: Error): void
 }
 
@@ -189,9 +189,10 @@ export class Wallets {
 
   // Inside
 
-  /** Opens a wallet that isn't loaded. `entry`: what is to be kept of it, if anything else than what is. */
+  /** Opens a wallet, unless it is loaded. `entry`: what is to be kept of it, if anything else than what is. */
   private async open(name: string, entry?: WalletEntry): Promise<void> {
-    const { chain, mempool, clock, random, signers, directory, listener } = this.options
+    const { chain, mempool, clock, random, signers, directory } = this.options
+    if (this.loaded.has(name)) return
     if (this.isClosed) throw new Error('The node has stopped.')
     await this.keep(name, entry ?? this.entries.get(name) ?? DEFAULT_ENTRY)
     const wallet = await Wallet.open({
@@ -208,7 +209,7 @@ export class Wallets {
     const end = wallet.subscribe({
       keysDerived: tellWaiting,
       changed: (txids) => this.tell(name, txids),
-      storageFailed: (error) => listener.failed(error),
+      storageFailed: (error) => this.fail(name, error, 'can’t go on'),
     })
     this.loaded.set(name, { wallet, end })
     // Payments that waited before there was a wallet to see them.
@@ -216,9 +217,9 @@ export class Wallets {
     this.tell(name)
   }
 
+  /** A store that fails in the last moment is still told of. */
   private async closeOne({ wallet, end }: Loaded): Promise<void> {
-    end()
-    await wallet.close()
+    await wallet.close().finally(end)
   }
 
   private async keep(name: string, entry: WalletEntry): Promise<void> {
@@ -236,9 +237,7 @@ export class Wallets {
     }
     const entry = this.expected.get(name)
     this.expected.delete(name)
-    this.one(name, async () => {
-      if (!this.loaded.has(name)) await this.open(name, entry)
-    }).catch((error: unknown) => this.fail(name, error))
+    this.one(name, () => this.open(name, entry)).catch((error: unknown) => this.fail(name, error))
   }
 
   /** Runs after what was asked of the same wallet before. */
@@ -257,13 +256,14 @@ export class Wallets {
     listener.changed({ wallet: name, loaded: this.loaded.has(name), state, txids })
   }
 
-  private fail(name: string, cause: unknown): void {
+  /** `what`: of the wallet, the rest of a sentence. */
+  private fail(name: string, cause: unknown, what = 'can’t be loaded'): void {
     if (this.isClosed) return
     const message = cause instanceof Error ? cause.message : String(cause)
     this.options.listener.failed(
       cause instanceof StorageError
         ? cause
-        : new Error(`${walletCalled(name)} can't be loaded: ${message}`, { cause }),
+        : new Error(`${walletCalled(name)} ${what}: ${message}`, { cause }),
     )
   }
 

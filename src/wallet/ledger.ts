@@ -193,13 +193,16 @@ export class Ledger {
 
   /** Own outputs that no active transaction spends and that are in the chain or in the mempool. */
   unspent(): OwnOutput[] {
-    const unspent: OwnOutput[] = []
-    for (const [key, found] of this.outputs) {
-      const entry = this.entries.get(found.txid)!
-      const exists = entry.block !== undefined || (this.mempool.has(found.txid) && this.isActive(entry))
-      if (exists && !this.isSpent(key)) unspent.push(this.toOwnOutput(found))
-    }
-    return unspent
+    return [...this.outputs.keys()].flatMap((key) => this.unspentAt(key) ?? [])
+  }
+
+  /** The one of them at an outpoint, by `outpointKey`; undefined where there is none. */
+  unspentAt(key: string): OwnOutput | undefined {
+    const found = this.outputs.get(key)
+    if (!found) return undefined
+    const entry = this.entries.get(found.txid)!
+    const exists = entry.block !== undefined || (this.mempool.has(found.txid) && this.isActive(entry))
+    return exists && !this.isSpent(key) ? this.toOwnOutput(found) : undefined
   }
 
   /** Whether an active transaction spends an outpoint, by its `outpointKey`. */

@@ -73,7 +73,7 @@ export function parsePaymentLink(
   if (amountText !== undefined && amount === undefined)
     return bad(`"${amountText.slice(0, 40)}" is no amount of coins`)
   const shorten = (value: string | undefined) =>
-    value && (withoutTurns(value).slice(0, MAX_LABEL_CHARACTERS) || undefined)
+    withoutTurns(value ?? '').slice(0, MAX_LABEL_CHARACTERS) || undefined
   return ok({
     address,
     amount,

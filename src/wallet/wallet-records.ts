@@ -3,6 +3,7 @@
  * keys handed out, the labels. Writes go one after another, and none after one that failed. Thread: the brain.
  */
 import type { BlockPlace } from '../chain/follower.ts'
+import { StorageError } from '../chain/store.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import type { BlockHash } from '../primitives/hashes.ts'
 import type { Branch, KeyPage, PerBranch } from './address-book.ts'
@@ -76,6 +77,11 @@ export function decodeKeys(records: ReadonlyMap<string, string>): KeyPage[] {
   return pages
 }
 
+/** What whoever still holds a wallet that was closed gets. `consequence`: a sentence. */
+export function unloaded(consequence: string): StorageError {
+  return new StorageError('closed', `The wallet was unloaded meanwhile. ${consequence}`)
+}
+
 /** Commits in order. */
 export class RecordWriter {
   private readonly store: WalletStore
@@ -96,12 +102,10 @@ export class RecordWriter {
     await this.last
   }
 
-  /** Resolves when these and all earlier changes are durable. Throws when storage fails, and for changes after `close`. */
+  /** Resolves when these and all earlier changes are durable. Throws when storage fails, and as `unloaded` for changes after `close`. */
   async commit(changes: Records): Promise<void> {
     if (this.isClosed && changes.size > 0)
-      throw new Error(
-        'The wallet was unloaded meanwhile. Nothing of this was kept: load it again, then try again.',
-      )
+      throw unloaded('Nothing of this was kept: load it again, then try again.')
     const write = this.last.then(() => this.write(changes))
     this.last = write.catch(() => {})
     await write

@@ -49,6 +49,7 @@ import type { WalletStore } from './store.ts'
 import {
   type Balances,
   balancesOf,
+  coinOf,
   coinsOf,
   type HistoryEntry,
   historyEntryOf,
@@ -66,6 +67,7 @@ import {
   labelRecord,
   type Records,
   RecordWriter,
+  unloaded,
 } from './wallet-records.ts'
 
 export type { PaymentPlan, PaymentRequest, PlannedOutput, Recipient } from './payment.ts'
@@ -166,6 +168,7 @@ export class Wallet {
   private touched = new Set<Txid>()
   private storedHeight = 0
   private storedSearch: Searched | undefined
+  private isClosed = false
   private readonly listeners = new Set<WalletListener>()
   private readonly unsubscribe: (() => void)[] = []
 
@@ -296,7 +299,8 @@ export class Wallet {
 
   /** The unspent output at an outpoint, by `outpointKey`; undefined where the wallet has none. */
   coin(key: string): WalletCoin | undefined {
-    return this.coins().find(({ outpoint }) => outpointKey(outpoint) === key)
+    const own = this.following?.ledger.unspentAt(key)
+    return own && coinOf(this.following!.ledger, own, this.context)
   }
 
   /** The locked coins that are unspent, by `outpointKey`. */
@@ -434,7 +438,7 @@ export class Wallet {
 
   /**
    * Goes through the active chain again from `height` on, at most that of the chain's tip. Resolves when the wallet stands at the tip again, or
-   * where the chain lacks a body. Rejects with `wallet-blank`.
+   * where the chain lacks a body. Rejects with `wallet-blank`; throws where the wallet is closed meanwhile.
    */
   async rescan(height: number): Promise<Result<void>> {
     if (!this.following) return blank()
@@ -442,6 +446,7 @@ export class Wallet {
     const below = Math.max(0, height - 1)
     this.following.follower.rescan({ hash: chain.headers.hash(chain.activeAt(below)), height: below })
     await this.settled()
+    if (this.isClosed) throw unloaded('The search goes on when it is loaded again.')
     return OK
   }
 
@@ -599,6 +604,7 @@ export class Wallet {
 
   /** Stores where it stands, and closes the store. What it has yet to search of the chain, it searches when it is opened again. */
   async close(): Promise<void> {
+    this.isClosed = true
     for (const stop of this.unsubscribe) stop()
     await this.following?.follower.close()
     this.stale = true

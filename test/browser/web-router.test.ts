@@ -121,6 +121,19 @@ describe('the router', () => {
     assert.deepEqual(router.route, { view: 'wallet', page: 'words' })
   })
 
+  it('takes the wallet away where nothing else stands in the query', () => {
+    const { href } = location
+    const none = (): string => {
+      history.replaceState(null, '', '/miner?wallet=a')
+      return walletPath('/wallet', undefined)
+    }
+    router.go(none())
+    assert.equal(location.href, `${location.origin}/wallet`)
+    assert.isTrue(click(`href="${none()}"`))
+    assert.equal(location.href, `${location.origin}/wallet`)
+    history.replaceState(null, '', href)
+  })
+
   it('goes back to the view before', async () => {
     router.go('/miner')
     router.go('/network')

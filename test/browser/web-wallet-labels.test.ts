@@ -57,6 +57,13 @@ describe('labels', () => {
     assert.deepInclude(opentab.calls, { method: 'exportlabels', params: ['bip329'] })
   })
 
+  it('of a wallet with a name are in a file that has it, whatever it is made of', async () => {
+    view.node = new LiveNode(opentab).of('shop / Zürich: “till” 1')
+    press('Save the labels')
+    await until('they are saved', () => saved.length === 1)
+    assert.match(saved[0]!.name, /^opentab-labels-regtest-1-shop-Zürich-till-1-\d{4}-\d\d-\d\d\.jsonl$/)
+  })
+
   it('that don’t exist make no file', async () => {
     labels = ''
     press('Save the labels')

@@ -26,10 +26,10 @@ describe('methods that make a wallet', () => {
   let asked: (readonly unknown[])[]
   /** Why the brain answers nothing. */
   let problem: Error | undefined
+  /** What happens while the signer is at work. */
+  let meanwhile: () => Promise<void>
   /** What the brain answers to labels. */
   let imported: () => object
-  /** What the signer does before it answers. */
-  let signing: () => Promise<void>
   let listeners: Map<NodeEventName, (detail: unknown) => void>
 
   beforeEach(() => {
@@ -40,7 +40,7 @@ describe('methods that make a wallet', () => {
     asked = []
     told = []
     problem = undefined
-    signing = async () => {}
+    meanwhile = async () => {}
     imported = () => ({ labels: 0 })
     listeners = new Map()
   })
@@ -75,7 +75,7 @@ describe('methods that make a wallet', () => {
       async run(wallet: string, command: SignerCommand) {
         told.push(wallet)
         commands.push(command)
-        await signing()
+        await meanwhile()
         return ok(MNEMONIC)
       },
       status: (wallet: string) => ({ state: withKeys.includes(wallet) ? 'locked' : 'none' }),
@@ -179,21 +179,28 @@ describe('methods that make a wallet', () => {
     assert.lengthOf(commands, 0)
   })
 
-  it('makes a wallet without keys only once the keys of another are made, so that none gets them by its name', async () => {
-    signing = async () => {
-      // Whatever can happen meanwhile does.
-      await new Promise((resolve) => setTimeout(resolve))
-      assert.deepEqual(
-        asked.filter(([name]) => name === 'createwallet'),
-        [['createwallet', 'one', { load_on_startup: true }]],
-      )
-      directory = ['one']
-      wallets = ['one']
+  it('makes no wallet while the keys of another of its name are being made', async () => {
+    wallets = ['a']
+    let refused: Promise<number> | undefined
+    meanwhile = async () => {
+      refused = refusal('a', true)
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+      directory = ['a']
     }
-    const first = create('one', { passphrase: 'horse', words: MNEMONIC })
-    const second = create('one', true).catch((error: RpcError) => error.code)
-    await first
-    assert.equal(await second, -4)
+    assert.deepEqual(await create('a', { passphrase: 'horse' }), { name: 'a', mnemonic: MNEMONIC })
+    assert.equal(await refused, -4)
+  })
+
+  it('leaves no wallet unlocked that is unloaded meanwhile', async () => {
+    meanwhile = async () => {
+      wallets = []
+    }
+    const error = (await call('walletpassphrase', ['horse']).catch((reason: unknown) => reason)) as RpcError
+    assert.equal(error.code, -18)
+    assert.deepEqual(
+      commands.map(({ type }) => type),
+      ['unlock', 'lock'],
+    )
   })
 
   it('makes no key under a name that the node refuses', async () => {

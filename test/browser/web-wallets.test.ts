@@ -11,6 +11,7 @@ import { namedWallet, newTabUrl, type WalletPage } from '../../web/router.ts'
 import { SendElsewhere } from '../../web/views/send-elsewhere.ts'
 import { WalletCreate } from '../../web/views/wallet-create.ts'
 import { WalletList } from '../../web/views/wallet-list.ts'
+import { WalletPayment } from '../../web/views/wallet-payment.ts'
 import { WalletSign } from '../../web/views/wallet-sign.ts'
 import { WalletView } from '../../web/views/wallet-view.ts'
 import { WalletWatch } from '../../web/views/wallet-watch.ts'
@@ -120,6 +121,9 @@ describe('several wallets', () => {
       .map(({ textContent }) => textContent!.replace(/\s+/g, ' ').trim())
 
   it('are listed with what they have, where their keys are, and whether they are locked', async () => {
+    // What is locked is part of what is trusted.
+    const { mine } = balances(3)
+    opentab.of.cold = { signer: WATCHES, answers: { getbalances: () => ({ mine: { ...mine, locked: 1 } }) } }
     const list = new WalletList()
     list.node = node
     await show(list)
@@ -461,6 +465,33 @@ describe('a wallet that only watches', () => {
     assert.deepInclude(opentab.calls, { method: 'setlabel', params: ['tabrt1pbob', 'Bob'] })
   })
 
+  it('has a higher fee signed elsewhere, too, and sends that in place of the former payment', async () => {
+    opentab.of.cold = {
+      signer: WATCHES,
+      answers: {
+        gettransaction: () => ({ ...detail, inmempool: true }),
+        getmempoolentry: () => ({ vsize: 154, fees: { base: 0.000002 } }),
+        psbtbumpfee: () => ({ psbt: PSBT, reduced: 0 }),
+        getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
+        decodepsbt: (psbt: string) => decoded('planned', psbt !== PSBT),
+        sendpsbt: () => TXID,
+      },
+    }
+    const payment = new WalletPayment()
+    payment.node = new LiveNode(opentab).of('cold')
+    payment.txid = TXID
+    await show(payment)
+    await until('it waits', () => shows('Raise the fee'))
+    press('Raise the fee')
+    await until('a rate can be typed', () => shows('Review with this fee'))
+    press('Review with this fee')
+    await until('it is read', () => shows('Send 2 coins'))
+    type(deepOne(view, '#psbt'), 'signed')
+    press('Send 2 coins')
+    await until('it is sent', () => opentab.count('sendpsbt') === 1)
+    assert.deepInclude(opentab.calls, { method: 'sendpsbt', params: ['signed', { replaces: TXID }] })
+  })
+
   it('takes the signed payment from a file of bytes or of text', async () => {
     await elsewhere()
     const field = deepOne(view, '#file') as HTMLInputElement
@@ -492,8 +523,10 @@ describe('signing for another wallet', () => {
     opentab.of.savings = {
       signer: LOCKED,
       answers: {
-        walletprocesspsbt: (psbt: string, sign = true) =>
-          sign ? { psbt: `${psbt} signed`, complete } : { psbt: `${psbt} filled`, complete: false },
+        walletprocesspsbt: (given: string | { readonly psbt: string }) =>
+          typeof given === 'string'
+            ? { psbt: `${given} filled`, complete: false }
+            : { psbt: `${given.psbt} signed`, complete },
         reviewpsbt: (psbt: string) => {
           if (!psbt.startsWith('plan')) throw new Error('This is no payment.')
           return {
@@ -548,6 +581,10 @@ describe('signing for another wallet', () => {
       resolve(unlocks)
     }
     document.body.addEventListener('ot-unlock', answer)
+    // Such a fee has to be meant.
+    assert.isTrue((deepOne(view, 'button', 'Sign it') as HTMLButtonElement).disabled)
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it asked', () => asked !== undefined)
     assert.equal(asked!.wallet, 'savings')
@@ -557,7 +594,9 @@ describe('signing for another wallet', () => {
     press('Sign it')
     await until('it is signed', () => text().includes('It has all signatures.'))
     document.body.removeEventListener('ot-unlock', answer)
-    assert.deepEqual(signings(), [{ method: 'walletprocesspsbt', params: ['plan filled'] }])
+    assert.deepEqual(signings(), [
+      { method: 'walletprocesspsbt', params: [{ psbt: 'plan filled', digest: 'read' }] },
+    ])
     assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, 'plan filled signed')
   })
 
@@ -567,6 +606,8 @@ describe('signing for another wallet', () => {
     type(deepOne(view, '#psbt'), 'plan')
     press('Show what it does')
     await until('what it does', () => text().includes('They get'))
+    deepOne(view, '[type=checkbox]').click()
+    await view.updateComplete
     press('Sign it')
     await until('it is signed', () => text().includes('others have to sign it, too'))
   })

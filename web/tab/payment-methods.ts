@@ -124,12 +124,13 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       }
     }
     default: {
-      const digest = fieldOf(args[1], 'digest')
-      if (method === 'sendpsbt' && typeof digest === 'string') return { type: 'reviewed', digest }
+      const isToSend = method === 'sendpsbt'
       // To have coins and keys filled in is to agree to no signature.
-      if (method === 'walletprocesspsbt' && args[1] === false) return undefined
+      if (!isToSend && args[1] === false) return undefined
+      const digest = isToSend ? fieldOf(args[1], 'digest') : args[5]
+      const hashType = hashTypeOf(isToSend ? undefined : args[2])
+      if (typeof digest === 'string') return { type: 'reviewed', digest, hashType }
       const psbt = psbtOf(args[0])
-      const hashType = hashTypeOf(method === 'walletprocesspsbt' ? args[2] : undefined)
       return psbt && { type: 'transaction', psbt, hashType }
     }
   }

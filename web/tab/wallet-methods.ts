@@ -41,9 +41,10 @@ interface Warned {
   readonly warnings?: readonly string[]
 }
 
-/** The last making of a wallet: one is made after another, so that no two take one name. */
+/** The last making of a wallet. */
 let making: Promise<unknown> = Promise.resolve()
 
+/** Runs once the wallet before it is made, or isn't: no two take one name. */
 function inTurn<T>(make: () => Promise<T>): Promise<T> {
   const made = making.then(make)
   making = made.catch(() => undefined)
@@ -134,7 +135,9 @@ export function walletMethods(
       const { name, watchOnly, loadOnStartup, passphrase } = wantedWallet(...given)
       if (watchOnly) {
         const choices = { disable_private_keys: true, load_on_startup: loadOnStartup }
-        return (await inTurn(() => brain.rpc('createwallet', [name, choices]))) as { readonly name: string }
+        return inTurn(
+          async () => (await brain.rpc('createwallet', [name, choices])) as { readonly name: string },
+        )
       }
       const chosen = passphraseOf(passphrase)
       const { words, wordcount, mnemonicpassphrase: mnemonicPassphrase } = given[1]
@@ -158,7 +161,11 @@ export function walletMethods(
       return { name, mnemonic: mnemonic as string, ...(await adopted(name)) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
-      await runMeant({ type: 'unlock', passphrase, seconds })
+      const wallet = chooseWallet(named, brain.wallets)
+      await run(wallet, { type: 'unlock', passphrase, seconds })
+      // One that was unloaded meanwhile was locked too early.
+      if (!brain.wallets.includes(wallet)) await run(wallet, { type: 'lock' })
+      chooseWallet(wallet, brain.wallets)
       return null
     }),
     entry(walletLock, async () => {

@@ -1,11 +1,12 @@
 /**
- * `<ot-send-elsewhere .node .psbt .note>`: a payment of a wallet that only watches. It leaves as a PSBT, is signed where the keys are, comes back and is
+ * `<ot-send-elsewhere .node .psbt .note .replaces>`: a payment of a wallet that only watches. It leaves as a PSBT, is signed where the keys are, comes back and is
  * sent: that one and no other. Fires `sent` (a CustomEvent with the txid) and `back`. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
 import type { RpcResult } from '../../src/node/rpc-client.ts'
 import { type Sats, sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
+import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import '../components/psbt-field.ts'
 import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
@@ -13,7 +14,7 @@ import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, fromCoins } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import type { ReviewedPayee } from '../review.ts'
+import { paidBy, type ReviewedPayee } from '../review.ts'
 import { base } from '../styles/base.ts'
 import { walletTitle } from '../wallet-name.ts'
 
@@ -31,15 +32,13 @@ export class SendElsewhere extends LitElement {
     node: { attribute: false },
     psbt: {},
     note: {},
+    replaces: {},
     signed: { state: true },
   }
   static override styles = [
     base,
+    payeeStyles,
     css`
-      .address {
-        font-family: var(--mono);
-        font-size: 14px;
-      }
       h2 + p {
         margin-top: 6px;
       }
@@ -50,6 +49,8 @@ export class SendElsewhere extends LitElement {
   declare psbt: string
   /** Kept with the payee's address once it is sent; empty for none. */
   declare note: string
+  /** Id of the payment whose place it takes, if it does. */
+  declare replaces: string | undefined
   /** What came back, as pasted. */
   declare signed: string
   readonly #task = new TaskController(this)
@@ -84,7 +85,10 @@ export class SendElsewhere extends LitElement {
         throw new Error(
           'This payment is not signed yet. Nothing was sent. Have it signed where the keys are, and bring it back from there.',
         )
-      const sent = await this.node.rpc('sendpsbt', psbt)
+      const { replaces } = this
+      const sent = await (replaces === undefined
+        ? this.node.rpc('sendpsbt', psbt)
+        : this.node.rpc('sendpsbt', psbt, { replaces }))
       // The payment is out: a note that can't be kept is no reason to call it failed.
       const address = plan.payees.find((payee) => payee.address !== undefined)?.address
       if (this.note !== '' && address !== undefined)
@@ -130,7 +134,7 @@ export class SendElsewhere extends LitElement {
           ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
           <div class="row">
             <button class="primary" ?disabled=${this.#task.running || !plan}>
-              ${this.#task.running ? 'Sending…' : plan ? `Send ${amountWithUnit(paidOf(plan))}` : 'Send'}
+              ${this.#task.running ? 'Sending…' : plan ? `Send ${amountWithUnit(paidBy(plan))}` : 'Send'}
             </button>
             <button type="button" ?disabled=${this.#task.running} @click=${() => this.dispatchEvent(new Event('back'))}>
               Back
@@ -154,27 +158,14 @@ export class SendElsewhere extends LitElement {
         <dt>From</dt>
         <dd class="wrap" data-testid="whose">${walletTitle(this.node.wallet ?? '')}</dd>
       </div>
-      ${payees.map(
-        (payee) => html`<div>
-            <dt>To</dt>
-            <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
-          </div>
-          ${
-            payee.address === undefined
-              ? nothing
-              : html`<div>
-                  <dt>They get</dt>
-                  <dd data-testid="review-amount">${amount(payee.amount)}</dd>
-                </div>`
-          }`,
-      )}
+      ${payeeFacts(payees)}
       <div>
         <dt>Fee</dt>
         <dd data-testid="review-fee">${amount(fee)}</dd>
       </div>
       <div>
         <dt>You pay</dt>
-        <dd>${amount(sats(paidOf(plan) + fee))}</dd>
+        <dd>${amount(sats(paidBy(plan) + fee))}</dd>
       </div>
       ${
         change > 0
@@ -195,11 +186,6 @@ function isSigned(input: RpcResult<'decodepsbt'>['inputs'][number]): boolean {
     input.taproot_key_path_sig !== undefined ||
     input.taproot_script_path_sigs !== undefined
   )
-}
-
-/** What the payees get together. */
-function paidOf({ payees }: Plan): Sats {
-  return sats(payees.reduce((sum, payee) => sum + payee.amount, 0))
 }
 
 async function readPlan(node: LiveNode, psbt: string): Promise<Plan> {

@@ -4,9 +4,11 @@
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
-import { type Sats, sats } from '../../src/primitives/amount.ts'
+import { sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
+import { highFee, highFeeStyles } from '../components/high-fee.ts'
 import { icons } from '../components/icons.ts'
+import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, countText, feeRateText } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
@@ -23,16 +25,9 @@ export class SendReview extends LitElement {
   }
   static override styles = [
     base,
+    payeeStyles,
+    highFeeStyles,
     css`
-      .address {
-        font-family: var(--mono);
-        font-size: 14px;
-      }
-      .meant {
-        display: flex;
-        gap: 10px;
-        align-items: baseline;
-      }
       .total dt,
       .total dd {
         color: var(--text);
@@ -110,20 +105,7 @@ export class SendReview extends LitElement {
                 </div>`
               : nothing
           }
-          ${payees.map(
-            (payee) => html`<div>
-                <dt>To</dt>
-                <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
-              </div>
-              ${
-                payee.address === undefined
-                  ? nothing
-                  : html`<div>
-                      <dt>They get</dt>
-                      <dd data-testid="review-amount">${amount(payee.amount)}</dd>
-                    </div>`
-              }`,
-          )}
+          ${payeeFacts(payees)}
           ${
             note === ''
               ? nothing
@@ -172,7 +154,13 @@ export class SendReview extends LitElement {
               </div>`
             : nothing
         }
-        ${isFeeHigh ? this.#highFee(fee) : nothing}
+        ${
+          isFeeHigh
+            ? highFee(fee, this.isFeeMeant, (isMeant) => {
+                this.isFeeMeant = isMeant
+              })
+            : nothing
+        }
         ${this.#task.problem ? html`<p class="error" role="alert">${this.#task.problem}</p>` : nothing}
         <div class="row">
           <button
@@ -185,22 +173,6 @@ export class SendReview extends LitElement {
           <button ?disabled=${this.#task.running} @click=${() => this.dispatchEvent(new Event('back'))}>Back</button>
         </div>
       </div>`
-  }
-
-  #highFee(fee: Sats) {
-    return html`<div class="notice bad" role="alert">
-      ${icons.warning}
-      <label class="meant">
-        <input
-          type="checkbox"
-          .checked=${this.isFeeMeant}
-          @change=${(event: Event) => {
-            this.isFeeMeant = (event.target as HTMLInputElement).checked
-          }}
-        />
-        <span>This fee is unusually high. I mean to give ${amountWithUnit(fee)} to whoever mines it.</span>
-      </label>
-    </div>`
   }
 }
 customElements.define('ot-send-review', SendReview)

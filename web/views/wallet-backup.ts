@@ -5,7 +5,7 @@ import '../components/passphrase-field.ts'
 import '../components/seed-words.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { download, today } from '../files.ts'
+import { download, walletFileName } from '../files.ts'
 import { countText } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
@@ -77,8 +77,7 @@ export class WalletBackup extends LitElement {
     const text = await this.#file.run(() => this.node.rpc('exportbackup', file))
     if (text === undefined) return
     this.typed = { ...this.typed, file: '' }
-    const { networkName, profile } = this.node.identity
-    download(`opentab-${networkName}-${profile}-${today()}.json`, text)
+    download(walletFileName(this.node, '', '.json'), text)
     rememberBackup(this.node)
     notify(this, 'Backup file saved.')
     this.requestUpdate()

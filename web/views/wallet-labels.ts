@@ -3,7 +3,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { fileStyles } from '../components/file-styles.ts'
 import { icons } from '../components/icons.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { download, MAX_FILE_BYTES, readText, today } from '../files.ts'
+import { download, MAX_FILE_BYTES, readText, walletFileName } from '../files.ts'
 import { plural } from '../format.ts'
 import type { LiveNode } from '../live-node.ts'
 import { notify } from '../requests.ts'
@@ -37,8 +37,7 @@ export class WalletLabels extends LitElement {
       return this.#save.fail(
         'There is no label yet. Notes of payments become labels, and so do those on “Receive”.',
       )
-    const { networkName, profile } = this.node.identity
-    download(`opentab-labels-${networkName}-${profile}-${today()}.jsonl`, text, 'application/jsonl')
+    download(walletFileName(this.node, 'labels', '.jsonl'), text, 'application/jsonl')
     notify(this, 'Labels saved.')
   }
 

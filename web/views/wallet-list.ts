@@ -234,8 +234,10 @@ async function entryOf(node: LiveNode, name: string, isOpen: boolean): Promise<E
   if (!isOpen) return { name, open: undefined }
   const held = node.of(name)
   const balances = await held.rpc('getbalances').catch(() => undefined)
-  const parts = Object.values(balances?.mine ?? {})
-  const total = balances && sats(parts.reduce((sum, part) => sum + fromCoins(part), 0))
+  // What is locked is among these.
+  const { trusted, untrusted_pending, immature } = balances?.mine ?? {}
+  const parts = [trusted, untrusted_pending, immature]
+  const total = balances && sats(parts.reduce((sum: number, part = 0) => sum + fromCoins(part), 0))
   return { name, open: { total, state: held.signer.state } }
 }
 customElements.define('ot-wallet-list', WalletList)

@@ -171,6 +171,7 @@ export class WalletPayment extends LitElement {
       return html`<ot-send-elsewhere
         .node=${this.node}
         .psbt=${this.unsigned}
+        .replaces=${this.txid}
         @sent=${(event: CustomEvent<string>) => this.#bumped(event.detail)}
         @back=${() => {
           this.unsigned = undefined

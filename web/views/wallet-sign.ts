@@ -4,12 +4,14 @@
  */
 import { css, html, LitElement, nothing } from 'lit'
 import { RPC_WALLET_UNLOCK_NEEDED } from '../../src/node/rpc-error.ts'
+import { sats } from '../../src/primitives/amount.ts'
 import { amount } from '../components/amount.ts'
+import { highFee, highFeeStyles } from '../components/high-fee.ts'
 import { icons } from '../components/icons.ts'
+import { payeeFacts, payeeStyles } from '../components/payee-facts.ts'
 import '../components/psbt-field.ts'
 import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
-import { sats } from '../../src/primitives/amount.ts'
 import { walletLink } from '../components/wallet-link.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { feeRateText } from '../format.ts'
@@ -24,18 +26,17 @@ export class WalletSign extends LitElement {
     pasted: { state: true },
     review: { state: true },
     foreign: { state: true },
+    isFeeMeant: { state: true },
     signed: { state: true },
   }
   static override styles = [
     base,
+    payeeStyles,
+    highFeeStyles,
     css`
       :host {
         max-width: 640px;
         margin: 0 auto;
-      }
-      .address {
-        font-family: var(--mono);
-        font-size: 14px;
       }
     `,
   ]
@@ -46,6 +47,8 @@ export class WalletSign extends LitElement {
   declare review: Review | undefined
   /** Inputs that this wallet can't sign. */
   declare foreign: number
+  /** The person said so of a fee that is unusually high. */
+  declare isFeeMeant: boolean
   declare signed: { readonly psbt: string; readonly complete: boolean } | undefined
   readonly #task = new TaskController(this)
 
@@ -53,6 +56,7 @@ export class WalletSign extends LitElement {
     super()
     this.pasted = ''
     this.foreign = 0
+    this.isFeeMeant = false
   }
 
   async #read(event: SubmitEvent): Promise<void> {
@@ -67,22 +71,24 @@ export class WalletSign extends LitElement {
     if (!read) return
     this.review = reviewOf(read.psbt, read.review, '')
     this.foreign = read.review.foreigninputs
+    this.isFeeMeant = false
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
   }
 
   /** Has signed what is shown, and nothing else. */
-  async #sign({ psbt }: Review): Promise<void> {
+  async #sign({ psbt, digest }: Review): Promise<void> {
     const { node } = this
+    const sign = () => node.rpc('walletprocesspsbt', { psbt, digest })
     const unlock = () => requestUnlock(this, node, 'Your passphrase is needed to sign this payment.')
     if (node.signer.state === 'locked' && !(await unlock())) return
     this.signed = await this.#task.run(async () => {
       try {
-        return await node.rpc('walletprocesspsbt', psbt)
+        return await sign()
       } catch (error) {
         // It locked by itself in the meantime.
         if (rpcCode(error) !== RPC_WALLET_UNLOCK_NEEDED || !(await unlock())) throw error
-        return node.rpc('walletprocesspsbt', psbt)
+        return sign()
       }
     })
   }
@@ -125,20 +131,7 @@ export class WalletSign extends LitElement {
     return html`<div class="card stack">
       <p class="muted">Compare the addresses with those that are meant to be paid.</p>
       <dl class="facts">
-        ${payees.map(
-          (payee) => html`<div>
-              <dt>To</dt>
-              <dd class="address" data-testid="review-recipient">${payee.address ?? 'nobody: it carries data'}</dd>
-            </div>
-            ${
-              payee.address === undefined
-                ? nothing
-                : html`<div>
-                    <dt>They get</dt>
-                    <dd data-testid="review-amount">${amount(payee.amount)}</dd>
-                  </div>`
-            }`,
-        )}
+        ${payeeFacts(payees)}
         <div>
           <dt>Fee</dt>
           <dd data-testid="review-fee">${amount(fee)} <span class="muted">(${feeRateText(fee / vsize)})</span></dd>
@@ -158,7 +151,9 @@ export class WalletSign extends LitElement {
       </dl>
       ${
         isFeeHigh
-          ? html`<div class="notice bad" role="alert">${icons.warning}<div>This fee is unusually high.</div></div>`
+          ? highFee(fee, this.isFeeMeant, (isMeant) => {
+              this.isFeeMeant = isMeant
+            })
           : nothing
       }
       ${
@@ -171,7 +166,7 @@ export class WalletSign extends LitElement {
       }
       ${this.#problem()}
       <div class="row">
-        <button class="primary" ?disabled=${this.#task.running} @click=${() => this.#sign(review)}>
+        <button class="primary" ?disabled=${this.#task.running || (isFeeHigh && !this.isFeeMeant)} @click=${() => this.#sign(review)}>
           ${this.#task.running ? 'Signing…' : 'Sign it'}
         </button>
         <button

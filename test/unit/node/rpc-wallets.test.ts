@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HeaderIndex } from '../../../src/chain/header-tree.ts'
+import { StorageError } from '../../../src/chain/store.ts'
 import type { LoadWallet } from '../../../src/node/node-core.ts'
 import { walletPart } from '../../../src/node/wallet-part.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
@@ -457,6 +458,11 @@ test('a wallet that only watches plans, and never signs', async () => {
   const bump = await node.rpcOf('watch', 'psbtbumpfee', txid)
   assert.equal((await node.failureOf('watch', 'bumpfee', txid)).code, -4)
   assert.equal((await node.failureOf('watch', 'sendpsbt', bump.psbt, { replaces: txid })).code, -4)
+  // A higher fee, too.
+  const bumped = await node.rpcOf('', 'walletprocesspsbt', bump.psbt)
+  assert.match((await node.failureOf('watch', 'sendpsbt', bumped.psbt)).message, /was spent meanwhile/)
+  const replacement = await node.rpcOf('watch', 'sendpsbt', bumped.psbt, { replaces: txid })
+  assert.deepEqual(await node.rpc('getrawmempool'), [replacement])
 })
 
 test('to be unlocked is a matter of one wallet', async () => {
@@ -530,11 +536,13 @@ test('while one wallet searches the chain, the others pay, receive, load and unl
 })
 
 test('a wallet that is unloaded while it searches the chain stops, and goes on when it is loaded', async () => {
-  const { node, wallet, release } = await searching()
+  const { node, wallet, rescan, release } = await searching()
+  const stopped = assert.rejects(rescan, /unloaded meanwhile/)
   const unloaded = node.rpc('unloadwallet', 'slow')
   release()
   await unloaded
   assert.equal(wallet.height, 0)
+  await stopped
   await node.rpc('loadwallet', 'slow')
   await node.rig.time.complete(node.core.settled())
   assert.equal(node.core.wallets!.get('slow')!.height, await node.rpc('getblockcount'))
@@ -597,6 +605,15 @@ test('of a wallet that can not be read the person is told, and the others work',
   assert.deepEqual((await node.rpc('listwalletdir')).wallets.length, 3)
 })
 
+test('a wallet that meets a bug while it writes is named', async () => {
+  const node = await funded()
+  await addKeys(node, 'odd')
+  node.records('odd').commit = () => Promise.reject(new Error('A bug.'))
+  node.events.length = 0
+  await node.failureOf('odd', 'getnewaddress')
+  assert.deepEqual(node.told('fault'), [{ kind: 'wallet', message: 'The wallet “odd” can’t go on: A bug.' }])
+})
+
 test('what a wallet is in the middle of when it is unloaded is kept whole or not at all', async () => {
   const node = await funded()
   const writes: string[] = []
@@ -635,8 +652,46 @@ test('a profile whose wallets part can not be fetched says so, and opens them wi
 })
 
 test('one store that fails halts the payments of all', async () => {
-  const store = new MemoryWalletStore()
-  const node = await new NodeRig().add('node', { walletStore: store })
-  store.commit = () => Promise.reject(new Error('The disk is gone.'))
-  assert.match((await node.failure('getnewaddress')).message, /disk is gone/)
+  const node = await funded()
+  await addKeys(node, 'full')
+  node.records('full').commit = () => Promise.reject(new StorageError('quota', 'The disk is full.'))
+  assert.equal((await node.failureOf('full', 'getnewaddress')).code, -20)
+  const { code, message } = await node.failureOf('', 'sendtoaddress', STRANGER, 1)
+  assert.equal(code, -20)
+  assert.match(message, /Storage has failed/)
+  assert.equal(node.told('fault').length, 1)
+})
+
+test('a wallet whose store fails while it is unloaded is unloaded, and the person is told', async () => {
+  const node = await funded()
+  await addKeys(node, 'full')
+  node.records('full').commit = () => Promise.reject(new StorageError('quota', 'The disk is full.'))
+  node.events.length = 0
+  assert.equal((await node.failure('unloadwallet', 'full')).code, -20)
+  assert.deepEqual(await node.rpc('listwallets'), [''])
+  assert.deepEqual(node.told('wallet').at(-1), { wallet: 'full', loaded: false, state: 'locked', txids: [] })
+  assert.deepEqual(
+    node.told('fault').map(({ kind }) => kind),
+    ['storage'],
+  )
+})
+
+test('keys that are unlocked while their wallet is about to be opened open it once', async () => {
+  const opened: string[] = []
+  let node: RigNode | undefined
+  class Records extends MemoryWalletStore {
+    override async load() {
+      opened.push('')
+      if (opened.length === 1) value(await node!.signers.get('b')!.unlock(PASSPHRASE))
+      return super.load()
+    }
+    override async commit() {}
+  }
+  node = await new NodeRig().add('node', { wallet: false, walletStore: new Records() })
+  await node.rpc('stop')
+  // The page died before the wallets were entered.
+  for (const name of ['a', 'b']) value(await (await node.signers.of(name)).create(PASSPHRASE))
+  await node.restart()
+  assert.deepEqual((await node.rpc('listwallets')).toSorted(), ['a', 'b'])
+  assert.equal(opened.length, 2)
 })

@@ -512,6 +512,10 @@ test('a fee that nobody would mean is told, and taken where its review was confi
     const { digest, feeishigh } = (await tab.rpc('reviewpsbt', encoded(dear))) as PsbtReview
     assert.equal(feeishigh, true)
     assert.equal(await tab.during(dear, 'sendpsbt', encoded(dear), { digest }), 'accepted')
+    const sign = ['walletprocesspsbt', encoded(dear), true, null, null, null] as const
+    assert.equal(await tab.during(dear, ...sign), 'max-fee-exceeded')
+    assert.equal(await tab.during(dear, ...sign, digest), 'accepted')
+    assert.equal(await tab.during(payment(), ...sign, digest), 'payment-not-approved')
   }))
 
 test('bumpfee replaces a payment that this wallet signed, for the same payees, at a bounded fee', () =>

@@ -58,8 +58,9 @@ test('named arguments agree to what the same arguments in order do', async () =>
   assert.deepEqual((await told('bumpfee', TXID, { fee_rate: 7 })).approved, bump)
   assert.deepEqual((await told('bumpfee', { txid: TXID, options: { fee_rate: 7 } })).approved, bump)
   assert.deepEqual((await told('bumpfee', { txid: TXID, fee_rate: 7 })).approved, bump)
-  const reviewed = { type: 'reviewed', digest: 'd' }
-  assert.deepEqual((await told('sendpsbt', { psbt: 'cHNidP8=', digest: 'd' })).approved, reviewed)
+  const reviewed = { type: 'reviewed', digest: 'd', hashType: 0 }
+  for (const method of ['sendpsbt', 'walletprocesspsbt'])
+    assert.deepEqual((await told(method, { psbt: 'cHNidP8=', digest: 'd' })).approved, reviewed)
 })
 
 test('a name that the method does not have is refused before anybody is asked', async () => {
