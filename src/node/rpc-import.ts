@@ -188,9 +188,15 @@ function warningsOf({ wallets }: NodeCore, wallet: Wallet, { range, next_index: 
   const others = (wallets?.all ?? []).filter(
     (other) => other !== wallet && account && other.account?.descriptor === account.descriptor,
   )
-  const looked = Math.max(next, ...wallet.branches().map(({ lookedFor }) => lookedFor))
+  const branches = wallet.branches()
+  const looked = Math.max(next, ...branches.map(({ lookedFor }) => lookedFor))
   return [
     ...others.map(({ name }) => `${walletCalled(name)} follows the same account: every payment is in both.`),
+    ...(branches.length === 1
+      ? [
+          'It is one branch, which serves to receive and for change. Where the wallet that has the keys keeps its change on another, that is not seen here: make another wallet, and import both branches into it at once.',
+        ]
+      : []),
     ...(range && range[1] >= looked
       ? [
           `Keys up to index ${looked - 1} were looked for. What was received beyond is found once earlier ones are used, or by importing this again with a greater next_index.`,

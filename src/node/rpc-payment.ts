@@ -33,12 +33,14 @@ export const paymentMethods = [
       const wallet = await requireKeys(node)
       node.requireStorage()
       const choice = { conf_target: target, fee_rate: rate }
-      const plan = await wallet.createPayment({
-        recipients: [{ address, amount: value }],
-        feeRate: feeRateOf(node, choice),
-        subtractFee,
+      const { txid: id } = await wallet.inTurn(async () => {
+        const plan = await wallet.createPayment({
+          recipients: [{ address, amount: value }],
+          feeRate: feeRateOf(node, choice),
+          subtractFee,
+        })
+        return unwrap(await pay(node, wallet, unwrap(plan)))
       })
-      const { txid: id } = unwrap(await pay(node, wallet, unwrap(plan)))
       return sentJson(id, verbose, choice)
     },
   ),
@@ -82,10 +84,12 @@ export const paymentMethods = [
   implement(bumpFee, async (node, id, choice) => {
     const wallet = await requireKeys(node)
     node.requireStorage()
-    const { plan, former } = await planBump(node, wallet, id, choice)
-    const { txid: replacement } = unwrap(await pay(node, wallet, plan))
+    const { plan, former, replacement } = await wallet.inTurn(async () => {
+      const bump = await planBump(node, wallet, id, choice)
+      return { ...bump, replacement: unwrap(await pay(node, wallet, bump.plan)) }
+    })
     return {
-      txid: replacement,
+      txid: replacement.txid,
       origfee: coins(former),
       fee: coins(plan.fee),
       ...warningsOf(plan),

@@ -19,6 +19,7 @@ import { ScriptReader } from '../script/opcodes.ts'
 import { nullDataScript } from '../script/taproot.ts'
 import { feeOf, INPUT_WEIGHT, paymentWeight, share } from '../wallet/coin-selection.ts'
 import { Psbt } from '../wallet/psbt.ts'
+import { shuffled } from '../wallet/shuffle.ts'
 import { maxPaymentWeight } from '../wallet/spending.ts'
 import type { PaymentPlan, Recipient, Wallet, WalletCoin } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
@@ -150,7 +151,7 @@ async function planAll(
     coins:
       choice.inputs.length > 0
         ? choice.inputs.map(({ txid, vout }) => outpointOf(txid, vout))
-        : taken.map(({ outpoint }) => outpoint),
+        : shuffled(taken, node.random).map(({ outpoint }) => outpoint),
     subtractFee: places,
     version: choice.version,
     lockTime: choice.locktime,
@@ -217,20 +218,22 @@ export const sendMethods = [
   implement(send, async (node: NodeCore, recipients, target, _mode, rate, choice, version) => {
     const wallet = await requireWallet(node)
     node.requireStorage()
-    const plan = await planFunded(
-      node,
-      wallet,
-      { recipients, inputs: choice.inputs, lockTime: choice.locktime, version },
-      {
-        ...choice,
-        ...feeChoice(target, rate, choice),
-        changeAddress: choice.change_address,
-        changePosition: choice.change_position,
-        lockUnspents: choice.lock_unspents,
-        subtractFeeFromOutputs: choice.subtract_fee_from_outputs,
-      },
-    )
-    return finish(node, wallet, plan, choice)
+    return wallet.inTurn(async () => {
+      const plan = await planFunded(
+        node,
+        wallet,
+        { recipients, inputs: choice.inputs, lockTime: choice.locktime, version },
+        {
+          ...choice,
+          ...feeChoice(target, rate, choice),
+          changeAddress: choice.change_address,
+          changePosition: choice.change_position,
+          lockUnspents: choice.lock_unspents,
+          subtractFeeFromOutputs: choice.subtract_fee_from_outputs,
+        },
+      )
+      return finish(node, wallet, plan, choice)
+    })
   }),
   implement(sendAll, async (node, shares, target, _mode, rate, choice) => {
     const wallet = await requireWallet(node)
@@ -243,14 +246,17 @@ export const sendMethods = [
         'minconf and maxconf choose among all coins: leave them out with inputs.',
       )
     const feeRate = feeRateOf(node, feeChoice(target, rate, choice))
-    // What the wallet has yet to find in the chain is to be sent, too.
-    await wallet.settled()
-    const { taken, left } = coinsToSend(wallet, choice, feeRate)
-    const plan = await planAll(node, wallet, shares, choice, feeRate, taken)
-    refuseWeight(plan, choice.max_tx_weight)
-    if (choice.lock_unspents) await lockInputs(wallet, plan)
+    const { sent, left } = await wallet.inTurn(async () => {
+      // What the wallet has yet to find in the chain is to be sent, too.
+      await wallet.settled()
+      const { taken, left } = coinsToSend(wallet, choice, feeRate)
+      const plan = await planAll(node, wallet, shares, choice, feeRate, taken)
+      refuseWeight(plan, choice.max_tx_weight)
+      if (choice.lock_unspents) await lockInputs(wallet, plan)
+      return { sent: await finish(node, wallet, plan, choice), left }
+    })
     return {
-      ...(await finish(node, wallet, plan, choice)),
+      ...sent,
       left: left.map(({ coin, reason }) => ({
         txid: toDisplay<Txid>(coin.outpoint.txid),
         vout: coin.outpoint.index,
@@ -277,12 +283,14 @@ export const sendMethods = [
       const wallet = await requireKeys(node)
       node.requireStorage()
       const choice = { conf_target: target, fee_rate: rate }
-      const plan = await wallet.createPayment({
-        recipients,
-        feeRate: feeRateOf(node, choice),
-        subtractFee: placesOf(bearers, recipients),
+      const { txid } = await wallet.inTurn(async () => {
+        const plan = await wallet.createPayment({
+          recipients,
+          feeRate: feeRateOf(node, choice),
+          subtractFee: placesOf(bearers, recipients),
+        })
+        return unwrap(await pay(node, wallet, unwrap(plan)))
       })
-      const { txid } = unwrap(await pay(node, wallet, unwrap(plan)))
       return sentJson(txid, verbose, choice)
     },
   ),

@@ -10,7 +10,8 @@ export function chooseWallet(named: string | undefined, loaded: readonly string[
     if (loaded.includes(named)) return named
     throw new RpcError(
       RPC_WALLET_NOT_FOUND,
-      `${walletCalled(named)} is not there, or not loaded. listwalletdir tells which wallets there are, loadwallet loads one.`,
+      // Who calls from a page may give anything for a name.
+      `${walletCalled(String(named))} is not there, or not loaded. listwalletdir tells which wallets there are, loadwallet loads one.`,
     )
   }
   const [only, ...others] = loaded

@@ -151,6 +151,7 @@ export class Wallets {
       try {
         await this.closeOne(loaded)
       } finally {
+        // It is gone also where its store failed: what was durable is what it begins with when it is loaded.
         this.tell(name)
       }
       return OK
@@ -267,8 +268,8 @@ export class Wallets {
   }
 
   private nameRefusal(name: string): Rejection | undefined {
-    // Controls, what is invisible, halves of characters, and line ends: names are shown to people.
-    const isPlain = !/[\p{C}\p{Zl}\p{Zp}]/u.test(name) && name.trim() === name
+    // Names are shown to people.
+    const isPlain = !UNSEEN.test(name) && name.trim() === name && (name === '' || folded(name) !== '')
     if (!isPlain || [...name].length > MAX_NAME_CHARACTERS)
       return invalid(
         'wallet-name',
@@ -276,7 +277,7 @@ export class Wallets {
       )
     const same = [...this.names, ...this.reserved].find((other) => folded(other) === folded(name))
     if (same === undefined) return undefined
-    const but = same === name ? '' : ' Names that differ by upper and lower case alone would be mistaken.'
+    const but = same === name ? '' : ' The two would be mistaken for one another.'
     return notNow(
       'wallet-exists',
       `${walletCalled(same)} is here already, and is never overwritten. Choose another name.${but}`,
@@ -284,9 +285,17 @@ export class Wallets {
   }
 }
 
-/** Names that people would take for one another. */
+/**
+ * Controls, what is invisible, halves of characters, and line ends. Braille's blank counts as a symbol in Unicode. Emoji hold a variation selector:
+ * that stays, and tells no names apart.
+ */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\u2800]|(?!\ufe0f)\p{Default_Ignorable_Code_Point}/u
+
+/** Equal for names that people would take for one another, but for letters of several scripts. */
 function folded(name: string): string {
-  return name.normalize('NFKC').toLowerCase()
+  const plain = name.normalize('NFKC').replaceAll('\ufe0f', '').replace(/\s+/g, ' ')
+  // By capitals: they are the same for all forms of a letter, such as both sigmas.
+  return plain.toUpperCase().toLowerCase()
 }
 
 function unknown(name: string): Rejection {

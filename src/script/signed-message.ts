@@ -54,6 +54,15 @@ export function transactionToSign(
   })
 }
 
+/**
+ * Whether what is signed with a transaction is a message rather than a payment: it has the one output of `to_sign` (BIP322, with proof of funds, too),
+ * which pays nobody and carries nothing.
+ */
+export function isToSign({ outputs }: Pick<Transaction, 'outputs'>): boolean {
+  const [output, ...others] = outputs
+  return others.length === 0 && output?.scriptPubKey.length === 1 && output.scriptPubKey[0] === OP_RETURN
+}
+
 /** Whether a witness signs the message for whoever can spend from the script. */
 export function verifiesMessage(
   scriptPubKey: Uint8Array,

@@ -17,11 +17,12 @@ import { decodeAddress } from '../script/address.ts'
 import { nameOfHashType } from '../script/hash-types.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_DEFAULT } from '../script/sighash.ts'
-import { transactionToSign } from '../script/signed-message.ts'
+import { isToSign, transactionToSign } from '../script/signed-message.ts'
 import { nullDataScript } from '../script/taproot.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
+import { disguisedMessage } from '../wallet/signer.ts'
 import { greatestFee } from './greatest-fee.ts'
 import type { PaymentReading } from './review.ts'
 
@@ -45,8 +46,6 @@ export type Agreement =
       readonly payees: readonly AgreedPayee[]
       /** An address that may get what else would come back. */
       readonly changeAddress?: string | undefined
-      /** They bear the fee. */
-      readonly subtractFee: boolean
       /** Undefined where the node is to choose: within `greatestFee`. */
       readonly feeRate: number | undefined
     }
@@ -62,7 +61,12 @@ export type Agreement =
 
 /** An address and what it gets, in satoshis, where that is not whatever is left; or data that the payment carries. */
 export type AgreedPayee =
-  | { readonly address: string; readonly amount: Sats | undefined }
+  | {
+      readonly address: string
+      readonly amount: Sats | undefined
+      /** The fee comes out of the amount, in part where others bear it, too. */
+      readonly bearsFee?: boolean
+    }
   | { readonly address?: undefined; readonly data: Uint8Array }
 
 /** An agreement that was understood. */
@@ -75,6 +79,8 @@ interface Owed {
   readonly scriptPubKey: Uint8Array
   /** Undefined for whatever it is. */
   readonly amount: Sats | undefined
+  /** See `AgreedPayee`. */
+  readonly bearsFee: boolean
   /** It may get nothing at all. */
   readonly isOptional: boolean
 }
@@ -100,7 +106,7 @@ export class Approvals {
     this.channels = channels
   }
 
-  /** Returns the number to `revoke` it by. Rejects with `psbt-invalid` and the codes of `decodeAddress`. */
+  /** Returns the number to `revoke` it by. Rejects with `psbt-invalid`, `psbt-message` and the codes of `decodeAddress`. */
   add(agreement: Agreement): Result<number> {
     const terms = this.understood(agreement)
     if (!terms.ok) return terms
@@ -133,8 +139,10 @@ export class Approvals {
 
   private understood(agreement: Agreement): Result<Terms> {
     if (agreement.type === 'transaction') {
-      const txid = txidOf(agreement)
-      return txid.ok ? ok({ type: 'transaction', txid: txid.value, hashType: agreement.hashType }) : txid
+      const transaction = transactionOf(agreement)
+      if (!transaction.ok) return transaction
+      if (isToSign(transaction.value)) return disguisedMessage()
+      return ok({ type: 'transaction', txid: transaction.value.txid, hashType: agreement.hashType })
     }
     if (agreement.type === 'message') {
       const scriptPubKey = decodeAddress(agreement.address, this.addressPrefix)
@@ -146,32 +154,35 @@ export class Approvals {
     }
     if (agreement.type !== 'payment') return ok(agreement)
     const { changeAddress } = agreement
-    const change = changeAddress === undefined ? [] : [{ address: changeAddress, amount: undefined }]
+    const change: AgreedPayee[] =
+      changeAddress === undefined ? [] : [{ address: changeAddress, amount: undefined }]
     const payees: Owed[] = []
     // What is named exactly is looked for first.
     for (const payee of [...agreement.payees, ...change]) {
       const isOptional = change.some((one) => one === payee)
       if (payee.address === undefined) {
-        payees.push({ scriptPubKey: nullDataScript(payee.data), amount: sats(0), isOptional })
+        const scriptPubKey = nullDataScript(payee.data)
+        payees.push({ scriptPubKey, amount: sats(0), bearsFee: false, isOptional })
         continue
       }
       const scriptPubKey = decodeAddress(payee.address, this.addressPrefix)
       if (!scriptPubKey.ok) return scriptPubKey
-      payees.push({ scriptPubKey: scriptPubKey.value, amount: payee.amount, isOptional })
+      const { amount, bearsFee = false } = payee
+      payees.push({ scriptPubKey: scriptPubKey.value, amount, bearsFee, isOptional })
     }
     return ok({ ...agreement, payees })
   }
 }
 
-/** The id of the transaction that an agreement names. */
-function txidOf(agreement: Extract<Agreement, { readonly type: 'transaction' }>): Result<Txid> {
+/** The transaction that an agreement names. */
+function transactionOf(agreement: Extract<Agreement, { readonly type: 'transaction' }>): Result<Transaction> {
   if ('psbt' in agreement) {
     const psbt = Psbt.parse(agreement.psbt)
-    return psbt.ok ? ok(psbt.value.unsigned.txid) : psbt
+    return psbt.ok ? ok(psbt.value.unsigned) : psbt
   }
   const decoded = decodeTransaction(agreement.transaction)
   return decoded.ok
-    ? ok(decoded.value.txid)
+    ? ok(decoded.value)
     : invalid('psbt-invalid', `This is not a transaction. ${decoded.detail}`)
 }
 
@@ -220,21 +231,26 @@ function feeRefusal({ review }: PaymentReading, feeRate: number | undefined): Re
 
 /** All that was owed is paid, and nothing else leaves. */
 function paymentRefusal(
-  { payees, subtractFee }: Extract<Terms, { readonly type: 'payment' }>,
+  { payees }: Extract<Terms, { readonly type: 'payment' }>,
   { review, unsigned, ownOutputs }: PaymentReading,
 ): Rejection | undefined {
   if (review.foreignInputs > 0) return notApproved('It spends coins of others, too.')
   const owed = [...payees]
+  // By all of them together: what they got less beyond it would stay with whoever pays.
+  let bearable: number = review.fee
   for (const [index, { scriptPubKey, value }] of unsigned.outputs.entries()) {
-    const found = owed.findIndex((payee) => {
-      const borne = (payee.amount ?? value) - value
+    const found = owed.findIndex(({ amount, bearsFee, ...payee }) => {
+      const borne = (amount ?? value) - value
       return (
         equalBytes(payee.scriptPubKey, scriptPubKey) &&
-        (subtractFee ? borne >= 0 && borne <= review.fee : borne === 0)
+        (bearsFee ? borne >= 0 && borne <= bearable : borne === 0)
       )
     })
-    if (found >= 0) owed.splice(found, 1)
-    else if (!ownOutputs.has(index)) return notApproved('It pays someone or an amount that nobody asked for.')
+    if (found >= 0) {
+      bearable -= (owed[found].amount ?? value) - value
+      owed.splice(found, 1)
+    } else if (!ownOutputs.has(index))
+      return notApproved('It pays someone or an amount that nobody asked for.')
   }
   return owed.some(({ isOptional }) => !isOptional)
     ? notApproved('It does not pay all that was asked for.')
@@ -303,15 +319,17 @@ function replacementRefusal(
   )
     return notApproved('This wallet never signed the payment that it is to replace.')
   const owed = [...outputs]
+  let bearable: number = review.fee
   for (const [index, { scriptPubKey, value }] of unsigned.outputs.entries()) {
     if (ownOutputs.has(index)) continue
     const found = owed.findIndex(
       (output) =>
         equalBytes(output.scriptPubKey, scriptPubKey) &&
         value <= output.value &&
-        output.value - value <= review.fee,
+        output.value - value <= bearable,
     )
     if (found < 0) return notApproved('It pays someone or an amount that the former payment did not.')
+    bearable -= owed[found].value - value
     owed.splice(found, 1)
   }
   return undefined

@@ -109,6 +109,18 @@ export function checkBackupPassphrase(passphrase: string): Rejection | undefined
   )
 }
 
+/** Characters of a backup file at most: the page brings in no larger one (`web/files.ts`), and labels may come from files of strangers. */
+const MAX_FILE_CHARACTERS = 10_000_000
+
+/** Refuses a file that whoever had it could not restore, with `backup-size`. */
+export function checkBackupSize(file: string): Rejection | undefined {
+  if (file.length <= MAX_FILE_CHARACTERS) return undefined
+  return invalid(
+    'backup-size',
+    `No backup file was made: with its labels it would have ${file.length} bytes, and one of more than ${MAX_FILE_CHARACTERS} is not read. Take labels away that you don’t need. The seed words alone restore the coins.`,
+  )
+}
+
 function damaged(): Rejection {
   return invalid(
     'backup-format',

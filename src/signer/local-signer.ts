@@ -12,7 +12,13 @@ import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
 import { type Account, keysMissing, type Signer, type SignerStatus } from '../wallet/signer.ts'
 import { type Agreement, Approvals } from './approvals.ts'
-import { type BackupNetwork, checkBackupPassphrase, readBackup, writeBackup } from './backup.ts'
+import {
+  type BackupNetwork,
+  checkBackupPassphrase,
+  checkBackupSize,
+  readBackup,
+  writeBackup,
+} from './backup.ts'
 import { ChannelKeeper } from './channel-keeper.ts'
 import { channelRoot } from './channel-keys.ts'
 import type { ChannelRecordStore } from './channel-record.ts'
@@ -163,7 +169,7 @@ export class LocalSigner implements Signer {
 
   /**
    * A backup file: the seed and `metadata` under the passphrase, which is checked first, so that nobody keeps a
-   * file they can't open. Rejects with `wallet-passphrase-incorrect`, and as `checkBackupPassphrase` does.
+   * file they can't open. Rejects with `wallet-passphrase-incorrect`, and as `checkBackupPassphrase` and `checkBackupSize` do.
    */
   exportBackup(passphrase: string, metadata: string): Promise<Result<string>> {
     return this.withSeed(passphrase, async ({ entropy, mnemonicPassphrase }, { birthday }) => {
@@ -176,7 +182,8 @@ export class LocalSigner implements Signer {
         birthday,
         metadata,
       }
-      return ok(writeBackup(content, network, this.seconds(), passphrase, random, logN))
+      const file = writeBackup(content, network, this.seconds(), passphrase, random, logN)
+      return checkBackupSize(file) ?? ok(file)
     })
   }
 

@@ -10,6 +10,7 @@ import type { Transaction, TxOutput } from '../primitives/transaction.ts'
 import { addressOf } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT } from '../script/sighash.ts'
+import { isToSign } from '../script/signed-message.ts'
 import { outputKeyOf } from '../script/taproot.ts'
 import type { DerivedKey, Descriptor } from '../wallet/descriptor.ts'
 import type { Psbt } from '../wallet/psbt.ts'
@@ -53,6 +54,8 @@ export interface PaymentReview {
   readonly vsize: number
   /** Inputs that are not the account's alone: others pay a part. */
   readonly foreignInputs: number
+  /** It pays nobody: signed is a message, see `isToSign`. */
+  readonly isMessage: boolean
 }
 
 /** A PSBT that was read. */
@@ -134,6 +137,7 @@ export function readPayment(
     isFeeHigh: fee > greatestFee(vsize, undefined),
     vsize,
     foreignInputs: psbt.inputs.length - own.length,
+    isMessage: isToSign(unsigned),
   }
   return ok({ review, unsigned, spent, ownInputs, ownOutputs, hashType: hashType ?? SIGHASH_DEFAULT })
 }

@@ -130,6 +130,15 @@ export class AddressBook {
     return keys[next]
   }
 
+  /**
+   * The key that change goes to: the one that is handed out next, or the last one that a search from words alone comes to where that lies behind
+   * it. How many were handed out may be anybody's word, as that of a file; change out of sight would be lost with it.
+   */
+  changeKey(): OwnKey {
+    const { keys, next } = this.state(CHANGE)
+    return keys[Math.min(next, this.reach(CHANGE) - 1)]
+  }
+
   /** Hands a key out: it is not given again. */
   issue({ branch, index }: OwnKey): void {
     const state = this.state(branch)

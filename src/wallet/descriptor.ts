@@ -187,8 +187,10 @@ function parseStep(text: string): number | undefined {
 function parseBranches(path: string): number[][] | undefined {
   const tuple = /<([^<>]*)>/.exec(path)
   const alternatives = tuple ? tuple[1].split(';') : ['']
-  if (tuple && (alternatives.length < 2 || new Set(alternatives).size < alternatives.length)) return undefined
+  if (tuple && alternatives.length < 2) return undefined
   const paths = alternatives.map((branch) => parseSteps(tuple ? path.replace(tuple[0], branch) : path))
+  // As numbers: 0 may be written 00, and change would come back to addresses that were given out.
+  if (new Set(paths.map(String)).size < paths.length) return undefined
   return paths.every((steps) => steps?.every((step) => step < HARDENED)) ? (paths as number[][]) : undefined
 }
 

@@ -5,6 +5,7 @@
 import { decodeSegwitAddress, encodeSegwitAddress } from '../script/address.ts'
 import { GAP_LIMIT, MAX_ISSUED, type PerBranch } from './address-book.ts'
 import { invalid, ok, type Result } from './result.ts'
+import { withoutTurns } from './strangers-words.ts'
 
 export interface WalletMetadata {
   /** Per branch, the index of the next key to hand out: at most `MAX_ISSUED`. */
@@ -98,7 +99,8 @@ class LabelReader {
       const { type, ref, label } = parseObject(line) ?? {}
       // A record without a label says nothing that this wallet keeps (BIP329).
       if (type === 'addr' && (label === undefined || label === '')) continue
-      if (type === 'addr' || typeof type !== 'string') this.take(ref, label)
+      const words = typeof label === 'string' ? withoutTurns(label) : label
+      if (type === 'addr' || typeof type !== 'string') this.take(ref, words)
       else this.otherKinds++
     }
     if (this.taken.size === 0 && this.strangers.length > 0) return unreadable()

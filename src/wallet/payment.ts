@@ -26,7 +26,7 @@ export interface PaymentRequest {
   readonly recipients: readonly Recipient[]
   /** Satoshis per 1,000 virtual bytes. */
   readonly feeRate: number
-  /** Coin control: exactly these coins are spent. */
+  /** Coin control: exactly these coins are spent. They come first, in this order. */
   readonly coins?: readonly Outpoint[] | undefined
   /** Others are added to `coins` where those do not suffice. */
   readonly addCoins?: boolean
@@ -151,6 +151,8 @@ export interface PlanParts {
   readonly changeTo: { readonly scriptPubKey: Uint8Array; readonly key: OwnKey | undefined }
   /** See `PaymentRequest`. */
   readonly changePosition?: number | undefined
+  /** Coins that come first, in this order, where they are chosen. */
+  readonly first: readonly Outpoint[]
   /** Height of the tip: the payment can't be mined below it, so that nobody gains by mining the past again. */
   readonly lockTime: number
   readonly addressPrefix: string
@@ -162,11 +164,15 @@ export interface PlanParts {
 }
 
 /**
- * The plan of a payment whose coins are chosen. Inputs and change have their places by lot: position tells nothing.
+ * The plan of a payment whose coins are chosen. Inputs that nobody named and change have their places by lot: position tells nothing. Those that
+ * were named stay in their order, by which whoever named them may know them (Bitcoin Core does so, too).
  */
 export function planPayment(parts: PlanParts): PaymentPlan {
   const { selection, payees, changeTo, lockTime, addressPrefix, random, replaces } = parts
-  const coins = shuffled(selection.coins, random)
+  const places = new Map(parts.first.map((outpoint, place) => [outpointKey(outpoint), place]))
+  const placeOf = ({ own }: SpendableCoin): number => places.get(outpointKey(own.outpoint)) ?? places.size
+  // The sort is stable.
+  const coins = shuffled(selection.coins, random).sort((a, b) => placeOf(a) - placeOf(b))
   const amounts = [...selection.amounts]
   const outputs: (PsbtOutput & { readonly change: boolean })[] = payees.map(({ scriptPubKey, amount }) => {
     const value = amount === undefined ? sats(0) : amounts.shift()!

@@ -42,6 +42,12 @@ import { shuffled } from './shuffle.ts'
 /** Bytes of a PSBT that is read: several times the largest payment. */
 export const MAX_PSBT_BYTES = 4_000_000
 
+/**
+ * Bytes of the transaction of a PSBT that is read, without its witnesses: by Core's standard weight, which no larger one keeps to. Each input and output
+ * may name an own key, which takes milliseconds to derive and to sign with.
+ */
+const MAX_STRIPPED_BYTES = 100_000
+
 /** Weight units that a key-path spend adds to its input: a count, a length, and a signature of 64 bytes. */
 const KEY_PATH_WITNESS_WEIGHT = 66
 
@@ -123,7 +129,23 @@ export class Psbt {
         'psbt-invalid',
         `This PSBT has ${bytes.length} bytes, over the limit of ${MAX_PSBT_BYTES}.`,
       )
-    return attempt('psbt-invalid', 'This is no PSBT that can be used', () => new Psbt(decodeMaps(bytes)))
+    const parsed = attempt(
+      'psbt-invalid',
+      'This is no PSBT that can be used',
+      () => new Psbt(decodeMaps(bytes)),
+    )
+    if (parsed.ok && parsed.value.unsigned.strippedSize > MAX_STRIPPED_BYTES)
+      return invalid(
+        'psbt-invalid',
+        `The transaction of this PSBT has ${parsed.value.unsigned.strippedSize} bytes, and none of more than ${MAX_STRIPPED_BYTES} is relayed. Pay in parts.`,
+      )
+    const twice = parsed.ok && spentTwice(parsed.value.inputs)
+    if (twice)
+      return invalid(
+        'psbt-invalid',
+        `This PSBT spends the coin ${twice} twice: no such transaction is valid.`,
+      )
+    return parsed
   }
 
   /** An unsigned PSBT. The caller vouches for its fields. */
@@ -156,9 +178,7 @@ export class Psbt {
    * earliest lock time among them. Rejects with `psbt-mismatch` where two spend the same coin.
    */
   static join(parts: readonly Psbt[], random: Random): Result<Psbt> {
-    const keys = parts.flatMap(({ inputs }) => inputs.map(({ prevout }) => outpointKey(prevout)))
-    const seen = new Set<string>()
-    const twice = keys.find((key) => seen.size === seen.add(key).size)
+    const twice = spentTwice(parts.flatMap(({ inputs }) => inputs))
     if (twice) return invalid('psbt-mismatch', `More than one of these PSBTs spends the coin ${twice}.`)
     const transactions = parts.map(({ maps }) => maps.global.unsignedTx!)
     const inputs = shuffled(
@@ -352,6 +372,12 @@ export class Psbt {
     const { inputs, outputs } = this.maps
     return new Psbt({ ...this.maps, inputs: inputs.map(input), outputs: outputs.map(output) })
   }
+}
+
+/** The first coin, by `outpointKey`, that several inputs spend. */
+function spentTwice(inputs: readonly Pick<PsbtInput, 'prevout'>[]): string | undefined {
+  const seen = new Set<string>()
+  return inputs.map(({ prevout }) => outpointKey(prevout)).find((key) => seen.size === seen.add(key).size)
 }
 
 function incomplete(reason: string): Result<never> {

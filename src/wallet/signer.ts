@@ -3,7 +3,7 @@
  * keys, passphrases and seed words stay behind this port (`signer/local-signer.ts` in the signer worker, a hardware or
  * cold wallet tomorrow).
  */
-import { notNow, type Rejection, type Result } from './result.ts'
+import { invalid, notNow, type Rejection, type Result } from './result.ts'
 
 /** The public half of an account: what the brain needs to follow it and to prepare its payments. */
 export interface Account {
@@ -64,6 +64,14 @@ export function keysMissing(): Rejection {
   return notNow(
     'keys-missing',
     'This wallet only watches: its keys are elsewhere. What needs them is done by the wallet that has them; payments go there as PSBTs.',
+  )
+}
+
+/** Of what would be a signature under a text that nobody in the page has read: it looks like a payment of nothing to nobody. */
+export function disguisedMessage(): Rejection {
+  return invalid(
+    'psbt-message',
+    'This signs a message (BIP322), which could say anything, and no payment. It was not signed. Sign the text itself with signmessage.',
   )
 }
 

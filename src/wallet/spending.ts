@@ -5,11 +5,11 @@ import type { NetworkParams } from '../consensus/params.ts'
 import { feeRate as feeRateOf, RELAY_FEE_RATE } from '../policy/fees.ts'
 import { maxStandardWeight } from '../policy/standard.ts'
 import { formatCoins, type Sats, sats } from '../primitives/amount.ts'
-import { type Outpoint, outpointKey } from '../primitives/transaction.ts'
+import { type Outpoint, outpointKey, type TxOutput } from '../primitives/transaction.ts'
 import { isNullData } from '../script/taproot.ts'
 import { CHANGE, type OwnKey } from './address-book.ts'
 import { feeOf, type Selection, type SelectionRequest, selectCoins, share } from './coin-selection.ts'
-import type { Ledger, LedgerEntry } from './ledger.ts'
+import type { Ledger, LedgerEntry, OwnOutput } from './ledger.ts'
 import {
   amountsOf,
   checkFeeRate,
@@ -132,13 +132,14 @@ export function selectReplacement(
       'fee-rate-too-low',
       `The payment pays ${(former / 1000).toFixed(1)} satoshis per virtual byte now; another has to pay at least 1 more.`,
     )
+  const change = outputs.filter(isChangeAmong(outputs))
   const payees = outputs
-    .filter(({ own }) => own?.key.branch !== CHANGE)
+    .filter((output) => !change.includes(output))
     .map(({ scriptPubKey, value }) => ({
       scriptPubKey,
       amount: isNullData(scriptPubKey) ? undefined : value,
     }))
-  const changeKey = outputs.find(({ own }) => own?.key.branch === CHANGE)?.own?.key
+  const changeKey = change[0]?.own?.key
   const amounts = amountsOf(payees)
   const request = {
     amounts,
@@ -168,6 +169,23 @@ export function selectReplacement(
     changeKey,
     reduced: sats(total(amounts) - total(shared.value.amounts)),
   })
+}
+
+interface FormerOutput extends TxOutput {
+  /** Undefined where it pays another. */
+  readonly own: OwnOutput | undefined
+}
+
+/**
+ * Which outputs of a payment are its change: those of the branch for it. Of a payment that has none there, but pays others, the greatest one that
+ * comes back: the wallet may have one branch for both, or its change be sent to an own address by name. What others get is not for us to lower.
+ */
+function isChangeAmong(outputs: readonly FormerOutput[]): (output: FormerOutput) => boolean {
+  const back = outputs.filter(({ own }) => own)
+  if (back.some(({ own }) => own?.key.branch === CHANGE)) return ({ own }) => own?.key.branch === CHANGE
+  if (!outputs.some(({ own, scriptPubKey }) => !own && !isNullData(scriptPubKey))) return () => false
+  const [greatest] = back.toSorted((a, b) => b.value - a.value)
+  return (output) => output === greatest
 }
 
 /**

@@ -5,13 +5,14 @@
 import { formatCoins, parseCoins, type Sats } from '../primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from './metadata.ts'
 import { invalid, ok, type Rejection, type Result } from './result.ts'
+import { withoutTurns } from './strangers-words.ts'
 
 export const PAYMENT_SCHEME = 'opentab'
 
 export interface PaymentLink {
   readonly address: string
   readonly amount: Sats | undefined
-  /** Who is paid. */
+  /** Who is paid: see `withoutTurns`, as for the message. */
   readonly label: string | undefined
   /** What for. */
   readonly message: string | undefined
@@ -71,7 +72,8 @@ export function parsePaymentLink(
   const amount = amountText === undefined ? undefined : parseCoins(amountText)
   if (amountText !== undefined && amount === undefined)
     return bad(`"${amountText.slice(0, 40)}" is no amount of coins`)
-  const shorten = (value: string | undefined) => value?.slice(0, MAX_LABEL_CHARACTERS) || undefined
+  const shorten = (value: string | undefined) =>
+    withoutTurns(value ?? '').slice(0, MAX_LABEL_CHARACTERS) || undefined
   return ok({
     address,
     amount,

@@ -6,6 +6,7 @@
  */
 import type { Chain } from '../chain/chain.ts'
 import { type BlockPlace, locatorOf } from '../chain/follower.ts'
+import { feeRate as feeRateOf, MAX_FEE_RATE } from '../policy/fees.ts'
 import { sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
@@ -30,6 +31,7 @@ import { birthBlock, LedgerFollower, type Searched } from './ledger-follower.ts'
 import { decodeMetadata, encodeLabels, encodeMetadata, MAX_LABEL_CHARACTERS } from './metadata.ts'
 import {
   amountsOf,
+  checkFeeRate,
   checkRequest,
   dataBytesOf,
   type Payee,
@@ -156,6 +158,8 @@ export class Wallet {
   /** Coins of payments that are being signed, by `outpointKey`. */
   private readonly promised = new Set<string>()
   private locks = new CoinLocks()
+  /** The last of what runs in turn. */
+  private lastTurn: Promise<unknown> = Promise.resolve()
   /** Labels to be written. */
   private unwritten: Records = new Map()
   /** The account's own record is to be written even where nothing else is. */
@@ -456,6 +460,16 @@ export class Wallet {
   // Payments
 
   /**
+   * Runs after what was given before it. Payments that are planned and made at one go are made in turn: none plans with coins, or a key for
+   * change, that another is about to take.
+   */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.lastTurn.then(run)
+    this.lastTurn = result.catch(() => undefined)
+    return result
+  }
+
+  /**
    * Plans a payment. Rejects with `wallet-blank`, and as `checkRequest`, `selectSpendable` and `decodeAddress` do.
    */
   async createPayment(request: PaymentRequest): Promise<Result<PaymentPlan>> {
@@ -471,7 +485,7 @@ export class Wallet {
       typeof subtractFee === 'object' ? placesAmongAmounts(subtractFee, payees.value) : undefined
     const changeScript =
       changeAddress === undefined
-        ? ok(book.peek(CHANGE).scriptPubKey)
+        ? ok(book.changeKey().scriptPubKey)
         : decodeAddress(changeAddress, this.context.addressPrefix)
     if (!changeScript.ok) return changeScript
     const selection = selectSpendable(ledger, this.context, request, {
@@ -489,6 +503,7 @@ export class Wallet {
         payees: payees.value,
         changeTo: { scriptPubKey: changeScript.value, key: book.find(changeScript.value) },
         changePosition,
+        first: request.coins ?? [],
         version,
         lockTime,
         sequences,
@@ -506,16 +521,17 @@ export class Wallet {
     const { book, ledger } = this.following
     const replacement = selectReplacement(ledger, this.context, entry, feeRate)
     if (!replacement.ok) return replacement
-    const key = replacement.value.changeKey ?? book.peek(CHANGE)
+    const key = replacement.value.changeKey ?? book.changeKey()
     const changeTo = { scriptPubKey: key.scriptPubKey, key }
-    return ok(this.plan({ ...replacement.value, changeTo, replaces: txid }))
+    const first = entry.transaction.inputs.map(({ prevout }) => prevout)
+    return ok(this.plan({ ...replacement.value, changeTo, first, replaces: txid }))
   }
 
   /**
    * Has a payment signed, unless its PSBT brings all signatures from a signer elsewhere, asks `check`, and records it durably: its coins are
    * taken from then on. The coins are those that it was planned with, or it is refused: nothing is planned anew behind a review. Nothing is
    * recorded of a payment that `check` refuses. The caller gives it to the mempool, and calls `abandon` when that has changed its mind
-   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, and as
+   * meanwhile. Rejects with `psbt-invalid`, `psbt-not-ours`, `coin-spent`, `coin-promised`, `psbt-changed`, `signature-invalid`, `max-fee-exceeded`, and as
    * `Signer.signPsbt` does; with `payment-refused` where `check` refuses it.
    */
   async sign(
@@ -679,7 +695,7 @@ export class Wallet {
   /** The transaction of a PSBT with its signatures: those that it brings, else the signer's. */
   private async signatures(psbt: Psbt, replaced: Uint8Array | undefined): Promise<Result<Transaction>> {
     const complete = psbt.extract()
-    if (complete.ok) return complete
+    if (complete.ok) return this.unlessAbsurd(complete.value, psbt.fee!)
     const bytes = await this.options.signer.signPsbt(psbt.bytes, replaced)
     if (!bytes.ok) return bytes
     const signed = Psbt.parse(bytes.value)
@@ -690,6 +706,12 @@ export class Wallet {
         'The signer returned another payment than it was given. Nothing was sent.',
       )
     return signed.value.extract()
+  }
+
+  /** What was signed elsewhere no signer of ours has judged. Rejects with `max-fee-exceeded`. */
+  private unlessAbsurd(payment: Transaction, fee: number): Result<Transaction> {
+    const rate = feeRateOf(sats(fee), payment.weight)
+    return (rate > MAX_FEE_RATE ? checkFeeRate(rate) : undefined) ?? ok(payment)
   }
 
   private adoptSigner(): void {

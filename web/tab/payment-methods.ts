@@ -27,6 +27,7 @@ import { HASH_TYPES } from '../../src/script/hash-types.ts'
 import type { Agreement } from '../../src/signer/approvals.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'
 import type { Result } from '../../src/wallet/result.ts'
+import { disguisedMessage } from '../../src/wallet/signer.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
@@ -71,11 +72,11 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       const [outputs, , , rate, given] = args
       if (outputs === undefined || outputs === null) return undefined
       const options = SEND_OPTIONS.parse(given ?? {})
+      const bearing = new Set<number>(options.subtract_fee_from_outputs)
       return {
         type: 'payment',
-        payees: OUTPUTS.parse(outputs),
+        payees: OUTPUTS.parse(outputs).map((payee, at) => ({ ...payee, bearsFee: bearing.has(at) })),
         changeAddress: options.change_address,
-        subtractFee: options.subtract_fee_from_outputs.length > 0,
         feeRate: feeRateOf(rate ?? options.fee_rate),
       }
     }
@@ -86,17 +87,17 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       return {
         type: 'payment',
         payees: SHARES.parse(recipients),
-        subtractFee: false,
         feeRate: feeRateOf(rate ?? options.fee_rate),
       }
     }
     case 'sendmany': {
       const [, amounts, , , bearers, , , , rate] = args
       if (amounts === undefined || amounts === null) return undefined
+      const bearing = new Set(Array.isArray(bearers) ? bearers.map((one) => String(one).toLowerCase()) : [])
+      const payees = AMOUNTS.parse(amounts)
       return {
         type: 'payment',
-        payees: AMOUNTS.parse(amounts),
-        subtractFee: Array.isArray(bearers) && bearers.length > 0,
+        payees: payees.map((payee) => ({ ...payee, bearsFee: bearing.has(payee.address.toLowerCase()) })),
         feeRate: feeRateOf(rate),
       }
     }
@@ -119,8 +120,8 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
     case 'sendtoaddress': {
       const [address, value, , , subtractFee, , , , , rate] = args
       if (typeof address !== 'string' || value === undefined || value === null) return undefined
-      const payees = [{ address, amount: AMOUNT.parse(value) }]
-      return { type: 'payment', payees, subtractFee: subtractFee === true, feeRate: feeRateOf(rate) }
+      const payees = [{ address, amount: AMOUNT.parse(value), bearsFee: subtractFee === true }]
+      return { type: 'payment', payees, feeRate: feeRateOf(rate) }
     }
     case 'bumpfee': {
       const [txid, options] = args
@@ -172,7 +173,9 @@ function psbtOf(text: unknown): Uint8Array | undefined {
 async function review(signer: Keys, wallet: string, [text]: Arguments): Promise<PaymentReview> {
   // Bytes that are none are refused by the signer, with a sentence.
   const psbt = psbtOf(text) ?? new Uint8Array()
-  return unwrap((await signer.run(wallet, { type: 'review', psbt })) as Result<PaymentReview>)
+  const review = unwrap((await signer.run(wallet, { type: 'review', psbt })) as Result<PaymentReview>)
+  // Nobody who is shown a payment of nothing sees what is signed.
+  return review.isMessage ? unwrap(disguisedMessage()) : review
 }
 
 function reviewJson(review: PaymentReview): object {

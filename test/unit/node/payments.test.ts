@@ -158,6 +158,30 @@ test('a payment with data, and one of all there is, can be bumped; what that cos
   assert.equal(amount.toFixed(8), (bumped.fee - trusted).toFixed(8))
 })
 
+test('a higher fee is taken from what comes back, wherever that was sent, and never from the payee', async () => {
+  const node = await fundedNode()
+  const [{ desc }] = (await node.rpc('listdescriptors')).descriptors
+  await node.rpc('createwallet', 'single', true)
+  await node.rpcOf('single', 'importdescriptors', [{ desc, timestamp: 0 }])
+  const paidBy = async (wallet: string, options: object): Promise<string> => {
+    const { psbt } = await node.rpcOf(wallet, 'walletcreatefundedpsbt', [], { [STRANGER]: 10 }, 0, options)
+    return node.rpcOf(wallet, 'sendpsbt', (await node.rpcOf('', 'walletprocesspsbt', psbt)).psbt)
+  }
+  const bumped = async (wallet: string, txid: string): Promise<void> => {
+    const plan = await node.rpcOf(wallet, 'psbtbumpfee', txid, { fee_rate: 50 })
+    assert.deepEqual([plan.reduced, plan.warnings], [undefined, undefined])
+    const payee = plan.outputs.find(({ address }: Json) => address === STRANGER)
+    assert.deepEqual([payee.amount, payee.change], [10, false])
+    assert.equal(plan.outputs.filter(({ change }: Json) => change).length, 1)
+    const { psbt } = await node.rpcOf('', 'walletprocesspsbt', plan.psbt)
+    await node.rpcOf(wallet, 'sendpsbt', psbt, { replaces: txid })
+    await node.generate(1, STRANGER)
+  }
+  // The branch to receive serves for change, too.
+  await bumped('single', await paidBy('single', {}))
+  await bumped('', await paidBy('', { changeAddress: await node.rpcOf('', 'getnewaddress') }))
+})
+
 test('a payment to oneself and a stranger is no move within the wallet', async () => {
   const node = await fundedNode()
   const own = await node.rpc('getnewaddress')

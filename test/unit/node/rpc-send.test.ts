@@ -389,12 +389,73 @@ test('fundrawtransaction keeps outputs, inputs, version and lock time; its trans
       [0, '6a02beef'],
     ],
   )
-  assert.equal(tx.vin.find((input: Json) => keyOf(input) === keyOf({ txid, vout })).sequence, 17)
+  assert.deepEqual([keyOf(tx.vin[0]), tx.vin[0].sequence], [keyOf({ txid, vout }), 17])
   assert.equal(tx.vin.length, 2)
   const signed = await node.rpc('signrawtransactionwithwallet', funded.hex)
   assert.equal(signed.complete, true)
   await node.rpc('sendrawtransaction', signed.hex)
   assert.equal((await node.rpc('gettransaction', tx.txid)).fee, -funded.fee)
+})
+
+test('coins that are named come first, in their order, whoever chooses the others', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 }),
+      fc.constantFrom('send', 'fundrawtransaction', 'walletcreatefundedpsbt', 'bumpfee'),
+      async (places, how) => {
+        const node = await fundedNode(6)
+        const coins = await node.rpc('listunspent')
+        const named = places.map((at) => ({ txid: coins[at].txid, vout: coins[at].vout }))
+        // One more is needed.
+        const outputs = { [STRANGER]: 50 * places.length + 1 }
+        const options = { add_inputs: true }
+        const raw = async () => (await node.rpc('decoderawtransaction', await hexOf())).vin.map(keyOf)
+        const hexOf = async (): Promise<string> =>
+          (await node.rpc('fundrawtransaction', await node.rpc('createrawtransaction', named, outputs))).hex
+        const send = async (): Promise<string> =>
+          (await node.rpc('send', outputs, null, null, null, { ...options, inputs: named })).txid
+        const inputs: string[] =
+          how === 'send'
+            ? await inputsOf(node, await send())
+            : how === 'bumpfee'
+              ? await inputsOf(node, (await node.rpc('bumpfee', await send())).txid)
+              : how === 'walletcreatefundedpsbt'
+                ? (await node.rpc(how, named, outputs, 0, options)).inputs.map(keyOf)
+                : await raw()
+        assert.equal(inputs.length, places.length + 1)
+        assert.deepEqual(inputs.slice(0, places.length), named.map(keyOf))
+      },
+    ),
+    { numRuns: 20 },
+  )
+})
+
+test('payments asked for at once are made one after another: none is refused for the coins of another, none shares its change', async () => {
+  const node = await fundedNode(1)
+  const calls: readonly (readonly [string, ...unknown[]])[] = [
+    ['sendtoaddress', STRANGER, 1],
+    ['sendtoaddress', STRANGER, 1],
+    ['send', { [STRANGER]: 2 }],
+    ['sendmany', '', { [STRANGER]: 3, [OTHER]: 4 }],
+    ['sendtoaddress', STRANGER, 1000],
+    ['sendtoaddress', OTHER, 5],
+  ]
+  const answers = await Promise.all(
+    calls.map(([method, ...args]) => node.rpc(method, ...args).catch((error: Error) => error)),
+  )
+  const isRefused = answers.map((answer) => answer instanceof Error)
+  assert.deepEqual(isRefused, [false, false, false, false, true, false])
+  for (const answer of answers) if (answer instanceof Error) assert.match(answer.message, /\(-6\)/)
+  const paid = new Map<string, number>()
+  for (const { address, category } of await node.rpc('listtransactions', '*', 100))
+    if (category === 'send') paid.set(address, (paid.get(address) ?? 0) + 1)
+  assert.deepEqual([paid.get(STRANGER), paid.get(OTHER)], [4, 2])
+  const places = answers.flatMap((answer) => (answer instanceof Error ? [] : [answer.txid ?? answer]))
+  const change = new Set<string>()
+  for (const txid of places)
+    for (const { scriptPubKey } of (await node.rpc('getrawtransaction', txid, 1)).vout)
+      if (![STRANGER, OTHER].includes(scriptPubKey.address)) change.add(scriptPubKey.address)
+  assert.equal(change.size, places.length)
 })
 
 describe('signrawtransactionwithwallet', () => {
@@ -519,6 +580,35 @@ test('addresses for change are fresh, and never so many that a restored wallet w
   const change = vout.find((one: Json) => one.scriptPubKey.address !== STRANGER).scriptPubKey.address
   assert.ok(!given.has(change))
   await node.rpc('getrawchangeaddress')
+})
+
+test('whatever a file says was given out, change comes back where a wallet restored from words looks', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 90 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (given, payments) => {
+        const node = await fundedNode(1)
+        const file = JSON.stringify({ version: 1, next: [0, given], labels: [] })
+        await node.rpc('importlabels', file)
+        for (let i = 0; i < payments; i++) {
+          const txid = await node.rpc('sendtoaddress', STRANGER, 1)
+          await node.rpc('bumpfee', txid)
+          await node.generate(1, STRANGER)
+        }
+        const { descriptors } = await node.rpc('listdescriptors')
+        const bare = descriptors.map(({ desc, internal }: Json) => ({ desc, internal, timestamp: 0 }))
+        await node.rpc('createwallet', 'restored', true)
+        await node.rpcOf('restored', 'importdescriptors', bare)
+        const [kept, found] = await Promise.all(
+          ['', 'restored'].map(async (name) => (await node.rpcOf(name, 'getbalances')).mine.trusted),
+        )
+        assert.ok(kept > 40)
+        assert.equal(found, kept)
+      },
+    ),
+    { numRuns: 8 },
+  )
 })
 
 describe('listsinceblock', () => {

@@ -62,7 +62,8 @@ test('a call without a name means the only loaded wallet; with several loaded it
   }
   for (const name of ['one', 'two']) assert.equal((await node.rpcOf(name, 'getwalletinfo')).walletname, name)
   assert.equal((await node.failureOf('three', 'getwalletinfo')).code, -18)
-  assert.equal((await node.failureOf('', 'getwalletinfo')).code, -18)
+  for (const name of ['', 5, null, {}])
+    assert.equal((await node.failureOf(name as string, 'getwalletinfo')).code, -18)
   // Methods of the chain don't mind.
   for (const name of ['one', 'three', undefined]) assert.equal(await node.rpcOf(name, 'getblockcount'), 0)
   await node.rpc('unloadwallet', 'one')
@@ -158,6 +159,9 @@ test('no name hides or overwrites a wallet, whatever it is made of', async () =>
     'wallet',
     'Zürich',
     '財布',
+    'my coins',
+    '❤\ufe0f',
+    'ΟΔΟΣ',
     'x'.repeat(64),
   ]
   for (const name of good) assert.deepEqual(await node.rpc('createwallet', name, true), { name })
@@ -171,6 +175,12 @@ test('no name hides or overwrites a wallet, whatever it is made of', async () =>
     'ＳＡＶＩＮＧＳ',
     'X'.repeat(64),
     '__PROTO__',
+    'my  coins',
+    'my\u00a0coins',
+    'savings\ufe0f',
+    '❤',
+    'οδος',
+    'οδοσ',
   ]
   for (const name of taken)
     for (const given of [[true], []])
@@ -187,6 +197,15 @@ test('no name hides or overwrites a wallet, whatever it is made of', async () =>
     'a\u200bb',
     '\ud800',
     'a\u2028',
+    // What Unicode calls letters, marks or symbols, and nobody sees.
+    '\u3164',
+    'a\u3164',
+    '\u115f',
+    'a\u034f',
+    '\u2800',
+    'a\u2800',
+    '\ufe0f',
+    'a\u{e0100}',
   ]
   for (const name of bad)
     for (const given of [[true], []])
@@ -425,7 +444,13 @@ test('a wallet that only watches plans, and never signs', async () => {
   }
   assert.equal(node.core.mempool.size, 0)
   assert.equal((await node.rpcOf('watch', 'getwalletinfo')).unlocked_until, undefined)
-  // What is signed elsewhere it sends.
+  // What is signed elsewhere it sends, unless its fee must be a mistake.
+  const coin = (await node.rpcOf('watch', 'listunspent'))[0]
+  const careless = await node.rpc('createpsbt', [{ txid: coin.txid, vout: coin.vout }], pay)
+  const dear = await node.rpcOf('', 'walletprocesspsbt', careless)
+  assert.equal(dear.complete, true)
+  assert.match((await node.failureOf('watch', 'sendpsbt', dear.psbt)).message, /must be a mistake/)
+  assert.equal(node.core.mempool.size, 0)
   const signed = await node.rpcOf('', 'walletprocesspsbt', processed.psbt)
   assert.equal(signed.complete, true)
   const txid = await node.rpcOf('watch', 'sendpsbt', signed.psbt)
@@ -521,6 +546,33 @@ test('a wallet that is unloaded while it searches the chain stops, and goes on w
   await node.rpc('loadwallet', 'slow')
   await node.rig.time.complete(node.core.settled())
   assert.equal(node.core.wallets!.get('slow')!.height, await node.rpc('getblockcount'))
+})
+
+test('a wallet whose store fails while it is unloaded is told to be gone, and can be loaded from what was durable', async () => {
+  const store = new MemoryWalletStore()
+  const node = await new NodeRig().add('node', { walletStore: store })
+  await node.fund()
+  const { trusted } = (await node.rpc('getbalances')).mine
+  const commit = store.commit.bind(store)
+  store.commit = () => Promise.reject(new Error('The disk is full.'))
+  assert.match((await node.failure('unloadwallet')).message, /disk is full/)
+  assert.deepEqual(await node.rpc('listwallets'), [])
+  assert.deepEqual(node.told('wallet').at(-1), { wallet: '', loaded: false, state: 'locked', txids: [] })
+  store.commit = commit
+  await node.rpc('loadwallet', '')
+  await node.rig.time.complete(node.core.settled())
+  assert.equal((await node.rpc('getbalances')).mine.trusted, trusted)
+})
+
+test('of one branch alone it is told that it does not show the change of another', async () => {
+  const node = await funded()
+  const [receiving, change] = (await node.rpc('listdescriptors')).descriptors
+  await node.rpc('createwallet', 'one', true)
+  await node.rpc('createwallet', 'both', true)
+  const [alone] = await node.rpcOf('one', 'importdescriptors', [receiving])
+  assert.match(alone.warnings.join(' '), /import both branches/)
+  for (const { warnings } of await node.rpcOf('both', 'importdescriptors', [receiving, change]))
+    assert.doesNotMatch(warnings.join(' '), /branches/)
 })
 
 test('what still holds a wallet that was unloaded writes nothing into it any more', async () => {

@@ -10,6 +10,7 @@ import { base64 } from '@scure/base'
 import { REGTEST } from '../../../src/consensus/params.ts'
 import { RpcError } from '../../../src/node/rpc-error.ts'
 import { formatCoins, type Sats, sats } from '../../../src/primitives/amount.ts'
+import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import type { Result } from '../../../src/primitives/result.ts'
 import type { Transaction } from '../../../src/primitives/transaction.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
@@ -316,6 +317,15 @@ test('to sign a message is to sign no payment and no other message', () =>
     assert.equal(await tab.during(message('I pay on Friday.'), ...asked), 'accepted')
     assert.equal(await tab.during(message('I pay now.'), ...asked), 'payment-not-approved')
     assert.equal(await tab.during(payment(), ...asked), 'payment-not-approved')
+    // What is handed over as a payment, whose review would show a payment of nothing to nobody.
+    const disguised = message('I owe Eve.')
+    const calls: readonly (readonly [method: string, text: string])[] = [
+      ['reviewpsbt', encoded(disguised)],
+      ['walletprocesspsbt', encoded(disguised)],
+      ['sendpsbt', encoded(disguised)],
+      ['signrawtransactionwithwallet', bytesToHex(disguised.unsigned.bytes)],
+    ]
+    for (const call of calls) await assert.rejects(tab.during(disguised, ...call), /signmessage/, call[0])
   }))
 
 test('a signature leaves open what the page named by its hash type, and nothing else', () =>
@@ -371,6 +381,55 @@ test('the recipient bears the fee, and no more than that', () =>
       { ...honest()[1], value: 100_000 - FEE },
     ]
     assert.equal(await tab.during(payment({ outputs: less }), ...all), 'payment-not-approved')
+  }))
+
+test('those named bear the fee once between them, and nobody else does', () =>
+  withTab(async (tab) => {
+    const [toBob, toEve] = [900_000, 1_000_000]
+    const paid = (bob: number, eve: number): Psbt => {
+      const left = 2_000_000 - toBob - toEve + bob + eve - FEE
+      return payment({
+        outputs: [
+          { to: BOB, value: toBob - bob },
+          { to: EVE, value: toEve - eve },
+          { ...honest()[1]!, value: left },
+        ],
+      })
+    }
+    const amounts = { [BOB.address]: coins(toBob), [EVE.address]: coins(toEve) }
+    type Call = readonly [method: string, ...args: unknown[]]
+    const sendFrom = (...places: number[]): Call => [
+      'send',
+      amounts,
+      null,
+      null,
+      null,
+      { subtract_fee_from_outputs: places },
+    ]
+    const sendManyFrom = (...keys: Key[]): Call => [
+      'sendmany',
+      '',
+      amounts,
+      0,
+      '',
+      keys.map(({ address }) => address.toUpperCase()),
+    ]
+    const calls: readonly (readonly [both: Call, one: Call])[] = [
+      [sendFrom(0, 1), sendFrom(1)],
+      [sendManyFrom(BOB, EVE), sendManyFrom(EVE)],
+    ]
+    for (const [both, one] of calls) {
+      assert.equal(await tab.during(paid(FEE / 2, FEE / 2), ...both), 'accepted')
+      assert.equal(await tab.during(paid(0, FEE), ...one), 'accepted')
+      for (const [bob, eve] of [
+        [FEE, FEE],
+        [FEE, 1],
+        [1, FEE],
+      ])
+        assert.equal(await tab.during(paid(bob!, eve!), ...both), 'payment-not-approved', `${bob} and ${eve}`)
+      for (const bob of [1, FEE])
+        assert.equal(await tab.during(paid(bob, FEE - bob), ...one), 'payment-not-approved', `${bob} of Bob`)
+    }
   }))
 
 test('a PSBT that a caller hands over can not be swapped for another', () =>
@@ -487,6 +546,34 @@ test('bumpfee replaces a payment that this wallet signed, for the same payees, a
       await bump({ outputs: [{ to: EVE, value: PAID }, honest(2_000)[1]] }, invented, invented.txid),
       'payment-not-approved',
     )
+  }))
+
+test('a replacement takes no more from its payees than its fee, between them', () =>
+  withTab(async (tab) => {
+    const paid = (less: number): Psbt =>
+      payment({
+        outputs: [
+          { to: BOB, value: 900_000 - less },
+          { to: EVE, value: 1_000_000 - less },
+          { ...honest()[1]!, value: 100_000 - 2_000 + 2 * less },
+        ],
+      })
+    let said: Result<Uint8Array> | undefined
+    tab.answer = async () => {
+      said = await tab.sign(paid(0))
+    }
+    await tab.rpc('send', { [BOB.address]: coins(900_000), [EVE.address]: coins(1_000_000) })
+    const former = value(value(Psbt.parse(value(said!))).extract())
+    for (const [less, code] of [
+      [2_000, 'payment-not-approved'],
+      [1_000, 'accepted'],
+    ] as const) {
+      tab.answer = async () => {
+        said = await tab.sign(paid(less), former)
+      }
+      await tab.rpc('bumpfee', former.txid, { fee_rate: 10 })
+      assert.equal(codeOf(said!), code)
+    }
   }))
 
 test('the signer answers whatever it is asked', () =>

@@ -110,6 +110,15 @@ test('no command overwrites a stored seed', async () => {
   assert.equal(value(await signer.revealWords(PASSPHRASE)).words, words)
 })
 
+test('no backup file is made that would be too large to be brought in again', async () => {
+  const signer = await unlockedSigner()
+  const other = await openSigner()
+  const most = 'x'.repeat(4_900_000)
+  const file = value(await signer.exportBackup(PASSPHRASE, most))
+  assert.equal(value(await other.restoreBackup(file, PASSPHRASE)), most)
+  assert.equal(codeOf(await signer.exportBackup(PASSPHRASE, 'x'.repeat(5_000_000))), 'backup-size')
+})
+
 test('two first commands at once make one wallet', async () => {
   const signer = await openSigner()
   const [one, two] = await Promise.all([signer.create(PASSPHRASE), signer.create(PASSPHRASE)])

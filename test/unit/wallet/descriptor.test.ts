@@ -41,6 +41,8 @@ test('what this wallet can not follow is refused', () => {
     ACCOUNT.replace('tr(', 'wpkh('),
     ACCOUNT.replace('/*)', '/*h)'),
     ACCOUNT.replace('<0;1>', '<0;0>'),
+    ACCOUNT.replace('<0;1>', '<0;00>'),
+    ACCOUNT.replace('<0;1>', '<01;1>'),
     ACCOUNT.replace('<0;1>', '<0>'),
     ACCOUNT.replace('<0;1>', '2147483648'),
     ACCOUNT.replace('86h', '86x'),

@@ -75,6 +75,9 @@ test('labels go to other wallets and come from them as BIP329 has them', () => {
   )
   assert.deepEqual(read(lines), { next: [0, 0], mining: null, labels, warnings: [] })
   assert.deepEqual(read('').warnings, [])
+  // Of others' words none turns the direction of what stands behind it.
+  const turned = encodeLabels(new Map([[ana, '\u202eanA\u2066']]))
+  assert.deepEqual(read(turned).labels, new Map([[ana, 'anA']]))
 
   // The BIP's own kinds, and what wallets leave out or add.
   const foreign = [

@@ -465,3 +465,34 @@ test('bytes with one bit flipped are refused or read, never thrown at', () => {
   )
   assert.equal(codeOf(Psbt.parse(new Uint8Array(MAX_PSBT_BYTES + 1))), 'psbt-invalid')
 })
+
+test('a PSBT that spends a coin twice is refused: its fee would be told wrong', () => {
+  const input = {
+    prevout: { txid: new Uint8Array(32).fill(1), index: 0 },
+    sequence: 0,
+    spent: undefined,
+    key: undefined,
+  }
+  const other = { ...input, prevout: { ...input.prevout, index: 1 } }
+  const outputs = [{ value: sats(1), scriptPubKey: p2trScript(new Uint8Array(32)), key: undefined }]
+  const of = (...inputs: (typeof input)[]) =>
+    codeOf(Psbt.parse(Psbt.of({ inputs, outputs, lockTime: 0 }).bytes))
+  assert.equal(of(input, other), 'accepted')
+  assert.equal(of(input, other, input), 'psbt-invalid')
+})
+
+test('a PSBT of a transaction that nobody relays is refused: to read the keys of all it names would take minutes', () => {
+  const withOutputs = (count: number): Psbt =>
+    Psbt.of({
+      inputs: [],
+      outputs: Array.from({ length: count }, () => ({
+        value: sats(1),
+        scriptPubKey: p2trScript(new Uint8Array(32)),
+        key: undefined,
+      })),
+      lockTime: 0,
+    })
+  const most = Math.floor((100_000 - 12) / 43)
+  assert.equal(codeOf(Psbt.parse(withOutputs(most).bytes)), 'accepted')
+  assert.equal(codeOf(Psbt.parse(withOutputs(most + 1).bytes)), 'psbt-invalid')
+})

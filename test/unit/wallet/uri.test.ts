@@ -36,6 +36,13 @@ test('all of a link counts: a question mark in its text, a plus sign as it is, a
   assert.deepEqual(parsed, { ok: true, value })
 })
 
+test('the words of a link turn the direction of nothing that stands behind them', () => {
+  const turned = encodeURIComponent('\u202eanA\u2066 \u2069\u05d0\u200f')
+  const parsed = parsePaymentLink(`opentab:${ADDRESS}?label=${turned}&message=%E2%80%AE`, check)
+  const value = { address: ADDRESS, amount: undefined, label: 'anA \u05d0\u200f', message: undefined }
+  assert.deepEqual(parsed, { ok: true, value })
+})
+
 test('a link that can not be honoured is refused', () => {
   const refusals = {
     [`bitcoin:${ADDRESS}`]: 'link-invalid',

@@ -48,8 +48,7 @@ test('named arguments agree to what the same arguments in order do', async () =>
   })
   assert.deepEqual(inOrder.approved, {
     type: 'payment',
-    payees: [{ address: ADDRESS, amount: 150_000_000 }],
-    subtractFee: true,
+    payees: [{ address: ADDRESS, amount: 150_000_000, bearsFee: true }],
     feeRate: 2000,
   })
   assert.deepEqual(named.approved, inOrder.approved)
@@ -79,14 +78,19 @@ test('each method that pays, signs or sends all agrees to its own terms, and no 
   const pays = [{ [ADDRESS]: 1 }, { data: 'c0ffee' }]
   const data = { data: Uint8Array.of(0xc0, 0xff, 0xee) }
   const one = { address: ADDRESS, amount: 100_000_000 }
-  const term = { type: 'payment', changeAddress: undefined, subtractFee: false, feeRate: undefined }
-  assert.deepEqual((await told('send', pays)).approved, { ...term, payees: [one, data] })
+  const term = { type: 'payment', changeAddress: undefined, feeRate: undefined }
+  assert.deepEqual((await told('send', pays)).approved, {
+    ...term,
+    payees: [one, data].map((payee) => ({ ...payee, bearsFee: false })),
+  })
   const options = { change_address: 'tabrt1palice', subtract_fee_from_outputs: [0], fee_rate: 3 }
   assert.deepEqual((await told('send', { outputs: pays, ...options })).approved, {
     ...term,
-    payees: [one, data],
+    payees: [
+      { ...one, bearsFee: true },
+      { ...data, bearsFee: false },
+    ],
     changeAddress: 'tabrt1palice',
-    subtractFee: true,
     feeRate: 3000,
   })
   const { changeAddress: _, ...terms } = term
@@ -98,8 +102,7 @@ test('each method that pays, signs or sends all agrees to its own terms, and no 
   })
   assert.deepEqual((await told('sendmany', '', { [ADDRESS]: 1 }, 1, '', [ADDRESS])).approved, {
     ...terms,
-    payees: [one],
-    subtractFee: true,
+    payees: [{ ...one, bearsFee: true }],
   })
   assert.deepEqual((await told('fundchannel', 'node', 100_000, 2, null, 1_500)).approved, {
     type: 'channel',
