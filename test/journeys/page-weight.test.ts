@@ -39,7 +39,7 @@ const KERNELS = 150
 /** Texts of modules that page and workers share, where minifying leaves them whole. */
 const SHARED = {
   'the curve of signatures': 'fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f',
-  'the verification of signatures': 'BIP0340/challenge',
+  'signatures of BIP340': 'BIP0340/aux',
 }
 
 test(
