@@ -179,7 +179,8 @@ test('each wallet has what it would have alone', async () => {
       }
       await node.rpc('stop')
     }),
-    { numRuns: 6 },
+    // A payment to the wallet that watches the payer is seldom drawn.
+    { numRuns: 6, examples: [[[{ type: 'pay', wallet: 1, to: 3, amount: 1 }]]] },
   )
 })
 
