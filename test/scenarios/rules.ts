@@ -180,6 +180,8 @@ export function blockCodeOf(rule: RuleId): string {
 
 const POLICY = 'only the mempool refuses it; blocks that hold it are among those accepted here'
 
+const MUSIG2 = 'what those who sign together tell each other (BIP327); a block holds the finished signature'
+
 /** Codes in the sources of which no block can be the cause, and why. */
 export const NOT_OF_BLOCKS: Readonly<Record<string, string>> = {
   'block-script-verify-flag-failed': 'the code of all that the script errors of this table refuse',
@@ -189,6 +191,14 @@ export const NOT_OF_BLOCKS: Readonly<Record<string, string>> = {
   'snapshot-decode-failed': 'what a node stored itself; it would be a bug',
   'mentions-invalid': 'what a node stored itself; it would be a bug',
   'golomb-set-invalid': 'a filter (BIP158); blocks hold none',
+  'merkle-proof-invalid': 'a proof that somebody shows (gettxoutproof); blocks hold none',
+  'witness-decode-failed':
+    'a witness by itself, such as a signed message (BIP322); inside a block it is the block that is refused',
+  'musig2-public-key': MUSIG2,
+  'musig2-tweak': MUSIG2,
+  'musig2-public-nonce': MUSIG2,
+  'musig2-aggregate-nonce': MUSIG2,
+  'musig2-partial-signature': MUSIG2,
   'storage-busy': "the node's storage failed; the block is not judged",
   'bad-txns-oversize': 'a block with such a transaction is over the weight limit, which is checked before',
   'witness-malleated': 'a scriptSig is refused before any script runs, by bad-txns-scriptsig-not-empty',
