@@ -63,6 +63,7 @@ export async function requireWallet(node: NodeCore): Promise<Wallet> {
 /** The same, where its keys are here. Rejects with Bitcoin Core's error where they are not. */
 export async function requireKeys(node: NodeCore): Promise<Wallet> {
   const wallet = await requireWallet(node)
-  if (wallet.signer.status().state === 'none') throw errorOf(keysMissing())
+  const status = wallet.signer.status()
+  if (status.state === 'none') throw errorOf(keysMissing(status))
   return wallet
 }

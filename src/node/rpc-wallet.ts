@@ -9,6 +9,7 @@ import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { decodeAddress } from '../script/address.ts'
 import { CHANGE, GAP_LIMIT, type OwnKey } from '../wallet/address-book.ts'
 import { descriptorChecksum, HARDENED } from '../wallet/descriptor.ts'
+import { keysFault } from '../wallet/signer.ts'
 import type { Wallet, WalletCoin } from '../wallet/wallet.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
@@ -55,9 +56,14 @@ function beyondGapText(subject: string): string {
   return `${subject} given out after ${GAP_LIMIT} unused ones in a row: seed words alone would not find coins there, a backup file that is saved from now on would. Save one, or use earlier addresses first.`
 }
 
-function warningsOf({ countBeyondGap: count }: Wallet): string[] {
-  if (count === 0) return []
-  return [beyondGapText(count === 1 ? 'The latest address was' : `The latest ${count} addresses were`)]
+function warningsOf({ countBeyondGap: count, signer }: Wallet): string[] {
+  const fault = keysFault(signer.status())
+  const warnings = fault === undefined ? [] : [fault]
+  if (count === 0) return warnings
+  return [
+    ...warnings,
+    beyondGapText(count === 1 ? 'The latest address was' : `The latest ${count} addresses were`),
+  ]
 }
 
 /** The part of `getaddressinfo` that is about an own key, as Bitcoin Core has it. */

@@ -9,7 +9,7 @@ import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
-import type { Signers } from '../wallet/signer.ts'
+import { keysFault, type Signers } from '../wallet/signer.ts'
 import type { WalletDirectory, WalletEntry } from '../wallet/store.ts'
 import { Wallet } from '../wallet/wallet.ts'
 import type { WalletEvent } from './events.ts'
@@ -215,6 +215,8 @@ export class Wallets {
     // Payments that waited before there was a wallet to see them.
     tellWaiting()
     this.tell(name)
+    const fault = keysFault(wallet.signer.status())
+    if (fault !== undefined) this.fail(name, new Error(fault), 'can only watch')
   }
 
   /** A store that fails in the last moment is still told of. */

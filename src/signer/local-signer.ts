@@ -51,6 +51,9 @@ export interface LocalSignerOptions {
   readonly logN?: number
 }
 
+/** A stored record that can't be used. The message is a sentence for people. */
+export class UnusableKeysError extends Error {}
+
 /** A timer of a browser counts to 2^31 ms. */
 const MAX_UNLOCK_SECONDS = 2_000_000
 
@@ -78,17 +81,17 @@ export class LocalSigner implements Signer {
   }
 
   /**
-   * Opens locked, or without keys. Throws when the stored record is damaged or belongs to another network: nothing
+   * Opens locked, or without keys. Throws an `UnusableKeysError` when the stored record is damaged or belongs to another network: nothing
    * overwrites it.
    */
   static async open(options: LocalSignerOptions): Promise<LocalSigner> {
     const stored = await options.store.load()
     if (stored !== undefined && !isKeyRecord(stored))
-      throw new Error(
-        'The stored wallet keys are damaged. Open another profile and restore your backup there.',
+      throw new UnusableKeysError(
+        'The stored keys of this wallet are damaged, and are left as they are. Restore its backup as a wallet of another name.',
       )
     if (stored && stored.network !== options.network.id)
-      throw new Error('The stored wallet keys belong to another network.')
+      throw new UnusableKeysError('The stored keys of this wallet belong to another network.')
     return new LocalSigner(options, stored)
   }
 

@@ -4,7 +4,7 @@
  */
 import type { SignerStatus } from '../wallet/signer.ts'
 import type { KeyStores } from './key-record.ts'
-import { LocalSigner, type LocalSignerOptions } from './local-signer.ts'
+import { LocalSigner, type LocalSignerOptions, UnusableKeysError } from './local-signer.ts'
 
 export interface LocalSignersOptions extends Omit<LocalSignerOptions, 'store' | 'channelRecords'> {
   readonly stores: KeyStores
@@ -15,17 +15,35 @@ export class LocalSigners {
   private readonly signers = new Map<string, LocalSigner>()
   /** One of each name at most: two would not know of each other's seed. */
   private readonly opening = new Map<string, Promise<LocalSigner>>()
+  /** Why the keys of a wallet can't be used, by its name. */
+  private readonly unusable = new Map<string, string>()
   private readonly listeners = new Set<(wallet: string, status: SignerStatus) => void>()
 
   private constructor(options: LocalSignersOptions) {
     this.options = options
   }
 
-  /** Opens the wallets that have keys, locked. Throws as `LocalSigner.open` does. */
+  /** Opens the wallets that have keys, locked; those whose record can't be used are as if they had none. Throws when storage fails. */
   static async open(options: LocalSignersOptions): Promise<LocalSigners> {
     const signers = new LocalSigners(options)
-    for (const name of await options.stores.names()) await signers.of(name)
+    for (const name of await options.stores.names())
+      await signers.of(name).catch((error: unknown) => {
+        if (!(error instanceof UnusableKeysError)) throw error
+        signers.unusable.set(name, error.message)
+      })
     return signers
+  }
+
+  /** Of a wallet, whether it has keys or not. */
+  status(wallet: string): SignerStatus {
+    const fault = this.unusable.get(wallet)
+    if (fault !== undefined) return { state: 'none', fault }
+    return this.signers.get(wallet)?.status() ?? { state: 'none' }
+  }
+
+  /** Of the wallets whose keys are stored here, usable or not. */
+  statuses(): ReadonlyMap<string, SignerStatus> {
+    return new Map([...this.unusable.keys(), ...this.names()].map((name) => [name, this.status(name)]))
   }
 
   /** Names of the wallets whose keys are here. */

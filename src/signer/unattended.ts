@@ -34,7 +34,7 @@ export function allUnattended(signers: LocalSigners): Signers {
         return signer ? unattended(signer) : NO_SIGNER
       }
       return {
-        status: () => now().status(),
+        status: () => signers.status(wallet),
         lock: () => now().lock(),
         signPsbt: (...given) => now().signPsbt(...given),
         onChange: (listener) =>

@@ -20,8 +20,8 @@ export interface Account {
 }
 
 export type SignerStatus =
-  /** Its keys are not here: the wallet only watches. */
-  | { readonly state: 'none' }
+  /** Its keys are not here: the wallet only watches. `fault`: why they can't be used where they are stored here all the same; a sentence for people. */
+  | { readonly state: 'none'; readonly fault?: string }
   /** Keys are there, encrypted: a passphrase is needed to sign. */
   | { readonly state: 'locked'; readonly account: Account }
   | {
@@ -59,11 +59,17 @@ export interface Signers {
   onChange(listener: (wallet: string) => void): () => void
 }
 
+/** Why the keys of a wallet can't be used; undefined where nothing is wrong with them. */
+export function keysFault(status: SignerStatus): string | undefined {
+  return status?.state === 'none' ? status.fault : undefined
+}
+
 /** Refuses what needs keys, with `keys-missing`. */
-export function keysMissing(): Rejection {
+export function keysMissing(status?: SignerStatus): Rejection {
   return notNow(
     'keys-missing',
-    'This wallet only watches: its keys are elsewhere. What needs them is done by the wallet that has them; payments go there as PSBTs.',
+    (status && keysFault(status)) ??
+      'This wallet only watches: its keys are elsewhere. What needs them is done by the wallet that has them; payments go there as PSBTs.',
   )
 }
 

@@ -173,25 +173,20 @@ export class RemoteSigners implements Signers {
 /** The signers' half of the brain's port. */
 export function serveSigners(signers: LocalSigners, port: Endpoint): void {
   const channel = new Channel<SignerEvent, SignRequest>(port)
-  channel.post({ type: 'opened', statuses: statusesOf(signers) })
+  channel.post({ type: 'opened', statuses: signers.statuses() })
   signers.onChange((wallet, status) => channel.post({ type: 'status', wallet, status }))
   channel.listen(async (request) => {
     const signer = signers.get(request.wallet)
     if (request.type === 'lock') signer?.lock()
     else {
       const result = await answered<unknown>(async () => {
-        if (!signer) return keysMissing()
+        if (!signer) return keysMissing(signers.status(request.wallet))
         if (request.type === 'channel') return callOf(signer.channels, request.call)
         return signer.signPsbt(request.psbt, request.replaced, request.hashType)
       })
       channel.post({ type: 'signed', id: request.id, result })
     }
   })
-}
-
-/** Of the wallets that have keys. */
-export function statusesOf(signers: LocalSigners): SignerStatuses {
-  return new Map(signers.names().map((name) => [name, signers.get(name)!.status()]))
 }
 
 /** Carries out what a person asked of a wallet's signer. Never rejects: a fault of this program or of storage is told as a rejection, so that nobody waits for ever. */

@@ -6,7 +6,7 @@ import { ProfileDatabase } from '../storage/profile-database.ts'
 import { notNow } from '../wallet/result.ts'
 import { Channel } from './channel.ts'
 import { installCurveKernel } from './curve-kernel.ts'
-import { runCommand, type SignerAnswer, type SignerRequest, serveSigners, statusesOf } from './signer-link.ts'
+import { runCommand, type SignerAnswer, type SignerRequest, serveSigners } from './signer-link.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 const window = new Channel<SignerAnswer, SignerRequest>(self)
@@ -19,7 +19,7 @@ window.listen(async (request) => {
   if (request.type === 'open') {
     try {
       signers = await open(request)
-      window.post({ type: 'opened', statuses: statusesOf(signers) })
+      window.post({ type: 'opened', statuses: signers.statuses() })
     } catch (error) {
       window.post({ type: 'open-failed', reason: error instanceof Error ? error.message : String(error) })
     }

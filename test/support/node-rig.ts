@@ -105,7 +105,7 @@ export class RigNode {
   signer!: LocalSigner
   core!: NodeCore
   private readonly options: RigNodeOptions
-  private keys = new MemoryKeyStores()
+  keys = new MemoryKeyStores()
   private readonly wallets = new MemoryWalletDirectory()
   private channelStore = new MemoryChannelStore()
   channels!: Channels

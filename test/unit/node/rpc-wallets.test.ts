@@ -605,6 +605,29 @@ test('of a wallet that can not be read the person is told, and the others work',
   assert.deepEqual((await node.rpc('listwalletdir')).wallets.length, 3)
 })
 
+test('a wallet whose keys are damaged shows what it has and says why it can not pay, and the others pay', async () => {
+  const node = await new NodeRig().add('node')
+  await addKeys(node, 'damaged')
+  await addKeys(node, 'whole')
+  for (const name of ['damaged', 'whole']) await node.generate(1, await node.rpcOf(name, 'getnewaddress'))
+  await node.generate(node.rig.params.coinbaseMaturity, STRANGER)
+  const before = await node.rpcOf('damaged', 'getbalances')
+  await node.keys.store('damaged').save({ version: 9 } as never)
+  node.events.length = 0
+  await node.restart()
+  assert.deepEqual(
+    node
+      .told('fault')
+      .map(({ kind, message }) => [kind, /“damaged” can only watch: .*damaged/.test(message)]),
+    [['wallet', true]],
+  )
+  assert.deepEqual((await node.rpcOf('damaged', 'getbalances')).mine, before.mine)
+  assert.match((await node.rpcOf('damaged', 'getwalletinfo')).warnings[0], /keys of this wallet are damaged/)
+  assert.match((await node.failureOf('damaged', 'sendtoaddress', STRANGER, 1)).message, /damaged/)
+  value(await (await node.signers.of('whole')).unlock(PASSPHRASE))
+  await node.rpcOf('whole', 'sendtoaddress', STRANGER, 1)
+})
+
 test('a wallet that meets a bug while it writes is named', async () => {
   const node = await funded()
   await addKeys(node, 'odd')

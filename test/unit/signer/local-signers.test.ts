@@ -99,6 +99,37 @@ test('to look at a name makes no wallet', async () => {
   assert.deepEqual(await stores.names(), [])
 })
 
+test('keys that are damaged keep no other wallet from signing, are told of, and are never overwritten', async () => {
+  const stores = new MemoryKeyStores()
+  const made = await openSigners({ stores })
+  for (const name of ['', 'whole']) value(await runCommand(made, name, CREATE))
+  const damaged = { ...(await recordOf(stores, '')), version: 9 } as unknown as KeyRecord
+  await stores.store('').save(damaged)
+
+  const signers = await openSigners({ stores })
+  assert.deepEqual(signers.names(), ['whole'])
+  const unlock: SignerCommand = { type: 'unlock', passphrase: PASSPHRASE, seconds: undefined }
+  assert.equal(codeOf(await runCommand(signers, 'whole', unlock)), 'accepted')
+  const { brain, close } = await linked(signers)
+  try {
+    assert.deepEqual(brain.names(), ['whole'])
+    const status = brain.signer('').status()
+    assert(status.state === 'none')
+    assert.match(status.fault!, /damaged.*backup/)
+    const refusal = await brain.signer('').signPsbt(new Uint8Array())
+    assert(!refusal.ok)
+    assert.deepEqual([refusal.code, refusal.detail], ['keys-missing', status.fault])
+  } finally {
+    close()
+  }
+  for (const command of [CREATE, RESTORE, unlock]) {
+    const refused = await runCommand(signers, '', command)
+    assert(!refused.ok)
+    assert.match(refused.detail!, /damaged/)
+  }
+  assert.deepEqual(await recordOf(stores, ''), damaged)
+})
+
 test('locks and timers are of one wallet', async () => {
   const clock = new ManualClock()
   const signers = await openSigners({ clock })
