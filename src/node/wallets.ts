@@ -8,6 +8,7 @@ import type { Mempool } from '../mempool/mempool.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type { Transaction } from '../primitives/transaction.ts'
+import { Turns } from '../primitives/turns.ts'
 import { invalid, notNow, OK, type Rejection, type Result } from '../wallet/result.ts'
 import { keysFault, type Signers } from '../wallet/signer.ts'
 import type { WalletDirectory, WalletEntry } from '../wallet/store.ts'
@@ -46,8 +47,10 @@ export class Wallets {
   private readonly options: WalletsOptions
   private readonly entries: Map<string, WalletEntry>
   private readonly loaded = new Map<string, Loaded>()
-  /** The last loading or unloading of each name: they run one after another. */
-  private readonly last = new Map<string, Promise<unknown>>()
+  /** Loading and unloading, by name. */
+  private readonly changes = new Turns()
+  /** Payments, by account. */
+  private readonly payments = new Turns()
   /** Names of wallets that are being made. */
   private readonly reserved = new Set<string>()
   /** What is to be kept of wallets whose keys are being made. */
@@ -76,8 +79,8 @@ export class Wallets {
     const wallets = new Wallets(options, await options.directory.load())
     for (const name of wallets.names)
       if ((wallets.entries.get(name) ?? DEFAULT_ENTRY).loadOnStartup)
-        await wallets
-          .one(name, () => wallets.open(name))
+        await wallets.changes
+          .run(name, () => wallets.open(name))
           .catch(async (error: unknown) => {
             if (!(error instanceof StorageError)) return wallets.fail(name, error)
             await wallets.close().catch(() => undefined)
@@ -123,7 +126,7 @@ export class Wallets {
     if (refusal) return refusal
     this.reserved.add(name)
     try {
-      await this.one(name, () => this.open(name, { loadOnStartup }))
+      await this.changes.run(name, () => this.open(name, { loadOnStartup }))
     } finally {
       this.reserved.delete(name)
     }
@@ -132,7 +135,7 @@ export class Wallets {
 
   /** Loads a wallet, and remembers whether to do so at start where that is said. Rejects with `wallet-unknown` and `wallet-loaded`. */
   load(name: string, loadOnStartup: boolean | undefined): Promise<Result<void>> {
-    return this.one(name, async () => {
+    return this.changes.run(name, async () => {
       if (this.loaded.has(name)) return notNow('wallet-loaded', `${walletCalled(name)} is loaded already.`)
       if (!this.names.includes(name)) return unknown(name)
       await this.open(name, loadOnStartup === undefined ? undefined : { loadOnStartup })
@@ -142,7 +145,7 @@ export class Wallets {
 
   /** Stores where a wallet stands, locks it, and follows it no more; see `load`. Rejects with `wallet-unknown`. */
   unload(name: string, loadOnStartup: boolean | undefined): Promise<Result<void>> {
-    return this.one(name, async () => {
+    return this.changes.run(name, async () => {
       const loaded = this.loaded.get(name)
       if (!loaded) return unknown(name)
       if (loadOnStartup !== undefined) await this.keep(name, { loadOnStartup })
@@ -182,7 +185,7 @@ export class Wallets {
   async close(): Promise<void> {
     this.isClosed = true
     for (const end of this.unsubscribe) end()
-    await Promise.allSettled(this.last.values())
+    await this.changes.ended()
     const ended = await Promise.allSettled([...this.loaded.values()].map((one) => this.closeOne(one)))
     for (const end of ended) if (end.status === 'rejected') throw end.reason
   }
@@ -202,6 +205,7 @@ export class Wallets {
       random,
       signer: signers.signer(name),
       store: directory.records(name),
+      turns: this.payments,
     })
     const tellWaiting = (): void => {
       for (const { transaction } of mempool.entries()) wallet.transactionAdded(transaction)
@@ -239,17 +243,7 @@ export class Wallets {
     }
     const entry = this.expected.get(name)
     this.expected.delete(name)
-    this.one(name, () => this.open(name, entry)).catch((error: unknown) => this.fail(name, error))
-  }
-
-  /** Runs after what was asked of the same wallet before. */
-  private one<T>(name: string, run: () => Promise<T>): Promise<T> {
-    const result = (this.last.get(name) ?? Promise.resolve()).then(run)
-    this.last.set(
-      name,
-      result.catch(() => undefined),
-    )
-    return result
+    this.changes.run(name, () => this.open(name, entry)).catch((error: unknown) => this.fail(name, error))
   }
 
   private tell(name: string, txids: readonly Txid[] = []): void {

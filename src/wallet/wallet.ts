@@ -12,6 +12,7 @@ import type { Txid } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import type * as results from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
+import type { Turns } from '../primitives/turns.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { verifyTransaction } from '../script/verify-input.ts'
@@ -81,6 +82,8 @@ export interface WalletOptions {
   readonly signer: Signer
   readonly clock: Clock
   readonly random: Random
+  /** Of the payments of all wallets of the profile, by account. */
+  readonly turns: Turns
 }
 
 /** A payment to be made: as a plan holds it, and as a review showed it. */
@@ -158,8 +161,6 @@ export class Wallet {
   /** Coins of payments that are being signed, by `outpointKey`. */
   private readonly promised = new Set<string>()
   private locks = new CoinLocks()
-  /** The last of what runs in turn. */
-  private lastTurn: Promise<unknown> = Promise.resolve()
   /** Labels to be written. */
   private unwritten: Records = new Map()
   /** The account's own record is to be written even where nothing else is. */
@@ -460,13 +461,11 @@ export class Wallet {
   // Payments
 
   /**
-   * Runs after what was given before it. Payments that are planned and made at one go are made in turn: none plans with coins, or a key for
-   * change, that another is about to take.
+   * Runs after what was given before it. Payments that are planned and made at one go are made in turn, those of two wallets with the same account,
+   * too: none plans with coins, or a key for change, that another is about to take.
    */
   inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.lastTurn.then(run)
-    this.lastTurn = result.catch(() => undefined)
-    return result
+    return this.options.turns.run(this.account?.descriptor ?? '', run)
   }
 
   /**

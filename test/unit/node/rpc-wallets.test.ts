@@ -628,6 +628,21 @@ test('a wallet whose keys are damaged shows what it has and says why it can not 
   await node.rpcOf('whole', 'sendtoaddress', STRANGER, 1)
 })
 
+test('two wallets of one seed that pay in the same moment pay with different coins', async () => {
+  const node = await new NodeRig().add('node', { wallet: false })
+  for (const name of ['one', 'twin']) await addKeys(node, name, WORDS)
+  await node.generate(6, await node.rpcOf('one', 'getnewaddress'))
+  await node.generate(node.rig.params.coinbaseMaturity, STRANGER)
+  const payments = ['one', 'twin', 'one', 'twin'].map((name) =>
+    node.rpcOf(name, 'sendtoaddress', STRANGER, 1),
+  )
+  const txids = await Promise.all(payments)
+  assert.deepEqual((await node.rpc('getrawmempool')).toSorted(), txids.toSorted())
+  for (const name of ['one', 'twin'])
+    for (const txid of txids)
+      assert.deepEqual((await node.rpcOf(name, 'gettransaction', txid)).walletconflicts, [])
+})
+
 test('a wallet that meets a bug while it writes is named', async () => {
   const node = await funded()
   await addKeys(node, 'odd')

@@ -9,6 +9,7 @@ import { Mempool } from '../../../src/mempool/mempool.ts'
 import { type Sats, sats } from '../../../src/primitives/amount.ts'
 import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import { outpointKey, type Transaction } from '../../../src/primitives/transaction.ts'
+import { Turns } from '../../../src/primitives/turns.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
 import { InlineCheckPool } from '../../../src/script/verify-input.ts'
 import type { LocalSigner } from '../../../src/signer/local-signer.ts'
@@ -63,6 +64,7 @@ class TestNode {
       chain,
       clock,
       random: seededRandom('wallet'),
+      turns: new Turns(),
       ...options,
       store,
       signer: unattended(signer),
@@ -662,6 +664,7 @@ test('a watch-only wallet plans what a signer elsewhere signs', async () => {
     chain,
     clock: new ManualClock(),
     random: seededRandom('watch'),
+    turns: new Turns(),
     store: new MemoryWalletStore(),
   }
   const watching = await Wallet.open({ ...options, signer: NO_SIGNER })
@@ -686,6 +689,7 @@ test('a descriptor that can not be followed is refused', async () => {
     chain: await openChain(),
     clock: new ManualClock(),
     random: seededRandom('watch'),
+    turns: new Turns(),
     store: new MemoryWalletStore(),
     signer: NO_SIGNER,
   })

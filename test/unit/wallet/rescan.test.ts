@@ -8,6 +8,7 @@ import type { Mentions } from '../../../src/chain/block-mentions.ts'
 import type { Chain } from '../../../src/chain/chain.ts'
 import { OK } from '../../../src/primitives/result.ts'
 import type { Transaction } from '../../../src/primitives/transaction.ts'
+import { Turns } from '../../../src/primitives/turns.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
 import { p2trScript } from '../../../src/script/taproot.ts'
 import { unattended } from '../../../src/signer/unattended.ts'
@@ -43,6 +44,7 @@ async function open(chain: Chain, store = new MemoryWalletStore()): Promise<Wall
     signer: NO_SIGNER,
     clock: new ManualClock(),
     random: seededRandom('rescan'),
+    turns: new Turns(),
   })
   if (!wallet.account) value(await wallet.watch(account))
   await wallet.settled()

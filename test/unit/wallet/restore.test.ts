@@ -17,6 +17,7 @@ import {
   Transaction,
   type TxOutput,
 } from '../../../src/primitives/transaction.ts'
+import { Turns } from '../../../src/primitives/turns.ts'
 import { encodeAddress } from '../../../src/script/address.ts'
 import { p2trScript } from '../../../src/script/taproot.ts'
 import { writeBackup } from '../../../src/signer/backup.ts'
@@ -212,6 +213,7 @@ async function open(chain: Chain, account: Account, store = new MemoryWalletStor
     signer: NO_SIGNER,
     clock: new ManualClock(),
     random: seededRandom('restore'),
+    turns: new Turns(),
   })
   if (!wallet.account) value(await wallet.watch(account))
   await wallet.settled()
