@@ -40,6 +40,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Words that anybody would try here. */
 const OF_THIS_PAGE = ['opentab', 'bitcoin', 'wallet', 'satoshi', 'nakamoto']
 
+/** Phrases that everybody tries who has heard of them, without what stands between the words. */
+const FAMOUS: ReadonlySet<string> = new Set(['correcthorsebatterystaple'])
+
 /** Characters that are looked at: a passphrase that is longer gains nothing by the rest. */
 const MOST_CHARACTERS = 128
 
@@ -49,7 +52,10 @@ let estimator: ZxcvbnFactory | undefined
 export function passphraseStrength(passphrase: string): Strength {
   estimator ??= new ZxcvbnFactory({ dictionary, graphs: adjacencyGraphs, maxLength: MOST_CHARACTERS })
   // As the keeper of keys reads it.
-  const rated = estimator.check(passphrase.normalize('NFKC'), OF_THIS_PAGE)
+  const read = passphrase.normalize('NFKC')
+  if (FAMOUS.has(read.toLowerCase().replace(/[^\p{L}]/gu, '')))
+    return { level: 1, text: `${VERDICTS[0]} Many people know this phrase.` }
+  const rated = estimator.check(read, OF_THIS_PAGE)
   const level = levelOf(rated, passphrase)
   const text: string[] = [VERDICTS[level - 1]!]
   if (level < 3)
@@ -63,6 +69,13 @@ export function passphraseStrength(passphrase: string): Strength {
 function levelOf({ score }: ZxcvbnResult, passphrase: string): Strength['level'] {
   const most = /^[\p{L}\p{M}]+$/u.test(passphrase) ? 3 : 4
   return Math.min(Math.max(score, 1), most) as Strength['level']
+}
+
+/** What is to be said of a passphrase that was chosen for keys, a sentence or two; undefined where nothing is. */
+export function warningOnKeys(passphrase: string): string | undefined {
+  const { level, text } = passphraseStrength(passphrase)
+  if (level > 1) return undefined
+  return `The passphrase of this wallet is too easy, and no backup file can be made under it: walletpassphrasechange changes it. ${text}`
 }
 
 /** Why no backup file is made under a passphrase, a sentence; undefined where it may be: its finder has all the time in the world. */

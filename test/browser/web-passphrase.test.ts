@@ -17,11 +17,17 @@ describe('the strength of a passphrase', () => {
     ])
       assert.equal(passphraseStrength(easy).level, 1, easy)
     assert.isBelow(passphraseStrength('aaaaaaaaaaaaaaaaaaaaaaaaaaaa').level, 2)
+    for (const famous of [
+      'correct horse battery staple',
+      'CorrectHorseBatteryStaple',
+      'correct-horse-battery-staple1',
+    ])
+      assert.equal(passphraseStrength(famous).level, 1, famous)
     assert.equal(passphraseStrength('opentab').level, 1)
   })
 
   it('calls strong what has several words, or is drawn at random', () => {
-    for (const hard of ['correct horse battery staple', 'tidal zebra mushroom', 'q8#Vf2!mZr7&Lw'])
+    for (const hard of ['copper window battery staple', 'tidal zebra mushroom', 'q8#Vf2!mZr7&Lw'])
       assert.equal(passphraseStrength(hard).level, 4, hard)
     assert.equal(passphraseStrength('marmalade').level, 1)
     assert.equal(passphraseStrength('marmalade horse').level, 3)
@@ -73,12 +79,12 @@ describe('the field of a passphrase', () => {
     await until('the verdict', () => about().textContent!.includes('Very weak'))
     assert.lengthOf(deepAll(field, '.meter .on'), 1)
     assert.include(about().textContent!, 'no backup file')
-    type(deepOne(field, 'input'), 'correct horse battery staple')
+    type(deepOne(field, 'input'), 'copper window battery staple')
     await until('the verdict', () => about().textContent!.includes('Strong.'))
     assert.lengthOf(deepAll(field, '.meter .on'), 4)
     assert.notInclude(about().textContent!, 'no backup file')
     assert.equal(deepOne(field, '.meter').ariaHidden, 'true')
-    assert.equal(field.value, 'correct horse battery staple')
+    assert.equal(field.value, 'copper window battery staple')
   })
 
   it('asks nothing of lists where no passphrase is chosen', async () => {

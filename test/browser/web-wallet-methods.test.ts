@@ -94,25 +94,58 @@ describe('methods that make a wallet', () => {
   }
 
   it('takes options, or arguments in order', async () => {
-    assert.deepEqual(await create('', { passphrase: 'horse', wordcount: 24 }), {
+    assert.deepEqual(await create('', { passphrase: 'copper window horse', wordcount: 24 }), {
       name: '',
       mnemonic: MNEMONIC,
     })
-    assert.deepEqual(await create('', false, false, 'horse'), { name: '', mnemonic: MNEMONIC })
-    assert.deepEqual(await create('', null, null, 'horse'), { name: '', mnemonic: MNEMONIC })
-    assert.deepEqual(await create('', false, false, 'horse', false, true, false, false), {
+    assert.deepEqual(await create('', false, false, 'copper window horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', null, null, 'copper window horse'), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', false, false, 'copper window horse', false, true, false, false), {
       name: '',
       mnemonic: MNEMONIC,
     })
-    assert.deepEqual(await create('', { passphrase: 'horse', words: MNEMONIC }), { name: '' })
-    assert.deepEqual(await create({ passphrase: 'horse', wordcount: 24 }), { name: '', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('', { passphrase: 'copper window horse', words: MNEMONIC }), { name: '' })
+    assert.deepEqual(await create({ passphrase: 'copper window horse', wordcount: 24 }), {
+      name: '',
+      mnemonic: MNEMONIC,
+    })
     assert.deepEqual(commands, [
-      { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'create', passphrase: 'horse', words: 12, mnemonicPassphrase: '', chainTime: 1_000 },
-      { type: 'restoreWords', words: MNEMONIC, passphrase: 'horse', mnemonicPassphrase: '' },
-      { type: 'create', passphrase: 'horse', words: 24, mnemonicPassphrase: '', chainTime: 1_000 },
+      {
+        type: 'create',
+        passphrase: 'copper window horse',
+        words: 24,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      },
+      {
+        type: 'create',
+        passphrase: 'copper window horse',
+        words: 12,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      },
+      {
+        type: 'create',
+        passphrase: 'copper window horse',
+        words: 12,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      },
+      {
+        type: 'create',
+        passphrase: 'copper window horse',
+        words: 12,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      },
+      { type: 'restoreWords', words: MNEMONIC, passphrase: 'copper window horse', mnemonicPassphrase: '' },
+      {
+        type: 'create',
+        passphrase: 'copper window horse',
+        words: 24,
+        mnemonicPassphrase: '',
+        chainTime: 1_000,
+      },
     ])
   })
 
@@ -120,35 +153,40 @@ describe('methods that make a wallet', () => {
     for (const args of [
       [''],
       ['', false, false, ''],
-      ['', false, true, 'horse'],
-      ['', { passphrase: 'horse', blank: true }],
-      ['', { passphrase: 'horse', external_signer: true }],
-      ['', false, false, 'horse', true],
-      ['', false, false, 'horse', false, false],
-      ['', false, false, 'horse', false, true, true, true],
-      ['', { passphrase: 'horse', wordcount: 18 }],
-      ['', { passphrase: 'horse', words: MNEMONIC, wordcount: 12 }],
+      ['', false, true, 'copper window horse'],
+      ['', { passphrase: 'copper window horse', blank: true }],
+      ['', { passphrase: 'copper window horse', external_signer: true }],
+      ['', false, false, 'copper window horse', true],
+      ['', false, false, 'copper window horse', false, false],
+      ['', false, false, 'copper window horse', false, true, true, true],
+      ['', { passphrase: 'copper window horse', wordcount: 18 }],
+      ['', { passphrase: 'copper window horse', words: MNEMONIC, wordcount: 12 }],
       ['', { disable_private_keys: true, words: MNEMONIC }],
     ])
       assert.equal(await refusal(...args), -8, JSON.stringify(args))
     // Core's code for a passphrase without keys.
-    assert.equal(await refusal('', true, false, 'horse'), -4)
+    assert.equal(await refusal('', true, false, 'copper window horse'), -4)
     assert.lengthOf(commands, 0)
     assert.lengthOf(asked, 0)
   })
 
   it('refuses options that it does not know by their names', async () => {
-    const error = await create('', { passphrase: 'horse', wordCount: 24 }).catch((reason: Error) => reason)
+    const error = await create('', { passphrase: 'copper window horse', wordCount: 24 }).catch(
+      (reason: Error) => reason,
+    )
     assert.match((error as Error).message, /no field 'wordCount'; its fields are .*wordcount/)
-    assert.equal(await refusal('', { passphrase: 'horse', mnemonic: MNEMONIC }), -3)
-    assert.equal(await refusal('', { passphrase: 'horse', words: MNEMONIC, mnemonic_passphrase: 'x' }), -3)
-    assert.equal(await refusal({ passphrase: 'horse', wordCount: 24 }), -8)
+    assert.equal(await refusal('', { passphrase: 'copper window horse', mnemonic: MNEMONIC }), -3)
+    assert.equal(
+      await refusal('', { passphrase: 'copper window horse', words: MNEMONIC, mnemonic_passphrase: 'x' }),
+      -3,
+    )
+    assert.equal(await refusal({ passphrase: 'copper window horse', wordCount: 24 }), -8)
     assert.lengthOf(commands, 0)
   })
 
   it('hands the passphrase of BIP39 on, to restore and to make', async () => {
-    await create('', { passphrase: 'horse', words: MNEMONIC, mnemonicpassphrase: 'TREZOR' })
-    await create('', { passphrase: 'horse', mnemonicpassphrase: 'TREZOR' })
+    await create('', { passphrase: 'copper window horse', words: MNEMONIC, mnemonicpassphrase: 'TREZOR' })
+    await create('', { passphrase: 'copper window horse', mnemonicpassphrase: 'TREZOR' })
     assert.deepEqual(
       commands.map((command) => 'mnemonicPassphrase' in command && command.mnemonicPassphrase),
       ['TREZOR', 'TREZOR'],
@@ -157,9 +195,9 @@ describe('methods that make a wallet', () => {
 
   it('makes a wallet under its name, and says whether it is to be loaded at start', async () => {
     wallets = ['', 'a/b']
-    await create('a/b', { passphrase: 'horse', load_on_startup: false })
-    await create('a/b', false, false, 'horse', false, true, false)
-    await create('a/b', { passphrase: 'horse' })
+    await create('a/b', { passphrase: 'copper window horse', load_on_startup: false })
+    await create('a/b', false, false, 'copper window horse', false, true, false)
+    await create('a/b', { passphrase: 'copper window horse' })
     assert.deepEqual(
       asked.filter(([method]) => method === 'createwallet'),
       [false, false, true].map((startup) => ['createwallet', 'a/b', { load_on_startup: startup }]),
@@ -187,7 +225,10 @@ describe('methods that make a wallet', () => {
       for (let turn = 0; turn < 20; turn++) await Promise.resolve()
       directory = ['a']
     }
-    assert.deepEqual(await create('a', { passphrase: 'horse' }), { name: 'a', mnemonic: MNEMONIC })
+    assert.deepEqual(await create('a', { passphrase: 'copper window horse' }), {
+      name: 'a',
+      mnemonic: MNEMONIC,
+    })
     assert.equal(await refused, -4)
   })
 
@@ -195,7 +236,9 @@ describe('methods that make a wallet', () => {
     meanwhile = async () => {
       wallets = []
     }
-    const error = (await call('walletpassphrase', ['horse']).catch((reason: unknown) => reason)) as RpcError
+    const error = (await call('walletpassphrase', ['copper window horse']).catch(
+      (reason: unknown) => reason,
+    )) as RpcError
     assert.equal(error.code, -18)
     assert.deepEqual(
       commands.map(({ type }) => type),
@@ -206,10 +249,10 @@ describe('methods that make a wallet', () => {
   it('makes no key under a name that the node refuses', async () => {
     directory = ['watch']
     for (const [method, ...args] of [
-      ['createwallet', 'watch', { passphrase: 'horse' }],
-      ['createwallet', 'watch', { passphrase: 'horse', words: MNEMONIC }],
-      ['importbackup', '{}', 'horse', 'watch'],
-      ['restorewallet', 'watch', '{}', true, 'horse'],
+      ['createwallet', 'watch', { passphrase: 'copper window horse' }],
+      ['createwallet', 'watch', { passphrase: 'copper window horse', words: MNEMONIC }],
+      ['importbackup', '{}', 'copper window horse', 'watch'],
+      ['restorewallet', 'watch', '{}', true, 'copper window horse'],
     ] as const) {
       const error = (await call(method, args).catch((reason: unknown) => reason)) as RpcError
       assert.equal(error.code, method === 'restorewallet' ? -36 : -4, method)
@@ -219,12 +262,12 @@ describe('methods that make a wallet', () => {
 
   it('restores a backup under a name, and again what it has beside the keys', async () => {
     wallets = ['', 'old']
-    assert.deepEqual(await call('restorewallet', ['old', '{}', null, 'horse']), { name: 'old' })
+    assert.deepEqual(await call('restorewallet', ['old', '{}', null, 'copper window horse']), { name: 'old' })
     directory = ['', 'old']
     withKeys = ['old']
     wallets = ['']
     // Here, with keys, and not loaded.
-    assert.deepEqual(await call('importbackup', ['{}', 'horse', 'old']), { name: 'old' })
+    assert.deepEqual(await call('importbackup', ['{}', 'copper window horse', 'old']), { name: 'old' })
     assert.deepEqual(told, ['old', 'old'])
     assert.deepEqual(
       asked.filter(([method]) => method === 'importlabels' || method === 'loadwallet'),
@@ -254,25 +297,25 @@ describe('methods that make a wallet', () => {
   })
 
   it('says what a backup lacks; the keys are restored all the same', async () => {
-    assert.deepEqual(await call('importbackup', ['{}', 'horse']), { name: '' })
+    assert.deepEqual(await call('importbackup', ['{}', 'copper window horse']), { name: '' })
     imported = () => ({ labels: 1, warnings: ['1 label was left out.'] })
-    assert.deepEqual(await call('importbackup', ['{}', 'horse']), {
+    assert.deepEqual(await call('importbackup', ['{}', 'copper window horse']), {
       name: '',
       warnings: ['1 label was left out.'],
     })
     imported = () => {
       throw new Error('The labels could not be read.')
     }
-    const { warnings } = (await call('importbackup', ['{}', 'horse'])) as { warnings: string[] }
+    const { warnings } = (await call('importbackup', ['{}', 'copper window horse'])) as { warnings: string[] }
     assert.match(warnings[0]!, /keys are restored.*The labels could not be read\./)
   })
 
   it('makes no key while the node lacks what it follows one with', async () => {
     problem = new Error('The server is gone.')
     for (const [method, ...args] of [
-      ['createwallet', '', { passphrase: 'horse' }],
-      ['createwallet', '', { passphrase: 'horse', words: MNEMONIC }],
-      ['importbackup', '{}', 'horse'],
+      ['createwallet', '', { passphrase: 'copper window horse' }],
+      ['createwallet', '', { passphrase: 'copper window horse', words: MNEMONIC }],
+      ['importbackup', '{}', 'copper window horse'],
     ] as const) {
       const error = await call(method, args).catch((reason: unknown) => reason)
       assert.equal(error, problem, method)
@@ -282,13 +325,20 @@ describe('methods that make a wallet', () => {
 
   it('gives the words with a warning when the node fails to follow the wallet', async () => {
     wallets = []
-    const created = create('', { passphrase: 'horse' })
+    const created = create('', { passphrase: 'copper window horse' })
     while (!listeners.has('fault')) await Promise.resolve()
     listeners.get('fault')!({ kind: 'internal', message: 'It broke.' })
     const { mnemonic, warnings } = (await created) as { mnemonic: string; warnings: string[] }
     assert.equal(mnemonic, MNEMONIC)
     assert.include(warnings[0], 'It broke.')
     assert.equal(listeners.size, 0)
+  })
+
+  it('warns of a passphrase that is guessed at once', async () => {
+    const { warnings } = (await create('', { passphrase: 'password1' })) as { warnings: string[] }
+    assert.lengthOf(warnings, 1)
+    assert.match(warnings[0]!, /too easy.*walletpassphrasechange/)
+    assert.notProperty(await create('', { passphrase: 'copper window battery staple' }), 'warnings')
   })
 
   it('hands out no backup file under a passphrase that is guessed at once', async () => {
@@ -302,7 +352,7 @@ describe('methods that make a wallet', () => {
 
   it('waits for the node, whatever else is faulty', async () => {
     wallets = []
-    const created = create('', { passphrase: 'horse' })
+    const created = create('', { passphrase: 'copper window horse' })
     while (!listeners.has('fault')) await Promise.resolve()
     wallets = ['']
     listeners.get('fault')!({ kind: 'network', message: 'Another matter.' })

@@ -37,7 +37,7 @@ test(
     await savings!('walletpassphrase', SAVERS)
     const address = await savings!('getnewaddress', 'from the other')
     assert.equal(await codeOf(daily!('sendtoaddress', address, 7)), -13)
-    await ada.rpcOf('')('walletpassphrase', 'correct horse battery staple')
+    await ada.rpcOf('')('walletpassphrase', 'copper window battery staple')
     await savings!('walletlock')
     const txid = await daily!('sendtoaddress', address, 7)
     for (const [rpc, amount] of [

@@ -12,7 +12,7 @@ import type { Opentab, TabIdentity } from '../../web/tab/opentab.ts'
 export const PATIENCE = 240_000
 
 /** What the wallets of journeys are encrypted with. */
-export const PASSPHRASE = 'correct horse battery staple'
+export const PASSPHRASE = 'copper window battery staple'
 
 /** What a journey leaves in the page to wait on. */
 export interface Watch {

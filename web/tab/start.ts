@@ -5,6 +5,7 @@
 import { networkId } from '../../src/consensus/genesis.ts'
 import { encodeParams } from '../../src/consensus/params.ts'
 import type { RpcCall } from '../../src/node/rpc-client.ts'
+import { RPC_INVALID_PARAMETER, RpcError } from '../../src/node/rpc-error.ts'
 import type { pageMethods } from '../../src/node/rpc-page-methods.ts'
 import type { signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { fromDisplay } from '../../src/primitives/hashes.ts'
@@ -142,6 +143,7 @@ async function startNode(
   /** As a caller that names this wallet sees it. */
   const client = (wallet: string | undefined): { readonly rpc: RpcCall; signerStatus(): SignerStatus } => ({
     rpc: async (method, ...args) => {
+      checkName(method, 'The first argument is the name of a method, such as "help".')
       const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
       if (isSigning) {
         const { callPayment } = await part(import('./payment-methods.ts'))
@@ -167,10 +169,18 @@ async function startNode(
       peerId: transport.self,
     },
     ...client(undefined),
-    wallet: (name) => ({ name, ...client(name) }),
+    wallet(name) {
+      checkName(name, 'The argument is the name of a wallet; "" is the default one.')
+      return { name, ...client(name) }
+    },
     wallets: () => brain.wallets,
     on: (name, listener) => brain.on(name, listener),
   }
+}
+
+/** Throws an `RpcError` unless a caller's name is a text. */
+function checkName(name: unknown, sentence: string): void {
+  if (typeof name !== 'string') throw new RpcError(RPC_INVALID_PARAMETER, sentence)
 }
 
 /** A part of the page that is fetched when it is needed. Rejects with a `TabError`. */

@@ -158,7 +158,10 @@ export function walletMethods(
         mnemonicPassphrase,
         chainTime: mediantime,
       })
-      return { name, mnemonic: mnemonic as string, ...(await adopted(name)) }
+      const { warnings: unfollowed = [] } = await adopted(name)
+      const weak = await rated((strength) => strength.warningOnKeys(chosen))
+      const warnings = weak === undefined ? unfollowed : [...unfollowed, weak]
+      return { name, mnemonic: mnemonic as string, ...(warnings.length > 0 && { warnings }) }
     }),
     entry(walletPassphrase, async (passphrase, seconds) => {
       const wallet = chooseWallet(named, brain.wallets)
@@ -190,7 +193,7 @@ export function walletMethods(
       const metadata = (await brain.rpc('exportlabels', [], wallet)) as string
       const file = (await run(wallet, { type: 'exportBackup', passphrase, metadata })) as string
       // The signer has refused what needs no list of words to be called weak, and said so of a wrong passphrase.
-      const weak = await tooWeak(passphrase)
+      const weak = await rated((strength) => strength.tooWeakForBackup(passphrase))
       if (weak !== undefined) throw new RpcError(RPC_WALLET_ERROR, weak)
       return file
     }),
@@ -217,10 +220,12 @@ export function walletMethods(
   return new Map(answers)
 }
 
-/** Why a passphrase is too weak for a backup file. Where the lists of words can't be fetched, the signer's own floor has to do. */
-async function tooWeak(passphrase: string): Promise<string | undefined> {
+/** What is said of a weak passphrase; undefined where it is none, or the lists of words can't be fetched: the signer's own floor has to do then. */
+async function rated(
+  rate: (strength: typeof import('../passphrase.ts')) => string | undefined,
+): Promise<string | undefined> {
   try {
-    return (await import('../passphrase.ts')).tooWeakForBackup(passphrase)
+    return rate(await import('../passphrase.ts'))
   } catch {
     return undefined
   }
