@@ -405,6 +405,20 @@ describe('a wallet that only watches', () => {
     press('Watch it')
     await until('it says so', () => shows('This is no key.'))
     assert.deepEqual(made, [])
+    const words = 'legal winner thank year wave sausage worth useful legal winner thank yellow'
+    const numbered = words.replace(/\w+/g, (word) => `1. ${word}`)
+    for (const keys of [
+      words,
+      numbered,
+      'tprv8ZgxMBicQKsPd7Uf69XL1XwhmjHopUGep8GuEiJDZmbQz6o58LninorQAfcKZWARbtRtfnLcJ5MQ2AtHcQJCCRUcMRvmDUjyEmNUWwx8UbK',
+    ]) {
+      type(deepOne(view, '#keys'), keys)
+      press('Watch it')
+      await until('it says what they are', () => shows('These are the keys themselves'))
+      type(deepOne(view, '#keys'), '')
+      press('Watch it')
+      await until('it waits', () => shows('Paste the descriptor'))
+    }
     type(deepOne(view, '#keys'), ' [f00dbabe/86h/1h/0h]xpub6abc\n')
     press('Watch it')
     await until('it failed', () => shows('It is watched already.'))
@@ -437,6 +451,7 @@ describe('a wallet that only watches', () => {
       signer: WATCHES,
       answers: {
         decodepsbt: (psbt: string) => decoded(psbt === 'other' ? 'other' : 'planned', psbt !== PSBT),
+        analyzepsbt: () => ({ estimated_vsize: 1000 }),
         getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
         sendpsbt: (psbt: string) => {
           if (psbt === 'half') throw new Error('A signature is missing.')
@@ -459,7 +474,7 @@ describe('a wallet that only watches', () => {
     const facts = deepOne(view, '.facts').textContent!.replace(/\s+/g, ' ').trim()
     assert.equal(
       facts,
-      'From cold To tabrt1pbob They get 2 coins Fee 0.25 coins You pay 2.25 coins Change 0.75 coins comes back',
+      'From cold To tabrt1pbob They get 2 coins Fee 0.25 coins (25,000 sat/vB × 1,000 vB) You pay 2.25 coins Change 0.75 coins comes back Note Bob only you see it',
     )
     assert.equal((deepOne(view, '[data-testid=psbt]') as HTMLTextAreaElement).value, PSBT)
   })
@@ -499,6 +514,7 @@ describe('a wallet that only watches', () => {
         getmempoolentry: () => ({ vsize: 154, fees: { base: 0.000002 } }),
         psbtbumpfee: () => ({ psbt: PSBT, reduced: 0 }),
         getaddressinfo: (address: string) => ({ ischange: address === 'tabrt1pme' }),
+        analyzepsbt: () => ({}),
         decodepsbt: (psbt: string) => decoded('planned', psbt !== PSBT),
         sendpsbt: () => TXID,
       },

@@ -12,7 +12,7 @@ import type { PsbtField } from '../components/psbt-field.ts'
 import '../components/psbt-out.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, fromCoins } from '../format.ts'
+import { amountWithUnit, countText, feeRateText, fromCoins } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { paidBy, type ReviewedPayee } from '../review.ts'
 import { base } from '../styles/base.ts'
@@ -25,6 +25,8 @@ interface Plan {
   readonly payees: readonly ReviewedPayee[]
   readonly change: Sats
   readonly fee: Sats
+  /** Virtual bytes, once it is signed; undefined where that can't be told. */
+  readonly vsize: number | undefined
 }
 
 export class SendElsewhere extends LitElement {
@@ -152,7 +154,7 @@ export class SendElsewhere extends LitElement {
   }
 
   #facts(plan: Plan) {
-    const { payees, change, fee } = plan
+    const { payees, change, fee, vsize } = plan
     return html`<dl class="facts">
       <div>
         <dt>From</dt>
@@ -161,7 +163,10 @@ export class SendElsewhere extends LitElement {
       ${payeeFacts(payees)}
       <div>
         <dt>Fee</dt>
-        <dd data-testid="review-fee">${amount(fee)}</dd>
+        <dd data-testid="review-fee">
+          ${amount(fee)}
+          ${vsize === undefined ? nothing : html`<span class="muted">(${feeRateText(fee / vsize)} × ${countText(vsize)} vB)</span>`}
+        </dd>
       </div>
       <div>
         <dt>You pay</dt>
@@ -172,6 +177,14 @@ export class SendElsewhere extends LitElement {
           ? html`<div>
               <dt>Change</dt>
               <dd>${amount(change)} <span class="muted">comes back</span></dd>
+            </div>`
+          : nothing
+      }
+      ${
+        this.note
+          ? html`<div>
+              <dt>Note</dt>
+              <dd class="wrap" data-testid="review-note">${this.note} <span class="muted">only you see it</span></dd>
             </div>`
           : nothing
       }
@@ -190,6 +203,7 @@ function isSigned(input: RpcResult<'decodepsbt'>['inputs'][number]): boolean {
 
 async function readPlan(node: LiveNode, psbt: string): Promise<Plan> {
   const { tx, fee = 0 } = await node.rpc('decodepsbt', psbt)
+  const { estimated_vsize: vsize } = await node.rpc('analyzepsbt', psbt)
   const outputs = await Promise.all(
     tx.vout.map(async ({ value, scriptPubKey: { address } }) => {
       const isOwn = address !== undefined && (await node.rpc('getaddressinfo', address)).ischange === true
@@ -198,6 +212,7 @@ async function readPlan(node: LiveNode, psbt: string): Promise<Plan> {
   )
   return {
     txid: tx.txid,
+    vsize,
     payees: outputs.filter(({ isOwn }) => !isOwn).map(({ payee }) => payee),
     change: sats(outputs.reduce((sum, { isOwn, payee }) => (isOwn ? sum + payee.amount : sum), 0)),
     fee: fromCoins(fee),

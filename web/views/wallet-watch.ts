@@ -50,7 +50,7 @@ export class WalletWatch extends LitElement {
   async #submit(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     const name = this.name ?? this.renderRoot.querySelector<WalletNameField>('ot-wallet-name')?.read()
-    this.problem = this.#keys.trim() === '' ? 'Paste the descriptor or the extended public key.' : undefined
+    this.problem = problemOf(this.#keys.trim())
     if (name === undefined || this.problem !== undefined) return
     const watched = await this.#task.run(async () => {
       // First, so that no wallet is made for what can't be watched.
@@ -109,6 +109,14 @@ export class WalletWatch extends LitElement {
       </div>
     </form>`
   }
+}
+
+/** What is wrong with what was pasted, as far as the page itself can tell. */
+function problemOf(pasted: string): string | undefined {
+  if (pasted === '') return 'Paste the descriptor or the extended public key.'
+  if (/^[xt]prv/.test(pasted) || /^(\d*[\s.)]*\p{L}+[\s,]*){12,}$/u.test(pasted))
+    return 'These are the keys themselves: with them everything can be spent. Clear them here, and paste them under “Restore a wallet” alone. What watches needs the descriptor, which the wallet shows under “Backup and passphrase”.'
+  return undefined
 }
 
 /** A descriptor of what was pasted: a bare key is that of an account (BIP86), with addresses to receive and for change. */
