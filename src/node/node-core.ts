@@ -148,7 +148,7 @@ export class NodeCore {
   private following: Promise<void> = Promise.resolve()
   private closed = false
 
-  /** Opens chain and wallets at what their stores hold. Nothing is sent or mined before `start`. */
+  /** Opens chain and wallets at what their stores hold; the wallets may have yet to catch up with the chain. Nothing is sent or mined before `start`. */
   static async open(params: NetworkParams, ports: NodePorts): Promise<NodeCore> {
     const clock = new NodeClock(ports.clock)
     const { random, checks, faults } = ports
@@ -188,7 +188,7 @@ export class NodeCore {
     })
     const stored = (await ports.wallets.load()).size > 0
     const node = new NodeCore(ports, clock, chain, mempool, miner, peers, stored)
-    if (node.hasWallets) await (await node.openWallets()).settled()
+    if (node.hasWallets) await node.openWallets()
     return node
   }
 
@@ -224,13 +224,11 @@ export class NodeCore {
     this.unsubscribe = this.listenToParts()
   }
 
-  /** Offers the wallets' pending payments to the mempool again, and joins the network. */
+  /** Joins the network, and offers the wallets' pending payments to the mempool again as soon as the wallets know which the chain has by now. */
   async start(): Promise<void> {
     for (const error of this.untold.splice(0)) this.walletFailed(error)
-    for (const { txid, rejection } of await this.offerPayments())
-      this.log('wallet', `The payment ${txid} waits outside the mempool: ${rejection.detail}`, 'warning')
-    // Closed meanwhile.
-    if (!this.closed) await this.peers.start()
+    this.offerAgain().catch((error: unknown) => this.walletFailed(error))
+    await this.peers.start()
   }
 
   /** Nothing works any more. */
@@ -449,6 +447,12 @@ export class NodeCore {
           peers.broadcastTransaction(transaction)
     // A chain that is far behind would refuse them for parents that it has yet to see.
     if (peers.syncState().synced) await this.offerPayments()
+  }
+
+  private async offerAgain(): Promise<void> {
+    await this.wallets?.settled()
+    for (const { txid, rejection } of await this.offerPayments())
+      this.log('wallet', `The payment ${txid} waits outside the mempool: ${rejection.detail}`, 'warning')
   }
 
   /** Offers the wallets' payments that wait for a block and are not in the mempool. Returns those that it refuses. */

@@ -548,6 +548,33 @@ test('a wallet that is unloaded while it searches the chain stops, and goes on w
   assert.equal(node.core.wallets!.get('slow')!.height, await node.rpc('getblockcount'))
 })
 
+test('a node does not wait for a wallet that has the chain to search: it starts, and the others pay', async (t) => {
+  const node = await funded()
+  await addKeys(node, 'slow')
+  await node.rpc('unloadwallet', 'slow')
+  await node.generate(3, await node.rpcOf('', 'getnewaddress'))
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const read = MemoryChainStore.prototype.readMentions
+  t.mock.method(
+    MemoryChainStore.prototype,
+    'readMentions',
+    async function (this: MemoryChainStore, ...range: Parameters<typeof read>) {
+      await held
+      return read.apply(this, range)
+    },
+  )
+  await node.restart()
+  const behind = node.core.wallets!.get('slow')!.height!
+  assert.equal((await node.rpcOf('slow', 'getwalletinfo')).scanning, true)
+  await node.rpcOf('', 'sendtoaddress', STRANGER, 1)
+  release()
+  await node.rig.time.complete(node.core.settled())
+  assert.equal(node.core.wallets!.get('slow')!.height, behind + 3)
+})
+
 test('a wallet whose store fails while it is unloaded is told to be gone, and can be loaded from what was durable', async () => {
   const store = new MemoryWalletStore()
   const node = await new NodeRig().add('node', { walletStore: store })
