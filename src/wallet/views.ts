@@ -174,23 +174,26 @@ export function historyOf(ledger: Ledger, context: ViewContext): HistoryEntry[] 
   return entries.sort((a, b) => waits(b) - waits(a) || b.time - a.time || (b.height ?? 0) - (a.height ?? 0))
 }
 
-/** Neighbours in a chain of replacements: each paid a higher fee than the one before (BIP125, rule 3). */
+/**
+ * Neighbours in a chain of replacements: each paid a higher fee than the one before (BIP125, rule 3). Of payments by others the fee is unknown:
+ * each came after the one before.
+ */
 function succession(
   ledger: Ledger,
   entry: LedgerEntry,
   rivals: readonly LedgerEntry[],
 ): Pick<HistoryEntry, 'replaces' | 'replacedBy'> {
-  const fee = ledger.fee(entry)
-  const others = rivals.flatMap((rival) => {
-    const paid = ledger.fee(rival)
-    return paid === undefined ? [] : [{ rival, paid }]
-  })
-  if (fee === undefined) return { replaces: undefined, replacedBy: undefined }
-  others.sort((a, b) => a.paid - b.paid)
-  const isReplaced = (other: LedgerEntry) => ledger.state(other) === 'replaced'
+  const isReplaced = (one: LedgerEntry): boolean => ledger.state(one) === 'replaced'
+  const family = [entry, ...rivals].map((one) => ({ one, fee: ledger.fee(one) }))
+  family.sort((a, b) =>
+    a.fee !== undefined && b.fee !== undefined
+      ? a.fee - b.fee
+      : a.one.seen - b.one.seen || Number(isReplaced(b.one)) - Number(isReplaced(a.one)),
+  )
+  const at = family.findIndex(({ one }) => one === entry)
   return {
-    replaces: others.findLast(({ rival, paid }) => paid < fee && isReplaced(rival))?.rival.txid,
-    replacedBy: isReplaced(entry) ? others.find(({ paid }) => paid > fee)?.rival.txid : undefined,
+    replaces: family.slice(0, at).findLast(({ one }) => isReplaced(one))?.one.txid,
+    replacedBy: isReplaced(entry) ? family[at + 1]?.one.txid : undefined,
   }
 }
 

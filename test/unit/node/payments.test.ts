@@ -117,6 +117,37 @@ test('a bumped payment is told as replaced, by what, and whose place that took',
   assert.equal((await node.failure('abandontransaction', first)).code, -5)
 })
 
+test('who is paid by a payment that is bumped sees which took the place of which', async () => {
+  const rig = new NodeRig()
+  const payer = await rig.add('payer')
+  const payee = await rig.add('payee')
+  await payer.fund()
+  await rig.until(() => payee.tip === payer.tip)
+  const txids = [await payer.rpc('sendtoaddress', await payee.rpc('getnewaddress'), 1)]
+  for (const rate of [10, 20]) {
+    await rig.until(() => payee.core.mempool.has(txids.at(-1)))
+    await rig.time.run(1000)
+    txids.push((await payer.rpc('bumpfee', txids.at(-1), { fee_rate: rate })).txid)
+  }
+  await rig.until(() => payee.core.mempool.has(txids.at(-1)))
+  const told = () =>
+    Promise.all(
+      txids.map(async (txid) => {
+        const { state, replaced_by_txid, replaces_txid } = await payee.rpc('gettransaction', txid)
+        return [state, replaced_by_txid, replaces_txid]
+      }),
+    )
+  const [first, second, third] = txids
+  const before = [
+    ['replaced', second, undefined],
+    ['replaced', third, first],
+  ]
+  assert.deepEqual(await told(), [...before, ['pending', undefined, second]])
+  await payer.generate(1, STRANGER)
+  await rig.until(() => payee.tip === payer.tip)
+  assert.deepEqual(await told(), [...before, ['confirmed', undefined, second]])
+})
+
 test("a payment whose payee's coin someone spends already is not replaced, and that leaves no trace", async () => {
   const rig = new NodeRig()
   const payer = await rig.add('payer')
