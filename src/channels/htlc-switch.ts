@@ -7,6 +7,7 @@
 import { bytesToHex, equalBytes, hexToBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { OK } from '../primitives/result.ts'
 import { msat } from './amount.ts'
 import type { Channel, DriverEvent } from './channel.ts'
 import { encodeFailure, type Failure, malformedFailure } from './failures.ts'
@@ -26,7 +27,7 @@ import type { ShortChannelId } from './short-channel-id.ts'
 import type { HtlcTerms, Removal } from './updates.ts'
 
 export interface SwitchPorts {
-  readonly signer: Pick<ChannelSigner, 'ecdh'>
+  readonly signer: Pick<ChannelSigner, 'ecdh' | 'htlcReturned'>
   readonly book: RecordBook
   readonly clock: Clock
   readonly policy: ChannelPolicy
@@ -347,6 +348,15 @@ export class HtlcSwitch {
         const secret = await this.ports.signer.ecdh(read.value.ephemeralKey)
         if (!secret.ok) {
           this.waiting.push(() => this.gaveBack(channel, terms, removal))
+          return
+        }
+        // Of what the chain gave back the signer has this node's word alone. Where that is not enough, the one upstream expires by itself.
+        const returned = removal
+          ? OK
+          : await this.ports.signer.htlcReturned(channel.state.contract.keyId, terms.id)
+        if (!returned.ok) {
+          if (returned.code !== 'payment-not-approved')
+            this.waiting.push(() => this.gaveBack(channel, terms, removal))
           return
         }
         const reason = reasonFor(secret.value, removal)

@@ -10,6 +10,7 @@ import type { Channel } from './channel.ts'
 import type { ChannelGraph } from './graph.ts'
 import type { LiquidityMemory } from './liquidity.ts'
 import { OutgoingPayment, type PaymentPart, type PaymentTerms } from './payment.ts'
+import type { ChannelSigner } from './ports.ts'
 import type { RecordBook } from './record-book.ts'
 import { fromText, toText } from './records.ts'
 import { directionKey, type OwnChannel, type RoutingCosts } from './router.ts'
@@ -35,6 +36,7 @@ export interface KnownPayment {
 }
 
 export interface PaymentBookPorts {
+  readonly signer: Pick<ChannelSigner, 'beginPayment' | 'endPayment'>
   readonly book: RecordBook
   readonly clock: Pick<Clock, 'now'>
   readonly random: Random
@@ -95,7 +97,7 @@ export class PaymentBook {
     return this.known.get(bytesToHex(paymentHash))
   }
 
-  /** After the channels were read: parts that never became an HTLC are none, and payments go on. */
+  /** After the channels were read: parts that never became an HTLC are none, and payments go on. That they were agreed to the signer remembers. */
   resume(): void {
     const offered = new Set<string>()
     for (const { state } of this.ports.channels())
@@ -113,7 +115,7 @@ export class PaymentBook {
 
   /**
    * Pays; resolves when it is over, one way or the other. A payment of this hash that was made, or is under way, is not made again. Rejects with
-   * `payment-complete` where it was made for other terms.
+   * `payment-complete` where it was made for other terms, and `payment-not-approved` where nobody agreed to it.
    */
   async pay(
     terms: PaymentTerms,
@@ -130,6 +132,11 @@ export class PaymentBook {
           )
     const running = this.underway.get(hash)
     if (running) return ok(await this.ended(running))
+    const begun = await this.ports.signer.beginPayment(terms.paymentHash, msat(terms.amount + terms.maxFee))
+    if (!begun.ok) return begun
+    // Another call may have been faster.
+    const faster = this.underway.get(hash)
+    if (faster) return ok(await this.ended(faster))
     const known: KnownPayment = {
       terms,
       ...more,
@@ -215,6 +222,7 @@ export class PaymentBook {
 
   private finish(hash: string, { known, payment, waiting }: Underway): void {
     if ([...payment.underWay].length === 0) this.underway.delete(hash)
+    void this.ports.signer.endPayment(known.terms.paymentHash)
     for (const tell of waiting.splice(0)) tell(known)
   }
 

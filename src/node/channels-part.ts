@@ -135,6 +135,7 @@ export class Channels {
     const channelAt = (id: ShortChannelId) => this.channelAt(id)
     const channels = () => this.all()
     this.payments = new PaymentBook({
+      signer,
       book,
       clock,
       random,

@@ -1,5 +1,5 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
-import { msat } from '../channels/amount.ts'
+import { FEE_EXEMPT, greatestPaymentFee, msat } from '../channels/amount.ts'
 import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
 import { type NodeId, nodeId } from '../channels/gossip.ts'
@@ -28,10 +28,9 @@ import {
   text,
   wrongType,
 } from './rpc-method.ts'
-import { number } from './rpc-parameters.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
-import { fundChannel } from './rpc-signing-methods.ts'
+import { fundChannel, keysend, payInvoice } from './rpc-signing-methods.ts'
 
 /** Core Lightning's codes. */
 const ROUTE_NOT_FOUND = 205
@@ -48,8 +47,6 @@ const CODES: Readonly<Record<string, number>> = {
   'payment-complete': 208,
 }
 
-/** Where a fee may always be so much, a payment is not too small to be passed on: millisatoshis. */
-const FEE_EXEMPT = 5_000
 const SHADOW = 40
 const MAX_PARTS = 16
 const MAX_FAILURES = 30
@@ -104,10 +101,6 @@ export function channelMethods(channels: Channels) {
         ? `There is no channel ${given.slice(0, 80)}.`
         : 'There are several channels with this node: name one by its channel id.',
     )
-  }
-
-  function maxFee(amount: number, percent: number): number {
-    return Math.max(FEE_EXEMPT, Math.floor((amount * percent) / 100))
   }
 
   async function paid(terms: PaymentTerms, more: Pick<KnownPayment, 'text' | 'description'>) {
@@ -263,79 +256,61 @@ export function channelMethods(channels: Channels) {
         ),
       }
     }),
-    method(
-      'pay',
-      'Pays an invoice, once: to call it again for the same one is safe.',
-      [
-        text('bolt11', 'the invoice'),
-        optional(amountMsat('amount_msat', 'where the invoice leaves it open'), undefined),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, bolt11, given, percent) => {
-        const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
-        const amount = invoice.amount ?? given
-        if (amount === undefined || (given !== undefined && given !== amount))
-          throw new RpcError(
-            RPC_INVALID_PARAMETER,
-            amount === undefined
-              ? 'The invoice leaves the amount open: give amount_msat.'
-              : 'The invoice names another amount.',
-          )
-        if (
-          core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
-          !payments.get(invoice.paymentHash)
+    implement(payInvoice, async (core: NodeCore, bolt11, given, percent) => {
+      const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
+      const amount = invoice.amount ?? given
+      if (amount === undefined || (given !== undefined && given !== amount))
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          amount === undefined
+            ? 'The invoice leaves the amount open: give amount_msat.'
+            : 'The invoice names another amount.',
         )
-          throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
-        const { description } = invoice
-        return paid(
-          {
-            payer: self,
-            payee: nodeId(invoice.payee),
-            amount: msat(amount),
-            paymentHash: invoice.paymentHash,
-            paymentSecret: invoice.paymentSecret,
-            ...(invoice.metadata && { metadata: invoice.metadata }),
-            minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
-            hints: invoice.routeHints,
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          { text: bolt11, ...(typeof description === 'string' && { description }) },
-        )
-      },
-    ),
-    method(
-      'keysend',
-      'Pays a node that asked for nothing.',
-      [
-        node('destination', 'who is paid'),
-        amountMsat('amount_msat', 'that it gets'),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, destination, amount, percent) => {
-        const preimage = core.random.bytes(32)
-        return paid(
-          {
-            payer: self,
-            payee: nodeOf(destination),
-            amount: msat(amount),
-            paymentHash: sha256(preimage),
-            preimage,
-            minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
-            hints: [],
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          {},
-        )
-      },
-    ),
+      if (
+        core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
+        !payments.get(invoice.paymentHash)
+      )
+        throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
+      const { description } = invoice
+      return paid(
+        {
+          payer: self,
+          payee: nodeId(invoice.payee),
+          amount: msat(amount),
+          paymentHash: invoice.paymentHash,
+          paymentSecret: invoice.paymentSecret,
+          ...(invoice.metadata && { metadata: invoice.metadata }),
+          minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
+          hints: invoice.routeHints,
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        { text: bolt11, ...(typeof description === 'string' && { description }) },
+      )
+    }),
+    implement(keysend, async (core: NodeCore, destination, amount, percent) => {
+      const preimage = core.random.bytes(32)
+      return paid(
+        {
+          payer: self,
+          payee: nodeOf(destination),
+          amount: msat(amount),
+          paymentHash: sha256(preimage),
+          preimage,
+          minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
+          hints: [],
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        {},
+      )
+    }),
     method('listpays', 'The payments that this node made.', [], () => ({
       pays: payments.all().map(({ terms, text, description, status, createdAt, fee, preimage, detail }) => ({
         payment_hash: bytesToHex(terms.paymentHash),

@@ -190,6 +190,22 @@ export class MockChannelSigner implements ChannelSigner {
     return OK
   }
 
+  async counterpartyRevoked(): Promise<Result<void>> {
+    return OK
+  }
+
+  async beginPayment(): Promise<Result<void>> {
+    return OK
+  }
+
+  async endPayment(): Promise<Result<void>> {
+    return OK
+  }
+
+  async htlcReturned(): Promise<Result<void>> {
+    return OK
+  }
+
   async releaseSecret(keyId: string, number: number): Promise<Result<Uint8Array>> {
     const away = this.away(keyId)
     if (away) return away

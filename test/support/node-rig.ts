@@ -134,6 +134,7 @@ export class RigNode {
       stores: this.keys,
       clock: time,
       random: random.fork('signer'),
+      unattended: this.options.attended !== true,
       logN: 1,
     })
     this.signer = await this.signers.of('')
