@@ -16,7 +16,7 @@ import { HtlcSets, type SetOutcome } from './htlc-sets.ts'
 import { checkForward, checkReceive, type IncomingHtlc, openIncoming, readIncoming } from './incoming.ts'
 import type { InvoiceBook } from './invoice-book.ts'
 import { readOnion } from './onion.ts'
-import { createError, wrapError } from './onion-errors.ts'
+import { createError, type ErrorPacket, wrapError } from './onion-errors.ts'
 import type { FinalPayload, ForwardPayload } from './onion-payload.ts'
 import type { PaymentBook } from './payment-book.ts'
 import type { ChannelPolicy } from './policy.ts'
@@ -292,8 +292,8 @@ export class HtlcSwitch {
   }
 
   private async fail({ channel, terms, secret }: Incoming, failure: Failure): Promise<void> {
-    const { reason } = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
-    await channel.remove(terms.id, { kind: 'fail', reason })
+    const packet = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
+    await channel.remove(terms.id, { kind: 'fail', ...packet })
   }
 
   private scheduleExpiry(): void {
@@ -359,8 +359,8 @@ export class HtlcSwitch {
             this.waiting.push(() => this.gaveBack(channel, terms, removal))
           return
         }
-        const reason = reasonFor(secret.value, removal)
-        const removed = await upstream.remove(origin.htlc, { kind: 'fail', reason })
+        const packet = packetFor(secret.value, removal)
+        const removed = await upstream.remove(origin.htlc, { kind: 'fail', ...packet })
         if (!removed.ok && removed.code === 'channel-halted') return
       }
     }
@@ -369,12 +369,12 @@ export class HtlcSwitch {
 }
 
 /** What the hop before hears. */
-function reasonFor(secret: Uint8Array, removal: Removal | undefined): Uint8Array {
-  if (removal?.kind === 'fail') return wrapError(secret, { reason: removal.reason }, NO_HOLD_TIME).reason
+function packetFor(secret: Uint8Array, removal: Removal | undefined): ErrorPacket {
+  if (removal?.kind === 'fail') return wrapError(secret, removal, NO_HOLD_TIME)
   const told =
     (removal?.kind === 'malformed' && malformedFailure(removal.failureCode, removal.onionHash)) ||
     encodeFailure({ name: 'permanent_channel_failure' })
-  return createError(secret, told, NO_HOLD_TIME).reason
+  return createError(secret, told, NO_HOLD_TIME)
 }
 
 function nameOf({ state }: Channel, { id }: HtlcTerms): string {

@@ -170,7 +170,7 @@ export class PaymentBook {
   async failed(id: string, removal: Removal | undefined): Promise<void> {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
-    if (removal?.kind === 'fail') underway.payment.failed(part, { reason: removal.reason })
+    if (removal?.kind === 'fail') underway.payment.failed(part, removal)
     else underway.payment.notSent(part)
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     // What comes next is not waited for: it may take many tries.
