@@ -5,6 +5,7 @@ import { sha256 } from '../primitives/hashes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import { isTrimmed } from './commitment-transaction.ts'
+import { BADONION } from './failures.ts'
 import { perCommitmentPoint } from './keys.ts'
 import { checkFee, checkOffer, checkOffered, checkProposedFee, exceedsDust } from './limits.ts'
 import type {
@@ -40,9 +41,6 @@ import {
 
 const HOLDER: View = { ofHolder: true, next: false }
 const COUNTERPARTY: View = { ofHolder: false, next: false }
-
-/** Set in the failure codes of onions that can't be read (BOLT 4). */
-const BADONION = 0x8000
 
 /** What the holder offers. */
 export interface HtlcOffer {
