@@ -272,6 +272,12 @@ export interface ChannelSigner {
    */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
 
+  /** All payment basepoints that channels of this seed can have, 33 bytes each: what the peers of lost channels pay to. Takes a second. */
+  paymentBasepoints(): Promise<Result<readonly Uint8Array[]>>
+
+  /** As `signSpend`, for a share that the peer of a lost channel paid to a payment basepoint: nothing of the channel need be known. */
+  signLostShare(request: LostShareRequest): Promise<Result<Uint8Array>>
+
   /** The node's public key, 33 bytes: who it is to other nodes. */
   nodeKey(): Promise<Result<Uint8Array>>
 
@@ -296,6 +302,14 @@ export interface SpendRequest {
   /** Of a script-path spend: the script of its leaf. */
   readonly leafScript?: Uint8Array
   readonly hashType: number
+}
+
+/** One input that spends a `to_remote` by its leaf. `basepoint`: its place among all. */
+export interface LostShareRequest
+  extends Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'> {
+  readonly basepoint: number
+  /** Where all of it goes. */
+  readonly payout: Payout
 }
 
 /** Which key of the holder signs. `point`: the per-commitment point of the commitment that it is derived for. */

@@ -12,9 +12,10 @@ import { balanceOf } from '../channels/state.ts'
 import { isPoint } from '../channels/wire.ts'
 import { sats } from '../primitives/amount.ts'
 import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
+import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Channels } from './channels-part.ts'
+import { decodeStaticBackup, encodeStaticBackup } from './lost-channels.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import {
@@ -28,6 +29,7 @@ import {
   text,
   wrongType,
 } from './rpc-method.ts'
+import { list } from './rpc-parameters.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
 import { fundChannel, keysend, payInvoice } from './rpc-signing-methods.ts'
@@ -155,6 +157,30 @@ export function channelMethods(channels: Channels) {
         }
         value(await channel.close(Math.max(253, Math.ceil(core.mempool.estimateFeeRate(TARGET) / 4))))
         return { type: 'mutual' as const }
+      },
+    ),
+    method(
+      'staticbackup',
+      'What to keep of the channels, beside the seed words, to have their peers close them once all else is lost. Holds no secret.',
+      [],
+      () => ({ scb: channels.staticBackups().map(encodeStaticBackup) }),
+    ),
+    method(
+      'recoverchannel',
+      'After the words were restored: asks the peers of lost channels to close them, searches the whole chain for what peers have paid out, and brings it into the wallet. To be called again once peers were met and have closed.',
+      [optional(list('scb', 'of lost channels, as staticbackup answered them', text('scb', 'one')), [])],
+      async (_: NodeCore, scb) => {
+        const asked = await channels.askToClose(scb.map((text) => value(decodeStaticBackup(text))))
+        const { shares, claim } = value(await channels.recoverShares())
+        return {
+          stubs: asked.map(({ channelId }) => channelId),
+          outputs: shares.map(({ spend }) => ({
+            txid: toDisplay<Txid>(spend.outpoint.txid),
+            output: spend.outpoint.index,
+            amount_msat: spend.output.value * 1000,
+          })),
+          txid: claim?.txid,
+        }
       },
     ),
     method('listpeers', 'The nodes that are connected.', [], () => ({

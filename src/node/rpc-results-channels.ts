@@ -171,5 +171,17 @@ export const channelResults = {
     ),
   }),
   pay: PAY,
+  recoverchannel: object({
+    stubs: list(hex('channel id of a channel whose peer is asked to close it')),
+    outputs: list(
+      object({
+        txid: hex('of a transaction by which a peer paid out'),
+        output: number('its output'),
+        amount_msat: msat('that it holds'),
+      }),
+    ),
+    txid: maybe(hex('brings them into the wallet; absent where nothing is worth its fee')),
+  }),
+  staticbackup: object({ scb: list(hex('of one channel')) }),
   waitinvoice: object(INVOICE),
 } as const

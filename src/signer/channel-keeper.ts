@@ -30,6 +30,8 @@ import type {
   HolderCommitmentSignatures,
   HolderPoint,
   HtlcOrigin,
+  LostShareRequest,
+  Payout,
   SpendRequest,
 } from '../channels/ports.ts'
 import { fundingKey, fundingScript, secondLevelOutput } from '../channels/scripts.ts'
@@ -75,6 +77,8 @@ import {
   deriveChannel,
   isKeysId,
   nodeSecret,
+  PAYMENT_BASEPOINTS,
+  paymentSecret,
   spendingSecret,
   wipeChannel,
 } from './channel-keys.ts'
@@ -421,17 +425,54 @@ export class ChannelKeeper implements ChannelSigner {
     })
   }
 
+  async paymentBasepoints(): Promise<Result<readonly Uint8Array[]>> {
+    const { root } = this
+    if (!root) return this.closed()
+    return ok(
+      Array.from({ length: PAYMENT_BASEPOINTS }, (_, index) => publicKeyOf(paymentSecret(root, index))),
+    )
+  }
+
+  async signLostShare(request: LostShareRequest): Promise<Result<Uint8Array>> {
+    const { basepoint, payout } = request
+    if (!this.root) return this.closed()
+    if (!Number.isSafeInteger(basepoint) || basepoint < 0 || basepoint >= PAYMENT_BASEPOINTS)
+      return invalid('channel-keys-unknown', 'There is no such payment basepoint.')
+    if (!this.isOwn(payout)) return mismatch(NOT_OWN)
+    const secret = paymentSecret(this.root, basepoint)
+    const signature = this.signInput(request, [payout.script], secret)
+    secret.fill(0)
+    return signature
+  }
+
   async signSpend(request: SpendRequest): Promise<Result<Uint8Array>> {
-    const { contract, input, spent, key, merkleRoot, leafScript, hashType } = request
+    const { contract, key, merkleRoot, leafScript } = request
     const keys = this.keysOf(contract.keyId)
     if (!keys.ok) return keys
     const wrong = this.faultOf(contract, keys.value)
     if (wrong) return mismatch(wrong)
+    const secret = spendSecret(request, keys.value.secrets)
+    if (!secret) return invalid('revocation-invalid', 'The secret that was told is none.')
+    const signing = leafScript ? secret : tweakSecretKey(secret, merkleRoot)
+    const signature = this.signInput(request, allowedScripts(request), signing)
+    if (key.kind !== 'payment') secret.fill(0)
+    return signature
+  }
+
+  /** Signs where every output is one of `allowed`, and the fee is none beyond reason. */
+  private signInput(
+    request: Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'>,
+    allowed: readonly Uint8Array[],
+    secretKey: Uint8Array,
+  ): Result<Uint8Array> {
+    const { input, spent, leafScript, hashType } = request
     const decoded = decodeTransaction(request.transaction)
     if (!decoded.ok) return decoded
     const transaction = decoded.value
-    const foreign = foreignOutput(request, transaction.outputs)
-    if (foreign) return foreign
+    const isForeign = transaction.outputs.some(
+      ({ scriptPubKey }) => !allowed.some((script) => equalBytes(script, scriptPubKey)),
+    )
+    if (isForeign) return invalid('payout-foreign', 'An output pays somebody else: it was not signed.')
     if (spent.length !== transaction.inputs.length)
       return invalid('spend-inputs', 'Not every output that is spent was told.')
     const told = spent.map(({ amount, script }) => ({ value: amount, scriptPubKey: script }))
@@ -451,11 +492,7 @@ export class ChannelKeeper implements ChannelSigner {
       context,
     )
     if (!message) return invalid('spend-hash-type', 'There is nothing to sign by this hash type.')
-    const secret = spendSecret(request, keys.value.secrets)
-    if (!secret) return invalid('revocation-invalid', 'The secret that was told is none.')
-    const signing = leafScript ? secret : tweakSecretKey(secret, merkleRoot)
-    const signature = this.sign(message, signing)
-    if (key.kind !== 'payment') secret.fill(0)
+    const signature = this.sign(message, secretKey)
     return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
   }
 
@@ -532,13 +569,12 @@ export class ChannelKeeper implements ChannelSigner {
     if (known) return ok(known)
     if (!isKeysId(keyId)) return invalid('channel-keys-unknown', 'No keys of a channel have this name.')
     const secrets = deriveChannel(this.root, keyId)
-    const publicKey = (secret: Uint8Array) => secp256k1.getPublicKey(secret, true)
     const basepoints = {
-      funding: publicKey(secrets.funding),
-      revocation: publicKey(secrets.revocation),
-      payment: publicKey(secrets.payment),
-      delayedPayment: publicKey(secrets.delayedPayment),
-      htlc: publicKey(secrets.htlc),
+      funding: publicKeyOf(secrets.funding),
+      revocation: publicKeyOf(secrets.revocation),
+      payment: publicKeyOf(secrets.payment),
+      delayedPayment: publicKeyOf(secrets.delayedPayment),
+      htlc: publicKeyOf(secrets.htlc),
     }
     const keys = { id: keyId, secrets, basepoints }
     putBounded(this.held, keyId, keys, MAX_HELD_KEYS)
@@ -550,16 +586,20 @@ export class ChannelKeeper implements ChannelSigner {
     const points = Object.keys(basepoints) as (keyof typeof basepoints)[]
     if (!points.every((name) => equalBytes(basepoints[name], holder.basepoints[name])))
       return 'It names other keys for this side.'
+    return this.isOwn(payout) ? undefined : NOT_OWN
+  }
+
+  /** Whether a script is that of a key of the wallet's account. */
+  private isOwn({ branch, index, script }: Payout): boolean {
     const account = this.options.account()
-    const { branch, index, script } = payout
-    const isOurs =
-      account &&
+    return (
+      account !== undefined &&
       branch < account.branches &&
       Number.isSafeInteger(index) &&
       index >= 0 &&
       index < 0x8000_0000 &&
       equalBytes(p2trScript(account.derive(branch, index).outputKey), script)
-    return isOurs ? undefined : 'It pays out to a script that is not of this wallet.'
+    )
   }
 
   private async stateOf(
@@ -792,20 +832,13 @@ function verifyHolderCommitment(
     : invalid('htlc-signature-invalid', 'A signature of the other side under an HTLC is not valid.')
 }
 
-/** An output that pays neither the account nor the holder's second level. */
-function foreignOutput(
-  { contract, key }: SpendRequest,
-  outputs: readonly { readonly scriptPubKey: Uint8Array }[],
-): Rejection | undefined {
-  const allowed = [contract.payout.script]
-  if (key.kind === 'htlc' && isPoint(key.point)) {
-    const commitment = { ofHolder: true, point: key.point }
-    const keys = keysOf(contract, commitment)
-    allowed.push(secondLevelOutput(keys, sidesOf(contract, commitment).broadcaster.delay).scriptPubKey)
-  }
-  return outputs.every(({ scriptPubKey }) => allowed.some((script) => equalBytes(script, scriptPubKey)))
-    ? undefined
-    : invalid('payout-foreign', 'An output pays somebody else: it was not signed.')
+/** Where a spend may pay: the account, and the holder's second level. */
+function allowedScripts({ contract, key }: SpendRequest): Uint8Array[] {
+  const { script } = contract.payout
+  if (key.kind !== 'htlc' || !isPoint(key.point)) return [script]
+  const commitment = { ofHolder: true, point: key.point }
+  const keys = keysOf(contract, commitment)
+  return [script, secondLevelOutput(keys, sidesOf(contract, commitment).broadcaster.delay).scriptPubKey]
 }
 
 /** The secret key that signs; undefined where a secret that was told is none. */
@@ -820,6 +853,12 @@ function spendSecret({ key }: SpendRequest, secrets: ChannelSecrets): Uint8Array
     case 'revocation':
       return pointOf(key.secret) && deriveRevocationSecretKey(secrets.revocation, key.secret)
   }
+}
+
+const NOT_OWN = 'It pays out to a script that is not of this wallet.'
+
+function publicKeyOf(secret: Uint8Array): Uint8Array {
+  return secp256k1.getPublicKey(secret, true)
 }
 
 function pointOf(secret: Uint8Array): Uint8Array | undefined {

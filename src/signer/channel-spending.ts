@@ -115,7 +115,7 @@ export class ChannelSpending {
   /** Why an HTLC of this amount may not be offered for a payment which already has others of `before` in the same commitment. */
   refusal(hash: string, amount: Msat, before: number): Rejection | undefined {
     const payment = this.payments.get(hash)
-    if (!payment || payment.ended) return notApproved(amount, 0)
+    if (!payment) return notApproved(amount, 0)
     const left = payment.most - payment.used - before
     return amount <= left ? undefined : notApproved(amount, left)
   }

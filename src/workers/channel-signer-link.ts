@@ -26,6 +26,8 @@ export function remoteChannelSigner(
     closingNonce: ask('closingNonce'),
     signClosing: ask('signClosing'),
     signSpend: ask('signSpend'),
+    paymentBasepoints: ask('paymentBasepoints'),
+    signLostShare: ask('signLostShare'),
     nodeKey: ask('nodeKey'),
     ecdh: ask('ecdh'),
     signNode: ask('signNode'),

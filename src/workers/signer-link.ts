@@ -222,6 +222,8 @@ const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
   'closingNonce',
   'signClosing',
   'signSpend',
+  'paymentBasepoints',
+  'signLostShare',
   'nodeKey',
   'ecdh',
   'signNode',

@@ -190,6 +190,14 @@ export class MockChannelSigner implements ChannelSigner {
     return OK
   }
 
+  async paymentBasepoints(): Promise<Result<readonly Uint8Array[]>> {
+    return ok([])
+  }
+
+  async signLostShare(): Promise<Result<Uint8Array>> {
+    throw new Error('No share of a lost channel is looked for here')
+  }
+
   async counterpartyRevoked(): Promise<Result<void>> {
     return OK
   }
