@@ -4,7 +4,7 @@
  */
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { notNow, ok, type Result } from '../primitives/result.ts'
+import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import type { Channel } from './channel.ts'
 import type { ChannelGraph } from './graph.ts'
@@ -58,6 +58,9 @@ interface Underway {
   last: Promise<void>
 }
 
+/** Most payments that are kept. */
+const MAX_PAYMENTS = 20_000
+
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
 
@@ -97,6 +100,29 @@ export class PaymentBook {
     return this.known.get(bytesToHex(paymentHash))
   }
 
+  /** Forgets one that is over. Rejects with `payment-status` where it has another status, or parts of it are still under way. */
+  async delete({ terms, status: now }: KnownPayment, status: KnownPayment['status']): Promise<Result<void>> {
+    const hash = bytesToHex(terms.paymentHash)
+    if (now !== status || status === 'pending' || this.underway.has(hash))
+      return notNow(
+        'payment-status',
+        this.underway.has(hash)
+          ? 'The payment is still under way. It was kept.'
+          : `The payment is ${now}, not ${status}. It was kept.`,
+      )
+    this.known.delete(hash)
+    await this.ports.book.set(PREFIX + hash, undefined)
+    return OK
+  }
+
+  /** Forgets those of a status that were made `age` seconds ago or longer and are over. Answers how many. */
+  async clean(status: 'complete' | 'failed', age: number): Promise<number> {
+    const latest = this.ports.clock.now() / 1000 - age
+    const old = this.all().filter(({ createdAt }) => createdAt <= latest)
+    const deleted = await Promise.all(old.map((payment) => this.delete(payment, status)))
+    return deleted.filter(({ ok }) => ok).length
+  }
+
   /** After the channels were read: parts that never became an HTLC are none, and payments go on. That they were agreed to the signer remembers. */
   resume(): void {
     const offered = new Set<string>()
@@ -115,7 +141,7 @@ export class PaymentBook {
 
   /**
    * Pays; resolves when it is over, one way or the other. A payment of this hash that was made, or is under way, is not made again. Rejects with
-   * `payment-complete` where it was made for other terms, and `payment-not-approved` where nobody agreed to it.
+   * `payment-complete` where it was made for other terms, `payments-full`, and `payment-not-approved` where nobody agreed to it.
    */
   async pay(
     terms: PaymentTerms,
@@ -132,6 +158,11 @@ export class PaymentBook {
           )
     const running = this.underway.get(hash)
     if (running) return ok(await this.ended(running))
+    if (this.known.size >= MAX_PAYMENTS && (await this.clean('failed', 0)) === 0)
+      return notNow(
+        'payments-full',
+        `There are ${MAX_PAYMENTS} payments. Delete old ones with autoclean-once.`,
+      )
     const begun = await this.ports.signer.beginPayment(terms.paymentHash, msat(terms.amount + terms.maxFee))
     if (!begun.ok) return begun
     // Another call may have been faster.

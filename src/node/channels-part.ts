@@ -35,7 +35,7 @@ import { type ShortChannelId, shortChannelId } from '../channels/short-channel-i
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { hexToBytes } from '../primitives/bytes.ts'
+import { equalBytes, hexToBytes } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
@@ -380,6 +380,13 @@ export class Channels {
     this.monitor.unwatch(channel.state.contract.keyId)
     await manager.forget(channel)
     return paid
+  }
+
+  /** Whether an HTLC of this hash stands in a channel, or is settled on the chain. */
+  isUnderWay(paymentHash: Uint8Array): boolean {
+    return this.all().some(({ state: { htlcs, outcomes } }) =>
+      [...htlcs, ...outcomes].some(({ terms }) => equalBytes(terms.paymentHash, paymentHash)),
+    )
   }
 
   /** What to keep of the channels, to have them closed by their peers once all else is lost. */

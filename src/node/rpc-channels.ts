@@ -39,6 +39,9 @@ const ROUTE_NOT_FOUND = 205
 const PAY_FAILED = 210
 const LABEL_EXISTS = 900
 const UNKNOWN_PEER = 306
+const INVOICE_UNKNOWN = 905
+const INVOICE_STATUS = 906
+const PAYMENT_UNKNOWN = 208
 const CODES: Readonly<Record<string, number>> = {
   'route-none': ROUTE_NOT_FOUND,
   'route-fee': 206,
@@ -46,6 +49,8 @@ const CODES: Readonly<Record<string, number>> = {
   'route-balance': ROUTE_NOT_FOUND,
   'route-self': RPC_INVALID_PARAMETER,
   'invoice-label': LABEL_EXISTS,
+  'invoice-status': INVOICE_STATUS,
+  'payment-status': 211,
   'payment-complete': 208,
 }
 
@@ -72,6 +77,24 @@ function node<const Name extends string>(name: Name, describe: string): Paramete
     (given) => {
       if (typeof given !== 'string') throw wrongType(name, wanted, given)
       return given
+    },
+    wanted,
+  )
+}
+
+function oneOf<const Name extends string, const Choice extends string>(
+  name: Name,
+  choices: readonly Choice[],
+  describe: string,
+): Parameter<Choice, Choice, Name> {
+  const wanted = choices.join(', ')
+  return parameter(
+    name,
+    describe,
+    (given) => {
+      const choice = choices.find((each) => each === given)
+      if (choice === undefined) throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be one of ${wanted}.`)
+      return choice
     },
     wanted,
   )
@@ -254,6 +277,58 @@ export function channelMethods(channels: Channels) {
         return invoiceJson(channels, await invoices.wait(invoice))
       },
     ),
+    method(
+      'delinvoice',
+      'Deletes an invoice: it can’t be paid any more. Answers what it was.',
+      [
+        text('label', 'that it was made with'),
+        oneOf(
+          'status',
+          ['paid', 'expired', 'unpaid'],
+          'that it has, so that none is deleted that was paid meanwhile',
+        ),
+      ],
+      async (_: NodeCore, label, status) => {
+        const invoice = invoices.byLabel(label)
+        if (!invoice) throw new RpcError(INVOICE_UNKNOWN, `There is no invoice ‘${label}’.`)
+        if (channels.isUnderWay(invoice.paymentHash))
+          throw new RpcError(INVOICE_STATUS, 'It is being paid. It was kept.')
+        const was = invoiceJson(channels, invoice)
+        value(await invoices.delete(invoice, status))
+        return was
+      },
+    ),
+    method(
+      'delpay',
+      'Deletes a payment that is over from the list. Answers what it was.',
+      [text('payment_hash', '64 hex digits'), oneOf('status', ['complete', 'failed'], 'that it has')],
+      async (_: NodeCore, hash, status) => {
+        const payment = payments
+          .all()
+          .find(({ terms }) => bytesToHex(terms.paymentHash) === hash.toLowerCase())
+        if (!payment) throw new RpcError(PAYMENT_UNKNOWN, 'There is no payment of this hash.')
+        value(await payments.delete(payment, status))
+        return { payments: [payJson(payment)] }
+      },
+    ),
+    method(
+      'autoclean-once',
+      'Deletes what is over since a while, once. What channels still need is kept.',
+      [
+        oneOf('subsystem', ['succeededpays', 'failedpays', 'paidinvoices', 'expiredinvoices'], 'of what'),
+        integer('age', 'seconds since it was over, or the payment was made', 0, Number.MAX_SAFE_INTEGER),
+      ],
+      async (_: NodeCore, subsystem, age) => {
+        const isNeeded = (hash: Uint8Array) => channels.isUnderWay(hash)
+        const clean = {
+          succeededpays: () => payments.clean('complete', age),
+          failedpays: () => payments.clean('failed', age),
+          paidinvoices: () => invoices.clean('paid', age, isNeeded),
+          expiredinvoices: () => invoices.clean('expired', age, isNeeded),
+        }
+        return { subsystem, cleaned: await clean[subsystem]() }
+      },
+    ),
     method('decode', 'What an invoice says.', [text('string', 'the invoice')], (core: NodeCore, string) => {
       const invoice = value(decodeInvoice(string, core.params.addressPrefix))
       const { description } = invoice
@@ -338,18 +413,7 @@ export function channelMethods(channels: Channels) {
       )
     }),
     method('listpays', 'The payments that this node made.', [], () => ({
-      pays: payments.all().map(({ terms, text, description, status, createdAt, fee, preimage, detail }) => ({
-        payment_hash: bytesToHex(terms.paymentHash),
-        status,
-        destination: terms.payee,
-        created_at: createdAt,
-        bolt11: text,
-        description,
-        amount_msat: terms.amount,
-        amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
-        preimage: preimage && bytesToHex(preimage),
-        erroronion: detail,
-      })),
+      pays: payments.all().map(payJson),
     })),
     method(
       'getroute',
@@ -421,19 +485,29 @@ function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
 }
 
+function payJson({ terms, text, description, status, createdAt, fee, preimage, detail }: KnownPayment) {
+  return {
+    payment_hash: bytesToHex(terms.paymentHash),
+    status,
+    destination: terms.payee,
+    created_at: createdAt,
+    bolt11: text,
+    description,
+    amount_msat: terms.amount,
+    amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
+    preimage: preimage && bytesToHex(preimage),
+    erroronion: detail,
+  }
+}
+
 function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
   const { label, text: bolt11, paymentHash, amount, description, expiresAt, paid, preimage } = invoice
-  const status: 'paid' | 'expired' | 'unpaid' = paid
-    ? 'paid'
-    : invoices.isExpired(invoice)
-      ? 'expired'
-      : 'unpaid'
   return {
     label,
     bolt11,
     payment_hash: bytesToHex(paymentHash),
     amount_msat: amount,
-    status,
+    status: invoices.statusOf(invoice),
     description,
     expires_at: expiresAt,
     pay_index: paid?.index,

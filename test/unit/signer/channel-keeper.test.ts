@@ -22,8 +22,10 @@ import type {
 } from '../../../src/channels/ports.ts'
 import { fundingKey, secondLevelOutput } from '../../../src/channels/scripts.ts'
 import { SecretStore, secretIndex } from '../../../src/channels/secrets.ts'
+import { sharesOf } from '../../../src/channels/spends.ts'
+import { claimLostShares } from '../../../src/node/lost-channels.ts'
 import { sats } from '../../../src/primitives/amount.ts'
-import { bytesToHex } from '../../../src/primitives/bytes.ts'
+import { bytesToHex, equalBytes } from '../../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../../src/primitives/hashes.ts'
 import { Transaction, type TxOutput, unsignedInput } from '../../../src/primitives/transaction.ts'
 import { packOutputs } from '../../../src/script/input-check.ts'
@@ -327,6 +329,10 @@ test('a commitment that was signed and lost on the way is signed anew as it was,
   const one = value(await pair.sign(offering, 0))
   const again = value(await pair.sign(offering, 0))
   assert.notDeepEqual(one.nonce, again.nonce)
+  // Both would be the other side's to publish, whatever came before is void.
+  value(await pair.sign(offering, 1))
+  value(await pair.accept(offering, 1, one))
+  value(await pair.hear(0, 0))
   assert.equal(codeOf(await pair.sign({ ...first, number: 1 }, 0)), 'commitment-revoked')
 })
 
@@ -519,6 +525,38 @@ test('spends pay the account, or the own second level, and nobody else', async (
     await spend(alice.payoutScript, { kind: 'revocation', secret: new Uint8Array(32) }),
     'revocation-invalid',
   )
+})
+
+test('a share of a lost channel goes to the account, by the key of its basepoint', async () => {
+  const pair = await opened()
+  const [alice, bob] = pair.sides
+  const points = value(await alice.keeper.paymentBasepoints())
+  const basepoint = points.findIndex((point) => equalBytes(point, alice.keys.basepoints.payment))
+  assert(basepoint >= 0 && points.length === 1_024)
+  const published = await pair.publish(first, 1)
+  const spends = sharesOf(points[basepoint], published)
+  assert.equal(spends.length, 1)
+  const claim = async (script: Uint8Array, at: number) => {
+    const payout = { branch: 0, index: 0, script }
+    return claimLostShares([{ spend: spends[0], basepoint: at }], alice.keeper, payout, 253)
+  }
+  assert.equal(codeOf(await claim(bob.payoutScript, basepoint)), 'channel-mismatch')
+  assert.equal(codeOf(await claim(alice.payoutScript, 1_024)), 'channel-keys-unknown')
+  const transaction = value(await claim(alice.payoutScript, basepoint))
+  assert.equal(verdict(transaction, [spends[0].output]), 'valid')
+  assert.notEqual(
+    verdict(value(await claim(alice.payoutScript, (basepoint + 1) % 1_024)), [spends[0].output]),
+    'valid',
+  )
+  const foreign = await alice.keeper.signLostShare({
+    basepoint,
+    payout: { branch: 0, index: 0, script: alice.payoutScript },
+    transaction: published.bytes,
+    input: 0,
+    spent: [{ script: spends[0].output.scriptPubKey, amount: sats(AMOUNT) }],
+    hashType: 0,
+  })
+  assert.equal(codeOf(foreign), 'payout-foreign')
 })
 
 test('an HTLC that is passed on is paid for by one that was offered: of its hash, no less money, a later expiry, and once', async () => {
