@@ -238,7 +238,7 @@ export class PaymentBook {
     await Promise.all(
       parts.map(async ({ id, shortChannelId, amount, cltvExpiry, onion }) => {
         const channel = this.ports.channelAt(shortChannelId)
-        const offered = await channel?.offer({
+        const offered = await channel?.offerInTurn({
           amount,
           paymentHash: underway.known.terms.paymentHash,
           expiry: cltvExpiry,
