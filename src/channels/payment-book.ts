@@ -58,6 +58,12 @@ interface Underway {
   last: Promise<void>
 }
 
+/**
+ * Payments whose first parts are being made and offered at a time: of a thousand asked for at once the first are on their way while onions of others are
+ * made, and those that find no room in a channel hold up no memory.
+ */
+const MAX_STARTING = 50
+
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
 
@@ -66,6 +72,9 @@ export class PaymentBook {
   /** By payment hash in hex. */
   private readonly known = new Map<string, KnownPayment>()
   private readonly underway = new Map<string, Underway>()
+  private starting = 0
+  /** Those whose turn it is not yet. */
+  private readonly line: (() => void)[] = []
 
   constructor(ports: PaymentBookPorts) {
     this.ports = ports
@@ -143,8 +152,19 @@ export class PaymentBook {
     this.known.set(hash, known)
     const ended = this.ended(underway)
     // It is durable with its first parts, or as failed.
-    void this.advance(hash)
+    void this.start(hash)
     return ok(await ended)
+  }
+
+  /** Makes its first parts and offers them, in its turn. */
+  private async start(hash: string): Promise<void> {
+    if (this.starting < MAX_STARTING) this.starting++
+    else await new Promise<void>((resolve) => this.line.push(resolve))
+    await this.advance(hash)
+    // Its place goes to the next in line.
+    const next = this.line.shift()
+    if (next) next()
+    else this.starting--
   }
 
   private ended({ known, waiting }: Underway): Promise<KnownPayment> {

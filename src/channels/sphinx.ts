@@ -11,6 +11,7 @@ import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
 import { putBounded } from '../primitives/bounded.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
+import { curve } from '../script/curve.ts'
 
 const { Point } = secp256k1
 const { Fn } = Point
@@ -93,7 +94,9 @@ function known(bytes: Uint8Array): KnownPoint['point'] {
 
 /** The public ephemeral key that a hop passes on: its own, blinded by what it and the secret hash to. 33 bytes. */
 export function blindPoint(point: Uint8Array, secret: Uint8Array): Uint8Array {
-  return Point.fromBytes(point).multiplyUnsafe(blindingFactor(point, secret)).toBytes(true)
+  const blinded = curve().sum([{ point, scalar: Fn.toBytes(blindingFactor(point, secret)) }])
+  if (!blinded) throw new Error('An ephemeral key is no point')
+  return blinded
 }
 
 /** The secret key of `blindPoint(secretKey * G, secret)`, 32 bytes: the sender's. `point` is `secretKey * G`. */

@@ -184,14 +184,14 @@ export function commitmentIn(state: ChannelState, view: View, number: number, po
   }
 }
 
-/** One for each HTLC: it is the same in all commitments. */
+/** One for each HTLC: it is the same in all commitments. What goes to the signer with each of them is not the message behind its hash. */
 const commitmentHtlcs = new WeakMap<HtlcTerms, CommitmentHtlc>()
 
 function commitmentHtlc(terms: HtlcTerms): CommitmentHtlc {
   const known = commitmentHtlcs.get(terms)
   if (known) return known
   const { offered, id, amount, paymentHash, expiry } = terms
-  const htlc = { offered, id, amount, paymentHash, expiry }
+  const htlc = { offered, id, amount, paymentHash: paymentHash.slice(), expiry }
   commitmentHtlcs.set(terms, htlc)
   return htlc
 }
