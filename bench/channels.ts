@@ -1,13 +1,20 @@
 /**
- * `channels.*`: payments over channels between real tabs, each with its own storage, brain and signer, by the page's RPC. Light load: one payment at a
- * time; full load: a thousand asked for at once.
+ * `channels.*`: payments over channels between real tabs, each with a brain and a signer of its own, by the page's RPC, as a journey of people would make them.
+ * `rate`: a thousand asked for at once; `latency`: one after another, from the call of `pay` to its answer. The tabs' stores are in memory, as in private windows, but
+ * for `latency-disk`, whose tabs keep profiles on the disk and wait for it. `cpu`: see `channels-node.ts`.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
-import type { Page } from 'playwright-core'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Server } from '../relay/server.ts'
+import { CHROMIUM_FLAGS, CHROMIUM_PERMISSIONS, findChromium } from '../test/support/chromium.ts'
 import { PASSPHRASE } from '../test/support/node-tab.ts'
+import { benchInOneThread } from './channels-node.ts'
 import { type BenchResult, compared, median, quantile } from './result.ts'
-import { reaches, withTabs } from './tabs.ts'
+import { openTabIn, reaches, withTabs } from './tabs.ts'
 
 /** Payments of a measurement at full load, and one at a time. */
 const MANY = 1_000
@@ -21,29 +28,65 @@ const MATURE = 101
 
 export async function benchChannels(): Promise<BenchResult[]> {
   const [oneHop, twoHops] = [1, 2].map(curveWork)
-  return withTabs(3, async ([a, b, c]) => {
-    const tabs = [a, b, c]
-    await Promise.all(tabs.map(createWallet))
-    await mine(a, 1)
-    await mine(b, 1)
-    await mine(a, MATURE)
-    await Promise.all(tabs.map((tab) => reaches(tab, MATURE + 2)))
-    await Promise.all(tabs.map(openChannels))
+  const reference = (hops: string) => `the curve work of a payment over ${hops} alone, by noble in one thread`
+  const inMemory = await withTabs(3, async (tabs, _open, _browser, server) => {
+    const [a, b, c] = tabs
+    await prepare(tabs)
     await open(a, b)
     await open(b, c)
     await pay(a, await invoices(b, WARM_UP, 'warm'), 1)
     const single = await pay(a, await invoices(b, SINGLE, 'single'), 1)
     const many = await pay(a, await invoices(b, MANY, 'many'), MANY)
     const far = await pay(a, await invoices(c, MANY, 'far'), MANY)
-    const reference = (hops: string) =>
-      `the curve work of a payment over ${hops} alone, by noble in one thread`
+    await Promise.all(tabs.map((tab) => tab.context().close()))
+    const disk = await onDisk(server)
     return [
       compared('channels.rate', rate(many), 'payments/s', reference('one hop'), 1000 / oneHop),
       compared('channels.rate-two-hops', rate(far), 'payments/s', reference('two hops'), 1000 / twoHops),
       compared('channels.latency-p50', median(single.each), 'ms', reference('one hop'), oneHop),
       compared('channels.latency-p95', quantile(single.each, 0.95), 'ms', reference('one hop'), oneHop),
+      compared('channels.latency-disk', median(disk.each), 'ms', reference('one hop'), oneHop),
     ]
   })
+  return [...inMemory, ...(await benchInOneThread(reference('one hop'), oneHop))]
+}
+
+/** Payments one at a time between tabs whose stores are on the disk. */
+async function onDisk(server: Server): Promise<Paid> {
+  const folder = await mkdtemp(join(tmpdir(), 'opentab-bench-'))
+  const contexts: BrowserContext[] = []
+  try {
+    for (const name of ['a', 'b'])
+      contexts.push(
+        await chromium.launchPersistentContext(join(folder, name), {
+          executablePath: await findChromium(),
+          args: [...CHROMIUM_FLAGS],
+          permissions: [...CHROMIUM_PERMISSIONS],
+        }),
+      )
+    const tabs = await Promise.all(contexts.map((context) => openTabIn(context, server)))
+    const [a, b] = tabs
+    await prepare(tabs)
+    await open(a, b)
+    await pay(a, await invoices(b, WARM_UP, 'warm'), 1)
+    return await pay(a, await invoices(b, SINGLE, 'single'), 1)
+  } finally {
+    await Promise.all(contexts.map((context) => context.close()))
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Gives the tabs wallets, the first two of them a coin, and channels to all. */
+async function prepare(tabs: readonly Page[]): Promise<void> {
+  await Promise.all(tabs.map(createWallet))
+  const [a, b] = tabs
+  await mine(a, 1)
+  await reaches(b, 1)
+  await mine(b, 1)
+  await reaches(a, 2)
+  await mine(a, MATURE)
+  await Promise.all(tabs.map((tab) => reaches(tab, MATURE + 2)))
+  await Promise.all(tabs.map((tab) => knowsNodes(tab, tabs.length - 1)))
 }
 
 /** What payments took, milliseconds. */
@@ -71,11 +114,11 @@ async function mine(tab: Page, blocks: number): Promise<void> {
   }, blocks)
 }
 
-/** Waits until the node knows the others as nodes: the first call of a method of channels fetches them. */
-async function openChannels(tab: Page): Promise<void> {
+/** Waits until the node knows so many others as nodes: the first call of a method of channels fetches them. */
+async function knowsNodes(tab: Page, count: number): Promise<void> {
   await tab.waitForFunction(
-    async () => (await window.opentab!.rpc('listpeers')).peers.length > 1,
-    undefined,
+    async (wanted) => (await window.opentab!.rpc('listpeers')).peers.length >= wanted,
+    count,
     { polling: 100 },
   )
 }
