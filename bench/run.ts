@@ -1,8 +1,7 @@
 /**
  * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`, `sync`,
- * `channels`) or the
- * beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same run:
- * absolute ones depend on the machine.
+ * `channels`) or the beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same
+ * run: absolute ones depend on the machine.
  */
 import '../relay/polyfill.ts'
 import { benchChannels } from './channels.ts'
