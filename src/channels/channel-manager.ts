@@ -180,10 +180,9 @@ export class ChannelManager {
 
   /** Takes a message from a peer, with its two bytes of type. */
   receive(peer: string, bytes: Uint8Array): void {
-    if (!this.connectedPeers.has(peer)) return
     const message = decodeMessage(bytes)
     if (!message.ok) {
-      if (message.kind !== 'invalid') return
+      if (message.kind !== 'invalid' || !this.connectedPeers.has(peer)) return
       this.send(peer, { type: 'warning', channelId: ALL_CHANNELS, text: message.detail })
       this.ports.disconnect(peer)
       return
@@ -191,7 +190,9 @@ export class ChannelManager {
     this.take(peer, message.value)
   }
 
-  private take(peer: string, message: ChannelMessage): void {
+  /** Takes a message that was read. */
+  take(peer: string, message: ChannelMessage): void {
+    if (!this.connectedPeers.has(peer)) return
     const id = channelOf(message)
     if (id === ALL_CHANNELS && (message.type === 'error' || message.type === 'warning')) {
       for (const channel of this.channelsOf(peer)) channel.receive(message)

@@ -51,6 +51,8 @@ interface Incoming {
   readonly terms: HtlcTerms
   readonly name: string
   readonly secret: Uint8Array
+  /** Resolves when it is durable that its onion was opened: before, nothing may follow. */
+  remembered: Promise<void>
 }
 
 /** A part that waits for the others, or is taken. */
@@ -169,14 +171,19 @@ export class HtlcSwitch {
       this.waiting.push(() => this.received(channel, terms))
       return
     }
-    const incoming = { channel, terms, name, secret: secret.value }
+    const incoming: Incoming = { channel, terms, name, secret: secret.value, remembered: Promise.resolve() }
     if (terms.refused)
       return this.fail(incoming, { name: 'temporary_channel_failure', channelUpdate: NO_UPDATE })
     const opened = openIncoming(htlc, read.packet, secret.value, this.guard)
     const record = ONION_PREFIX + bytesToHex(read.packet.hmac)
     if (opened.kind !== 'malformed' && book.get(record) === undefined) {
       const named = 'payload' in opened ? opened.payload.cltvExpiry : 0
-      await book.set(record, JSON.stringify({ expiry: Math.max(cltvExpiry, named), htlc: name }))
+      incoming.remembered = book.set(
+        record,
+        JSON.stringify({ expiry: Math.max(cltvExpiry, named), htlc: name }),
+      )
+      // A part that waits for others is not waited for.
+      incoming.remembered.catch((error: unknown) => this.ports.failed(error))
     }
     switch (opened.kind) {
       case 'malformed':
@@ -218,6 +225,7 @@ export class HtlcSwitch {
       limits,
     )
     if (failure || !next) return this.fail(incoming, failure ?? { name: 'unknown_next_peer' })
+    await incoming.remembered
     const offered = await next.offer({
       amount,
       paymentHash: terms.paymentHash,
@@ -285,13 +293,18 @@ export class HtlcSwitch {
   }
 
   private async fulfil(parts: readonly Incoming[], preimage: Uint8Array): Promise<void> {
+    // The invoice, which says that it is paid, was written with the onion or after it.
     await Promise.all(
-      parts.map(({ channel, terms }) => channel.remove(terms.id, { kind: 'fulfill', preimage })),
+      parts.map(async ({ channel, terms, remembered }) => {
+        await remembered
+        return channel.remove(terms.id, { kind: 'fulfill', preimage })
+      }),
     )
     this.ports.preimageLearnt()
   }
 
-  private async fail({ channel, terms, secret }: Incoming, failure: Failure): Promise<void> {
+  private async fail({ channel, terms, secret, remembered }: Incoming, failure: Failure): Promise<void> {
+    await remembered
     const packet = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
     await channel.remove(terms.id, { kind: 'fail', ...packet })
   }

@@ -60,8 +60,9 @@ function htlcOf(terms: HtlcTerms): Htlc {
 }
 
 /**
- * Whether the holder may offer an HTLC. Rejects with `htlc-amount`, `htlc-expiry`, `htlc-count`, `htlc-value-in-flight`, `dust-exposure`,
- * `balance-insufficient` (reserve and fees kept) and `peer-balance-insufficient` (the counterparty, who pays the fees, could not).
+ * Whether the holder may offer an HTLC. Rejects with `htlc-amount`, `htlc-expiry`, `htlc-value-in-flight`, `dust-exposure`,
+ * `balance-insufficient` (reserve and fees kept), `peer-balance-insufficient` (the counterparty, who pays the fees, could not) and, where nothing
+ * else is in the way, `htlc-count`.
  */
 export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> {
   const { amount, expiry } = terms
@@ -76,11 +77,6 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
   const htlcs = [...state.htlcs, htlcOf(terms)]
   const { holder, counterparty, pending } = viewShares(state, COUNTERPARTY_NEXT, htlcs)
   const offered = pending.filter((htlc) => htlc.terms.offered)
-  if (offered.length > maxAcceptedHtlcs)
-    return notNow(
-      'htlc-count',
-      `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`,
-    )
   if (offered.reduce((sum, htlc) => sum + htlc.terms.amount, 0) > maxHtlcValueInFlight)
     return notNow(
       'htlc-value-in-flight',
@@ -108,7 +104,20 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
         'The other side, which pays the fees of the channel, has not enough for those of one more payment.',
       )
   }
+  // Last: who waits for room knows that nothing else is in the way.
+  if (offered.length > maxAcceptedHtlcs)
+    return notNow(
+      'htlc-count',
+      `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`,
+    )
   return OK
+}
+
+/** How many HTLCs more the counterparty takes from the holder at a time. */
+export function htlcRoom(state: ChannelState): number {
+  const { pending } = viewShares(state, COUNTERPARTY_NEXT)
+  const offered = pending.filter(({ terms }) => terms.offered).length
+  return state.counterpartyLimits.maxAcceptedHtlcs - offered
 }
 
 function insufficient(left: number, needed: number): Rejection {

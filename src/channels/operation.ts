@@ -3,10 +3,10 @@
 import { equalBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
+import { curve } from '../script/curve.ts'
 import { type Msat, msat } from './amount.ts'
 import { isTrimmed } from './commitment-transaction.ts'
 import { BADONION } from './failures.ts'
-import { perCommitmentPoint } from './keys.ts'
 import { checkFee, checkOffer, checkOffered, checkProposedFee, exceedsDust } from './limits.ts'
 import type {
   CommitmentSigned,
@@ -415,14 +415,11 @@ export function receiveRevocation(state: ChannelState, message: RevokeAndAck): S
   return ok({ ...step(settled, [], events), revoked: [old] })
 }
 
-/** Whether a secret leads to a point, both from a message. */
+/** Whether a secret leads to a point, both from a message: whoever was told it knows it. */
 export function isSecretOf(secret: Uint8Array, point: Uint8Array): boolean {
-  try {
-    return equalBytes(perCommitmentPoint(secret), point)
-  } catch {
-    // Not below the order of the group.
-    return false
-  }
+  // None where it is not below the order of the group.
+  const own = curve().sum([], secret)
+  return own !== undefined && equalBytes(own, point)
 }
 
 function copyOf(secrets: SecretStore): SecretStore {

@@ -2,7 +2,7 @@
  * The payments that a node makes: each part is durable before its HTLC is offered, so that a node killed at any instant knows again which HTLC is whose,
  * and pays nothing twice. Sans I/O but for the store. Thread: the brain.
  */
-import { bytesToHex } from '../primitives/bytes.ts'
+import { bytesToHex, EMPTY } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
@@ -54,12 +54,20 @@ interface Underway {
   known: KnownPayment
   readonly payment: OutgoingPayment
   readonly waiting: ((payment: KnownPayment) => void)[]
+  /** Ids of parts that were fulfilled, to be forgotten with the next record. */
+  readonly ended: string[]
   /** Steps are taken one after another. */
   last: Promise<void>
 }
 
 /** Most payments that are kept. */
 const MAX_PAYMENTS = 20_000
+
+/**
+ * Payments whose first parts are being made and offered at a time: of a thousand asked for at once the first are on their way while onions of others are
+ * made, and those that find no room in a channel hold up no memory.
+ */
+const MAX_STARTING = 50
 
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
@@ -69,6 +77,9 @@ export class PaymentBook {
   /** By payment hash in hex. */
   private readonly known = new Map<string, KnownPayment>()
   private readonly underway = new Map<string, Underway>()
+  private starting = 0
+  /** Those whose turn it is not yet. */
+  private readonly line: (() => void)[] = []
 
   constructor(ports: PaymentBookPorts) {
     this.ports = ports
@@ -87,7 +98,7 @@ export class PaymentBook {
   private begin(hash: string, known: KnownPayment, parts: readonly PaymentPart[] = []): Underway {
     const { graph, memory, costs, random } = this.ports
     const payment = new OutgoingPayment(known.terms, graph, memory, costs, random, parts)
-    const underway: Underway = { known, payment, waiting: [], last: Promise.resolve() }
+    const underway: Underway = { known, payment, waiting: [], ended: [], last: Promise.resolve() }
     this.underway.set(hash, underway)
     return underway
   }
@@ -176,10 +187,22 @@ export class PaymentBook {
       parts: 0,
     }
     const underway = this.begin(hash, known)
+    this.known.set(hash, known)
     const ended = this.ended(underway)
-    await this.put(hash, underway, {})
-    void this.advance(hash)
+    // It is durable with its first parts, or as failed.
+    void this.start(hash)
     return ok(await ended)
+  }
+
+  /** Makes its first parts and offers them, in its turn. */
+  private async start(hash: string): Promise<void> {
+    if (this.starting < MAX_STARTING) this.starting++
+    else await new Promise<void>((resolve) => this.line.push(resolve))
+    await this.advance(hash)
+    // Its place goes to the next in line.
+    const next = this.line.shift()
+    if (next) next()
+    else this.starting--
   }
 
   private ended({ known, waiting }: Underway): Promise<KnownPayment> {
@@ -193,7 +216,7 @@ export class PaymentBook {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
     underway.payment.fulfilled(part, preimage)
-    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
+    underway.ended.push(id)
     await this.advance(hash)
   }
 
@@ -216,7 +239,15 @@ export class PaymentBook {
   private async put(hash: string, underway: Underway, change: Partial<KnownPayment>): Promise<void> {
     underway.known = { ...underway.known, ...change }
     this.known.set(hash, underway.known)
-    await this.ports.book.set(PREFIX + hash, toText(underway.known))
+    // In one piece: were only the part gone, the payment would be made again.
+    await Promise.all([
+      this.forgetEnded(underway),
+      this.ports.book.set(PREFIX + hash, toText(underway.known)),
+    ])
+  }
+
+  private async forgetEnded({ ended }: Underway): Promise<void> {
+    await Promise.all(ended.splice(0).map((id) => this.ports.book.set(`${PART_PREFIX}${id}`, undefined)))
   }
 
   private advance(hash: string): Promise<void> {
@@ -229,18 +260,16 @@ export class PaymentBook {
   private async step(hash: string, underway: Underway): Promise<void> {
     const { payment } = underway
     for (;;) {
-      if (underway.known.status === 'failed') return this.finish(hash, underway)
+      if (underway.known.status !== 'pending') {
+        await this.forgetEnded(underway)
+        return this.finish(hash, underway)
+      }
       const step = payment.next(this.view(underway.known.terms))
       switch (step.kind) {
         case 'wait':
           return
         case 'paid':
-          if (underway.known.status !== 'complete')
-            await this.put(hash, underway, {
-              status: 'complete',
-              preimage: step.preimage,
-              fee: step.fee,
-            })
+          await this.put(hash, underway, { status: 'complete', preimage: step.preimage, fee: step.fee })
           return this.finish(hash, underway)
         case 'failed':
           await this.put(hash, underway, { status: 'failed', ...step.failure })
@@ -272,12 +301,15 @@ export class PaymentBook {
 
   private async send(hash: string, underway: Underway, parts: readonly PaymentPart[]): Promise<void> {
     const { book } = this.ports
-    for (const part of parts) void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))
-    await this.put(hash, underway, { parts: underway.known.parts + parts.length })
+    // An onion that was offered is in its channel.
+    await Promise.all([
+      ...parts.map((part) => book.set(`${PART_PREFIX}${hash}/${part.id}`, toText({ ...part, onion: EMPTY }))),
+      this.put(hash, underway, { parts: underway.known.parts + parts.length }),
+    ])
     await Promise.all(
       parts.map(async ({ id, shortChannelId, amount, cltvExpiry, onion }) => {
         const channel = this.ports.channelAt(shortChannelId)
-        const offered = await channel?.offer({
+        const offered = await channel?.offerInTurn({
           amount,
           paymentHash: underway.known.terms.paymentHash,
           expiry: cltvExpiry,

@@ -4,7 +4,12 @@
  */
 import { type NodeId, nodeId } from '../channels/gossip.ts'
 import { checkInit, decodeInit, encodeInit, INIT, NODE_FEATURES, nodeProofHash } from '../channels/init.ts'
-import { decodeMessage, isChannelMessage, MAX_MESSAGE_BYTES } from '../channels/messages.ts'
+import {
+  type ChannelMessage,
+  decodeMessage,
+  isChannelMessage,
+  MAX_MESSAGE_BYTES,
+} from '../channels/messages.ts'
 import type { ChannelSigner } from '../channels/ports.ts'
 import type { MessageKind, WireMessage } from '../network/frames.ts'
 import { invalid } from '../primitives/result.ts'
@@ -52,8 +57,7 @@ export interface ChannelLinksPorts {
   readonly self: string
   connected(node: NodeId): void
   disconnected(node: NodeId): void
-  /** A message of a channel, which can be decoded. */
-  receive(node: NodeId, message: Uint8Array): void
+  receive(node: NodeId, message: ChannelMessage): void
   /** A message of another known type: gossip. */
   gossip(node: NodeId, type: number, message: Uint8Array): void
 }
@@ -187,7 +191,7 @@ export class ChannelLinks implements ProtocolPart {
       if (link.early.push(bytes) > MAX_EARLY) peers.drop(peer, 'It says much before it is answered.')
     } else if (isChannelMessage(type)) {
       const decoded = decodeMessage(bytes)
-      if (decoded.ok) this.ports.receive(link.node, bytes)
+      if (decoded.ok) this.ports.receive(link.node, decoded.value)
       else peers.punish(peer, decoded)
     } else if (type >= FIRST_GOSSIP && type <= LAST_GOSSIP) this.ports.gossip(link.node, type, bytes)
     // BOLT 1: it's ok to be odd.

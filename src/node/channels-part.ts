@@ -253,7 +253,7 @@ export class Channels {
           self: this.node.self,
           connected: (peer) => this.connected(peer),
           disconnected: (peer) => this.manager.peerDisconnected(peer),
-          receive: (peer, message) => this.manager.receive(peer, message),
+          receive: (peer, message) => this.manager.take(peer, message),
           gossip: (peer, _type, message) => this.takeGossip(peer, message),
         },
         (links) => {
@@ -651,10 +651,13 @@ export class Channels {
   }
 }
 
-/** What can be offered in one HTLC now, up to `amount`. */
+/** What can be offered in one HTLC now, or as soon as there are fewer under way, up to `amount`. */
 function sendable(state: ChannelState, amount: Msat): Msat {
   const { holder } = balanceOf(state)
-  const allows = (value: number) => value > 0 && checkOffer(state, trial(state, msat(value))).ok
+  const allows = (value: number) => {
+    const checked = value > 0 && checkOffer(state, trial(state, msat(value)))
+    return checked && (checked.ok || checked.code === 'htlc-count')
+  }
   const most = Math.min(amount, holder)
   if (allows(most)) return msat(most)
   let [least, beyond] = [0, most]

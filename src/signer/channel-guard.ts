@@ -63,8 +63,19 @@ export function contractDigest(contract: ChannelContract): string {
   return bytesToHex(sha256(writer.finish()))
 }
 
+/** Of commitments that stand: each is marked in every record as long as it does. */
+const knownMarks = new WeakMap<Commitment, CommitmentMark>()
+
 /** A commitment by number and hash. */
 export function markOf(commitment: Commitment): CommitmentMark {
+  const known = knownMarks.get(commitment)
+  if (known) return known
+  const mark = makeMark(commitment)
+  knownMarks.set(commitment, mark)
+  return mark
+}
+
+function makeMark(commitment: Commitment): CommitmentMark {
   const { ofHolder, number, point, feerate, holderAmount, counterpartyAmount, htlcs } = commitment
   const writer = new Writer(128 + htlcs.length * 57).u8(ofHolder ? 1 : 0).i64FromNumber(number)
   writer.varBytes(point).u32(feerate).i64FromNumber(holderAmount).i64FromNumber(counterpartyAmount)

@@ -4,7 +4,7 @@
  * record to what it signed; what a rule allows is durable before the signature or the secret leaves; the holder's money goes to the key of the
  * account that the contract names, and to nothing else without an HTLC.
  */
-import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { HDKey } from '@scure/bip32'
 import type { Msat } from '../channels/amount.ts'
 import {
@@ -45,7 +45,7 @@ import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
-import { verifyByCurve } from '../script/curve.ts'
+import { curve, verifyByCurve } from '../script/curve.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { type AggregateKey, MusigSession, nonceAgg, nonceGen, type SecretNonce } from '../script/musig2.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
@@ -94,6 +94,7 @@ import {
 import { ChannelSpending, type PaymentApproval, SPENDING } from './channel-spending.ts'
 import { greatestFee } from './greatest-fee.ts'
 import { walletLocked } from './refusals.ts'
+import { SchnorrKey } from './schnorr-key.ts'
 
 /** Closing nonces that wait for their signature, of one channel. */
 const MAX_CLOSING_NONCES = 16
@@ -109,11 +110,16 @@ export interface ChannelKeeperOptions {
   readonly unattended?: boolean
 }
 
+/** Points of the holder's commitments that are held of each channel: of those that stand and that the counterparty was told. */
+const MAX_HELD_POINTS = 4
+
 /** The keys of a channel. */
 interface HeldKeys {
   readonly id: ChannelKeysId
   readonly secrets: ChannelSecrets
   readonly basepoints: ChannelKeys['basepoints']
+  /** By number: each is told once, and needed again for the commitment. */
+  readonly points: Map<number, HolderPoint>
 }
 
 /** A channel that the brain has told. */
@@ -130,6 +136,8 @@ interface Attached {
 export class ChannelKeeper implements ChannelSigner {
   private readonly options: ChannelKeeperOptions
   private root: HDKey | undefined
+  /** Of the node's key, derived from `root`: every payment needs it. */
+  private node: Uint8Array | undefined
   private readonly held = new Map<string, HeldKeys>()
   private readonly channels = new Map<string, Attached>()
   /** The last request of each channel: they run one after another. */
@@ -157,14 +165,13 @@ export class ChannelKeeper implements ChannelSigner {
 
   /** Takes the key that the channels' come from (`channelRoot`), and wipes it when it closes. */
   open(root: HDKey): void {
-    this.root?.wipePrivateData()
+    this.wipeRoot()
     this.root = root
   }
 
   /** Overwrites every key in memory, and throws away the nonces that wait. */
   close(): void {
-    this.root?.wipePrivateData()
-    this.root = undefined
+    this.wipeRoot()
     for (const { secrets } of this.held.values()) wipeChannel(secrets)
     this.held.clear()
     this.channels.clear()
@@ -204,6 +211,13 @@ export class ChannelKeeper implements ChannelSigner {
     return this.spending
   }
 
+  private wipeRoot(): void {
+    this.root?.wipePrivateData()
+    this.root = undefined
+    this.node?.fill(0)
+    this.node = undefined
+  }
+
   async createKeys(): Promise<Result<ChannelKeys>> {
     const keys = this.keysOf(createKeysId(this.options.random))
     return keys.ok ? ok({ keyId: keys.value.id, basepoints: keys.value.basepoints }) : keys
@@ -214,9 +228,7 @@ export class ChannelKeeper implements ChannelSigner {
     if (!keys.ok) return keys
     if (!Number.isSafeInteger(number) || number < 0 || number > MAX_COMMITMENT_NUMBER)
       return invalid('commitment-number', `${number} is no number of a commitment.`)
-    const { secrets, basepoints } = keys.value
-    const point = perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number)))
-    return ok({ point, nonce: verificationNonce(secrets, basepoints.funding, number).publicNonce })
+    return ok(holderPointOf(keys.value, number))
   }
 
   attach(contract: ChannelContract, told: AttachedState): Promise<Result<void>> {
@@ -310,12 +322,8 @@ export class ChannelKeeper implements ChannelSigner {
       )
       if (!session.ok) return session
       await this.keep(channel, next.value, offered.value)
-      const partialSignature = session.value.sign(nonce, secrets.funding)
-      const key = deriveSecretKey(secrets.htlc, commitment.point)
-      const htlcSignatures = htlcTransactions(contract, commitment, built.value).map((transaction) =>
-        this.sign(htlcSighash(transaction), key),
-      )
-      key.fill(0)
+      const partialSignature = session.value.sign(nonce, secrets.funding, basepoints.funding)
+      const htlcSignatures = this.signHtlcs(channel, commitment, built.value)
       return ok({ partialSignature, nonce: nonce.publicNonce, htlcSignatures })
     })
   }
@@ -384,7 +392,7 @@ export class ChannelKeeper implements ChannelSigner {
       const next = publishedBy(channel.state, commitment, bytesToHex(sha256(message, signatures.nonce)))
       if (!next.ok) return next
       await this.keep(channel, next.value)
-      const own = session.value.sign(nonce, secrets.funding)
+      const own = session.value.sign(nonce, secrets.funding, basepoints.funding)
       return session.value.aggregate([own, signatures.partialSignature])
     })
   }
@@ -421,7 +429,8 @@ export class ChannelKeeper implements ChannelSigner {
       const session = startSession(channel.fundingKey, nonces, message, 'nonce-invalid')
       if (!session.ok) return session
       await this.keep(channel, next.value)
-      return ok(session.value.sign(secretNonce, channel.keys.secrets.funding))
+      const { secrets, basepoints } = channel.keys
+      return ok(session.value.sign(secretNonce, secrets.funding, basepoints.funding))
     })
   }
 
@@ -492,7 +501,7 @@ export class ChannelKeeper implements ChannelSigner {
       context,
     )
     if (!message) return invalid('spend-hash-type', 'There is nothing to sign by this hash type.')
-    const signature = this.sign(message, secretKey)
+    const signature = new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32))
     return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
   }
 
@@ -556,10 +565,8 @@ export class ChannelKeeper implements ChannelSigner {
 
   private withNodeSecret<T>(run: (secret: Uint8Array) => Result<T>): Result<T> {
     if (!this.root) return this.closed()
-    const secret = nodeSecret(this.root)
-    const result = run(secret)
-    secret.fill(0)
-    return result
+    this.node ??= nodeSecret(this.root)
+    return run(this.node)
   }
 
   /** The keys of an id; of any: those of a channel that was never opened hold nothing. */
@@ -576,7 +583,7 @@ export class ChannelKeeper implements ChannelSigner {
       delayedPayment: publicKeyOf(secrets.delayedPayment),
       htlc: publicKeyOf(secrets.htlc),
     }
-    const keys = { id: keyId, secrets, basepoints }
+    const keys = { id: keyId, secrets, basepoints, points: new Map() }
     putBounded(this.held, keyId, keys, MAX_HELD_KEYS)
     return ok(keys)
   }
@@ -771,8 +778,19 @@ export class ChannelKeeper implements ChannelSigner {
     return this.nextSave
   }
 
-  private sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
-    return schnorr.sign(message, secretKey, this.options.random.bytes(32))
+  /** Under the second-level transactions of a commitment of the counterparty. */
+  private signHtlcs(
+    { contract, keys: { secrets, basepoints } }: Attached,
+    commitment: Commitment,
+    built: CommitmentTransaction,
+  ): Uint8Array[] {
+    if (built.htlcs.length === 0) return []
+    const secret = deriveSecretKey(secrets.htlc, commitment.point, basepoints.htlc)
+    const key = new SchnorrKey(secret)
+    secret.fill(0)
+    return htlcTransactions(contract, commitment, built).map((transaction) =>
+      key.sign(htlcSighash(transaction), this.options.random.bytes(32)),
+    )
   }
 
   private closed(): Rejection {
@@ -793,6 +811,18 @@ function verificationNonce(secrets: ChannelSecrets, publicKey: Uint8Array, numbe
   return nonceGen({ random, publicKey, secretKey: secrets.funding })
 }
 
+/** What the counterparty is told of commitment `number` of the holder. */
+function holderPointOf({ secrets, basepoints, points }: HeldKeys, number: number): HolderPoint {
+  const known = points.get(number)
+  if (known) return known
+  const made = {
+    point: perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number))),
+    nonce: verificationNonce(secrets, basepoints.funding, number).publicNonce,
+  }
+  putBounded(points, number, made, MAX_HELD_POINTS)
+  return made
+}
+
 function startSession(
   key: AggregateKey,
   publicNonces: readonly Uint8Array[],
@@ -805,18 +835,17 @@ function startSession(
 }
 
 function verifyHolderCommitment(
-  { contract, keys: { secrets, basepoints }, fundingKey }: Attached,
+  { contract, keys, fundingKey }: Attached,
   commitment: Commitment,
   signatures: HolderCommitmentSignatures,
 ): Result<CommitmentTransaction> {
   const { number, point } = commitment
-  const own = perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number)))
-  if (!equalBytes(own, point)) return mismatch('The commitment names another point than its own.')
+  const own = holderPointOf(keys, number)
+  if (!equalBytes(own.point, point)) return mismatch('The commitment names another point than its own.')
   const built = commitmentTransaction(contract, commitment)
   if (!built.ok) return built
   const message = fundingSighash(contract, fundingKey, built.value.transaction)
-  const nonce = verificationNonce(secrets, basepoints.funding, number).publicNonce
-  const session = startSession(fundingKey, [nonce, signatures.nonce], message, 'signature-invalid')
+  const session = startSession(fundingKey, [own.nonce, signatures.nonce], message, 'signature-invalid')
   if (!session.ok) return session
   const { funding } = contract.counterparty.basepoints
   if (!session.value.verify(signatures.partialSignature, signatures.nonce, funding)) return signatureInvalid()
@@ -861,8 +890,9 @@ function publicKeyOf(secret: Uint8Array): Uint8Array {
   return secp256k1.getPublicKey(secret, true)
 }
 
+/** The point of a secret that the counterparty has told: it is none any more. Undefined where it never was. */
 function pointOf(secret: Uint8Array): Uint8Array | undefined {
-  return secp256k1.utils.isValidSecretKey(secret) ? perCommitmentPoint(secret) : undefined
+  return curve().sum([], secret)
 }
 
 function sum(amounts: readonly number[]): number {

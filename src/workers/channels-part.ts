@@ -6,6 +6,7 @@ import { RPC_MISC_ERROR, RpcError } from '../node/rpc-error.ts'
 import { IdbChannelStore } from '../storage/idb-channel-store.ts'
 import type { ProfileDatabase } from '../storage/profile-database.ts'
 import { remoteChannelSigner } from './channel-signer-link.ts'
+import { installCurveKernel } from './curve-kernel.ts'
 import type { RemoteSigners } from './signer-link.ts'
 
 /** Name of the wallet that channels belong to: the default one. */
@@ -17,6 +18,8 @@ export async function openChannels(
   database: ProfileDatabase,
   signers: RemoteSigners,
 ): Promise<ChannelsPart> {
+  // Without it points are read and invoices checked slowly, and all the same.
+  await installCurveKernel().catch(() => {})
   const opened = await Channels.open(node, {
     store: new IdbChannelStore(database),
     signer: remoteChannelSigner(signers, WALLET),

@@ -101,6 +101,21 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   assert(gained > 49_000_000 && gained <= 50_000_000, `the wallet got ${gained} of 50,000,000`)
 })
 
+test('channels: more payments at once than a channel takes at a time, and all of them arrive', async () => {
+  const { rig, a, b } = await trio('many')
+  await open(a, b)
+  const count = a.channels.policy.maxAcceptedHtlcs + 20
+  const asked: string[] = []
+  for (let at = 0; at < count; at++) asked.push((await b.rpc('invoice', 1_000_000, `${at}`, 'one')).bolt11)
+  const paying = asked.map((bolt11) => callRpc(a.core, 'pay', [bolt11]))
+  await rig.until(() => b.channels.invoices.all().every(({ paid }) => paid))
+  for (const answer of await rig.time.complete(Promise.all(paying)))
+    assert('result' in answer, JSON.stringify(answer))
+  await rig.until(() => [a, b].every((each) => htlcs(each).length === 0))
+  assert.equal(b.channels.all()[0].state.holderAmount, count * 1_000_000)
+  assert.equal((await a.rpc('listpays')).pays.length, count)
+})
+
 /** Places at which a node is killed while a payment of a over b to c is under way. */
 const INSTANTS: readonly { readonly who: 'a' | 'b' | 'c'; readonly when: string; is(trio: Trio): boolean }[] =
   [
