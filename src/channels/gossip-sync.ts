@@ -94,6 +94,12 @@ interface GossipPeer {
   readonly channelsAsked: TokenBucket
 }
 
+/** What waits to be dealt with. `lost`: called instead where it never will be. */
+interface Task {
+  readonly run: () => Promise<void>
+  readonly lost?: () => void
+}
+
 /** A message that waits for the tip to reach a height. */
 interface Held {
   readonly gossip: Gossip
@@ -114,7 +120,7 @@ interface Asking {
 export class GossipSync {
   private readonly ports: GossipPorts
   private readonly peers = new Map<NodeId, GossipPeer>()
-  private readonly inbox: (() => Promise<void>)[] = []
+  private readonly inbox: Task[] = []
   private held: Held[] = []
   /** What is passed on, and the number of the first of it. */
   private news: { readonly bytes: Uint8Array; readonly source: NodeId | undefined }[] = []
@@ -175,19 +181,24 @@ export class GossipSync {
     // The frame that it came in goes; what the graph keeps stays.
     const own = bytes.slice()
     peer.waiting++
-    this.enqueue(async () => {
-      peer.waiting--
-      if (isGossipQuery((own[0] << 8) | own[1])) this.takeQuery(peer, own)
-      else await this.takeMessage(peer, own)
+    this.enqueue({
+      run: async () => {
+        peer.waiting--
+        if (isGossipQuery((own[0] << 8) | own[1])) this.takeQuery(peer, own)
+        else await this.takeMessage(peer, own)
+      },
     })
   }
 
-  /** Takes in what this node says itself and passes it on. Rejects as the checks and the graph do. */
+  /** Takes in what this node says itself and passes it on. Rejects as the checks and the graph do, and with `gossip-closed`. */
   publish(bytes: Uint8Array): Promise<Result<void>> {
     const decoded = decodeGossip(bytes)
     if (!decoded.ok) return Promise.resolve(decoded)
     return new Promise((resolve) => {
-      this.enqueue(async () => resolve(await this.take(decoded.value, undefined)))
+      this.enqueue({
+        run: async () => resolve(await this.take(decoded.value, undefined)),
+        lost: () => resolve(notNow('gossip-closed', 'Gossip stands still. Nothing was said.')),
+      })
     })
   }
 
@@ -212,9 +223,7 @@ export class GossipSync {
     this.held = this.held.filter(({ until }) => until > height)
     for (const { gossip, peer } of ripe) {
       peer.held--
-      this.enqueue(async () => {
-        await this.takeFrom(peer, gossip)
-      })
+      this.enqueue({ run: () => this.takeFrom(peer, gossip) })
     }
   }
 
@@ -243,12 +252,15 @@ export class GossipSync {
   async close(): Promise<void> {
     this.closed = true
     this.asking?.cancelTimeout()
-    this.inbox.length = 0
+    for (const { lost } of this.inbox.splice(0)) lost?.()
     await this.settled()
   }
 
-  private enqueue(task: () => Promise<void>): void {
-    if (this.closed) return
+  private enqueue(task: Task): void {
+    if (this.closed) {
+      task.lost?.()
+      return
+    }
     this.inbox.push(task)
     this.working ??= this.work()
   }
@@ -256,15 +268,19 @@ export class GossipSync {
   private async work(): Promise<void> {
     // What comes at once is queued before the first of it is looked at.
     await undefined
+    let task: Task | undefined
     try {
-      for (let done = 1, task = this.inbox.shift(); task; done++, task = this.inbox.shift()) {
-        await task()
+      for (let done = 1; ; done++) {
+        task = this.inbox.shift()
+        if (!task) break
+        await task.run()
         if (done % WITHOUT_REST === 0)
           await new Promise<void>((resolve) => this.ports.clock.after(0, resolve))
       }
     } catch (error) {
       this.closed = true
-      this.inbox.length = 0
+      task?.lost?.()
+      for (const { lost } of this.inbox.splice(0)) lost?.()
       this.ports.failed(error)
     } finally {
       this.working = undefined
@@ -297,23 +313,26 @@ export class GossipSync {
     } else if (taken.kind === 'invalid') this.ports.punish(peer.node, taken)
   }
 
-  /** The height that the tip must have first; undefined where it has. Of an update whose channel waits that of the channel. */
+  /** The height that the tip must have first; undefined where it has. What leans on a channel that waits itself waits with it. */
   private waitsFor({ message }: Gossip): number | undefined {
+    const { graph } = this.ports
     const height = this.ports.height()
     if (message.type === 'channel_announcement_2') {
       const ripe = ripeAt(message.shortChannelId)
       return ripe > height ? ripe : undefined
     }
     if (message.blockHeight > height) return message.blockHeight
-    if (message.type === 'node_announcement_2') {
-      const { nodeId } = message
-      return this.held.find(({ gossip }) => nodesOf(gossip)?.includes(nodeId))?.until
-    }
-    const { shortChannelId } = message
-    return this.held.find(
-      ({ gossip: { message } }) =>
-        message.type === 'channel_announcement_2' && message.shortChannelId === shortChannelId,
-    )?.until
+    if (message.type === 'node_announcement_2')
+      return graph.hasNode(message.nodeId)
+        ? undefined
+        : this.heldChannel(({ nodeIds }) => nodeIds.includes(message.nodeId))?.until
+    return graph.channel(message.shortChannelId)
+      ? undefined
+      : this.heldChannel(({ shortChannelId }) => shortChannelId === message.shortChannelId)?.until
+  }
+
+  private heldChannel(is: (announcement: ChannelAnnouncement) => boolean): Held | undefined {
+    return this.held.find(({ gossip }) => isAnnouncement(gossip) && is(gossip.message))
   }
 
   private hold(held: Held): void {
@@ -541,8 +560,4 @@ function isUpdate(gossip: Gossip): gossip is Gossip<ChannelUpdate> {
 
 function isNode(gossip: Gossip): gossip is Gossip<NodeAnnouncement> {
   return gossip.message.type === 'node_announcement_2'
-}
-
-function nodesOf(gossip: Gossip): readonly NodeId[] | undefined {
-  return isAnnouncement(gossip) ? gossip.message.nodeIds : undefined
 }

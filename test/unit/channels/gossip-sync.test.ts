@@ -216,6 +216,33 @@ test('sync: news goes once to each who may not have it, whatever ways there are'
   // Twice over each link at most, in both directions at once.
   assert(told.length <= 2 * 6 * messages.length)
   assert(nodes.every(({ punished }) => punished.length === 0))
+  // Never back to who said it.
+  const [far, end] = [world.add(16), world.add(17)]
+  world.link(far, end)
+  await world.pass(1)
+  world.said.length = 0
+  await far.says(messages)
+  await world.pass(3)
+  assert.equal(end.holds.length, messages.length)
+  assert(gossipIn(world).every(({ from }) => from === far.id))
+})
+
+test('sync: a thousand messages of one node wait; what comes behind is left out, and asked for in a minute', async () => {
+  const world = new World()
+  const [a, b] = [world.add(11), world.add(12)]
+  const [known, late] = [world.channel(0), world.channel(1)]
+  for (const node of [a, b]) await node.says(known)
+  world.link(a, b)
+  await world.pass(2)
+  await a.says(late)
+  for (let count = 0; count < 1_000; count++) b.sync.receive(a.id, known[0].bytes)
+  for (const { bytes } of late) b.sync.receive(a.id, bytes)
+  a.met.clear()
+  await world.pass(5)
+  assert.equal(b.graph.channelCount, 1)
+  a.met.add(b.id)
+  await world.pass(70)
+  assert.equal(b.graph.channelCount, 2)
 })
 
 test('sync: what is ahead of the tip waits for it, with all that leans on it', async () => {
