@@ -26,7 +26,7 @@ import { LiquidityMemory } from '../channels/liquidity.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
-import type { ChannelSigner, ChannelStore, Payout } from '../channels/ports.ts'
+import type { ChannelSigner, ChannelStore, Payout, StateKeeper } from '../channels/ports.ts'
 import { RecordBook } from '../channels/record-book.ts'
 import { decodeCommitment, fromText, toText } from '../channels/records.ts'
 import { directionBetween, type OwnChannel, routingCosts } from '../channels/router.ts'
@@ -42,13 +42,14 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
+import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
 
 /** What the channels of a wallet need beside the node. */
 export interface ChannelsPorts {
   readonly store: ChannelStore
-  readonly signer: ChannelSigner
+  readonly signer: ChannelSigner & StateKeeper
   /** Name of the wallet. */
   readonly wallet: string
 }
@@ -79,6 +80,8 @@ export class Channels {
   readonly forwarding: ForwardingPolicy
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
+  /** Test controls: empty where there are none. */
+  readonly faults: MessageFaults
   /** Undefined until all was read. */
   private joined: ChannelLinks | undefined
   private readonly node: NodeCore
@@ -125,6 +128,7 @@ export class Channels {
     this.wallet = wallet
     this.book = book
     this.self = self
+    this.faults = new MessageFaults(clock)
     this.chainHash = chain.genesis.header.hashBytes
     this.policy = channelPolicy(params)
     this.forwarding = { ...FEES, cltvExpiryDelta: this.policy.expiryDelta }
@@ -169,7 +173,8 @@ export class Channels {
       chainHash: this.chainHash,
       height,
       // Nobody is met before all was read.
-      send: (peer, message) => this.joined?.send(peer as NodeId, message),
+      send: (peer, message) =>
+        this.faults.take(peer as NodeId, 'out', message, () => this.joined?.send(peer as NodeId, message)),
       disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
@@ -244,8 +249,12 @@ export class Channels {
           chainHash: this.chainHash,
           self: this.node.self,
           connected: (peer) => this.connected(peer),
-          disconnected: (peer) => this.manager.peerDisconnected(peer),
-          receive: (peer, message) => this.manager.receive(peer, message),
+          disconnected: (peer) => {
+            this.faults.disconnected(peer)
+            this.manager.peerDisconnected(peer)
+          },
+          receive: (peer, message) =>
+            this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
           gossip: (peer, _type, message) => this.takeGossip(peer, message),
         },
         (links) => {
@@ -277,6 +286,11 @@ export class Channels {
   get links(): ChannelLinks {
     if (!this.joined) throw new Error('The channels were asked for their peers before they had any')
     return this.joined
+  }
+
+  /** What cheats by void states, on networks for tests alone: see `StateKeeper`. */
+  get states(): StateKeeper {
+    return this.ports.signer
   }
 
   get height(): number {

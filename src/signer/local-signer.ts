@@ -7,6 +7,7 @@
 import type { Clock, Random } from '../primitives/ports.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SighashCache } from '../script/sighash.ts'
+import { TEST_COIN_TYPE } from '../wallet/coin-type.ts'
 import { type Descriptor, parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
@@ -72,6 +73,7 @@ export class LocalSigner implements Signer {
       records: options.channelRecords,
       random: options.random,
       account: () => this.account(),
+      testControls: options.coinType === TEST_COIN_TYPE,
     })
     this.approvals = new Approvals(options.addressPrefix, this.channels)
     this.record = record
