@@ -7,7 +7,6 @@
 import type { Clock, Random } from '../primitives/ports.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SighashCache } from '../script/sighash.ts'
-import { TEST_COIN_TYPE } from '../wallet/coin-type.ts'
 import { type Descriptor, parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
@@ -51,6 +50,9 @@ export interface LocalSignerOptions {
   /** Cost of a passphrase guess, see `DEFAULT_LOG_N`: lower in tests alone. */
   readonly logN?: number
 }
+
+/** The coin type of networks for tests, and of no other (SLIP44, `coinType`). */
+const TEST_COIN_TYPE = 1
 
 /** A timer of a browser counts to 2^31 ms. */
 const MAX_UNLOCK_SECONDS = 2_000_000

@@ -1,9 +1,6 @@
 /** The BIP32 coin type of a network (BIP44): pure, any thread. */
 import { taggedHash } from '../primitives/hashes.ts'
 
-/** That of networks for tests (SLIP44), and of no other: their coins are worth nothing. */
-export const TEST_COIN_TYPE = 1
-
 /**
  * The hardened child number, without its 2^31, under which a network's accounts lie. 1 on networks for tests
  * (SLIP44); elsewhere 31 bits of a tagged hash of the genesis hash (32 bytes, internal order), so that one seed on
@@ -11,7 +8,7 @@ export const TEST_COIN_TYPE = 1
  * keys.
  */
 export function coinType(params: { readonly testControls: boolean }, genesisHash: Uint8Array): number {
-  if (params.testControls) return TEST_COIN_TYPE
+  if (params.testControls) return 1
   const hash = taggedHash('opentab/coin-type', genesisHash)
   const bits = new DataView(hash.buffer, hash.byteOffset).getUint32(0) & 0x7fff_ffff
   return Math.max(bits, 2)
