@@ -78,17 +78,20 @@ function node<const Name extends string>(name: Name, describe: string): Paramete
   )
 }
 
+/** A node by its id, or by that of a connected peer. Throws an `RpcError` where nobody is meant. */
+export function nodeIdOf({ links }: Channels, given: string): NodeId {
+  const id = given.toLowerCase()
+  if (isHex(id, 33) && isPoint(hexToBytes(id))) return id as NodeId
+  const known = links.nodeOf(given)
+  if (known) return known
+  throw new RpcError(UNKNOWN_PEER, `No node of the id ${given.slice(0, 80)} is connected.`)
+}
+
 /** The methods of a node's channels. */
 export function channelMethods(channels: Channels) {
   const { invoices, payments, self } = channels
 
-  function nodeOf(given: string): NodeId {
-    if (isHex(given.toLowerCase(), 33) && isPoint(hexToBytes(given.toLowerCase())))
-      return given.toLowerCase() as NodeId
-    const known = channels.links.nodeOf(given)
-    if (known) return known
-    throw new RpcError(UNKNOWN_PEER, `No node of the id ${given.slice(0, 80)} is connected.`)
-  }
+  const nodeOf = (given: string) => nodeIdOf(channels, given)
 
   /** By channel id, short channel id, or the node that there is one channel with. */
   function channelOf(given: string): Channel {

@@ -1,5 +1,7 @@
 /** What the RPC methods of channels answer, with Core Lightning's names, for `help` and for the types of their results. */
+
 import { flag, hex, list, maybe, number, object, oneOf, text, time } from './rpc-result.ts'
+import { towerResults } from './rpc-results-towers.ts'
 
 const msat = (sentence: string) => number(sentence, 'millisatoshis')
 
@@ -172,4 +174,5 @@ export const channelResults = {
   }),
   pay: PAY,
   waitinvoice: object(INVOICE),
+  ...towerResults,
 } as const
