@@ -26,7 +26,7 @@ import { LiquidityMemory } from '../channels/liquidity.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
-import type { ChannelSigner, ChannelStore, Payout } from '../channels/ports.ts'
+import type { ChannelSigner, ChannelStore, Payout, StateKeeper } from '../channels/ports.ts'
 import { RecordBook } from '../channels/record-book.ts'
 import { decodeCommitment, fromText, toText } from '../channels/records.ts'
 import { directionBetween, type OwnChannel, routingCosts } from '../channels/router.ts'
@@ -43,6 +43,7 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
+import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
 import { Towers } from './towers.ts'
@@ -50,7 +51,7 @@ import { Towers } from './towers.ts'
 /** What the channels of a wallet need beside the node. */
 export interface ChannelsPorts {
   readonly store: ChannelStore
-  readonly signer: ChannelSigner
+  readonly signer: ChannelSigner & StateKeeper
   /** Name of the wallet. */
   readonly wallet: string
   /** What it keeps as a watchtower of others, and how much at most. */
@@ -85,6 +86,8 @@ export class Channels {
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
   towers!: Towers
+  /** Test controls: empty where there are none. */
+  readonly faults: MessageFaults
   /** Undefined until all was read. */
   private joined: ChannelLinks | undefined
   private readonly node: NodeCore
@@ -131,6 +134,7 @@ export class Channels {
     this.wallet = wallet
     this.book = book
     this.self = self
+    this.faults = new MessageFaults(clock)
     this.chainHash = chain.genesis.header.hashBytes
     this.policy = channelPolicy(params)
     this.forwarding = { ...FEES, cltvExpiryDelta: this.policy.expiryDelta }
@@ -175,7 +179,8 @@ export class Channels {
       chainHash: this.chainHash,
       height,
       // Nobody is met before all was read.
-      send: (peer, message) => this.joined?.send(peer as NodeId, message),
+      send: (peer, message) =>
+        this.faults.take(peer as NodeId, 'out', message, () => this.joined?.send(peer as NodeId, message)),
       disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
@@ -265,10 +270,12 @@ export class Channels {
           self: this.node.self,
           connected: (peer) => this.connected(peer),
           disconnected: (peer) => {
+            this.faults.disconnected(peer)
             this.manager.peerDisconnected(peer)
             this.towers.disconnected(peer)
           },
-          receive: (peer, message) => this.manager.receive(peer, message),
+          receive: (peer, message) =>
+            this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
           gossip: (peer, _type, message) => this.takeGossip(peer, message),
           tower: (peer, message) => this.towers.receive(peer, message),
         },
@@ -303,6 +310,11 @@ export class Channels {
   get links(): ChannelLinks {
     if (!this.joined) throw new Error('The channels were asked for their peers before they had any')
     return this.joined
+  }
+
+  /** What cheats by void states, on networks for tests alone: see `StateKeeper`. */
+  get states(): StateKeeper {
+    return this.ports.signer
   }
 
   get height(): number {

@@ -2,8 +2,8 @@
 import type { NodeId } from '../channels/gossip.ts'
 import type { Channels } from './channels-part.ts'
 import type { NodeCore } from './node-core.ts'
-import { nodeIdOf } from './rpc-channels.ts'
-import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
+import { lookupIn, value } from './rpc-channel-lookup.ts'
+import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import { flag, method, optional, text } from './rpc-method.ts'
 import type { ChosenTower } from './towers.ts'
 
@@ -14,6 +14,7 @@ const TOWER = text('tower_id', 'node id of 66 hex digits, or peer id')
 /** The methods of a node's watchtowers. */
 export function towerMethods(channels: Channels) {
   const { towers } = channels
+  const { nodeOf } = lookupIn(channels)
 
   function chosen(given: string): ChosenTower {
     const tower = towers.chosen.find(({ id, peer }) => id === given.toLowerCase() || peer === given)
@@ -27,10 +28,8 @@ export function towerMethods(channels: Channels) {
       'Chooses another tab as a watchtower: it punishes who publishes an old state of a channel while this tab sleeps. Its person must have turned the service on.',
       [TOWER],
       async (_: NodeCore, given) => {
-        const id = nodeIdOf(channels, given)
-        const room = await towers.register(id)
-        if (!room.ok) throw new RpcError(RPC_MISC_ERROR, room.detail)
-        return { tower_id: id, available_slots: room.value }
+        const id = nodeOf(given)
+        return { tower_id: id, available_slots: value(await towers.register(id)) }
       },
     ),
     method('listtowers', 'The watchtowers of this tab’s channels.', [], () => ({
