@@ -23,10 +23,12 @@ const TOWER = 'tower/'
 const SERIES = 'tower-series/'
 const SERIES_BYTES = 16
 
-/** Appointments on their way at a time: a tower answers for 64. */
+/** Appointments on their way at a time: a tower answers for 64. While payments are under way there are fewer: the signer is theirs. */
 const AT_ONCE = 32
-/** Milliseconds that the next one waits for each that was sent: 80 a second are less than a tower takes, and leave the signer to payments. */
-const PACE = 12.5
+const AT_ONCE_BESIDE_PAYMENTS = 4
+/** Milliseconds that the next ones wait for each that was sent: the signer works some 15 for it, and a tower takes more. */
+const PACE = 25
+const PACE_BESIDE_PAYMENTS = 150
 /** Milliseconds until a tower that refused is asked again, and between two looks at what it keeps. */
 const REST = 600_000
 const LOOK = 3_600_000
@@ -78,6 +80,8 @@ export interface TowerClientPorts {
   readonly random: Random
   readonly remote: RemoteTower
   channels(): readonly TowerChannel[]
+  /** Whether payments are under way. */
+  isBusy(): boolean
   feerates(): PenaltyFeerates
   /** The store failed, or there is a bug. */
   failed(error: unknown): void
@@ -140,7 +144,6 @@ export class TowerClient {
 
   connected(): void {
     this.isThere = true
-    this.lookedAt = undefined
     this.retry()
   }
 
@@ -149,9 +152,10 @@ export class TowerClient {
     this.wakeUp?.()
   }
 
-  /** Goes on at once, also where it refused a moment ago. */
+  /** Goes on at once, also where it refused a moment ago, and looks at what it keeps. */
   retry(): void {
     this.stopped = undefined
+    this.lookedAt = undefined
     this.wake()
   }
 
@@ -256,7 +260,8 @@ export class TowerClient {
     const handed: { readonly number: number; readonly answers: Promise<Result<void>>[] }[] = []
     const underway: Promise<unknown>[] = []
     let refused: Rejection | undefined
-    for (let number = next; number < revokedCount && underway.length < AT_ONCE; number++) {
+    const most = this.ports.isBusy() ? AT_ONCE_BESIDE_PAYMENTS : AT_ONCE
+    for (let number = next; number < revokedCount && underway.length < most; number++) {
       const revoked = await channel.revoked(number)
       if (!revoked) return ok(false)
       const { commitment, secret } = revoked
@@ -268,7 +273,7 @@ export class TowerClient {
       const answers: Promise<Result<void>>[] = []
       for (const appointment of made.value) {
         // One state alone may have more.
-        if (underway.length >= AT_ONCE) await this.answered(underway.splice(0))
+        if (underway.length >= most) await this.answered(underway.splice(0))
         const answer = remote.keep(known.series, appointment)
         answers.push(answer)
         underway.push(answer)
@@ -340,7 +345,8 @@ export class TowerClient {
   /** Resolves when all of them are answered, and as many more may be sent. */
   private async answered(requests: readonly Promise<unknown>[]): Promise<void> {
     const rested = new Promise<void>((resolve) => {
-      const cancel = this.ports.clock.after(requests.length * PACE, resolve)
+      const pace = this.ports.isBusy() ? PACE_BESIDE_PAYMENTS : PACE
+      const cancel = this.ports.clock.after(requests.length * pace, resolve)
       this.wakeUp = () => {
         cancel()
         resolve()

@@ -345,6 +345,7 @@ export class Towers {
         forget: (series) => session((known) => known.forget(series)),
       },
       channels: () => this.ports.channels().flatMap((channel) => this.watchedOf(channel) ?? []),
+      isBusy: () => this.ports.channels().some(({ state }) => state.htlcs.length > 0),
       feerates: () => this.feerates(),
       failed: (error) => this.failed(error),
     })

@@ -47,6 +47,7 @@ class Victim {
   revokedCount = STATES
   peer = PEER
   signerIsAway = false
+  isBusy = false
 
   private constructor(rig: MonitoredPair) {
     this.rig = rig
@@ -88,6 +89,7 @@ class Victim {
           }),
         },
       ],
+      isBusy: () => this.isBusy,
       feerates: () => ({ shares: [500, 5_000], htlc: 2_000 }),
       failed: (error) => assert.fail(`${error}`),
     })
@@ -155,6 +157,8 @@ test('every revoked state is handed over, the ones that come later too', async (
   await victim.rest()
   assert.deepEqual([victim.acknowledged, victim.protectedBy(tower)], [2, 2])
   victim.revokedCount = STATES
+  // Payments go first: it takes longer.
+  victim.isBusy = true
   victim.client.wake()
   await victim.rest()
   assert.deepEqual([victim.acknowledged, victim.protectedBy(tower)], [STATES, STATES])
