@@ -32,6 +32,7 @@ import { decodeCommitment, fromText, toText } from '../channels/records.ts'
 import { directionBetween, type OwnChannel, routingCosts } from '../channels/router.ts'
 import { type ShortChannelId, shortChannelId } from '../channels/short-channel-id.ts'
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
+import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { hexToBytes } from '../primitives/bytes.ts'
@@ -45,6 +46,7 @@ import { ChannelLinks } from './channel-links.ts'
 import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
+import { Towers } from './towers.ts'
 
 /** What the channels of a wallet need beside the node. */
 export interface ChannelsPorts {
@@ -52,6 +54,9 @@ export interface ChannelsPorts {
   readonly signer: ChannelSigner & StateKeeper
   /** Name of the wallet. */
   readonly wallet: string
+  /** What it keeps as a watchtower of others, and how much at most. */
+  readonly towerStore: TowerStore
+  readonly towerLimits?: TowerLimits
 }
 
 /** What this node asks for passing payments on: that which Core Lightning asks. */
@@ -80,6 +85,7 @@ export class Channels {
   readonly forwarding: ForwardingPolicy
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
+  towers!: Towers
   /** Test controls: empty where there are none. */
   readonly faults: MessageFaults
   /** Undefined until all was read. */
@@ -219,6 +225,20 @@ export class Channels {
   private async start(): Promise<void> {
     const { chain, mempool, peers } = this.node
     await this.manager.start()
+    this.towers = await Towers.open({
+      node: this.node,
+      book: this.book,
+      signer: this.ports.signer,
+      store: this.ports.towerStore,
+      policy: this.policy,
+      ...(this.ports.towerLimits && { limits: this.ports.towerLimits }),
+      channels: () => this.all(),
+      revoked: (keyId, number) => this.ports.store.revoked(keyId, number),
+      send: (node, bytes) => this.joined?.send(node, bytes),
+      punish: (node, rejection) => this.joined?.punish(node, rejection),
+      peerOf: (node) => this.joined?.peerOf(node),
+      failed: (error) => this.failed(error),
+    })
     for (const channel of this.all()) if (this.wasNeverFunded(channel)) await this.manager.forget(channel)
     // Before the funding of the oldest one.
     const oldest = Math.min(this.height, ...this.all().map(({ state }) => state.madeAt - MONITOR_MARGIN))
@@ -252,10 +272,12 @@ export class Channels {
           disconnected: (peer) => {
             this.faults.disconnected(peer)
             this.manager.peerDisconnected(peer)
+            this.towers.disconnected(peer)
           },
           receive: (peer, message) =>
             this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
           gossip: (peer, _type, message) => this.takeGossip(peer, message),
+          tower: (peer, message) => this.towers.receive(peer, message),
         },
         (links) => {
           this.joined = links
@@ -269,6 +291,7 @@ export class Channels {
     this.isClosed = true
     for (const end of this.unsubscribe) end()
     this.switchboard.close()
+    await this.towers.close()
     await this.settled()
     await this.follower.close()
   }
@@ -280,6 +303,7 @@ export class Channels {
     await Promise.all(this.all().map((channel) => channel.whenIdle()))
     await Promise.all(this.offering)
     await this.monitor.settled()
+    await this.towers.settled()
     await this.book.written()
   }
 
@@ -441,6 +465,7 @@ export class Channels {
 
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
+    this.towers.connected(peer)
     for (const { state } of this.all()) if (state.peer === peer) void this.tellUpdate(state)
   }
 
@@ -449,6 +474,7 @@ export class Channels {
     this.manager.signerReturned()
     this.switchboard.resume()
     this.monitor.act()
+    this.towers.wake()
   }
 
   private onEvent(channel: Channel, event: DriverEvent): void {
@@ -478,6 +504,9 @@ export class Channels {
       case 'abandoned':
         this.monitor.unwatch(keyId)
         return
+      case 'revoked':
+        this.towers.wake()
+        return
       case 'halted':
         this.failed(event.error)
     }
@@ -490,7 +519,11 @@ export class Channels {
     else if (event.kind === 'htlc-returned') this.switchboard.returned(channel, event.htlc)
     else if (event.kind === 'resolved') {
       this.monitor.unwatch(keyId)
-      void this.manager.forget(channel).catch((error: unknown) => this.failed(error))
+      // First of all durable: what its towers keep is let go of, also where they are away.
+      void this.towers
+        .channelEnded(keyId)
+        .then(() => this.manager.forget(channel))
+        .catch((error: unknown) => this.failed(error))
     }
   }
 

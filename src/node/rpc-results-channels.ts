@@ -1,5 +1,6 @@
 /** What the RPC methods of channels answer, with Core Lightning's names, for `help` and for the types of their results. */
 import { flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
+import { towerResults } from './rpc-results-towers.ts'
 
 const msat = (sentence: string) => number(sentence, 'millisatoshis')
 
@@ -198,4 +199,5 @@ export const channelResults = {
   }),
   pay: PAY,
   waitinvoice: object(INVOICE),
+  ...towerResults,
 } as const
