@@ -86,6 +86,7 @@ class Side {
           this.heard.push({ mine: this.epoch, theirs: message.value.feerate })
         },
         gossip: () => {},
+        tower: () => {},
       },
       (links) => {
         this.links = links
