@@ -1,5 +1,6 @@
 /** What the RPC methods of channels answer, with Core Lightning's names, for `help` and for the types of their results. */
-import { flag, hex, list, maybe, number, object, oneOf, text, time } from './rpc-result.ts'
+import { flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
+import { towerResults } from './rpc-results-towers.ts'
 
 const msat = (sentence: string) => number(sentence, 'millisatoshis')
 
@@ -26,6 +27,17 @@ const PAY = object({
   amount_msat: msat('that the payee got'),
   amount_sent_msat: msat('fees included'),
   status: oneOf(['complete'], ''),
+})
+
+const FAULTS = object({
+  faults: list(
+    object({
+      direction: oneOf(['in', 'out'], ''),
+      type: maybe(text('absent where it is any')),
+      count: number('of the messages that are still to come'),
+      milliseconds: maybe(number('that each is held up; absent where it is lost', 'milliseconds')),
+    }),
+  ),
 })
 
 export const channelResults = {
@@ -59,6 +71,21 @@ export const channelResults = {
       ),
     ),
   }),
+  'dev-delay-messages': FAULTS,
+  'dev-disconnect': nothing(),
+  'dev-drop-messages': FAULTS,
+  'dev-keep-states': object({ keeping: flag('') }),
+  'dev-list-states': object({
+    states: list(
+      object({
+        number: number('of the state, from 0'),
+        to_us_msat: msat('that was ours in it'),
+        tx: hex('the transaction that publishes it'),
+      }),
+    ),
+  }),
+  'dev-pass-messages': nothing(),
+  'dev-publish-state': object({ txid: hex('of the transaction') }),
   fundchannel: object({
     tx: hex('the funding transaction'),
     txid: hex('its id'),
@@ -196,4 +223,5 @@ export const channelResults = {
     ),
   }),
   waitinvoice: object(INVOICE),
+  ...towerResults,
 } as const
