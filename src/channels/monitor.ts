@@ -265,7 +265,9 @@ export class ChannelMonitor implements ChainConsumer {
     const { resolutions, publishing, close } = watched
     if (!close && publishing)
       return [{ text: 'Your closing of the channel waits for a block.', amount: 0, blocks: 1, isDone: false }]
-    return resolutions.map((each) => ({
+    // An anchor that nobody needed is left where it is.
+    const own = resolutions.filter(({ kind }) => kind !== 'anchor')
+    return own.map((each) => ({
       text: wordsOf(each, this.tip.height),
       amount: each.amount,
       blocks: each.state === 'waiting' ? Math.max(0, each.height - this.tip.height) : 0,
