@@ -180,6 +180,7 @@ export function channelMethods(channels: Channels) {
         num_inactive_channels: states.length - pending - active,
         blockheight: chain.headers.height(chain.tip),
         network: params.name,
+        to_self_delay: channels.policy.toSelfDelay,
         warning_signer: signer.ok ? undefined : signer.detail,
       }
     }),

@@ -82,6 +82,7 @@ export const channelResults = {
     num_inactive_channels: number('that close'),
     blockheight: number(''),
     network: text('its name'),
+    to_self_delay: number('that this node has the other side of a new channel wait', 'blocks'),
     warning_signer: maybe(
       text('why the keys can’t be used now: nothing is signed, and nothing of a channel claimed'),
     ),
