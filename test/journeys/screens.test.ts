@@ -100,11 +100,11 @@ async function review(tab: Tab, to: string): Promise<void> {
 /** Shows channels from the first one to its end: opened, paid over, asked to be paid, and closed alone. */
 async function channels(ada: Tab, ben: Tab): Promise<void> {
   const { page } = ada
-  await show(ada, { 'channels-none': '/channels' })
+  await show(ada, { 'channels-locked': '/channels' })
   const unlocked = (tab: Tab) => tab.rpc('walletpassphrase', PASSPHRASE, 10_000)
   await Promise.all([ada, ben].map(unlocked))
   await ben.until('the other node is known', 'listpeers', [], ({ peers }) => peers.length === 1)
-  await show(ada, { 'channel-form': '/channels/open' })
+  await show(ada, { 'channels-none': '/channels', 'channel-form': '/channels/open' })
   await page.getByLabel('Amount, coins').fill('0.05')
   await page.getByRole('button', { name: 'Review' }).click()
   await page.getByRole('heading', { name: 'Review the channel' }).waitFor()

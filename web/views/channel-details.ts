@@ -3,7 +3,7 @@
  * how long it takes. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
-import { blocksText, isLive, msatToSats, satText, stateKind, stateWords } from '../channels.ts'
+import { blocksText, isLive, msatToSats, stateKind, stateWords } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
 import { channelRisk, spacingOf } from '../components/channel-risk.ts'
@@ -197,13 +197,21 @@ export class ChannelDetails extends LitElement {
           <dt>Holds</dt>
           <dd>${amount(msatToSats(channel.total_msat))}</dd>
         </div>
-        <div>
-          <dt>You can pay, receive</dt>
-          <dd>
-            ${amount(msatToSats(channel.spendable_msat))}, ${amount(msatToSats(channel.receivable_msat))}
-            <span class="muted">without the reserve of ${satText(channel.our_reserve_msat)} and fees</span>
-          </dd>
-        </div>
+        ${
+          channel.state === 'CHANNELD_NORMAL'
+            ? html`<div>
+                  <dt>You can pay</dt>
+                  <dd>
+                    ${amount(msatToSats(channel.spendable_msat))}
+                    <span class="muted">beyond your reserve of ${amount(msatToSats(channel.our_reserve_msat))} and fees</span>
+                  </dd>
+                </div>
+                <div>
+                  <dt>You can receive</dt>
+                  <dd>${amount(msatToSats(channel.receivable_msat))}</dd>
+                </div>`
+            : nothing
+        }
         <div>
           <dt>Opened by</dt>
           <dd>${opener === 'local' ? 'you: you pay the fee of its transactions' : 'the other side, which pays the fee of its transactions'}</dd>
@@ -242,7 +250,7 @@ export class ChannelDetails extends LitElement {
           : 'Close this channel'
     return html`<section class="card" aria-labelledby="close">
       <h2 id="close">${title}</h2>
-      <div class="ways">
+      <div class=${isClosing ? '' : 'ways'}>
         ${
           isClosing
             ? nothing
@@ -256,7 +264,7 @@ export class ChannelDetails extends LitElement {
               </div>`
         }
         <div>
-          <h3>Alone</h3>
+          ${isClosing ? nothing : html`<h3>Alone</h3>`}
           <p>
             Your last state is published. Your share is yours again after ${blocksText(our_to_self_delay, spacing)}; the other side has its own at
             once. It costs ${channel.opener === 'local' ? 'you' : 'the other side'} the fee agreed on, and you that of one or more transactions that

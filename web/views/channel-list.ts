@@ -1,10 +1,12 @@
 /** `<ot-channel-list .node>`: all channels with what can be paid and received over them, and what they ask of their person. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
+import type { Sats } from '../../src/primitives/amount.ts'
 import {
   blocksText,
   channelPayments,
   isLive,
+  isReturning,
   msatToSats,
   onlineBefore,
   receivable,
@@ -97,7 +99,7 @@ export class ChannelList extends LitElement {
         color: var(--text);
       }
       .channel:hover {
-        background: var(--sunken);
+        border-color: var(--line-strong);
         text-decoration: none;
       }
       .channel .spread {
@@ -211,6 +213,7 @@ export class ChannelList extends LitElement {
     const moving = channels
       .flatMap(({ htlcs }) => htlcs)
       .reduce((sum, { amount_msat }) => sum + amount_msat, 0)
+    const returning = oursIn(channels.filter(isReturning))
     return html`<section class="card hero" aria-labelledby="sendable">
       <div class="money">
         <h2 id="sendable">You can pay at once</h2>
@@ -229,8 +232,16 @@ export class ChannelList extends LitElement {
         </div>
         <div>
           <dt>Yours in channels, reserves included</dt>
-          <dd>${amount(msatToSats(channels.filter(isLive).reduce((sum, { to_us_msat }) => sum + to_us_msat, 0)))}</dd>
+          <dd>${amount(oursIn(channels.filter(isLive)))}</dd>
         </div>
+        ${
+          returning === 0
+            ? nothing
+            : html`<div>
+                <dt>Coming back to your wallet</dt>
+                <dd data-testid="returning">${amount(returning)}</dd>
+              </div>`
+        }
         ${
           moving === 0
             ? nothing
@@ -268,5 +279,9 @@ export class ChannelList extends LitElement {
       <ot-channel-bar .channel=${channel}></ot-channel-bar>
     </a>`
   }
+}
+/** What is ours in these, payments under way apart. */
+function oursIn(channels: readonly ChannelResult[]): Sats {
+  return msatToSats(channels.reduce((sum, { to_us_msat }) => sum + to_us_msat, 0))
 }
 customElements.define('ot-channel-list', ChannelList)

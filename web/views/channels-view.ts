@@ -125,6 +125,10 @@ export class ChannelsView extends LitElement {
     const isLocked = node.signer.state === 'locked'
     return html`<div class="head"><h1 tabindex="-1">Channels</h1></div>
       <div class="card empty">
+        <p>
+          A channel is coins that you and another tab hold together: it pays at once and as often as you like, with nothing on the chain until
+          it is closed.
+        </p>
         <p>${isLocked ? 'Channels need the keys of your wallet once after each start of this page.' : why}</p>
         <p>
           ${isLocked ? this.#unlockButton(node) : html`<button @click=${() => this.#locked.reload()}>Try again</button>`}
