@@ -290,6 +290,7 @@ describe('paying over channels', () => {
       await paste(INVOICE)
       await says(words)
       deepOne(view, 'form').dispatchEvent(new SubmitEvent('submit', { cancelable: true }))
+      assert.equal(opentab.count('pay'), 0, String(words))
     }
     pays = [{ payment_hash: 'ef'.repeat(32), status: 'complete', created_at: Date.now() / 1000 - 90 }]
     answer = decoded
