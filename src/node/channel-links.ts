@@ -6,8 +6,9 @@ import { type NodeId, nodeId } from '../channels/gossip.ts'
 import { checkInit, decodeInit, encodeInit, INIT, NODE_FEATURES, nodeProofHash } from '../channels/init.ts'
 import { decodeMessage, isChannelMessage, MAX_MESSAGE_BYTES } from '../channels/messages.ts'
 import type { ChannelSigner } from '../channels/ports.ts'
+import { isTowerMessage, towerMessageCost } from '../channels/tower-messages.ts'
 import type { MessageKind, WireMessage } from '../network/frames.ts'
-import { invalid } from '../primitives/result.ts'
+import { invalid, type Rejection } from '../primitives/result.ts'
 import { type Limit, type MakePart, on, type PartPorts, type ProtocolPart } from '../protocol/part.ts'
 import type { Peer } from '../protocol/peer.ts'
 import { unrequested } from '../protocol/verdict.ts'
@@ -37,7 +38,10 @@ const OPENING_COST = 300
 const LIMIT: Limit<BoltMessage> = {
   rate: [6000, 3000],
   what: 'messages of channels',
-  cost: ({ bytes }) => (typeOf(bytes) === OPEN_CHANNEL ? OPENING_COST : 1),
+  cost: ({ bytes }) => {
+    const type = typeOf(bytes)
+    return type === OPEN_CHANNEL ? OPENING_COST : ((type && towerMessageCost(type)) ?? 1)
+  },
 }
 
 /** A connection says `init` when it begins, and once more where the other side's channels began later. */
@@ -56,6 +60,8 @@ export interface ChannelLinksPorts {
   receive(node: NodeId, message: Uint8Array): void
   /** A message of another known type: gossip. */
   gossip(node: NodeId, type: number, message: Uint8Array): void
+  /** A message of a watchtower or to one. Nothing of it was checked. */
+  tower(node: NodeId, message: Uint8Array): void
 }
 
 /** What is known of a connection. */
@@ -118,6 +124,12 @@ export class ChannelLinks implements ProtocolPart {
   send(node: NodeId, bytes: Uint8Array): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.send(peer, { type: 'bolt', bytes } as BoltMessage)
+  }
+
+  /** What a node said beyond its channels breaks the rules. */
+  punish(node: NodeId, rejection: Rejection): void {
+    const peer = this.peers.get(node)
+    if (peer) this.part.peers.punish(peer, rejection)
   }
 
   /** Ends the connection, so that both sides start anew from what is durable. */
@@ -190,6 +202,7 @@ export class ChannelLinks implements ProtocolPart {
       if (decoded.ok) this.ports.receive(link.node, bytes)
       else peers.punish(peer, decoded)
     } else if (type >= FIRST_GOSSIP && type <= LAST_GOSSIP) this.ports.gossip(link.node, type, bytes)
+    else if (isTowerMessage(type)) this.ports.tower(link.node, bytes)
     // BOLT 1: it's ok to be odd.
     else if (type % 2 === 0)
       peers.punish(peer, invalid('message-unknown', `A message of type ${type} is unknown, and even.`))
