@@ -8,7 +8,7 @@ import { base58 } from '@scure/base'
 import type { TipChange } from '../chain/chainstate.ts'
 import { ChainFollower, locatorOf } from '../chain/follower.ts'
 import { NO_HEADER } from '../chain/header-tree.ts'
-import { type Msat, msat } from '../channels/amount.ts'
+import { type Msat, msat, satsToMsat } from '../channels/amount.ts'
 import type { Channel, DriverEvent } from '../channels/channel.ts'
 import { ChannelManager } from '../channels/channel-manager.ts'
 import { ForwardingBook, type ForwardingFees } from '../channels/forwarding-book.ts'
@@ -21,6 +21,7 @@ import type { RouteHint } from '../channels/invoice.ts'
 import { InvoiceBook } from '../channels/invoice-book.ts'
 import { checkOffer } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
+import type { ChannelId } from '../channels/messages.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { OwnGossip, type OwnGossipTimes } from '../channels/own-gossip.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
@@ -34,7 +35,7 @@ import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { hexToBytes } from '../primitives/bytes.ts'
+import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
@@ -42,6 +43,8 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
+import { type StateName, stateName } from './channel-words.ts'
+import type { ChannelEvent } from './events.ts'
 import { ChainFundingOutputs } from './funding-outputs.ts'
 import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
@@ -105,6 +108,8 @@ export class Channels {
   /** Where on the chain each was funded, by `keyId`. */
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
   private readonly ownGossip: OwnGossip
+  /** The states that were told, by channel id. */
+  private readonly told = new Map<ChannelId, { readonly peer: string; readonly name: StateName }>()
   private readonly unsubscribe: (() => void)[] = []
   private readonly chainHash: Uint8Array
   private moving: Promise<void> = Promise.resolve()
@@ -150,7 +155,9 @@ export class Channels {
     const limits = graphLimits(params.targetSpacing)
     this.graph = new ChannelGraph(limits)
     this.memory = new LiquidityMemory(clock)
-    this.invoices = new InvoiceBook(book, signer, clock, random, params.addressPrefix)
+    this.invoices = new InvoiceBook(book, signer, clock, random, params.addressPrefix, ({ label, paid }) =>
+      this.tell({ notification: 'invoice_payment', label, msat: paid!.received }),
+    )
     const height = () => this.height
     const channelAt = (id: ShortChannelId) => this.channelAt(id)
     const channels = () => this.all()
@@ -165,6 +172,12 @@ export class Channels {
       ownChannels: (amount) => this.ownChannels(amount),
       channelAt,
       channels,
+      ended: ({ terms, status }) =>
+        this.tell({
+          notification: status === 'complete' ? 'sendpay_success' : 'sendpay_failure',
+          payment_hash: bytesToHex(terms.paymentHash),
+          amount_msat: terms.amount,
+        }),
     })
     this.switchboard = new HtlcSwitch({
       signer,
@@ -194,6 +207,17 @@ export class Channels {
       disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
+      founded: ({ state }) => {
+        this.monitor.watch(state.contract.keyId)
+        const { fundingTxid, fundingAmount } = state.contract
+        this.tell({
+          notification: 'channel_opened',
+          id: state.peer,
+          funding_msat: satsToMsat(fundingAmount),
+          funding_txid: fundingTxid,
+        })
+        this.tellStates()
+      },
     })
     this.gossip = new GossipSync({
       graph: this.graph,
@@ -264,6 +288,8 @@ export class Channels {
   private async start(): Promise<void> {
     const { chain, mempool, peers } = this.node
     await this.manager.start()
+    for (const { state } of this.all())
+      this.told.set(state.channelId, { peer: state.peer, name: stateName(state) })
     this.towers = await Towers.open({
       node: this.node,
       book: this.book,
@@ -346,6 +372,11 @@ export class Channels {
     await this.gossip.settled()
     await this.towers.settled()
     await this.book.written()
+  }
+
+  /** The node's key, where the signer can be asked now. Rejects as the signer does. */
+  nodeKey(): Promise<Result<Uint8Array>> {
+    return this.ports.signer.nodeKey()
   }
 
   get links(): ChannelLinks {
@@ -447,9 +478,11 @@ export class Channels {
     if (!founded.ok) return founded
     const channel = founded.value
     const paid = await pay(node, wallet, plan.value)
+    this.tellStates()
     if (paid.ok) return ok({ channel, transaction: paid.value, output })
     this.monitor.unwatch(channel.state.contract.keyId)
     await manager.forget(channel)
+    this.tellStates()
     return paid
   }
 
@@ -533,6 +566,7 @@ export class Channels {
     this.ownGossip.connected(peer)
     this.gossip.connected(peer)
     this.towers.connected(peer)
+    this.tell({ notification: 'connect', id: peer })
   }
 
   private disconnected(peer: NodeId): void {
@@ -540,6 +574,7 @@ export class Channels {
     this.gossip.disconnected(peer)
     this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
+    this.tell({ notification: 'disconnect', id: peer })
   }
 
   private tick(): void {
@@ -563,15 +598,64 @@ export class Channels {
     this.towers.wake()
   }
 
+  private tell(event: ChannelEvent): void {
+    if (!this.isClosed) this.node.emit('channel', event)
+  }
+
+  /** Tells of states that are others than those last told. */
+  private tellStates(): void {
+    const now = new Map(this.all().map(({ state }) => [state.channelId, state]))
+    for (const [id, { peer, name }] of [...this.told])
+      if (!now.has(id)) this.tellState(id, peer, name, undefined)
+    for (const [id, state] of now) this.tellState(id, state.peer, this.told.get(id)?.name, stateName(state))
+  }
+
+  private tellState(id: ChannelId, peer: string, former: StateName | undefined, name: StateName | undefined) {
+    if (former === name) return
+    if (name) this.told.set(id, { peer, name })
+    else this.told.delete(id)
+    this.tell({
+      notification: 'channel_state_changed',
+      peer_id: peer,
+      channel_id: id,
+      old_state: former,
+      new_state: name,
+    })
+  }
+
+  /** What was passed on is settled: balances are others. */
+  private tellForward(
+    { state }: Channel,
+    { kind, terms }: DriverEvent & { readonly terms: HtlcTerms },
+  ): void {
+    if (terms.origin?.kind === 'forward')
+      this.tell({
+        notification: 'forward_event',
+        payment_hash: bytesToHex(terms.paymentHash),
+        out_channel: this.placeOf(state),
+        out_msat: terms.amount,
+        status: kind === 'htlc-fulfilled' ? 'settled' : 'failed',
+      })
+  }
+
   private onEvent(channel: Channel, event: DriverEvent): void {
     if (this.isClosed) return
+    this.follow(channel, event)
+    // The others come with every payment.
+    if (!event.kind.startsWith('htlc') && event.kind !== 'revoked') this.tellStates()
+  }
+
+  private follow(channel: Channel, event: DriverEvent): void {
     const { state } = channel
     const { keyId, payout } = state.contract
     switch (event.kind) {
       case 'htlc-received':
+        this.switchboard.onEvent(channel, event)
+        return
       case 'htlc-fulfilled':
       case 'htlc-failed':
         this.switchboard.onEvent(channel, event)
+        this.tellForward(channel, event)
         return
       case 'opened':
         // The next channel has another.
@@ -593,6 +677,9 @@ export class Channels {
       case 'abandoned':
         this.monitor.unwatch(keyId)
         return
+      case 'warned':
+        this.tell({ notification: 'warning', id: state.peer, message: event.text })
+        return
       case 'revoked':
         this.towers.wake()
         return
@@ -606,13 +693,18 @@ export class Channels {
     if (!channel || this.isClosed) return
     if (event.kind === 'preimage') this.switchboard.preimageShown(channel, event.htlc, event.preimage)
     else if (event.kind === 'htlc-returned') this.switchboard.returned(channel, event.htlc)
+    else if (event.kind === 'warned')
+      this.tell({ notification: 'warning', id: channel.state.peer, message: event.text })
     else if (event.kind === 'resolved') {
       this.monitor.unwatch(keyId)
       // First of all durable: what its towers keep is let go of, also where they are away.
       void this.towers
         .channelEnded(keyId)
         .then(() => Promise.all([this.manager.forget(channel), this.forwarding.forget(keyId)]))
-        .catch((error: unknown) => this.failed(error))
+        .then(
+          () => this.tellStates(),
+          (error: unknown) => this.failed(error),
+        )
     }
   }
 
@@ -625,6 +717,7 @@ export class Channels {
         this.switchboard.blockConnected()
         this.monitor.arrived()
         this.ownGossip.blockConnected()
+        this.tellStates()
       })
       .catch((error: unknown) => this.failed(error))
   }
