@@ -129,9 +129,8 @@ function endingOf(
     const built = held && value(commitmentTransaction(held.contract, held.commitment))
     if (!held || !built || built.transaction.txid !== transaction.txid) continue
     const ofHolder = state.contract.keyId === contract.keyId
-    const released = node.witness.released.get(state.contract.keyId) ?? 0
     const commitment = ofHolder ? held.commitment : mirrored(held.commitment)
-    return { transaction, commitment, built, revoked: !ofHolder && number < released }
+    return { transaction, commitment, built, revoked: world.thefts.some(({ txid }) => txid === transaction.txid) && !ofHolder }
   }
   throw new Error(`Nobody knows the commitment that closed the channel with ${peer}`)
 }

@@ -53,6 +53,8 @@ export interface WorldPorts {
   readonly gifts: Map<Txid, number>
   /** Fills a graph with what is announced. */
   announcedTo(graph: ChannelGraph): void
+  /** Notes what happens, for whoever looks at a run. */
+  log(line: string): void
   /** An invariant is broken. `text` begins with its name. */
   report(text: string): void
   /** A write is under way: whether its node dies. */
@@ -594,6 +596,8 @@ export class NodeLife {
     if (!this.isAlive) return
     const { node } = this
     const { keyId } = channel.state.contract
+    const terms = 'terms' in event ? `${event.terms.id} ${bytesToHex(event.terms.paymentHash).slice(0, 12)}` : ''
+    node.ports.log(`${node.name} ${keyId} ${event.kind} ${terms}${'text' in event ? event.text : ''}`)
     switch (event.kind) {
       case 'htlc-received':
         if (!node.manners.withholding) this.switchboard.onEvent(channel, event)
@@ -627,6 +631,9 @@ export class NodeLife {
   private onMonitorEvent(keyId: string, event: MonitorEvent): void {
     const channel = this.channelOf(keyId)
     if (!channel || !this.isAlive) return
+    this.node.ports.log(
+      `${this.node.name} ${keyId} on the chain: ${event.kind}${'htlc' in event ? ` ${event.htlc.id}` : ''}${'by' in event ? ` by ${event.by}` : ''}${'text' in event ? ` ${event.text}` : ''}`,
+    )
     if (event.kind === 'preimage') {
       this.node.noteOutcome(keyId, event.htlc.id, 'fulfilled')
       if (!this.node.manners.withholding) this.switchboard.preimageShown(channel, event.htlc, event.preimage)

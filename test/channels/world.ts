@@ -17,6 +17,7 @@ import type { ChannelGraph } from '../../src/channels/graph.ts'
 import { ChannelMonitor } from '../../src/channels/monitor.ts'
 import { type ChannelPolicy, channelPolicy } from '../../src/channels/policy.ts'
 import { directionBetween } from '../../src/channels/router.ts'
+import type { ShortChannelId } from '../../src/channels/short-channel-id.ts'
 import { brokenInvariants, type ChannelState, isOperating } from '../../src/channels/state.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex } from '../../src/primitives/bytes.ts'
@@ -129,7 +130,7 @@ export class World implements WorldPorts {
   /** Nodes that are to stay away for long. */
   readonly longAway = new Set<WorldNode>()
   private readonly announced = new Map<
-    string,
+    ShortChannelId,
     { announcement: Gossip<ChannelAnnouncement>; updates: Gossip<ChannelUpdate>[] }
   >()
   private readonly seen = new Map<string, ChannelState>()
@@ -347,6 +348,15 @@ export class World implements WorldPorts {
         )
         this.announced.set(id, { announcement: unsigned(message), updates })
       }
+    // A reorganisation moves channels, and closings end them.
+    const current = new Set<string | undefined>(
+      [...this.states.values()].map(({ node, state }) => node.life?.placeOf(state)),
+    )
+    for (const id of this.announced.keys()) {
+      if (current.has(id)) continue
+      this.announced.delete(id)
+      for (const { life } of this.nodes) life?.graph.removeChannel(id)
+    }
     for (const { life } of this.nodes) if (life?.isReady) this.announcedTo(life.graph)
   }
 
@@ -375,6 +385,7 @@ export class World implements WorldPorts {
     const asked = payee.life.invoice(amount, `${label} ${at}`).then((invoice) => {
       if (!invoice || !payer.life?.isReady) return
       this.payments.push({ payer, payee, paymentHash: invoice.paymentHash, amount })
+      this.log(`${payer.name} pays ${payee.name} ${amount} ${hashName(invoice.paymentHash)}`)
       payer.life.pay(invoice, payee.id, MAX_SHADOW)
     })
     this.track(asked)
@@ -394,10 +405,8 @@ export class World implements WorldPorts {
       .shuffle(thief.life?.channels() ?? [])
       .flatMap(({ state }) => {
         const { keyId } = state.contract
-        const released = thief.witness.released.get(keyId) ?? 0
-        const numbers = [...(thief.witness.held.get(keyId)?.keys() ?? [])].filter(
-          (number) => number < released,
-        )
+        const revoked = this.revokedFor(this.byId(state.peer as NodeId), state)
+        const numbers = [...(thief.witness.held.get(keyId)?.keys() ?? [])].filter((number) => number < revoked)
         return numbers.length > 0 && state.fundingHeight !== undefined && !state.spent
           ? [{ state, numbers }]
           : []
@@ -446,6 +455,16 @@ export class World implements WorldPorts {
       await this.settle()
     }
     return true
+  }
+
+  /** How many of the counterparty's commitments are void for a victim, as it lies in its store: a secret that was lost on its way voids nothing. */
+  private revokedFor(victim: WorldNode, { channelId }: ChannelState): number {
+    const half = [...this.states.values()].find(
+      ({ node, state }) => node === victim && state.channelId === channelId,
+    )
+    if (!half || victim.manners.restored) return 0
+    const text = victim.store.textOf(half.state.contract.keyId, 'state')
+    return JSON.parse(text).counterparty[0].number
   }
 
   /** Every preimage that somebody has told. */
