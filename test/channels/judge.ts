@@ -130,7 +130,12 @@ function endingOf(
     if (!held || !built || built.transaction.txid !== transaction.txid) continue
     const ofHolder = state.contract.keyId === contract.keyId
     const commitment = ofHolder ? held.commitment : mirrored(held.commitment)
-    return { transaction, commitment, built, revoked: world.thefts.some(({ txid }) => txid === transaction.txid) && !ofHolder }
+    return {
+      transaction,
+      commitment,
+      built,
+      revoked: world.thefts.some(({ txid }) => txid === transaction.txid) && !ofHolder,
+    }
   }
   throw new Error(`Nobody knows the commitment that closed the channel with ${peer}`)
 }

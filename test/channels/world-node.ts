@@ -596,7 +596,8 @@ export class NodeLife {
     if (!this.isAlive) return
     const { node } = this
     const { keyId } = channel.state.contract
-    const terms = 'terms' in event ? `${event.terms.id} ${bytesToHex(event.terms.paymentHash).slice(0, 12)}` : ''
+    const terms =
+      'terms' in event ? `${event.terms.id} ${bytesToHex(event.terms.paymentHash).slice(0, 12)}` : ''
     node.ports.log(`${node.name} ${keyId} ${event.kind} ${terms}${'text' in event ? event.text : ''}`)
     switch (event.kind) {
       case 'htlc-received':

@@ -406,7 +406,9 @@ export class World implements WorldPorts {
       .flatMap(({ state }) => {
         const { keyId } = state.contract
         const revoked = this.revokedFor(this.byId(state.peer as NodeId), state)
-        const numbers = [...(thief.witness.held.get(keyId)?.keys() ?? [])].filter((number) => number < revoked)
+        const numbers = [...(thief.witness.held.get(keyId)?.keys() ?? [])].filter(
+          (number) => number < revoked,
+        )
         return numbers.length > 0 && state.fundingHeight !== undefined && !state.spent
           ? [{ state, numbers }]
           : []
