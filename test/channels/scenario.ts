@@ -6,6 +6,7 @@ import type { WorldNode } from './world-node.ts'
 
 export interface ScenarioOptions {
   readonly seed: string
+  readonly focus?: Focus
   /** Told all that happens. */
   readonly log?: (line: string) => void
 }
@@ -16,6 +17,15 @@ export interface ScenarioResult {
   readonly broken: readonly string[]
 }
 
+/**
+ * What a run dwells on, small as it is: `theft`, whose victims are awake; `silence`, of one who is under way with payments; `chain`, where channels are
+ * closed alone in the midst of payments; `death`, at every other write.
+ */
+export type Focus = 'theft' | 'silence' | 'chain' | 'death'
+
+/** One run in so many has hundreds of channels. */
+const LARGE_EVERY = 250
+
 /** How large a run is, and how wild. */
 interface Plan {
   readonly nodes: number
@@ -24,26 +34,30 @@ interface Plan {
 }
 
 /** Most are small; one in a hundred has hundreds of channels. */
-function planOf({ random, seed }: World): Plan {
-  if (Number(seed) % 100 === 77)
+function planOf({ random, seed }: World, focus: Focus | undefined): Plan {
+  if (focus === undefined && Number(seed) % LARGE_EVERY === LARGE_EVERY - 1)
     return { nodes: random.between(24, 40), channels: random.between(100, 200), steps: 120 }
   const chance = random.fraction()
-  if (chance < 0.8) {
-    const nodes = random.between(3, 5)
-    return { nodes, channels: nodes - 1 + random.integer(3), steps: random.between(40, 90) }
+  if (focus !== undefined || chance < 0.65) {
+    const nodes = 3
+    return { nodes, channels: nodes - 1 + random.integer(2), steps: random.between(25, 55) }
   }
-  if (chance < 0.97) {
+  if (chance < 0.92) {
+    const nodes = random.between(4, 5)
+    return { nodes, channels: nodes - 1 + random.integer(2), steps: random.between(30, 70) }
+  }
+  if (chance < 0.985) {
     const nodes = random.between(6, 9)
-    return { nodes, channels: nodes + random.integer(5), steps: random.between(60, 120) }
+    return { nodes, channels: nodes + random.integer(5), steps: random.between(50, 100) }
   }
   const nodes = random.between(10, 16)
-  return { nodes, channels: random.between(16, 30), steps: 120 }
+  return { nodes, channels: random.between(16, 30), steps: 100 }
 }
 
-export async function runScenario({ seed, log }: ScenarioOptions): Promise<ScenarioResult> {
+export async function runScenario({ seed, focus, log }: ScenarioOptions): Promise<ScenarioResult> {
   const world = new World(seed, log)
   try {
-    await live(world)
+    await live(world, focus)
   } catch (error) {
     if (world.broken.length === 0) throw error
   }
@@ -53,12 +67,12 @@ export async function runScenario({ seed, log }: ScenarioOptions): Promise<Scena
   return { tally, broken }
 }
 
-async function live(world: World): Promise<void> {
+async function live(world: World, focus: Focus | undefined): Promise<void> {
   const { random } = world
-  const plan = planOf(world)
+  const plan = planOf(world, focus)
   await world.open(plan.nodes)
   await found(world, plan)
-  const villains = drawVillains(world)
+  const villains = drawVillains(world, focus)
   const spare = new Map<WorldNode, ReturnType<World['copyOf']>>()
   let partition = false
   for (let at = 0; at < plan.steps; at++) {
@@ -69,6 +83,16 @@ async function live(world: World): Promise<void> {
         const done = await villain.act()
         if (!done) villain.at++
       }
+    if (focus === 'death') world.lightFuse(node)
+    if (focus === 'chain' && random.chance(0.1)) {
+      pay(world, node, other)
+      await world.run(random.between(50, 400))
+      close(world, node, true)
+    }
+    if (partition && random.chance(0.15)) {
+      partition = false
+      heal(world)
+    }
     const chance = random.integer(1000)
     if (chance < 400) pay(world, node, other)
     else if (chance < 500) world.lightFuse(node)
@@ -80,8 +104,10 @@ async function live(world: World): Promise<void> {
     else if (chance < 860) wakeAll(world)
     else if (chance < 875) {
       partition = !partition
-      for (const each of world.nodes) each.island = partition ? random.integer(2) : 0
-      world.network.update()
+      if (partition) {
+        for (const each of world.nodes) each.island = random.integer(2)
+        world.network.update()
+      } else heal(world)
     } else if (chance < 895) await world.reorganise(random.between(1, MAX_REORGANISATION), random.chance(0.3))
     else if (chance < 915) world.chain.setFeerate(random.chance(0.5) ? 253 : random.between(300, 4_000))
     else if (chance < 935) proposeFee(world, node)
@@ -96,6 +122,11 @@ async function live(world: World): Promise<void> {
   }
   await mend(world)
   judge(world)
+}
+
+function heal(world: World): void {
+  for (const node of world.nodes) node.island = 0
+  world.network.update()
 }
 
 function wakeAll(world: World): void {
@@ -178,36 +209,41 @@ interface Villain {
   act(): Promise<boolean>
 }
 
-/** Who will cheat, and when: at most one node in three. */
-function drawVillains(world: World): Villain[] {
+/** Who will cheat, and when: at most one node in four, and one at least where that is what the run dwells on. */
+function drawVillains(world: World, focus: Focus | undefined): Villain[] {
   const { random } = world
-  const many = Math.max(1, Math.floor(world.nodes.length / 4))
-  const chosen = random.shuffle(world.nodes).slice(0, random.integer(many + 1))
-  return chosen.map((node) => {
-    const at = random.between(15, 60)
-    const manner = random.integer(10)
-    if (manner < 5) return { at, act: () => steal(world, node) }
-    return {
-      at,
-      act: async () => {
-        const { manners } = node
-        world.log(`${node.name} turns bad: ${manner}`)
-        if (manner < 6) manners.silent = true
-        else if (manner < 7) manners.unsigning = true
-        else if (manner < 9) manners.withholding = true
-        else manners.replaying = true
-        return true
-      },
-    }
-  })
+  const most = Math.max(1, Math.floor(world.nodes.length / 4))
+  const wanted = focus === 'theft' || focus === 'silence' ? 1 : focus ? 0 : random.integer(most + 1)
+  return random
+    .shuffle(world.nodes)
+    .slice(0, wanted)
+    .map((node) => {
+      const at = random.between(12, 40)
+      const manner = focus === 'theft' ? 0 : focus === 'silence' ? random.between(5, 8) : random.integer(10)
+      if (manner < 5) return { at, act: () => steal(world, node, focus === 'theft') }
+      return {
+        at,
+        act: async () => {
+          const { manners } = node
+          if (manner < 6) manners.silent = true
+          else if (manner < 7) manners.unsigning = true
+          else if (manner < 9) manners.withholding = true
+          else manners.replaying = true
+          world.log(`${node.name} turns bad: ${JSON.stringify(manners)}`)
+          // Somebody is under way with it.
+          for (const other of world.nodes) if (other !== node) world.pay(other, node, 5_000_000)
+          return true
+        },
+      }
+    })
 }
 
 /** Its victims may sleep, some for longer than they may. */
-async function steal(world: World, thief: WorldNode): Promise<boolean> {
+async function steal(world: World, thief: WorldNode, awake: boolean): Promise<boolean> {
   const { random } = world
   const before = world.thefts.length
   if (!(await world.steal(thief, random.chance(0.5) ? 1 : 3))) return false
-  const how = random.integer(10)
+  const how = awake ? 0 : random.integer(10)
   for (const { victim } of world.thefts.slice(before))
     if (how >= 6 && victim.online) {
       world.sleep(victim, true)

@@ -225,11 +225,11 @@ export class WorldNode implements Station {
     this.ports.chain.offer(transactions)
   }
 
-  /** How an HTLC that it offered ended: it can't end in two ways. */
+  /** How an HTLC that it offered ended. One that was given back may be lost upstream; a preimage that was told and never used is a gain. */
   noteOutcome(keyId: string, id: number, outcome: 'fulfilled' | 'returned'): void {
     const name = `${keyId}/${id}`
     const before = this.outcomes.get(name)
-    if (before !== undefined && before !== outcome && !this.manners.restored)
+    if (before === 'returned' && outcome === 'fulfilled' && !this.manners.restored)
       this.ports.report(`hops: HTLC ${name} of ${this.name} was ${before}, then ${outcome}`)
     this.outcomes.set(name, outcome)
   }
@@ -623,6 +623,11 @@ export class NodeLife {
       }
       case 'abandoned':
         this.monitor.unwatch(keyId)
+        return
+      case 'stale':
+        // Whoever was not put back to an old copy has said nothing that it does not remember.
+        if (!node.manners.restored)
+          node.ports.report(`durable: ${node.name} runs on an old state. ${event.text}`)
         return
       case 'halted':
         this.failed(event.error)

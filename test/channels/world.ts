@@ -135,7 +135,6 @@ export class World implements WorldPorts {
   >()
   private readonly seen = new Map<string, ChannelState>()
   private readonly thiefFollowers: ChainFollower[] = []
-  private readonly background: Promise<void>[] = []
 
   constructor(seed: string, log: (line: string) => void = () => {}) {
     this.seed = seed
