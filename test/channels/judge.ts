@@ -6,7 +6,11 @@
  *   taking them. Of channels whose other side cheated it has the other side's share, too. Who was away for longer than a node may be may have lost
  *   what was under way then; who was away for the delay of a theft may have lost all.
  * - `thief`: of a channel that was cheated with, the thief has nothing but what it paid itself, and an anchor.
- * - `payments`: a payment of an honest node is over; who paid has a payee that was paid, and, where all are honest, the other way round.
+ * - `payments`: who paid has a payee that was paid, and, where all are honest, the other way round; `ends`: each payment of an honest node is over;
+ *   `once`: an invoice is paid by one, where all are honest.
+ *
+ * While a run lasts: `sums` of every state, `nonce` and `revoked` of every signature (`signers.ts`), `durable` (no node finds itself to run on an old
+ * state), `hops` (no HTLC counts as given back whose preimage shows later), `fault` (nothing of the program throws).
  */
 import {
   ANCHOR_AMOUNT,
@@ -184,20 +188,27 @@ function judgeThieves(world: World, confirmed: ReadonlyMap<Txid, Confirmed>): vo
 
 function judgePayments(world: World): void {
   const allHonest = world.nodes.every((node) => node.isHonest) && world.overslept.size === 0
+  const made = new Map<string, number>()
   for (const { payer, payee, paymentHash, amount } of world.payments) {
+    const name = hashName(paymentHash)
     const known = payer.isHonest ? payer.life?.payments.get(paymentHash) : undefined
     const taken = payee.isHonest ? payee.life?.invoices.get(paymentHash)?.paid : undefined
     if (known?.status === 'pending') world.report(`ends: a payment of ${payer.name} is pending in the end`)
     if (known?.status === 'complete') {
       world.tally.paid++
+      made.set(name, (made.get(name) ?? 0) + 1)
       if (payee.isHonest && !taken)
-        world.report(
-          `payments: ${payer.name} paid ${payee.name}, which was not paid (${hashName(paymentHash)})`,
-        )
+        world.report(`payments: ${payer.name} paid ${payee.name}, which was not paid (${name})`)
     }
     if (taken && taken.received < amount)
       world.report(`payments: ${payee.name} took ${taken.received} for ${amount}`)
-    if (taken && allHonest && known && known.status !== 'complete')
-      world.report(`payments: ${payee.name} was paid by ${payer.name}, whose payment ${known.status}`)
+  }
+  if (!allHonest) return
+  for (const { payee, paymentHash } of world.payments) {
+    const name = hashName(paymentHash)
+    const count = made.get(name) ?? 0
+    if (count > 1) world.report(`once: ${count} payers have paid one invoice of ${payee.name} (${name})`)
+    if (count === 0 && payee.life?.invoices.get(paymentHash)?.paid)
+      world.report(`payments: ${payee.name} was paid, and no payer has made the payment (${name})`)
   }
 }

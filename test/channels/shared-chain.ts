@@ -24,6 +24,8 @@ export interface Confirmed {
 
 export class SharedChain {
   readonly node: ChainNode
+  /** No branch leaves the chain below this height: the coins of all nodes lie there. */
+  base = 0
   /** Satoshis for 1,000 weight units below which nothing is mined. */
   feerate = 253
   /** The most that was ever asked. */
@@ -106,9 +108,11 @@ export class SharedChain {
     return enough(entry) || [...entry.children].some((child) => this.pays(child))
   }
 
-  /** A longer branch from `depth` blocks below the tip; what was mined meanwhile is in its last block, and in none where it is `empty`. */
-  async reorganise(depth: number, empty: boolean): Promise<void> {
-    const fork = this.node.builder.ancestor(this.node.tip, Math.max(0, this.height - depth))
+  /** A longer branch from `asked` blocks below the tip; what was mined meanwhile is in its last block, and in none where it is `empty`. */
+  async reorganise(asked: number, empty: boolean): Promise<void> {
+    const depth = Math.min(asked, this.height - this.base)
+    if (depth === 0) return
+    const fork = this.node.builder.ancestor(this.node.tip, this.height - depth)
     let tip = fork
     for (let at = 0; at < depth; at++) {
       tip = this.node.builder.mineBlock(tip, [], {

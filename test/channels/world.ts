@@ -188,6 +188,7 @@ export class World implements WorldPorts {
       await node.mine([split])
       coin = node.wallet.coinsOf(split)[0]
     }
+    this.chain.base = this.chain.height
   }
 
   report(text: string): void {
@@ -381,11 +382,19 @@ export class World implements WorldPorts {
       payer.life!.keysend(payee.id, amount, preimage)
       return
     }
+    // Somebody else may pay the same invoice, which is paid once.
+    const second = this.random.chance(0.1)
+      ? this.random.pick(this.nodes.filter((node) => node !== payee && node !== payer))
+      : undefined
     const asked = payee.life.invoice(amount, `${label} ${at}`).then((invoice) => {
       if (!invoice || !payer.life?.isReady) return
       this.payments.push({ payer, payee, paymentHash: invoice.paymentHash, amount })
       this.log(`${payer.name} pays ${payee.name} ${amount} ${hashName(invoice.paymentHash)}`)
       payer.life.pay(invoice, payee.id, MAX_SHADOW)
+      if (second?.online) {
+        this.payments.push({ payer: second, payee, paymentHash: invoice.paymentHash, amount })
+        second.life!.pay(invoice, payee.id, MAX_SHADOW)
+      }
     })
     this.track(asked)
   }
