@@ -2,7 +2,7 @@
  * `npx tsx test/channels/run-guards.ts`: takes each guard of `guards.ts` out of a copy of the program and runs the world of channels until an invariant
  * breaks. Ends with a table, and with 1 where a guard could be missing unnoticed. `--only`: guards whose name has this text; `--seeds`: most for each.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -26,6 +26,7 @@ async function caught(
       banner: '',
       transform: (path, code) => withoutGuard(guard, path, code),
     })
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
     const program = join(folder, 'test/channels/run.js')
     const { output } = await runProgram([
       program,

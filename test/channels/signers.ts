@@ -12,6 +12,7 @@ import type {
   ChannelSigner,
   Commitment,
   HolderCommitmentSignatures,
+  HolderPoint,
 } from '../../src/channels/ports.ts'
 import { fundingKey } from '../../src/channels/scripts.ts'
 import { perCommitmentSecret, secretIndex } from '../../src/channels/secrets.ts'
