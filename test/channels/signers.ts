@@ -117,6 +117,7 @@ export class SignerWitness {
         return signed
       },
       signSpend: (request) => signer.signSpend(request),
+      signAnnouncement: (contract, announcement) => signer.signAnnouncement(contract, announcement),
       nodeKey: () => signer.nodeKey(),
       ecdh: (publicKey) => signer.ecdh(publicKey),
       signNode: (hash) => signer.signNode(hash),

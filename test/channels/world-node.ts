@@ -351,7 +351,7 @@ export class NodeLife {
       book,
       clock,
       policy,
-      forwarding: { ...FEES, cltvExpiryDelta: policy.expiryDelta },
+      accepted: () => [{ ...FEES, cltvExpiryDelta: policy.expiryDelta }],
       invoices: this.invoices,
       payments: this.payments,
       height,

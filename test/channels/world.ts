@@ -325,8 +325,8 @@ export class World implements WorldPorts {
           shortChannelId: id,
           capacity: state.contract.fundingAmount,
           ...inNodeOrder(
-            { publicKey: hex(node.id), fundingKey: state.contract.holder.basepoints.funding },
-            { publicKey: hex(peer.id), fundingKey: state.contract.counterparty.basepoints.funding },
+            { id: node.id as NodeId, fundingKey: state.contract.holder.basepoints.funding },
+            { id: peer.id as NodeId, fundingKey: state.contract.counterparty.basepoints.funding },
           ),
         }
         const updates = [
@@ -355,14 +355,15 @@ export class World implements WorldPorts {
     for (const id of this.announced.keys()) {
       if (current.has(id)) continue
       this.announced.delete(id)
-      for (const { life } of this.nodes) life?.graph.removeChannel(id)
+      for (const { life } of this.nodes) life?.graph.removeSpent(id)
     }
     for (const { life } of this.nodes) if (life?.isReady) this.announcedTo(life.graph)
   }
 
   announcedTo(graph: ChannelGraph): void {
     for (const { announcement, updates } of this.announced.values()) {
-      graph.addChannel(announcement, 'world', this.chain.height)
+      // Its place stands for the output that funds it.
+      graph.addChannel(announcement, 'world', this.chain.height, announcement.message.shortChannelId)
       for (const update of updates) graph.addUpdate(update, this.chain.height)
     }
   }
@@ -500,10 +501,6 @@ export class World implements WorldPorts {
     }
     if (this.broken.length > 20) throw new Error('Enough is broken')
   }
-}
-
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g)!, (byte) => Number.parseInt(byte, 16))
 }
 
 export function hashName(hash: Uint8Array): string {
