@@ -48,6 +48,8 @@ export interface PaymentBookPorts {
   ownChannels(amount: Msat): readonly OwnChannel[]
   channelAt(id: ShortChannelId): Channel | undefined
   channels(): Iterable<Channel>
+  /** A payment is made or has failed, durably. */
+  ended?(payment: KnownPayment): void
 }
 
 interface Underway {
@@ -244,6 +246,7 @@ export class PaymentBook {
       this.forgetEnded(underway),
       this.ports.book.set(PREFIX + hash, toText(underway.known)),
     ])
+    if (change.status !== undefined) this.ports.ended?.(underway.known)
   }
 
   private async forgetEnded({ ended }: Underway): Promise<void> {

@@ -13,7 +13,8 @@ import {
   keysOf,
   sidesOf,
 } from '../channels/commitment-transaction.ts'
-import { closingTransaction, fundingSighash } from '../channels/funding-spend.ts'
+import { closingTransaction, fundingSighash, withFundingSignature } from '../channels/funding-spend.ts'
+import { type ChannelAnnouncement, fundingProofHash, gossipHash, nodeId } from '../channels/gossip.ts'
 import { htlcSighash, htlcSignatureCheck, htlcTransactions } from '../channels/htlc-transactions.ts'
 import { deriveRevocationSecretKey, deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
 import type {
@@ -26,13 +27,16 @@ import type {
   CommitmentHtlc,
   CounterpartyCommitmentRequest,
   CounterpartyCommitmentSignatures,
+  HolderAnnouncementSignatures,
   HolderCommitmentRequest,
   HolderCommitmentSignatures,
   HolderPoint,
   HtlcOrigin,
+  KeptState,
   LostShareRequest,
   Payout,
   SpendRequest,
+  StateKeeper,
 } from '../channels/ports.ts'
 import { fundingKey, fundingScript, secondLevelOutput } from '../channels/scripts.ts'
 import { MAX_COMMITMENT_NUMBER, perCommitmentSecret, secretIndex } from '../channels/secrets.ts'
@@ -100,6 +104,8 @@ import { SchnorrKey } from './schnorr-key.ts'
 const MAX_CLOSING_NONCES = 16
 /** Channels whose keys are held derived. */
 const MAX_HELD_KEYS = 1_000
+/** Void commitments that are kept of one channel, see `StateKeeper`: of more, the oldest go. */
+const MAX_KEPT_STATES = 10_000
 
 export interface ChannelKeeperOptions {
   readonly records: ChannelRecordStore
@@ -108,6 +114,8 @@ export interface ChannelKeeperOptions {
   readonly account: () => Descriptor | undefined
   /** Nobody is there to be asked: whoever calls is the owner, and agrees to each payment by that. For nodes without a page. */
   readonly unattended?: boolean
+  /** Whether the network is for tests alone, so that people may cheat on it: see `StateKeeper`. */
+  readonly testControls?: boolean
 }
 
 /** Points of the holder's commitments that are held of each channel: of those that stand and that the counterparty was told. */
@@ -131,9 +139,11 @@ interface Attached {
   state: GuardState
   /** By the hex of their public half. */
   readonly closingNonces: Map<string, SecretNonce>
+  /** Of the holder's newest commitments, by number, two at most: where void ones are kept. */
+  readonly signatures: Map<number, HolderCommitmentSignatures>
 }
 
-export class ChannelKeeper implements ChannelSigner {
+export class ChannelKeeper implements ChannelSigner, StateKeeper {
   private readonly options: ChannelKeeperOptions
   private root: HDKey | undefined
   /** Of the node's key, derived from `root`: every payment needs it. */
@@ -153,6 +163,8 @@ export class ChannelKeeper implements ChannelSigner {
   private saving: Promise<void> = Promise.resolve()
   private closingNonces = 0
   private nextSave: Promise<void> | undefined
+  /** By channel, then number; undefined while none are kept. */
+  private kept: Map<string, Map<number, KeptState>> | undefined
 
   constructor(options: ChannelKeeperOptions) {
     this.options = options
@@ -259,6 +271,7 @@ export class ChannelKeeper implements ChannelSigner {
         fundingKey: key.value,
         state: state.value,
         closingNonces: new Map(),
+        signatures: new Map(),
       }
       channel.state = point ? voidedBy(state.value, point) : state.value
       channel.closingNonces.clear()
@@ -278,6 +291,7 @@ export class ChannelKeeper implements ChannelSigner {
       if (!next.ok) return next
       const verified = verifyHolderCommitment(channel, commitment, signatures)
       if (!verified.ok) return verified
+      if (this.kept) putBounded(channel.signatures, commitment.number, signatures, 2)
       await this.keep(channel, next.value)
       return OK
     })
@@ -287,6 +301,7 @@ export class ChannelKeeper implements ChannelSigner {
     return this.serveById(keyId, async (channel) => {
       const next = releasedOf(channel.state, number)
       if (!next.ok) return next
+      if (this.kept && number === channel.state.released) this.keepState(this.kept, channel, number)
       await this.keep(channel, next.value)
       return ok(perCommitmentSecret(channel.keys.secrets.commitmentSeed, secretIndex(number)))
     })
@@ -397,6 +412,47 @@ export class ChannelKeeper implements ChannelSigner {
     })
   }
 
+  async keepStates(on: boolean): Promise<Result<void>> {
+    if (!this.options.testControls) return noTestControls()
+    this.kept = on ? (this.kept ?? new Map()) : undefined
+    return OK
+  }
+
+  async keptStates(keyId: string): Promise<Result<readonly KeptState[]>> {
+    return this.options.testControls ? ok([...(this.kept?.get(keyId)?.values() ?? [])]) : noTestControls()
+  }
+
+  /**
+   * Signs a commitment whose secret is about to leave for the first time. Its nonce signs nothing else: the next one was accepted, so that no other
+   * signature of the counterparty under this one is ever taken, and none of it is published.
+   */
+  private keepState(
+    kept: NonNullable<typeof this.kept>,
+    { contract, keys: { id, secrets, basepoints }, fundingKey, state, signatures }: Attached,
+    number: number,
+  ): void {
+    const commitment = state.holder.find((held) => held.number === number)
+    const theirs = signatures.get(number)
+    if (!commitment || !theirs) return
+    const built = commitmentTransaction(contract, commitment)
+    if (!built.ok) return
+    const { transaction } = built.value
+    const nonce = verificationNonce(secrets, basepoints.funding, number)
+    const message = fundingSighash(contract, fundingKey, transaction)
+    const session = startSession(fundingKey, [nonce.publicNonce, theirs.nonce], message, 'signature-invalid')
+    if (!session.ok) return
+    const whole = session.value.aggregate([
+      session.value.sign(nonce, secrets.funding),
+      theirs.partialSignature,
+    ])
+    if (!whole.ok) return
+    const states = kept.get(id) ?? new Map<number, KeptState>()
+    kept.set(id, states)
+    const { holderAmount } = commitment
+    const { bytes } = withFundingSignature(transaction, whole.value)
+    putBounded(states, number, { number, holderAmount, transaction: bytes }, MAX_KEPT_STATES)
+  }
+
   closingNonce(keyId: string): Promise<Result<Uint8Array>> {
     return this.serveById(keyId, async ({ closingNonces, keys: { secrets, basepoints } }) => {
       const nonce = nonceGen({
@@ -503,6 +559,34 @@ export class ChannelKeeper implements ChannelSigner {
     if (!message) return invalid('spend-hash-type', 'There is nothing to sign by this hash type.')
     const signature = new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32))
     return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
+  }
+
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>> {
+    return this.serve(contract, async ({ keys }) =>
+      this.withNodeSecret((secret) => {
+        const { nodeIds, fundingKeys, capacity } = announcement
+        const own = nodeIds.indexOf(nodeId(secp256k1.getPublicKey(secret, true)))
+        const { holder, counterparty, fundingAmount } = contract
+        const isOfChannel =
+          own >= 0 &&
+          equalBytes(fundingKeys[own], holder.basepoints.funding) &&
+          equalBytes(fundingKeys[1 - own], counterparty.basepoints.funding) &&
+          capacity <= fundingAmount
+        if (!isOfChannel)
+          return invalid('announcement-mismatch', 'The announcement is not that of this channel: not signed.')
+        return ok({
+          nodeSignature: secp256k1.sign(gossipHash(announcement), secret, { prehash: false }),
+          // By a tagged hash of the fields (BIP340): it is a signature under nothing else, no spend of the funding output for one.
+          fundingSignature: new SchnorrKey(keys.secrets.funding).sign(
+            fundingProofHash(announcement),
+            this.options.random.bytes(32),
+          ),
+        })
+      }),
+    )
   }
 
   async nodeKey(): Promise<Result<Uint8Array>> {
@@ -905,6 +989,13 @@ function unattached(): Rejection {
 
 function signatureInvalid(): Rejection {
   return invalid('signature-invalid', 'The signature of the other side under this commitment is not valid.')
+}
+
+function noTestControls(): Rejection {
+  return invalid(
+    'test-controls',
+    'Void states are kept on networks for tests alone, such as ?network=regtest.',
+  )
 }
 
 function mismatch(sentence: string): Rejection {
