@@ -560,7 +560,7 @@ describe('watchtowers', () => {
     await says('No tower watches while this tab sleeps.')
     towers = [tower]
     emit({ notification: 'connect', id: PEER })
-    await says('1 tower watches while this tab sleeps, but not over its latest states yet.')
+    await says('1 tower watches while this tab sleeps, but not over the latest states yet.')
     towers = [{ ...tower, pending_states: 0 }]
     emit({ notification: 'connect', id: PEER })
     await says('1 tower watches while this tab sleeps.')

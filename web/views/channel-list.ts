@@ -16,15 +16,16 @@ import {
 } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { spacingOf, watchWords } from '../components/channel-risk.ts'
+import { spacingOf } from '../components/channel-risk.ts'
 import '../components/payment-list.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { amountText, coinUnit, countText, isLong, plural, shortened } from '../format.ts'
 import type { Payment } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import type { ChannelResult, Tower } from '../rpc-results.ts'
+import type { ChannelResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { type Watchers, watchersOf, watchWords } from '../towers.ts'
 
 /** Payments that are shown below the channels. */
 const RECENT = 5
@@ -33,7 +34,7 @@ interface Loaded {
   readonly channels: readonly ChannelResult[]
   /** Newest first. */
   readonly payments: readonly Payment[]
-  readonly towers: readonly Tower[]
+  readonly watchers: Watchers
   /** Nodes that are connected and have channels. */
   readonly peers: number
 }
@@ -131,14 +132,14 @@ export class ChannelList extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['tip', 'channel', 'wallet'],
     load: async (node) => {
-      const [{ channels }, { pays }, { invoices }, { peers }, { towers }] = await Promise.all([
+      const [{ channels }, { pays }, { invoices }, { peers }, watchers] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpays'),
         node.rpc('listinvoices'),
         node.rpc('listpeers'),
-        node.rpc('listtowers'),
+        watchersOf(node),
       ])
-      return { channels, towers, payments: channelPayments(pays, invoices), peers: peers.length }
+      return { channels, watchers, payments: channelPayments(pays, invoices), peers: peers.length }
     },
   })
 
@@ -158,10 +159,10 @@ export class ChannelList extends LitElement {
       }`
   }
 
-  #all({ channels, payments, peers, towers }: Loaded) {
+  #all({ channels, payments, peers, watchers }: Loaded) {
     if (channels.length === 0 && payments.length === 0) return this.#none(peers)
     return html`<div class="stack">
-      ${this.#hero(channels)} ${this.#deadline(channels, towers)}
+      ${this.#hero(channels)} ${this.#deadline(channels, watchers)}
       <section class="card" aria-labelledby="channels">
         <h2 id="channels">${plural(channels.length, 'channel')}</h2>
         ${
@@ -257,7 +258,7 @@ export class ChannelList extends LitElement {
   }
 
   /** What must be online when, of all of them. */
-  #deadline(channels: readonly ChannelResult[], towers: readonly Tower[]) {
+  #deadline(channels: readonly ChannelResult[], watchers: Watchers) {
     const before = onlineBefore(channels)
     const { tip } = this.node
     if (before === undefined || !tip) return nothing
@@ -266,7 +267,12 @@ export class ChannelList extends LitElement {
       <div>
         You must be online before block ${countText(before)}
         (${blocksText(Math.max(0, before - tip.height), spacingOf(this.node.identity))} from now): this page open, with blocks coming in. It
-        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(towers)}
+        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(
+          channels
+            .filter(({ online_before }) => online_before !== undefined)
+            .map(({ channel_id }) => channel_id),
+          watchers,
+        )}
         <a href="/channels/towers">Watchtowers</a>
       </div>
     </div>`
