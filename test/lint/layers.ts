@@ -75,7 +75,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/channels',
     knows:
       'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
-    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource'],
+    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource', 'TowerStore'],
     imports: ['src/policy', 'src/chain/follower.ts'],
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
   },

@@ -339,9 +339,8 @@ test('towers: a client that fills a tower is refused, and costs it no more than 
   assert.equal((await tower.towerStore.load()).length, 0)
 })
 
-test('towers: nothing is acknowledged before it is durable', async () => {
-  const { rig, mallory, tower } = await meeting()
-  const { towerStore } = tower
+/** Holds up all writes of a tower until it is called. */
+function holdWrites({ towerStore }: RigNode): () => void {
   const put = towerStore.put.bind(towerStore)
   let write = () => {}
   const held = new Promise<void>((resolve) => {
@@ -351,12 +350,47 @@ test('towers: nothing is acknowledged before it is durable', async () => {
     await held
     await put(appointments)
   }
+  return write
+}
+
+test('towers: nothing is acknowledged before it is durable', async () => {
+  const { rig, mallory, tower } = await meeting()
+  const write = holdWrites(tower)
   mallory.keep(1)
   await rig.time.run(10_000)
   assert.deepEqual(mallory.heard, [])
   write()
   await rig.until(() => mallory.heard.length === 1)
-  assert.equal((await towerStore.load()).length, 1)
+  assert.equal((await tower.towerStore.load()).length, 1)
+})
+
+test('towers: what was asked before a cut is not answered after it, where its number means something else', async () => {
+  const { rig, mallory, tower } = await meeting()
+  const write = holdWrites(tower)
+  mallory.keep(1)
+  await rig.time.run(10_000)
+  const [id] = tower.channels.links.nodes
+  tower.channels.towers.disconnected(id)
+  tower.channels.towers.connected(id)
+  write()
+  await rig.time.run(10_000)
+  assert.deepEqual(mallory.heard, [])
+  mallory.keep(1)
+  await rig.until(() => mallory.heard.length === 1)
+})
+
+test('towers: what waits for a slow disk is bounded', async () => {
+  const { rig, mallory, tower, score } = await meeting()
+  const write = holdWrites(tower)
+  for (let number = 1; number <= 64; number++) mallory.keep(number)
+  await rig.time.run(10_000)
+  assert.equal(score(), 0)
+  mallory.keep(65)
+  await rig.until(() => score() > 0)
+  write()
+  await rig.until(() => mallory.heard.length === 64)
+  mallory.keep(66)
+  await rig.until(() => mallory.heard.length === 65)
 })
 
 test('towers: a client that floods is told off and kept out', async () => {
