@@ -162,6 +162,12 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@noble/curves'],
   },
   {
+    folder: 'src/learn',
+    knows: 'lessons on channels: people with the channels of a tab each, on a small chain in memory',
+    imports: ['src/storage', 'src/simulator'],
+    packages: ['@noble/curves', '@scure/bip32'],
+  },
+  {
     folder: 'src/workers',
     knows: 'thread roots and the typed messages between them',
     imports: ['src/node', 'src/storage'],
@@ -170,7 +176,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'web',
     knows: 'the page: `web/tab/` starts the threads and answers `window.opentab`',
-    imports: ['src/transport', 'src/workers'],
+    imports: ['src/transport', 'src/workers', 'src/learn'],
     packages: ['lit', 'uqr', '@zxcvbn-ts'],
     globals: 'window',
   },
