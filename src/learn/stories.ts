@@ -16,6 +16,20 @@ export interface Chapter {
   readonly text: string
 }
 
+/** What comes next in a story after these moves; undefined at its end, and where they have left it. */
+export function chapterAfter({ chapters }: Story, moves: readonly Move[]): Chapter | undefined {
+  return isOnStory(chapters, moves) ? chapters[moves.length] : undefined
+}
+
+/** What a story says of the last of these moves; undefined where they have left it. */
+export function chapterOf({ chapters }: Story, moves: readonly Move[]): Chapter | undefined {
+  return isOnStory(chapters, moves) ? chapters[moves.length - 1] : undefined
+}
+
+function isOnStory(chapters: readonly Chapter[], moves: readonly Move[]): boolean {
+  return moves.every((move, at) => JSON.stringify(move) === JSON.stringify(chapters[at]?.move))
+}
+
 const OPEN: Chapter = {
   move: { kind: 'open', amount: 1_000_000 },
   text: 'Alice puts money into an output that only both together can spend. Before she pays, Bob signs a first commitment that would bring all of it back to her: nobody has to be trusted.',

@@ -12,7 +12,7 @@ import { LEAF_NAMES, outputWords, scriptText, type Way } from './words.ts'
 export interface LessonView {
   /** Of the last block. */
   readonly height: number
-  /** Newest first. */
+  /** Those that hold something, and the last one: newest first. */
   readonly blocks: readonly { readonly height: number; readonly transactions: readonly NamedTransaction[] }[]
   readonly waiting: readonly NamedTransaction[]
   readonly people: readonly PersonView[]
@@ -192,12 +192,13 @@ function statusOf(own: ChannelState, theirs: ChannelState): string {
   }
 }
 
-/** Blocks, newest first, with what their transactions are called; the first one, which only hands out money, apart. */
+/** The blocks that hold something and the last one, newest first; the money that the first one hands out is left out. */
 export function blocksView(ledger: Ledger, titleOf: (txid: string) => string): LessonView['blocks'] {
   return ledger.blocks
     .map(({ transactions }, height) => ({
       height,
       transactions: height === 0 ? [] : transactions.map(({ txid }) => ({ txid, title: titleOf(txid) })),
     }))
+    .filter(({ height, transactions }) => transactions.length > 0 || height === ledger.height)
     .reverse()
 }
