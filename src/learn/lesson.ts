@@ -17,6 +17,7 @@ import { checkOffer } from '../channels/limits.ts'
 import { type ChannelMessage, decodeMessage } from '../channels/messages.ts'
 import type { MonitorEvent } from '../channels/monitor.ts'
 import type { KnownPayment } from '../channels/payment-book.ts'
+import type { ChannelContract, Commitment } from '../channels/ports.ts'
 import { secondLevelOutput } from '../channels/scripts.ts'
 import { balanceOf } from '../channels/state.ts'
 import { sats } from '../primitives/amount.ts'
@@ -26,7 +27,7 @@ import { outpointKey, type Transaction, type TxOutput } from '../primitives/tran
 import { VirtualTime } from '../simulator/virtual-time.ts'
 import { Ledger, SPACING } from './ledger.ts'
 import { Identity, Person, POLICY, type Surroundings } from './person.ts'
-import { blocksView, channelView, type LessonView } from './view.ts'
+import { blocksView, channelView, commitmentView, type LessonView, type PublishedView } from './view.ts'
 import { blocksText, messageText, msatText, satText, shortHex } from './words.ts'
 
 /** Who is in a lesson: neighbours have a channel. */
@@ -92,6 +93,16 @@ interface KnownOutput {
   readonly owner: Person
   readonly other: Person
   readonly isGiven: boolean
+}
+
+/** A commitment that was sent to the chain. */
+interface Published {
+  readonly contract: ChannelContract
+  readonly commitment: Commitment
+  readonly owner: Person
+  readonly other: Person
+  readonly isGiven: boolean
+  readonly transaction: Transaction
 }
 
 export class Lesson implements Surroundings {
@@ -605,6 +616,8 @@ export class Lesson implements Surroundings {
     }
     return undefined
   }
+  /** By funding transaction: the commitment that was sent last. */
+  private readonly published = new Map<string, Published>()
   /** By the owner of a commitment that was published: what its second level pays to. */
   private readonly secondLevel = new Map<Person, Uint8Array>()
 
@@ -675,6 +688,37 @@ export class Lesson implements Surroundings {
     }
   }
 
+  /** The commitment of a channel that went to the chain, and what became of it. */
+  private publishedView(first: Person, second: Person): PublishedView | undefined {
+    const contract = first.channelWith(second)?.state.contract
+    const published = contract && this.published.get(contract.fundingTxid)
+    if (!published) return undefined
+    const { commitment, owner, other, isGiven, transaction } = published
+    const isThere = [
+      ...this.ledger.waiting,
+      ...this.ledger.blocks.flatMap(({ transactions }) => transactions),
+    ].some(({ txid }) => txid === transaction.txid)
+    // Another one may have been faster.
+    if (!isThere) return undefined
+    const view = commitmentView(published.contract, commitment, owner.name, other.name, isGiven)
+    const fates = view.outputs.map(({ index }) =>
+      this.fateOf(outpointKey({ txid: transaction.txidBytes, index })),
+    )
+    return { ...view, given: isGiven, fates }
+  }
+
+  /** What spends an output, in words; undefined where nothing does. */
+  private fateOf(key: string): string | undefined {
+    const spends = ({ inputs }: Transaction) => inputs.some(({ prevout }) => outpointKey(prevout) === key)
+    const waiting = this.ledger.waiting.find(spends)
+    if (waiting) return `Waits for a block: ${this.titles.get(waiting.txid)}.`
+    for (const [height, { transactions }] of this.ledger.blocks.entries()) {
+      const spender = transactions.find(spends)
+      if (spender) return `In block ${height}: ${this.titles.get(spender.txid)}.`
+    }
+    return undefined
+  }
+
   private view(): LessonView {
     const titleOf = (txid: string) => this.titles.get(txid) ?? 'a transaction'
     return {
@@ -688,9 +732,10 @@ export class Lesson implements Surroundings {
         hasTower: person.tower !== undefined,
         coins: person.coins,
       })),
-      channels: this.people
-        .slice(0, -1)
-        .flatMap((person, at) => channelView(person, this.people[at + 1]) ?? []),
+      channels: this.people.slice(0, -1).flatMap((person, at) => {
+        const next = this.people[at + 1]
+        return channelView(person, next, this.publishedView(person, next)) ?? []
+      }),
       flying: this.flying.map(({ from, to, message }) => ({
         from: from.name,
         to: to.name,

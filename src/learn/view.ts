@@ -1,13 +1,13 @@
 /** A lesson as it is drawn: plain data, read off the people's own records and the ledger. Amounts are satoshis. Pure, any thread. */
 import { msatToSats } from '../channels/amount.ts'
-import { commitmentTransaction, sidesOf } from '../channels/commitment-transaction.ts'
+import { type CommitmentOutput, commitmentTransaction, sidesOf } from '../channels/commitment-transaction.ts'
 import type { ChannelContract, Commitment } from '../channels/ports.ts'
 import { secretIndex } from '../channels/secrets.ts'
 import { balanceOf, type ChannelState, unrevokedNumber } from '../channels/state.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { Ledger } from './ledger.ts'
 import type { Person } from './person.ts'
-import { LEAF_NAMES, outputWords, scriptText, type Way } from './words.ts'
+import { groupText, LEAF_NAMES, outputWords, scriptText, type Way } from './words.ts'
 
 export interface LessonView {
   /** Of the last block. */
@@ -44,6 +44,8 @@ export interface ChannelView {
   readonly underWay: number
   /** Whether the channel's money is still in the shared output. */
   readonly isClosed: boolean
+  /** The commitment that stands on the chain, or waits for it, with what becomes of its outputs. */
+  readonly published: PublishedView | undefined
   /** The newest of each side. */
   readonly commitments: readonly [CommitmentView, CommitmentView]
   /** Of both sides, oldest first. */
@@ -72,8 +74,16 @@ export interface CommitmentView {
   readonly outputs: readonly OutputView[]
 }
 
+export interface PublishedView extends CommitmentView {
+  readonly given: boolean
+  /** By output, as `outputs`: what spends it and where; undefined where nothing does. */
+  readonly fates: readonly (string | undefined)[]
+}
+
 export interface OutputView {
-  readonly kind: string
+  /** Place in the transaction. */
+  readonly index: number
+  readonly kind: CommitmentOutput['kind']
   readonly title: string
   readonly whose: string
   readonly amount: number
@@ -102,7 +112,8 @@ export function commitmentView(
     txid: transaction.txid,
     fee,
     outputs: outputs
-      .map((each) => ({
+      .map((each, index) => ({
+        index,
         ...outputWords(each, { owner, other, delay, given, ofHolder: commitment.ofHolder }),
         kind: each.kind,
         amount: each.amount,
@@ -112,12 +123,21 @@ export function commitmentView(
         })),
         scriptPubKey: bytesToHex(each.output.scriptPubKey),
       }))
-      .sort((a, b) => b.amount - a.amount),
+      .sort((a, b) => placeOf(a) - placeOf(b) || a.whose.localeCompare(b.whose) || b.amount - a.amount),
   }
 }
 
+/** Shares first, then payments, then anchors: so that the outputs of both sides lie beside each other. */
+function placeOf({ kind }: Pick<OutputView, 'kind'>): number {
+  return kind.endsWith('anchor') ? 2 : kind === 'htlc' ? 1 : 0
+}
+
 /** A channel between two people; undefined where there is none. */
-export function channelView(first: Person, second: Person): ChannelView | undefined {
+export function channelView(
+  first: Person,
+  second: Person,
+  published: PublishedView | undefined,
+): ChannelView | undefined {
   const [own, theirs] = [first.channelWith(second)?.state, second.channelWith(first)?.state]
   if (!own || !theirs) return undefined
   const { contract } = own
@@ -133,6 +153,7 @@ export function channelView(first: Person, second: Person): ChannelView | undefi
     shares: first.cheats ? [shares[1], shares[0]] : shares,
     underWay: msatToSats(balance.outgoing) + msatToSats(balance.incoming),
     isClosed: own.spent !== undefined || theirs.spent !== undefined,
+    published,
     commitments: [newest(first, own, second), newest(second, theirs, first)],
     states: [...statesOf(first, second), ...statesOf(second, first)].sort((a, b) => a.number - b.number),
     secrets: [...secretsOf(theirs, first.name), ...secretsOf(own, second.name)].sort(
@@ -143,7 +164,7 @@ export function channelView(first: Person, second: Person): ChannelView | undefi
         ? person.monitor
             .outlook((person === first ? own : theirs).contract.keyId)
             .filter(({ amount }) => amount !== ANCHOR)
-            .map(({ text }) => ({ who: person.name, text }))
+            .map(({ text }) => ({ who: person.name, text: text.replace(/\d{4,}(?= sat)/g, groupText) }))
         : [],
     ),
   }

@@ -6,9 +6,14 @@ import { bytesToHex } from '../primitives/bytes.ts'
 import { opcodeName } from '../script/opcode-names.ts'
 import { ScriptReader } from '../script/opcodes.ts'
 
+/** `1,234`: digits in groups of three. */
+export function groupText(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
 /** `1,234 sat` */
 export function satText(amount: number): string {
-  return `${String(Math.floor(amount)).replace(/\B(?=(\d{3})+$)/g, ',')} sat`
+  return `${groupText(String(Math.floor(amount)))} sat`
 }
 
 /** Of millisatoshis: fees of hops have fractions of a satoshi. */
@@ -75,7 +80,8 @@ export function messageText(from: string, to: string, message: ChannelMessage): 
 export interface Way {
   readonly who: string
   readonly when: string
-  readonly needs: string
+  /** Beside a signature; undefined for nothing. */
+  readonly needs?: string
 }
 
 /** The commitment that an output is in. */
@@ -107,16 +113,13 @@ export function outputWords(
       return {
         title: `${owner}’s share`,
         whose: owner,
-        ways: [
-          { who: owner, when: `${blocksText(delay)} after it is published`, needs: 'a signature' },
-          punished,
-        ],
+        ways: [{ who: owner, when: `${blocksText(delay)} after it is published` }, punished],
       }
     case 'to-remote':
       return {
         title: `${other}’s share`,
         whose: other,
-        ways: [{ who: other, when: '1 block after', needs: 'a signature' }],
+        ways: [{ who: other, when: '1 block after' }],
       }
     case 'local-anchor':
     case 'remote-anchor': {
@@ -125,8 +128,8 @@ export function outputWords(
         title: `${who}’s anchor, to add a fee`,
         whose: who,
         ways: [
-          { who, when: 'at once', needs: 'a signature' },
-          { who: 'anyone', when: `${blocksText(ANCHOR_DELAY)} after`, needs: 'nothing' },
+          { who, when: 'at once' },
+          { who: 'anyone', when: `${blocksText(ANCHOR_DELAY)} after` },
         ],
       }
     }
@@ -140,7 +143,7 @@ export function outputWords(
         whose: payee,
         ways: [
           { who: payee, when: `1 block after${late(payee)}`, needs: `the secret of hash ${hash}` },
-          { who: payer, when: `from block ${htlc.expiry + 1} on${late(payer)}`, needs: 'a signature' },
+          { who: payer, when: `from block ${htlc.expiry + 1} on${late(payer)}` },
           punished,
         ],
       }

@@ -72,7 +72,7 @@ export class ChannelBar extends LitElement {
           ['moving', moving],
           ['theirs', theirs],
         ].map(([side, share]) =>
-          share === 0 ? nothing : html`<span class=${side} style=${`flex-grow: ${share}`}></span>`,
+          share === 0 ? nothing : html`<span class=${side} .style=${`flex-grow: ${share}`}></span>`,
         )}
       </div>
       <dl class="sides">

@@ -3,7 +3,7 @@
  * with what, and the secrets of the states that were given up. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
-import type { ChannelView, CommitmentView, OutputView } from '../../src/learn/view.ts'
+import type { ChannelView, CommitmentView, OutputView, PublishedView } from '../../src/learn/view.ts'
 import { countText } from '../format.ts'
 import { base } from '../styles/base.ts'
 import './hash.ts'
@@ -69,9 +69,15 @@ export class LessonChannel extends LitElement {
       .output:first-child {
         margin-top: 12px;
       }
-      .output > .spread {
+      .published {
+        margin-top: 20px;
+      }
+      .name {
         gap: 2px 12px;
         font-weight: 560;
+      }
+      .fate {
+        font-size: 14px;
       }
       .scale {
         height: 5px;
@@ -139,11 +145,12 @@ export class LessonChannel extends LitElement {
   declare channel: ChannelView
 
   override render() {
-    const { sides, capacity, status, shares, underWay, isClosed, commitments, outlook } = this.channel
+    const { sides, capacity, status, shares, underWay, isClosed, published, commitments, outlook } =
+      this.channel
     const [first, second] = sides
     return html`<section class=${`card ${isClosed ? 'closed' : ''}`} aria-label=${`The channel of ${first} and ${second}`}>
       <div class="spread">
-        <h2>${first} – ${second}</h2>
+        <h2>${first} and ${second}</h2>
         <span class=${`badge ${isClosed ? '' : 'good'}`} data-testid="status">${status}</span>
       </div>
       ${
@@ -155,7 +162,7 @@ export class LessonChannel extends LitElement {
                 ['moving', underWay],
                 ['second', shares[1]],
               ].map(([side, share]) =>
-                share === 0 ? nothing : html`<span class=${side} style=${`flex-grow: ${share}`}></span>`,
+                share === 0 ? nothing : html`<span class=${side} .style=${`flex-grow: ${share}`}></span>`,
               )}
             </div>
             <dl class="sides">
@@ -181,24 +188,53 @@ export class LessonChannel extends LitElement {
         outlook.length === 0
           ? nothing
           : html`<ul class="outlook" data-testid="outlook">
-              ${outlook.map(({ who, text }) => html`<li><strong>${who}’s tab:</strong> ${text}</li>`)}
+              ${outlook.map(({ who, text }) => html`<li><strong>${who}’s tab says:</strong> ${text}</li>`)}
             </ul>`
       }
-      ${isClosed ? nothing : html`<div class="both">${commitments.map((each) => this.#commitment(each, capacity))}</div>`}
+      ${
+        published
+          ? html`<div class="published">${this.#commitment(published, capacity, published)}</div>`
+          : isClosed
+            ? nothing
+            : html`<div class="both">${commitments.map((each) => this.#commitment(each, capacity))}</div>`
+      }
       ${this.#secrets()}
     </section>`
   }
 
-  #commitment({ owner, number, outputs, fee, txid }: CommitmentView, capacity: number) {
+  #commitment(
+    { owner, number, outputs, fee, txid }: CommitmentView,
+    capacity: number,
+    published?: PublishedView,
+  ) {
+    const anchors = outputs.filter(isAnchor)
     return html`<section class="commitment" aria-label=${`${owner}’s commitment`}>
       <h3>${owner}’s commitment, state ${number}</h3>
-      <p class="hint">Signed by the other side. Only ${owner} can publish it.</p>
+      <p class="hint">
+        ${
+          published
+            ? published.given
+              ? `Published by ${owner}, though it was given up.`
+              : `Published by ${owner}.`
+            : `Signed by the other side. Only ${owner} can publish it.`
+        }
+      </p>
       <ul>
-        ${outputs.map((each) => this.#output(each, owner, capacity))}
+        ${outputs.map((each, at) =>
+          isAnchor(each)
+            ? nothing
+            : html`<li class="output">${this.#output(each, owner, capacity, published?.fates[at])}</li>`,
+        )}
       </ul>
       <details>
-        <summary>Transaction</summary>
-        <p class="small wrap">${countText(fee)} sat go to the miner. Its id is <ot-hash .value=${txid} what="transaction id"></ot-hash></p>
+        <summary>The rest</summary>
+        <ul>
+          ${anchors.map((each) => html`<li class="output">${this.#output(each, owner, capacity, undefined)}</li>`)}
+        </ul>
+        <p class="small wrap">
+          ${countText(fee)} sat go to the miner. The transaction’s id is
+          <ot-hash .value=${txid} what="transaction id"></ot-hash>
+        </p>
       </details>
     </section>`
   }
@@ -207,24 +243,30 @@ export class LessonChannel extends LitElement {
     { title, whose, amount, ways, scripts, scriptPubKey }: OutputView,
     owner: string,
     capacity: number,
+    fate: string | undefined,
   ) {
-    return html`<li class="output">
-      <div class="spread">
+    return html`<div class="spread name">
         <span>${title}</span><span class="number">${countText(amount)} <span class="unit">sat</span></span>
       </div>
       <div class=${`scale ${whose === owner ? '' : 'other'}`} aria-hidden="true">
-        <span style=${`width: ${(100 * amount) / capacity}%`}></span>
+        <span .style=${`width: ${(100 * amount) / capacity}%`}></span>
       </div>
-      <ul class="ways">
-        ${ways.map(({ who, when, needs }) => html`<li><strong>${who}</strong>, ${when}: ${needs}</li>`)}
-      </ul>
+      ${
+        fate === undefined
+          ? html`<ul class="ways">
+              ${ways.map(
+                ({ who, when, needs }) =>
+                  html`<li><strong>${who}</strong> ${when}${needs === undefined ? nothing : `, with ${needs}`}</li>`,
+              )}
+            </ul>`
+          : html`<p class="fate">${fate}</p>`
+      }
       <details>
         <summary>Scripts</summary>
         ${scripts.map(({ name, text }) => html`<p class="small muted">${name}</p><code>${text}</code>`)}
         <p class="small muted">output</p>
         <code>${scriptPubKey}</code>
-      </details>
-    </li>`
+      </details>`
   }
 
   #secrets() {
@@ -245,5 +287,9 @@ export class LessonChannel extends LitElement {
       </ul>
     </details>`
   }
+}
+
+function isAnchor({ kind }: OutputView): boolean {
+  return kind.endsWith('anchor')
 }
 customElements.define('ot-lesson-channel', LessonChannel)

@@ -153,7 +153,7 @@ export class LessonMoves extends LitElement {
         </select>
       </div>
       <div class="field">
-        <label for="state">With which old state</label>
+        <label for="state">With the old state</label>
         <select id="state" name="state" ?disabled=${old.length === 0}>
           ${
             old.length === 0
@@ -201,5 +201,5 @@ customElements.define('ot-lesson-moves', LessonMoves)
 
 function stateText({ number, owner, shares: [own], underWay }: StateView): string {
   const moving = underWay > 0 ? `, ${countText(underWay)} under way` : ''
-  return `State ${number}: ${owner} had ${countText(own)} sat${moving}`
+  return `${number}: ${countText(own)} sat ${owner}’s${moving}`
 }

@@ -47,6 +47,9 @@ export class ChannelDetails extends LitElement {
       .badge {
         white-space: normal;
       }
+      .whose {
+        margin-bottom: 16px;
+      }
       .ways {
         display: grid;
         grid-template-columns: 1fr 1fr;
@@ -119,7 +122,7 @@ export class ChannelDetails extends LitElement {
     const [, ...more] = channel.status
     return html`<div class="stack">
       <section class="card" aria-label="Balance">
-        <div class="spread" style="margin-bottom: 16px">
+        <div class="spread whose">
           <span>With <ot-hash .value=${channel.peer_id} what="node id"></ot-hash></span>
           <span class=${`badge ${stateKind(channel)}`} role="status" data-testid="state">${stateWords(channel)}</span>
         </div>

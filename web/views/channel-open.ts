@@ -271,7 +271,7 @@ export class ChannelOpen extends LitElement {
         ${peers.map(({ id, num_channels }) =>
           choice(
             id,
-            html`<span class="mono" style="color: inherit; font-size: 14px">${shortened(id)}</span>`,
+            html`<b class="mono">${shortened(id)}</b>`,
             num_channels === 0 ? 'a connected tab' : `a connected tab, ${num_channels} with you already`,
           ),
         )}

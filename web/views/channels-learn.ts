@@ -18,7 +18,7 @@ const SHOWN_BLOCKS = 4
 
 const GROUPS = [
   { cast: 'two', title: 'One channel' },
-  { cast: 'three', title: 'Through a third' },
+  { cast: 'three', title: 'Three people' },
 ] as const
 
 export class Learn extends LitElement {
@@ -27,6 +27,10 @@ export class Learn extends LitElement {
     base,
     choiceStyles,
     css`
+      .intro {
+        max-width: 70ch;
+        margin-bottom: 20px;
+      }
       .stories {
         display: grid;
         gap: 16px;
@@ -48,12 +52,19 @@ export class Learn extends LitElement {
       .stage {
         display: grid;
         grid-area: stage;
+        grid-template-columns: minmax(0, 1fr);
         gap: 20px;
         align-content: start;
       }
       .moves {
         grid-area: moves;
         align-self: start;
+      }
+      .moves h2 {
+        margin-bottom: 12px;
+      }
+      .person .spread {
+        gap: 6px;
       }
       .happened {
         margin-top: 12px;
@@ -232,7 +243,7 @@ export class Learn extends LitElement {
 
   override render() {
     const { lesson, at } = this
-    return html`<p class="muted" style="max-width: 70ch; margin-bottom: 20px">
+    return html`<p class="muted intro">
         Watch how a channel works, by the very code that runs your own: real keys, scripts and signatures, on a small chain that lives in this
         view alone. Follow a story, or leave it at any point and do what you like. Your coins are not touched.
       </p>
@@ -242,7 +253,7 @@ export class Learn extends LitElement {
           ? html`<div class="lesson">
               ${this.#step(lesson.steps[at], lesson)} ${this.#stage(lesson.steps[at])}
               <section class="card moves" aria-labelledby="moves">
-                <h2 id="moves" style="margin-bottom: 12px">Do something else</h2>
+                <h2 id="moves">Do something else</h2>
                 <ot-lesson-moves
                   .view=${lesson.steps[at].view}
                   .cast=${lesson.cast}
@@ -358,7 +369,7 @@ export class Learn extends LitElement {
       <div class="people">
         ${people.map(
           ({ name, awake, cheats, hasTower, coins }) => html`<section class="card person" aria-label=${name}>
-            <div class="spread" style="gap: 6px">
+            <div class="spread">
               <h2>${name}</h2>
               ${
                 !awake

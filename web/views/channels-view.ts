@@ -2,7 +2,7 @@
  * `<ot-channels .node page>`: the payment channels of the default wallet: their list, and the pages to open one, pay, receive and close. What stands in the way, a
  * network without channels, no wallet, keys that were not unlocked yet, is said in place of them. Thread: Window.
  */
-import { html, LitElement, nothing } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import { channelsLink } from '../components/channels-link.ts'
 import { notFound } from '../components/not-found.ts'
 import { icons } from '../components/view-icons.ts'
@@ -29,7 +29,17 @@ const WALLET = ''
 
 export class ChannelsView extends LitElement {
   static override properties = { node: { attribute: false }, page: {}, fetched: { state: true } }
-  static override styles = base
+  static override styles = [
+    base,
+    css`
+      .locked {
+        margin-bottom: 20px;
+      }
+      .locked p {
+        margin-top: 10px;
+      }
+    `,
+  ]
   declare node: LiveNode
   declare page: string
   /** By page: whether it is there, or could not be fetched. */
@@ -102,12 +112,12 @@ export class ChannelsView extends LitElement {
     return html`${
       value.reason === undefined
         ? nothing
-        : html`<div class="notice warn" style="margin-bottom: 20px" role="status">
+        : html`<div class="notice warn locked" role="status">
             ${icons.lock}
             <div>
               <strong>The wallet was not unlocked since this page was opened.</strong> Until then nobody pays or is paid over channels, and
               what another side takes wrongly is not taken back.
-              <p style="margin-top: 10px">${this.#unlockButton(this.#held)}</p>
+              <p>${this.#unlockButton(this.#held)}</p>
             </div>
           </div>`
     }
