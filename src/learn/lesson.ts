@@ -608,6 +608,7 @@ export class Lesson implements Surroundings {
       for (const [index, { kind }] of built.value.outputs.entries())
         this.outputs.set(outpointKey({ txid: transaction.txidBytes, index }), { kind, owner, other, isGiven })
       const { broadcaster } = sidesOf(contract, commitment)
+      this.published.set(contract.fundingTxid, { contract, commitment, owner, other, isGiven, transaction })
       this.secondLevel.set(
         owner,
         secondLevelOutput(keysOf(contract, commitment), broadcaster.delay).scriptPubKey,
