@@ -57,13 +57,14 @@ const TOWER_FEERATE = 2_000
 /** Satoshis that a funding transaction pays. */
 const FUNDING_FEE = 500
 const COIN_TYPE = 1
+export const POLICY: ChannelPolicy = channelPolicy(REGTEST)
+
 /** What a person asks for passing payments on, as a tab does. */
-export const FORWARDING: Omit<ForwardingPolicy, 'cltvExpiryDelta'> = {
+const FORWARDING: ForwardingPolicy = {
   feeBase: msat(1000),
   feeProportionalMillionths: 10,
+  cltvExpiryDelta: POLICY.expiryDelta,
 }
-
-export const POLICY: ChannelPolicy = channelPolicy(REGTEST)
 
 /** What a person reaches of the lesson. */
 export interface Surroundings {
@@ -216,7 +217,7 @@ export class Person {
       book,
       clock,
       policy: POLICY,
-      forwarding: { ...FORWARDING, cltvExpiryDelta: POLICY.expiryDelta },
+      accepted: () => [FORWARDING],
       invoices: this.invoices,
       payments: this.payments,
       height,
@@ -269,8 +270,7 @@ export class Person {
     return this.channels().flatMap(({ state }) => {
       const place = this.placeOf(state)
       if (!place || state.status !== 'open') return []
-      const hint = { ...FORWARDING, nodeId: hexToBytes(state.peer), shortChannelId: place }
-      return [[{ ...hint, cltvExpiryDelta: POLICY.expiryDelta }]]
+      return [[{ ...FORWARDING, nodeId: hexToBytes(state.peer), shortChannelId: place }]]
     })
   }
 

@@ -2,12 +2,13 @@
  * Channels as a part of the protocol: carries the messages of the BOLTs over the peers' streams, each as it is with its two bytes of type, bounds them,
  * and tells which node speaks behind which peer. What is malformed, unknown and even, or comes before `init` is the peer's offence. Thread: the brain.
  */
-import { type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossip, type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossipQuery } from '../channels/gossip-queries.ts'
 import { checkInit, decodeInit, encodeInit, INIT, NODE_FEATURES, nodeProofHash } from '../channels/init.ts'
 import { decodeMessage, isChannelMessage, MAX_MESSAGE_BYTES } from '../channels/messages.ts'
 import type { ChannelSigner } from '../channels/ports.ts'
 import type { MessageKind, WireMessage } from '../network/frames.ts'
-import { invalid } from '../primitives/result.ts'
+import { invalid, type Rejection } from '../primitives/result.ts'
 import { type Limit, type MakePart, on, type PartPorts, type ProtocolPart } from '../protocol/part.ts'
 import type { Peer } from '../protocol/peer.ts'
 import { unrequested } from '../protocol/verdict.ts'
@@ -32,12 +33,18 @@ export const BOLT: MessageKind<BoltMessage> = {
 const OPEN_CHANNEL = 32
 /** Tokens that an opening costs: it has the signer make keys. */
 const OPENING_COST = 300
+/** Tokens that gossip costs: to read it takes ten times as long as a channel's message, known or not. */
+const GOSSIP_COST = 10
 
 /** A payment over one channel takes six messages at most; what is signed for together takes fewer. */
 const LIMIT: Limit<BoltMessage> = {
   rate: [6000, 3000],
   what: 'messages of channels',
-  cost: ({ bytes }) => (typeOf(bytes) === OPEN_CHANNEL ? OPENING_COST : 1),
+  cost: ({ bytes }) => costOf(typeOf(bytes) ?? 0),
+}
+
+function costOf(type: number): number {
+  return type === OPEN_CHANNEL ? OPENING_COST : isGossip(type) ? GOSSIP_COST : 1
 }
 
 /** A connection says `init` when it begins, and once more where the other side's channels began later. */
@@ -54,8 +61,10 @@ export interface ChannelLinksPorts {
   disconnected(node: NodeId): void
   /** A message of a channel, which can be decoded. */
   receive(node: NodeId, message: Uint8Array): void
-  /** A message of another known type: gossip. */
-  gossip(node: NodeId, type: number, message: Uint8Array): void
+  /** Gossip, a query for it, or an answer; not yet read. */
+  gossip(node: NodeId, message: Uint8Array): void
+  /** About once a second. */
+  tick(): void
 }
 
 /** What is known of a connection. */
@@ -120,10 +129,20 @@ export class ChannelLinks implements ProtocolPart {
     if (peer) this.part.peers.send(peer, { type: 'bolt', bytes } as BoltMessage)
   }
 
+  /** What a node sent tells against it. */
+  punish(node: NodeId, rejection: Rejection): void {
+    const peer = this.peers.get(node)
+    if (peer) this.part.peers.punish(peer, rejection)
+  }
+
   /** Ends the connection, so that both sides start anew from what is durable. */
   disconnect(node: NodeId): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.drop(peer, 'A channel with it starts anew from what is stored.')
+  }
+
+  tick(): void {
+    this.ports.tick()
   }
 
   add(peer: Peer): void {
@@ -189,7 +208,7 @@ export class ChannelLinks implements ProtocolPart {
       const decoded = decodeMessage(bytes)
       if (decoded.ok) this.ports.receive(link.node, bytes)
       else peers.punish(peer, decoded)
-    } else if (type >= FIRST_GOSSIP && type <= LAST_GOSSIP) this.ports.gossip(link.node, type, bytes)
+    } else if (isGossip(type) || isGossipQuery(type)) this.ports.gossip(link.node, bytes)
     // BOLT 1: it's ok to be odd.
     else if (type % 2 === 0)
       peers.punish(peer, invalid('message-unknown', `A message of type ${type} is unknown, and even.`))
@@ -213,10 +232,6 @@ export class ChannelLinks implements ProtocolPart {
     void this.greet(peer, link)
   }
 }
-
-/** Types of gossip (BOLT 7): 256 to 271. */
-const FIRST_GOSSIP = 256
-const LAST_GOSSIP = 271
 
 function typeOf(bytes: Uint8Array): number | undefined {
   return bytes.length < 2 ? undefined : (bytes[0] << 8) | bytes[1]

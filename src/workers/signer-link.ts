@@ -216,6 +216,7 @@ const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
   'closingNonce',
   'signClosing',
   'signSpend',
+  'signAnnouncement',
   'nodeKey',
   'ecdh',
   'signNode',
