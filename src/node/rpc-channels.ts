@@ -394,6 +394,11 @@ export function channelMethods(channels: Channels) {
         amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
         preimage: preimage && bytesToHex(preimage),
         erroronion: detail,
+        ways: payments.waysOf(terms.paymentHash).map(({ status: outcome, amount, hops }) => ({
+          status: outcome,
+          amount_msat: amount,
+          hops: hops.map(({ nodeId: id, shortChannelId }) => ({ id, channel: shortChannelId })),
+        })),
       })),
     })),
     method(

@@ -176,6 +176,15 @@ export const channelResults = {
         amount_sent_msat: maybe(msat('fees included')),
         preimage: maybe(hex('once it is paid')),
         erroronion: maybe(text('why it failed')),
+        ways: list(
+          object({
+            status: oneOf(['pending', 'complete', 'failed'], ''),
+            amount_msat: msat('of this part'),
+            hops: list(
+              object({ id: hex('node that is reached'), channel: text('short channel id of the way to it') }),
+            ),
+          }),
+        ),
       }),
     ),
   }),

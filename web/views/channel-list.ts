@@ -145,6 +145,7 @@ export class ChannelList extends LitElement {
         <h1 tabindex="-1">Channels</h1>
         <div class="row">
           <a class="button quiet small" href="/channels/learn">How they work</a>
+          <a class="button quiet small" href="/channels/graph">Graph</a>
           <a class="button small" href="/channels/open">Open a channel</a>
         </div>
       </div>

@@ -21,6 +21,7 @@ import './channel-receive.ts'
 
 /** Pages that are fetched when they are first shown: most people need neither. */
 const LATER: Readonly<Record<string, { readonly title: string; fetch(): Promise<unknown> }>> = {
+  graph: { title: 'Graph of channels', fetch: () => import('./channels-graph.ts') },
   learn: { title: 'How a channel works', fetch: () => import('./channels-learn.ts') },
 }
 
@@ -135,6 +136,8 @@ export class ChannelsView extends LitElement {
         return html`<ot-channel-pay .node=${node}></ot-channel-pay>`
       case 'receive':
         return html`<ot-channel-receive .node=${node}></ot-channel-receive>`
+      case 'graph':
+        return this.#later(page, () => html`<ot-channel-graph .node=${node}></ot-channel-graph>`)
       case 'payments':
         return html`<ot-channel-payments .node=${node}></ot-channel-payments>`
       default:
