@@ -273,11 +273,12 @@ export class Lesson implements Surroundings {
       expiry: state.height + 1,
       onion: new Uint8Array(0),
     })
+    const { holder } = balanceOf(state)
     if (!allowed.ok)
-      return allowed.code === 'balance-insufficient'
+      return allowed.code === 'balance-insufficient' || satsToMsat(sats(amount)) > holder
         ? notNow(
             'lesson-balance',
-            `${from.name} has ${msatText(balanceOf(state).holder)} in this channel, and a part of it must stay, as reserve and for fees. Choose a smaller amount.`,
+            `${from.name} has ${msatText(holder)} in this channel, and a part of it must stay, as reserve and for fees. Choose a smaller amount.`,
           )
         : allowed
     const invoice = await to.invoices.create({
