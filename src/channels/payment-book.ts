@@ -2,6 +2,7 @@
  * The payments that a node makes: each part is durable before its HTLC is offered, so that a node killed at any instant knows again which HTLC is whose,
  * and pays nothing twice. Sans I/O but for the store. Thread: the brain.
  */
+import { putBounded } from '../primitives/bounded.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
@@ -12,7 +13,7 @@ import type { LiquidityMemory } from './liquidity.ts'
 import { OutgoingPayment, type PaymentPart, type PaymentTerms } from './payment.ts'
 import type { RecordBook } from './record-book.ts'
 import { fromText, toText } from './records.ts'
-import { directionKey, type OwnChannel, type RoutingCosts } from './router.ts'
+import { directionKey, type OwnChannel, type RouteHop, type RoutingCosts } from './router.ts'
 import type { ShortChannelId } from './short-channel-id.ts'
 import type { Removal } from './updates.ts'
 
@@ -32,6 +33,15 @@ export interface KnownPayment {
   readonly code?: string
   /** Parts that were offered, all tries together. */
   readonly parts: number
+}
+
+/** A way that a part went, as its payer chose it. */
+export interface PaymentWay {
+  readonly status: 'pending' | 'complete' | 'failed'
+  /** That reaches the payee. */
+  readonly amount: Msat
+  /** In order, the payee's last. */
+  readonly hops: readonly Pick<RouteHop, 'nodeId' | 'shortChannelId'>[]
 }
 
 export interface PaymentBookPorts {
@@ -58,6 +68,10 @@ interface Underway {
   last: Promise<void>
 }
 
+/** Payments whose ways are remembered, and ways of one, in memory alone: for people who look where their money goes. */
+const MAX_FOLLOWED = 50
+const MAX_WAYS = 20
+
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
 
@@ -66,6 +80,8 @@ export class PaymentBook {
   /** By payment hash in hex. */
   private readonly known = new Map<string, KnownPayment>()
   private readonly underway = new Map<string, Underway>()
+  /** By payment hash in hex, then by part. */
+  private readonly ways = new Map<string, Map<number, PaymentWay>>()
 
   constructor(ports: PaymentBookPorts) {
     this.ports = ports
@@ -95,6 +111,11 @@ export class PaymentBook {
 
   get(paymentHash: Uint8Array): KnownPayment | undefined {
     return this.known.get(bytesToHex(paymentHash))
+  }
+
+  /** The ways that the newest parts of a payment went; none of one that was made long ago, or before the last start. */
+  waysOf(paymentHash: Uint8Array): PaymentWay[] {
+    return [...(this.ways.get(bytesToHex(paymentHash))?.values() ?? [])]
   }
 
   /** After the channels were read: parts that never became an HTLC are none, and payments go on. */
@@ -157,6 +178,7 @@ export class PaymentBook {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
     underway.payment.fulfilled(part, preimage)
+    this.wayEnded(hash, part, 'complete')
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     await this.advance(hash)
   }
@@ -165,11 +187,18 @@ export class PaymentBook {
   async failed(id: string, removal: Removal | undefined): Promise<void> {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
+    this.wayEnded(hash, part, 'failed')
     if (removal?.kind === 'fail') underway.payment.failed(part, { reason: removal.reason })
     else underway.payment.notSent(part)
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     // What comes next is not waited for: it may take many tries.
     void this.advance(hash)
+  }
+
+  private wayEnded(hash: string, part: number, status: PaymentWay['status']): void {
+    const ways = this.ways.get(hash)
+    const way = ways?.get(part)
+    if (ways && way) ways.set(part, { ...way, status })
   }
 
   private partOf(id: string) {
@@ -236,7 +265,13 @@ export class PaymentBook {
 
   private async send(hash: string, underway: Underway, parts: readonly PaymentPart[]): Promise<void> {
     const { book } = this.ports
-    for (const part of parts) void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))
+    const ways = this.ways.get(hash) ?? new Map<number, PaymentWay>()
+    putBounded(this.ways, hash, ways, MAX_FOLLOWED)
+    for (const part of parts) {
+      const { hops, amount } = part.route
+      putBounded(ways, part.id, { status: 'pending', amount, hops }, MAX_WAYS)
+      void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))
+    }
     await this.put(hash, underway, { parts: underway.known.parts + parts.length })
     await Promise.all(
       parts.map(async ({ id, shortChannelId, amount, cltvExpiry, onion }) => {
@@ -251,6 +286,7 @@ export class PaymentBook {
         // A channel that halted may have stored it: the next start will tell.
         if (offered?.ok || offered?.code === 'channel-halted') return
         underway.payment.notSent(id)
+        this.wayEnded(hash, id, 'failed')
         await book.set(`${PART_PREFIX}${hash}/${id}`, undefined)
       }),
     )

@@ -6,6 +6,7 @@ import type { Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
+import type { ChannelAnnouncement } from './gossip.ts'
 
 /**
  * Satoshis for 1,000 weight units: a commitment of a greater fee rate is signed by nobody here. An anchor's child pays what the hour asks for;
@@ -246,6 +247,15 @@ export interface ChannelSigner {
    */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
 
+  /**
+   * The holder's half of the announcement of a channel (BOLT 7), of nothing but its fields, whose hashes the signer computes itself. Rejects with
+   * `announcement-mismatch` one that is not of these keys and this node, or claims more than the channel holds.
+   */
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>>
+
   /** The node's public key, 33 bytes: who it is to other nodes. */
   nodeKey(): Promise<Result<Uint8Array>>
 
@@ -272,6 +282,14 @@ export interface StateKeeper {
   keepStates(on: boolean): Promise<Result<void>>
   /** The void commitments of a channel that were kept, oldest first. */
   keptStates(keyId: string): Promise<Result<readonly KeptState[]>>
+}
+
+/** One side's signatures under the announcement of a channel, 64 bytes each. */
+export interface HolderAnnouncementSignatures {
+  /** Of its node's key, by `gossipHash`: ECDSA. */
+  readonly nodeSignature: Uint8Array
+  /** Of its funding key, by `fundingProofHash`: BIP340. */
+  readonly fundingSignature: Uint8Array
 }
 
 /** One input that spends an output of a commitment or of a second-level transaction. */

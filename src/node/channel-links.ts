@@ -2,7 +2,8 @@
  * Channels as a part of the protocol: carries the messages of the BOLTs over the peers' streams, each as it is with its two bytes of type, bounds them,
  * and tells which node speaks behind which peer. What is malformed, unknown and even, or comes before `init` is the peer's offence. Thread: the brain.
  */
-import { type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossip, type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossipQuery } from '../channels/gossip-queries.ts'
 import { checkInit, decodeInit, encodeInit, INIT, NODE_FEATURES, nodeProofHash } from '../channels/init.ts'
 import { decodeMessage, isChannelMessage, MAX_MESSAGE_BYTES } from '../channels/messages.ts'
 import type { ChannelSigner } from '../channels/ports.ts'
@@ -33,15 +34,18 @@ export const BOLT: MessageKind<BoltMessage> = {
 const OPEN_CHANNEL = 32
 /** Tokens that an opening costs: it has the signer make keys. */
 const OPENING_COST = 300
+/** Tokens that gossip costs: to read it takes ten times as long as a channel's message, known or not. */
+const GOSSIP_COST = 10
 
 /** A payment over one channel takes six messages at most; what is signed for together takes fewer. */
 const LIMIT: Limit<BoltMessage> = {
   rate: [6000, 3000],
   what: 'messages of channels',
-  cost: ({ bytes }) => {
-    const type = typeOf(bytes)
-    return type === OPEN_CHANNEL ? OPENING_COST : ((type && towerMessageCost(type)) ?? 1)
-  },
+  cost: ({ bytes }) => costOf(typeOf(bytes) ?? 0),
+}
+
+function costOf(type: number): number {
+  return type === OPEN_CHANNEL ? OPENING_COST : isGossip(type) ? GOSSIP_COST : (towerMessageCost(type) ?? 1)
 }
 
 /** A connection says `init` when it begins, and once more where the other side's channels began later. */
@@ -58,10 +62,12 @@ export interface ChannelLinksPorts {
   disconnected(node: NodeId): void
   /** A message of a channel, which can be decoded. */
   receive(node: NodeId, message: Uint8Array): void
-  /** A message of another known type: gossip. */
-  gossip(node: NodeId, type: number, message: Uint8Array): void
+  /** Gossip, a query for it, or an answer; not yet read. */
+  gossip(node: NodeId, message: Uint8Array): void
   /** A message of a watchtower or to one. Nothing of it was checked. */
   tower(node: NodeId, message: Uint8Array): void
+  /** About once a second. */
+  tick(): void
 }
 
 /** What is known of a connection. */
@@ -126,7 +132,7 @@ export class ChannelLinks implements ProtocolPart {
     if (peer) this.part.peers.send(peer, { type: 'bolt', bytes } as BoltMessage)
   }
 
-  /** What a node said beyond its channels breaks the rules. */
+  /** What a node sent tells against it. */
   punish(node: NodeId, rejection: Rejection): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.punish(peer, rejection)
@@ -136,6 +142,10 @@ export class ChannelLinks implements ProtocolPart {
   disconnect(node: NodeId): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.drop(peer, 'A channel with it starts anew from what is stored.')
+  }
+
+  tick(): void {
+    this.ports.tick()
   }
 
   add(peer: Peer): void {
@@ -201,7 +211,7 @@ export class ChannelLinks implements ProtocolPart {
       const decoded = decodeMessage(bytes)
       if (decoded.ok) this.ports.receive(link.node, bytes)
       else peers.punish(peer, decoded)
-    } else if (type >= FIRST_GOSSIP && type <= LAST_GOSSIP) this.ports.gossip(link.node, type, bytes)
+    } else if (isGossip(type) || isGossipQuery(type)) this.ports.gossip(link.node, bytes)
     else if (isTowerMessage(type)) this.ports.tower(link.node, bytes)
     // BOLT 1: it's ok to be odd.
     else if (type % 2 === 0)
@@ -226,10 +236,6 @@ export class ChannelLinks implements ProtocolPart {
     void this.greet(peer, link)
   }
 }
-
-/** Types of gossip (BOLT 7): 256 to 271. */
-const FIRST_GOSSIP = 256
-const LAST_GOSSIP = 271
 
 function typeOf(bytes: Uint8Array): number | undefined {
   return bytes.length < 2 ? undefined : (bytes[0] << 8) | bytes[1]

@@ -142,6 +142,7 @@ export const channelResults = {
         public: flag('whether it is announced'),
         amount_msat: msat('that it holds'),
         active: flag('whether it can be used'),
+        last_update: number('of which this is what the source asks', 'block height'),
         base_fee_millisatoshi: msat(''),
         fee_per_millionth: number(''),
         delay: number('', 'blocks'),
@@ -178,6 +179,17 @@ export const channelResults = {
     ),
   }),
   listinvoices: object({ invoices: list(object(INVOICE)) }),
+  listnodes: object({
+    nodes: list(
+      object({
+        nodeid: hex('node id'),
+        last_announcement: maybe(number('of what it says about itself', 'block height')),
+        alias: maybe(text('name of its own choice')),
+        features: maybe(hex('that it understands')),
+        peer_id: maybe(text('where it is found in the network')),
+      }),
+    ),
+  }),
   listpays: object({
     pays: list(
       object({
@@ -191,6 +203,15 @@ export const channelResults = {
         amount_sent_msat: maybe(msat('fees included')),
         preimage: maybe(hex('once it is paid')),
         erroronion: maybe(text('why it failed')),
+        ways: list(
+          object({
+            status: oneOf(['pending', 'complete', 'failed'], ''),
+            amount_msat: msat('of this part'),
+            hops: list(
+              object({ id: hex('node that is reached'), channel: text('short channel id of the way to it') }),
+            ),
+          }),
+        ),
       }),
     ),
   }),
@@ -248,6 +269,18 @@ export const channelResults = {
     ),
   }),
   pay: PAY,
+  setalias: object({ alias: text('') }),
+  setchannel: object({
+    channels: list(
+      object({
+        peer_id: hex('node id'),
+        channel_id: hex(''),
+        short_channel_id: maybe(text('once it is in a block')),
+        fee_base_msat: msat('for each payment'),
+        fee_proportional_millionths: number('of what is passed on'),
+      }),
+    ),
+  }),
   waitinvoice: object(INVOICE),
   ...towerResults,
 } as const

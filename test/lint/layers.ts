@@ -89,6 +89,7 @@ export const LAYERS: readonly Layer[] = [
       'src/channels/amount.ts',
       'src/channels/commitment-transaction.ts',
       'src/channels/funding-spend.ts',
+      'src/channels/gossip.ts',
       'src/channels/htlc-transactions.ts',
       'src/channels/keys.ts',
       'src/channels/ports.ts',
@@ -162,6 +163,12 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@noble/curves'],
   },
   {
+    folder: 'src/learn',
+    knows: 'lessons on channels: people with the channels of a tab each, on a small chain in memory',
+    imports: ['src/storage', 'src/simulator'],
+    packages: ['@noble/curves', '@scure/bip32'],
+  },
+  {
     folder: 'src/workers',
     knows: 'thread roots and the typed messages between them',
     imports: ['src/node', 'src/storage'],
@@ -170,7 +177,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'web',
     knows: 'the page: `web/tab/` starts the threads and answers `window.opentab`',
-    imports: ['src/transport', 'src/workers'],
+    imports: ['src/transport', 'src/workers', 'src/learn'],
     packages: ['lit', 'uqr', '@zxcvbn-ts'],
     globals: 'window',
   },

@@ -83,8 +83,8 @@ export function announcementOf({ a, b, capacity }: TestChannel, place: number): 
     shortChannelId: channelAt(place),
     capacity: sats(capacity),
     ...inNodeOrder(
-      { publicKey: one.publicKey, fundingKey: testNode(1_000_000 + 2 * place).publicKey },
-      { publicKey: other.publicKey, fundingKey: testNode(1_000_001 + 2 * place).publicKey },
+      { id: one.id, fundingKey: testNode(1_000_000 + 2 * place).publicKey },
+      { id: other.id, fundingKey: testNode(1_000_001 + 2 * place).publicKey },
     ),
   }
 }
@@ -117,7 +117,7 @@ export function graphOf(
 ): ChannelGraph {
   const graph = new ChannelGraph(limits)
   channels.forEach((channel, place) => {
-    graph.addChannel(unsigned(announcementOf(channel, place)), 'peer', 100)
+    graph.addChannel(unsigned(announcementOf(channel, place)), 'peer', 100, channelAt(place))
     for (const from of [channel.a, channel.b]) graph.addUpdate(unsigned(updateOf(channel, place, from)), 100)
   })
   return graph

@@ -148,7 +148,11 @@ export class ChannelList extends LitElement {
     const { error } = this.#loaded
     return html`<div class="head">
         <h1 tabindex="-1">Channels</h1>
-        <a class="button small" href="/channels/open">Open a channel</a>
+        <div class="row">
+          <a class="button quiet small" href="/channels/learn">How they work</a>
+          <a class="button quiet small" href="/channels/graph">Graph</a>
+          <a class="button small" href="/channels/open">Open a channel</a>
+        </div>
       </div>
       ${
         loaded

@@ -5,9 +5,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
+import type { RpcResult } from '../../../src/node/rpc-client.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
 import { PASSPHRASE, value } from '../../support/wallets.ts'
+
+type ChannelPay = RpcResult<'listpays'>['pays'][number]
 
 const CHANNEL = 1_000_000
 
@@ -92,7 +95,11 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   assert.equal(await share(a, b), CHANNEL * 1000 - 10_000_000 - 50_001_500)
   assert.equal(await share(b, a), 10_000_000 + 50_001_500)
   assert.equal(await share(c, b), 50_000_000)
-  assert.equal((await a.rpc('listpays')).pays.length, 2)
+  const { pays }: { pays: ChannelPay[] } = await a.rpc('listpays')
+  assert.deepEqual(
+    pays.map(({ ways }) => ways.map(({ status, hops }) => [status, hops.map(({ id }) => id)])),
+    [[['complete', [b.channels.self]]], [['complete', [b.channels.self, c.channels.self]]]],
+  )
   const before = await wealth(c)
   await c.rpc('close', b.channels.self)
   await rig.until(() => b.core.mempool.size > 0 && c.core.mempool.size > 0)
