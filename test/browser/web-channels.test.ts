@@ -94,6 +94,7 @@ function answers() {
     listinvoices: (label?: string) => ({
       invoices: label === undefined ? invoices : invoices.map((invoice) => ({ ...invoice, label })),
     }),
+    listnodes: () => ({ nodes: [{ nodeid: PEER, alias: '\u202eBen' }] }),
     listtowers: () => ({ towers }),
     gettowerinfo: (id: string) => ({
       channels: towers
@@ -462,7 +463,7 @@ describe('opening a channel', () => {
     assert.deepInclude(opentab.calls, { method: 'fundchannel', params: [PEER, 50_000_000, 1] })
     assert.deepInclude(opentab.calls, {
       method: 'setlabel',
-      params: ['tabrt1pfunding', 'Channel with 03222222…222222'],
+      params: ['tabrt1pfunding', 'Channel with “Ben”, 03222222…222222'],
     })
   })
 })

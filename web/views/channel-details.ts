@@ -15,6 +15,7 @@ import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { countText, feeRateText, plural } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
+import { type NodeNames, nodeNames } from '../node-names.ts'
 import { satsPerVbyte } from '../payment.ts'
 import type { ChannelResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -29,6 +30,7 @@ interface Loaded {
   /** Peer id of the other side's tab, while it is connected. */
   readonly tab: string | undefined
   readonly watchers: Watchers
+  readonly names: NodeNames
   /** Satoshis per virtual byte that a close in agreement pays. */
   readonly rate: number
 }
@@ -95,15 +97,16 @@ export class ChannelDetails extends LitElement {
     events: ['tip', 'channel', 'wallet'],
     key: () => this.channelId,
     load: async (node) => {
-      const [{ channels }, { peers }, { feerate = 0 }, watchers] = await Promise.all([
+      const [{ channels }, { peers }, { feerate = 0 }, watchers, names] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpeers'),
         node.rpc('estimatesmartfee', CLOSE_TARGET),
         watchersOf(node),
+        nodeNames(node),
       ])
       const channel = channels.find(({ channel_id }) => channel_id === this.channelId)
       const tab = peers.find(({ id }) => id === channel?.peer_id)?.netaddr[0]
-      return { channel, tab, watchers, rate: Math.max(1, satsPerVbyte(feerate)) }
+      return { channel, tab, watchers, names, rate: Math.max(1, satsPerVbyte(feerate)) }
     },
   })
 
@@ -124,12 +127,15 @@ export class ChannelDetails extends LitElement {
       }`
   }
 
-  #channel(channel: ChannelResult, { tab, watchers, rate }: Loaded) {
+  #channel(channel: ChannelResult, { tab, watchers, names, rate }: Loaded) {
     const [, ...more] = channel.status
+    const name = names.get(channel.peer_id)
     return html`<div class="stack">
       <section class="card" aria-label="Balance">
         <div class="spread whose">
-          <span>With <ot-hash .value=${channel.peer_id} what="node id"></ot-hash></span>
+          <span class="wrap"
+            >With ${name === undefined ? nothing : `“${name}” `}<ot-hash .value=${channel.peer_id} what="node id"></ot-hash
+          ></span>
           <span class=${`badge ${stateKind(channel)}`} role="status" data-testid="state">${stateWords(channel)}</span>
         </div>
         <ot-channel-bar .channel=${channel}></ot-channel-bar>

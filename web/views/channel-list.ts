@@ -20,9 +20,10 @@ import { spacingOf } from '../components/channel-risk.ts'
 import '../components/payment-list.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { amountText, coinUnit, countText, isLong, plural, shortened } from '../format.ts'
+import { amountText, coinUnit, countText, isLong, plural } from '../format.ts'
 import type { Payment } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
+import { type NodeNames, nodeNames, nodeText } from '../node-names.ts'
 import type { ChannelResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 import { type Watchers, watchersOf, watchWords } from '../towers.ts'
@@ -35,6 +36,7 @@ interface Loaded {
   /** Newest first. */
   readonly payments: readonly Payment[]
   readonly watchers: Watchers
+  readonly names: NodeNames
   /** Nodes that are connected and have channels. */
   readonly peers: number
 }
@@ -132,14 +134,15 @@ export class ChannelList extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['tip', 'channel', 'wallet'],
     load: async (node) => {
-      const [{ channels }, { pays }, { invoices }, { peers }, watchers] = await Promise.all([
+      const [{ channels }, { pays }, { invoices }, { peers }, watchers, names] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpays'),
         node.rpc('listinvoices'),
         node.rpc('listpeers'),
         watchersOf(node),
+        nodeNames(node),
       ])
-      return { channels, watchers, payments: channelPayments(pays, invoices), peers: peers.length }
+      return { channels, watchers, names, payments: channelPayments(pays, invoices), peers: peers.length }
     },
   })
 
@@ -163,7 +166,7 @@ export class ChannelList extends LitElement {
       }`
   }
 
-  #all({ channels, payments, peers, watchers }: Loaded) {
+  #all({ channels, payments, peers, watchers, names }: Loaded) {
     if (channels.length === 0 && payments.length === 0) return this.#none(peers)
     return html`<div class="stack">
       ${this.#hero(channels)} ${this.#deadline(channels, watchers)}
@@ -176,7 +179,7 @@ export class ChannelList extends LitElement {
                 ${repeat(
                   channels,
                   ({ channel_id }) => channel_id,
-                  (channel) => html`<li>${this.#channel(channel)}</li>`,
+                  (channel) => html`<li>${this.#channel(channel, names)}</li>`,
                 )}
               </ul>`
         }
@@ -282,11 +285,11 @@ export class ChannelList extends LitElement {
     </div>`
   }
 
-  #channel(channel: ChannelResult) {
+  #channel(channel: ChannelResult, names: NodeNames) {
     const { channel_id, peer_id } = channel
     return html`<a class="channel" href=${`/channels/${channel_id}`}>
       <div class="spread">
-        <span class="who">With <span class="mono">${shortened(peer_id)}</span></span>
+        <span class="who wrap">With ${nodeText(peer_id, names)}</span>
         <span class=${`badge ${stateKind(channel)}`} data-testid="state">${stateWords(channel)}</span>
       </div>
       <ot-channel-bar .channel=${channel}></ot-channel-bar>
