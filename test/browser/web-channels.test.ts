@@ -315,7 +315,7 @@ describe('paying over channels', () => {
     emit({ notification: 'sendpay_success', payment_hash: '', amount_msat: 0 })
     await paste('')
     await paste(INVOICE)
-    await says(/You have paid this invoice, 2 min ago\. It is not paid twice/)
+    await says(/You have paid this invoice already, 2 min ago\. It is not paid twice/)
     channels = []
     pays = []
     emit({ notification: 'disconnect', id: PEER })

@@ -144,7 +144,7 @@ export class ChannelTowers extends LitElement {
                             this.chosen = id
                           }}
                         /><b class="mono">${shortened(id)}</b>
-                        <span>${num_channels === 0 ? 'a connected tab' : 'watches no channel that it is a side of'}</span>
+                        <span>${num_channels === 0 ? 'a connected tab' : 'can’t watch your channel with it'}</span>
                       </label>`,
                   )}
                 </div>
