@@ -253,7 +253,7 @@ export class ChannelGraphView extends LitElement {
     const ids = [self, ...this.#hops.map(({ id }) => id)]
     const reached = new Set(this.followed === undefined ? [] : ids.slice(0, this.hop + 1))
     const at = points.get(ids[this.hop] ?? self)
-    return html`<section class="card drawing" aria-labelledby="graph-summary">
+    return html`<section class="card drawing" aria-label="The graph">
       <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="graph-summary">
         ${edges.map((edge) => {
           const [from, to] = [points.get(edge.from)!, points.get(edge.to)!]
