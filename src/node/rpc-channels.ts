@@ -133,6 +133,7 @@ export function channelMethods(channels: Channels) {
       const signer = await channels.nodeKey()
       return {
         id: self,
+        alias: channels.alias,
         num_peers: channels.links.nodes.length,
         num_pending_channels: pending,
         num_active_channels: active,
