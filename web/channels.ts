@@ -131,6 +131,11 @@ export function isLive({ state }: Pick<ChannelResult, 'state'>): boolean {
   return state !== 'ONCHAIN'
 }
 
+/** Whether it was closed, and what is ours in it is not in the wallet yet. */
+export function isReturning({ state, status }: Pick<ChannelResult, 'state' | 'status'>): boolean {
+  return state === 'ONCHAIN' && status[0]?.startsWith('closing') === true
+}
+
 /** The block before which this tab has to look at the chain, of all channels; undefined where none asks for it. */
 export function onlineBefore(channels: readonly ChannelResult[]): number | undefined {
   const heights = channels.flatMap(({ online_before }) => online_before ?? [])

@@ -39,3 +39,6 @@ export type KnownNode = RpcResult<'listnodes'>['nodes'][number]
 export type ChannelPay = RpcResult<'listpays'>['pays'][number]
 export type ChannelInvoice = RpcResult<'listinvoices'>['invoices'][number]
 export type DecodedInvoice = RpcResult<'decode'>
+/** A watchtower of this tab's channels. */
+export type Tower = RpcResult<'listtowers'>['towers'][number]
+export type TowerService = RpcResult<'towerservice'>

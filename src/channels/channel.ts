@@ -68,6 +68,8 @@ export type DriverEvent =
   | { readonly kind: 'publish-commitment'; readonly transaction: Uint8Array; readonly commitment: Commitment }
   /** The signer can't be asked: the channel rests. `connected` again, it goes on. */
   | { readonly kind: 'signer-away'; readonly rejection: Rejection }
+  /** Commitments of the counterparty are void, and durable: whoever watches for us can be told. */
+  | { readonly kind: 'revoked' }
   /** The store failed, or has a later state than this tab, or there is a bug: the channel stands still until the tab starts again. */
   | { readonly kind: 'halted'; readonly error: unknown }
 
@@ -146,6 +148,11 @@ export class Channel {
   /** The newest state, which may not be durable yet. */
   get state(): ChannelState {
     return this.current
+  }
+
+  /** What the store holds; undefined as long as it holds nothing. */
+  get durableState(): ChannelState | undefined {
+    return this.stored
   }
 
   /** Whether it stands still after its store failed. */
@@ -425,6 +432,7 @@ export class Channel {
       }
       for (const { link, item } of pending.outgoing) this.say(link, item)
       for (const event of pending.events) this.tell(event)
+      if (pending.revoked.size > 0) this.ports.onEvent({ kind: 'revoked' })
       for (const run of pending.done) run(true)
     }
     this.writing = false

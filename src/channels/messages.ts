@@ -725,6 +725,14 @@ export function isChannelMessage(number: number): boolean {
   return TYPE_OF_NUMBER.has(number)
 }
 
+/** The names of a channel's messages, as the BOLTs have them. */
+export const MESSAGE_NAMES: readonly ChannelMessage['type'][] = [...TYPE_OF_NUMBER.values()]
+
+/** The name of a message by its two bytes of type; undefined where it is not a channel's. */
+export function messageName([high, low]: Uint8Array): ChannelMessage['type'] | undefined {
+  return TYPE_OF_NUMBER.get(high * 256 + low)
+}
+
 /** The message with its two bytes of type. */
 export function encodeMessage<Message extends ChannelMessage>(message: Message): Uint8Array {
   // The compiler can't tell that a type's codec takes the message of that type.

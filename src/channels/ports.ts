@@ -274,6 +274,24 @@ export interface HolderAnnouncementSignatures {
   readonly fundingSignature: Uint8Array
 }
 
+/** A commitment of the holder that is void, whole: who publishes it loses all of the channel to a counterparty that looks. */
+export interface KeptState {
+  readonly number: number
+  readonly holderAmount: Msat
+  readonly transaction: Uint8Array
+}
+
+/**
+ * A control of signers on networks for tests alone: it lets people cheat, and see what follows. A signer never signs what is void; turned on, it
+ * signs each commitment in the moment before its secret leaves, and keeps that in memory. Rejects with `test-controls` on any other network.
+ */
+export interface StateKeeper {
+  /** Off, it forgets what it kept. */
+  keepStates(on: boolean): Promise<Result<void>>
+  /** The void commitments of a channel that were kept, oldest first. */
+  keptStates(keyId: string): Promise<Result<readonly KeptState[]>>
+}
+
 /** One input that spends an output of a commitment or of a second-level transaction. */
 export interface SpendRequest {
   readonly contract: ChannelContract

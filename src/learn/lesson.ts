@@ -416,8 +416,7 @@ export class Lesson implements Surroundings {
       this.tell('chain', `In block ${this.ledger.height}: ${this.titles.get(txid) ?? 'a transaction'}.`)
     await this.clock.run(SPACING * 1000)
     for (const person of this.people) {
-      for (const penalty of person.penaltiesFor(block))
-        this.publishFrom(`${person.name}’s tower`, person, penalty)
+      await person.towerSees(block, this.ledger.height)
       if (person.awake) await person.catchUp()
     }
     await this.settle()
@@ -441,7 +440,7 @@ export class Lesson implements Surroundings {
   private async hire(person: Person): Promise<Result<string>> {
     if (person.tower) return notNow('lesson-tower', `A tower watches for ${person.name} already.`)
     if (this.isAway(person)) return away(person)
-    await person.hire()
+    await person.hire((penalty) => this.publishFrom(`${person.name}’s tower`, person, penalty))
     return ok(
       `${person.name} hands a watchtower a penalty, encrypted, for each state that the other side gives up.`,
     )

@@ -6,6 +6,7 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { HDKey } from '@scure/bip32'
 import { type Msat, msat } from '../channels/amount.ts'
+import { makeAppointments } from '../channels/appointments.ts'
 import type { Channel, DriverEvent } from '../channels/channel.ts'
 import { ChannelManager } from '../channels/channel-manager.ts'
 import { commitmentTransaction } from '../channels/commitment-transaction.ts'
@@ -26,13 +27,14 @@ import { type OwnChannel, routingCosts } from '../channels/router.ts'
 import { secretIndex } from '../channels/secrets.ts'
 import { type ShortChannelId, shortChannelId } from '../channels/short-channel-id.ts'
 import { balanceOf, type ChannelState, unrevokedNumber } from '../channels/state.ts'
-import { Tower, type TowerProgress, updateTower } from '../channels/tower.ts'
+import { Tower } from '../channels/tower.ts'
+import { TowerWatch } from '../channels/tower-watch.ts'
 import { REGTEST } from '../consensus/params.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import { taggedHash } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { OK, ok, type Result } from '../primitives/result.ts'
+import { ok, type Result } from '../primitives/result.ts'
 import {
   decodeTransaction,
   outpointKey,
@@ -48,12 +50,15 @@ import { channelRoot } from '../signer/channel-keys.ts'
 import { deriveAccount } from '../signer/keys.ts'
 import { MemoryChannelRecordStore } from '../storage/memory-channel-record-store.ts'
 import { MemoryChannelStore } from '../storage/memory-channel-store.ts'
+import { MemoryTowerStore } from '../storage/memory-tower-store.ts'
 import { type Ledger, type LedgerCoin, SPACING } from './ledger.ts'
 
 /** Satoshis for 1,000 weight units that everything on the lesson's chain pays: its blocks are never full. */
 const FEERATE = 500
-/** A tower's penalties are made long before the theft: they pay plenty. */
-const TOWER_FEERATE = 2_000
+/** What a tower's penalties pay: they are made long before the theft. */
+const TOWER_FEERATES = { shares: [FEERATE, 4 * FEERATE], htlc: 4 * FEERATE }
+/** Blocks after which a tower looks for nothing of a theft any more. */
+const TOWER_MAX_AGE = 144
 /** Satoshis that a funding transaction pays. */
 const FUNDING_FEE = 500
 const COIN_TYPE = 1
@@ -142,7 +147,7 @@ export class Person {
   awake = true
   /** Whether it runs on a copy that was restored to cheat: it then speaks with nobody. */
   cheats = false
-  tower: Tower | undefined
+  tower: { readonly book: Tower; readonly watch: TowerWatch } | undefined
   /** By `keyId`, then by number. */
   readonly past = new Map<string, Map<number, PastState>>()
   private readonly world: Surroundings
@@ -152,7 +157,8 @@ export class Person {
   private readonly book: RecordBook
   private readonly switchboard: HtlcSwitch
   private readonly held = new Map<string, LedgerCoin[]>()
-  private readonly progress = new Map<string, TowerProgress>()
+  /** By `keyId`: the first revoked state that the tower does not have, and the name of what it keeps. */
+  private readonly progress = new Map<string, { readonly series: string; readonly next: number }>()
   /** Of the first block that was not looked at. */
   private nextHeight = 1
   private fault: unknown
@@ -325,52 +331,48 @@ export class Person {
     }
   }
 
-  /** Has a tower watch, from the first state on. */
-  async hire(): Promise<void> {
-    const nothing = { load: async () => [], put: async () => {}, remove: async () => {} }
-    this.tower ??= await Tower.open(nothing)
+  /** Has a tower watch, from the first state on. `publish`: what it sends. */
+  async hire(publish: (penalty: Transaction) => Result<void>): Promise<void> {
+    if (this.tower) return
+    const { blocks, height } = this.world.ledger
+    const book = await Tower.open(new MemoryTowerStore())
+    const ports = {
+      tower: book,
+      maxAge: TOWER_MAX_AGE,
+      submit: async (penalty: Transaction) => publish(penalty).ok,
+      failed: (error: unknown) => this.failed(error),
+    }
+    this.tower = { book, watch: new TowerWatch(ports, { hash: blocks[height].hash, height }) }
     await this.tellTower()
   }
 
-  /** Hands the tower what it needs against each state that the other side has given up since. */
+  /** Hands the tower what it needs against each state that the other side has given up since. Nothing where there is none. */
   async tellTower(): Promise<void> {
     const { tower } = this
     if (!tower || this.cheats) return
-    const remote = {
-      accept: (series: string, appointment: Parameters<Tower['accept']>[2]) =>
-        tower.accept(this.id, series, appointment),
-      forget: async () => OK,
-    }
+    const { random } = this.identity
     for (const { state } of this.channels()) {
       const { contract, secrets } = state
       const { keyId } = contract
-      const progress = this.progress.get(keyId) ?? {
-        series: bytesToHex(this.identity.random.bytes(16)),
-        next: 0,
+      const { series, next } = this.progress.get(keyId) ?? { series: bytesToHex(random.bytes(16)), next: 0 }
+      for (let number = next; number < unrevokedNumber(state); number++) {
+        const commitment = await this.revoked(keyId, number)
+        const secret = secrets.find(secretIndex(number))
+        if (!commitment || !secret) throw new Error(`The revoked state ${number} is not kept`)
+        const made = await makeAppointments(this.signer, contract, commitment, secret, TOWER_FEERATES, random)
+        if (!made.ok) throw new Error(made.detail)
+        for (const appointment of made.value) await tower.book.accept(this.id, series, appointment)
       }
-      const told = await updateTower(
-        remote,
-        this.signer,
-        {
-          contract,
-          revokedCount: unrevokedNumber(state),
-          revoked: async (number) => {
-            const commitment = await this.revoked(keyId, number)
-            const secret = secrets.find(secretIndex(number))
-            return commitment && secret && { commitment, secret }
-          },
-        },
-        progress,
-        TOWER_FEERATE,
-        this.identity.random,
-      )
-      this.progress.set(keyId, told.progress)
+      this.progress.set(keyId, { series, next: unrevokedNumber(state) })
     }
   }
 
-  /** What the tower publishes for a block. */
-  penaltiesFor(block: Block): Transaction[] {
-    return this.tower?.penaltiesFor(block) ?? []
+  /** The tower looks at a block, and sends what it calls for. */
+  async towerSees(block: Block, height: number): Promise<void> {
+    const { tower } = this
+    tower?.watch.connectBlock(block, height)
+    tower?.watch.arrived()
+    await tower?.watch.settled()
   }
 
   /**

@@ -26,12 +26,13 @@ import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { OwnGossip, type OwnGossipTimes } from '../channels/own-gossip.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
-import type { ChannelSigner, ChannelStore, Payout } from '../channels/ports.ts'
+import type { ChannelSigner, ChannelStore, Payout, StateKeeper } from '../channels/ports.ts'
 import { RecordBook } from '../channels/record-book.ts'
 import { decodeCommitment, fromText, toText } from '../channels/records.ts'
 import { type OwnChannel, routingCosts } from '../channels/router.ts'
 import { type ShortChannelId, shortChannelId } from '../channels/short-channel-id.ts'
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
+import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
@@ -45,15 +46,20 @@ import { ChannelLinks } from './channel-links.ts'
 import { type StateName, stateName } from './channel-words.ts'
 import type { ChannelEvent } from './events.ts'
 import { ChainFundingOutputs } from './funding-outputs.ts'
+import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
+import { Towers } from './towers.ts'
 
 /** What the channels of a wallet need beside the node. */
 export interface ChannelsPorts {
   readonly store: ChannelStore
-  readonly signer: ChannelSigner
+  readonly signer: ChannelSigner & StateKeeper
   /** Name of the wallet. */
   readonly wallet: string
+  /** What it keeps as a watchtower of others, and how much at most. */
+  readonly towerStore: TowerStore
+  readonly towerLimits?: TowerLimits
 }
 
 /** What this node asks for passing payments on: that which Core Lightning asks. */
@@ -89,6 +95,9 @@ export class Channels {
   readonly gossip: GossipSync
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
+  towers!: Towers
+  /** Test controls: empty where there are none. */
+  readonly faults: MessageFaults
   /** Undefined until all was read. */
   private joined: ChannelLinks | undefined
   private readonly node: NodeCore
@@ -98,9 +107,9 @@ export class Channels {
   private readonly follower: ChainFollower
   /** Where on the chain each was funded, by `keyId`. */
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
+  private readonly ownGossip: OwnGossip
   /** The states that were told, by channel id. */
   private readonly told = new Map<ChannelId, { readonly peer: string; readonly name: StateName }>()
-  private readonly ownGossip: OwnGossip
   private readonly unsubscribe: (() => void)[] = []
   private readonly chainHash: Uint8Array
   private moving: Promise<void> = Promise.resolve()
@@ -136,6 +145,7 @@ export class Channels {
     this.wallet = wallet
     this.book = book
     this.self = self
+    this.faults = new MessageFaults(clock)
     this.chainHash = chain.genesis.header.hashBytes
     this.policy = channelPolicy(params)
     this.forwarding = new ForwardingBook(book, clock, {
@@ -192,7 +202,8 @@ export class Channels {
       chainHash: this.chainHash,
       height,
       // Nobody is met before all was read.
-      send: (peer, message) => this.joined?.send(peer as NodeId, message),
+      send: (peer, message) =>
+        this.faults.take(peer as NodeId, 'out', message, () => this.joined?.send(peer as NodeId, message)),
       disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
@@ -279,6 +290,20 @@ export class Channels {
     await this.manager.start()
     for (const { state } of this.all())
       this.told.set(state.channelId, { peer: state.peer, name: stateName(state) })
+    this.towers = await Towers.open({
+      node: this.node,
+      book: this.book,
+      signer: this.ports.signer,
+      store: this.ports.towerStore,
+      policy: this.policy,
+      ...(this.ports.towerLimits && { limits: this.ports.towerLimits }),
+      channels: () => this.all(),
+      revoked: (keyId, number) => this.ports.store.revoked(keyId, number),
+      send: (node, bytes) => this.joined?.send(node, bytes),
+      punish: (node, rejection) => this.joined?.punish(node, rejection),
+      peerOf: (node) => this.joined?.peerOf(node),
+      failed: (error) => this.failed(error),
+    })
     for (const channel of this.all()) if (this.wasNeverFunded(channel)) await this.manager.forget(channel)
     // Before the funding of the oldest one.
     const oldest = Math.min(this.height, ...this.all().map(({ state }) => state.madeAt - MONITOR_MARGIN))
@@ -311,9 +336,11 @@ export class Channels {
           self: this.node.self,
           connected: (peer) => this.connected(peer),
           disconnected: (peer) => this.disconnected(peer),
-          receive: (peer, message) => this.manager.receive(peer, message),
+          receive: (peer, message) =>
+            this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
           gossip: (peer, message) => this.takeGossip(peer, message),
           tick: () => this.tick(),
+          tower: (peer, message) => this.towers.receive(peer, message),
         },
         (links) => {
           this.joined = links
@@ -329,6 +356,7 @@ export class Channels {
     this.switchboard.close()
     await this.ownGossip.close()
     await this.gossip.close()
+    await this.towers.close()
     await this.settled()
     await this.follower.close()
   }
@@ -342,6 +370,7 @@ export class Channels {
     await this.monitor.settled()
     await this.ownGossip.settled()
     await this.gossip.settled()
+    await this.towers.settled()
     await this.book.written()
   }
 
@@ -353,6 +382,11 @@ export class Channels {
   get links(): ChannelLinks {
     if (!this.joined) throw new Error('The channels were asked for their peers before they had any')
     return this.joined
+  }
+
+  /** What cheats by void states, on networks for tests alone: see `StateKeeper`. */
+  get states(): StateKeeper {
+    return this.ports.signer
   }
 
   get height(): number {
@@ -529,13 +563,16 @@ export class Channels {
 
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
-    this.tell({ notification: 'connect', id: peer })
     this.ownGossip.connected(peer)
     this.gossip.connected(peer)
+    this.towers.connected(peer)
+    this.tell({ notification: 'connect', id: peer })
   }
 
   private disconnected(peer: NodeId): void {
+    this.faults.disconnected(peer)
     this.gossip.disconnected(peer)
+    this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
     this.tell({ notification: 'disconnect', id: peer })
   }
@@ -558,6 +595,7 @@ export class Channels {
     this.manager.signerReturned()
     this.switchboard.resume()
     this.monitor.act()
+    this.towers.wake()
   }
 
   private tell(event: ChannelEvent): void {
@@ -603,7 +641,8 @@ export class Channels {
   private onEvent(channel: Channel, event: DriverEvent): void {
     if (this.isClosed) return
     this.follow(channel, event)
-    if (!event.kind.startsWith('htlc')) this.tellStates()
+    // The others come with every payment.
+    if (!event.kind.startsWith('htlc') && event.kind !== 'revoked') this.tellStates()
   }
 
   private follow(channel: Channel, event: DriverEvent): void {
@@ -641,6 +680,9 @@ export class Channels {
       case 'warned':
         this.tell({ notification: 'warning', id: state.peer, message: event.text })
         return
+      case 'revoked':
+        this.towers.wake()
+        return
       case 'halted':
         this.failed(event.error)
     }
@@ -655,10 +697,14 @@ export class Channels {
       this.tell({ notification: 'warning', id: channel.state.peer, message: event.text })
     else if (event.kind === 'resolved') {
       this.monitor.unwatch(keyId)
-      void Promise.all([this.manager.forget(channel), this.forwarding.forget(keyId)]).then(
-        () => this.tellStates(),
-        (error: unknown) => this.failed(error),
-      )
+      // First of all durable: what its towers keep is let go of, also where they are away.
+      void this.towers
+        .channelEnded(keyId)
+        .then(() => Promise.all([this.manager.forget(channel), this.forwarding.forget(keyId)]))
+        .then(
+          () => this.tellStates(),
+          (error: unknown) => this.failed(error),
+        )
     }
   }
 
@@ -670,8 +716,8 @@ export class Channels {
         await this.manager.chainMoved(({ state }) => this.monitor.viewOf(state.contract.keyId))
         this.switchboard.blockConnected()
         this.monitor.arrived()
-        this.tellStates()
         this.ownGossip.blockConnected()
+        this.tellStates()
       })
       .catch((error: unknown) => this.failed(error))
   }

@@ -12,16 +12,16 @@ import type { PaymentTerms } from '../channels/payment.ts'
 import type { KnownPayment } from '../channels/payment-book.ts'
 import { findRoutes, routingCosts } from '../channels/router.ts'
 import { balanceOf, isOperating } from '../channels/state.ts'
-import { isPoint } from '../channels/wire.ts'
 import { sats } from '../primitives/amount.ts'
-import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
+import { bytesToHex } from '../primitives/bytes.ts'
 import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
-import type { Result } from '../primitives/result.ts'
 import type { WalletCoin } from '../wallet/views.ts'
 import { onlineBefore, type StateName, stateName, statusOf } from './channel-words.ts'
 import type { Channels } from './channels-part.ts'
 import type { NodeCore } from './node-core.ts'
-import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
+import { CODES, lookupIn, PAY_FAILED, value } from './rpc-channel-lookup.ts'
+import { devMethods } from './rpc-channels-dev.ts'
+import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import {
   flag,
   implement,
@@ -36,21 +36,6 @@ import {
 import { number } from './rpc-parameters.ts'
 import { fundChannel } from './rpc-signing-methods.ts'
 
-/** Core Lightning's codes. */
-const ROUTE_NOT_FOUND = 205
-const PAY_FAILED = 210
-const LABEL_EXISTS = 900
-const UNKNOWN_PEER = 306
-const CODES: Readonly<Record<string, number>> = {
-  'route-none': ROUTE_NOT_FOUND,
-  'route-fee': 206,
-  'route-too-long': ROUTE_NOT_FOUND,
-  'route-balance': ROUTE_NOT_FOUND,
-  'route-self': RPC_INVALID_PARAMETER,
-  'invoice-label': LABEL_EXISTS,
-  'payment-complete': 208,
-}
-
 /** Where a fee may always be so much, a payment is not too small to be passed on: millisatoshis. */
 const FEE_EXEMPT = 5_000
 const SHADOW = 40
@@ -58,11 +43,6 @@ const MAX_PARTS = 16
 const MAX_FAILURES = 30
 const WEEK = 604_800
 const TARGET = 6
-
-function value<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new RpcError(CODES[result.code] ?? RPC_MISC_ERROR, result.detail)
-}
 
 function amountMsat<const Name extends string>(name: Name, describe: string) {
   return integer(name, `${describe}, in millisatoshis`, 1, Number.MAX_SAFE_INTEGER)
@@ -84,30 +64,8 @@ function node<const Name extends string>(name: Name, describe: string): Paramete
 /** The methods of a node's channels. */
 export function channelMethods(channels: Channels) {
   const { invoices, payments, self } = channels
-
-  function nodeOf(given: string): NodeId {
-    if (isHex(given.toLowerCase(), 33) && isPoint(hexToBytes(given.toLowerCase())))
-      return given.toLowerCase() as NodeId
-    const known = channels.links.nodeOf(given)
-    if (known) return known
-    throw new RpcError(UNKNOWN_PEER, `No node of the id ${given.slice(0, 80)} is connected.`)
-  }
-
-  /** By channel id, short channel id, or the node that there is one channel with. */
-  function channelOf(given: string): Channel {
-    const found = channels
-      .all()
-      .filter(
-        ({ state }) => state.channelId === given || channels.placeOf(state) === given || state.peer === given,
-      )
-    if (found.length === 1) return found[0]
-    throw new RpcError(
-      RPC_INVALID_PARAMETER,
-      found.length === 0
-        ? `There is no channel ${given.slice(0, 80)}.`
-        : 'There are several channels with this node: name one by its channel id.',
-    )
-  }
+  const lookup = lookupIn(channels)
+  const { nodeOf, channelOf } = lookup
 
   function maxFee(amount: number, percent: number): number {
     return Math.max(FEE_EXEMPT, Math.floor((amount * percent) / 100))
@@ -175,6 +133,7 @@ export function channelMethods(channels: Channels) {
       const signer = await channels.nodeKey()
       return {
         id: self,
+        alias: channels.alias,
         num_peers: channels.links.nodes.length,
         num_pending_channels: pending,
         num_active_channels: active,
@@ -519,33 +478,13 @@ export function channelMethods(channels: Channels) {
         return { alias }
       },
     ),
+    ...devMethods(channels, lookup),
   ] as const
 }
 
 /** Blocks by which an expiry is put off at most: less where a day has few. */
 function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
-}
-
-/** A coin of the wallet, as `listfunds` has it. */
-function outputJson({ params }: NodeCore, coin: WalletCoin) {
-  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
-  const isImmature = coinbase && confirmations < params.coinbaseMaturity
-  return {
-    txid: toDisplay<Txid>(outpoint.txid),
-    output: outpoint.index,
-    amount_msat: satsToMsat(amount),
-    scriptpubkey: bytesToHex(scriptPubKey),
-    address,
-    status:
-      height === undefined
-        ? ('unconfirmed' as const)
-        : isImmature
-          ? ('immature' as const)
-          : ('confirmed' as const),
-    blockheight: height,
-    reserved: height !== undefined && !isImmature && !spendable,
-  }
 }
 
 function directionsJson({ announcement: { message }, updates }: GraphChannel) {
@@ -578,6 +517,27 @@ function nodeJson(nodeid: NodeId, said: NodeAnnouncement | undefined) {
     alias: said?.alias,
     features: said && bytesToHex(encodeFeatures(said.features)),
     peer_id: said?.peerId && base58.encode(said.peerId),
+  }
+}
+
+/** A coin of the wallet, as `listfunds` has it. */
+function outputJson({ params }: NodeCore, coin: WalletCoin) {
+  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
+  const isImmature = coinbase && confirmations < params.coinbaseMaturity
+  return {
+    txid: toDisplay<Txid>(outpoint.txid),
+    output: outpoint.index,
+    amount_msat: satsToMsat(amount),
+    scriptpubkey: bytesToHex(scriptPubKey),
+    address,
+    status:
+      height === undefined
+        ? ('unconfirmed' as const)
+        : isImmature
+          ? ('immature' as const)
+          : ('confirmed' as const),
+    blockheight: height,
+    reserved: height !== undefined && !isImmature && !spendable,
   }
 }
 

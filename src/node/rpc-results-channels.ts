@@ -1,5 +1,6 @@
 /** What the RPC methods of channels answer, with Core Lightning's names, for `help` and for the types of their results. */
-import { flag, hex, list, maybe, number, object, oneOf, text, time } from './rpc-result.ts'
+import { flag, hex, list, maybe, nothing, number, object, oneOf, text, time } from './rpc-result.ts'
+import { towerResults } from './rpc-results-towers.ts'
 
 const msat = (sentence: string) => number(sentence, 'millisatoshis')
 
@@ -37,6 +38,17 @@ const CHANNEL_STATES = [
   'ONCHAIN',
 ] as const
 
+const FAULTS = object({
+  faults: list(
+    object({
+      direction: oneOf(['in', 'out'], ''),
+      type: maybe(text('absent where it is any')),
+      count: number('of the messages that are still to come'),
+      milliseconds: maybe(number('that each is held up; absent where it is lost', 'milliseconds')),
+    }),
+  ),
+})
+
 export const channelResults = {
   close: object({
     type: oneOf(['mutual', 'unilateral'], 'mutual: in agreement'),
@@ -68,6 +80,21 @@ export const channelResults = {
       ),
     ),
   }),
+  'dev-delay-messages': FAULTS,
+  'dev-disconnect': nothing(),
+  'dev-drop-messages': FAULTS,
+  'dev-keep-states': object({ keeping: flag('') }),
+  'dev-list-states': object({
+    states: list(
+      object({
+        number: number('of the state, from 0'),
+        to_us_msat: msat('that was ours in it'),
+        tx: hex('the transaction that publishes it'),
+      }),
+    ),
+  }),
+  'dev-pass-messages': nothing(),
+  'dev-publish-state': object({ txid: hex('of the transaction') }),
   fundchannel: object({
     tx: hex('the funding transaction'),
     txid: hex('its id'),
@@ -76,6 +103,7 @@ export const channelResults = {
   }),
   getinfo: object({
     id: hex('node id'),
+    alias: maybe(text('name that it gives itself')),
     num_peers: number('nodes that are connected'),
     num_pending_channels: number('that wait for confirmations'),
     num_active_channels: number('that are open'),
@@ -255,4 +283,5 @@ export const channelResults = {
     ),
   }),
   waitinvoice: object(INVOICE),
+  ...towerResults,
 } as const

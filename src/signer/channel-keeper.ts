@@ -12,7 +12,7 @@ import {
   keysOf,
   sidesOf,
 } from '../channels/commitment-transaction.ts'
-import { closingTransaction, fundingSighash } from '../channels/funding-spend.ts'
+import { closingTransaction, fundingSighash, withFundingSignature } from '../channels/funding-spend.ts'
 import { type ChannelAnnouncement, fundingProofHash, gossipHash, nodeId } from '../channels/gossip.ts'
 import { htlcSighash, htlcSignatureCheck, htlcTransactions } from '../channels/htlc-transactions.ts'
 import { deriveRevocationSecretKey, deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
@@ -30,7 +30,9 @@ import type {
   HolderCommitmentSignatures,
   HolderPoint,
   HtlcOrigin,
+  KeptState,
   SpendRequest,
+  StateKeeper,
 } from '../channels/ports.ts'
 import { fundingKey, fundingScript, secondLevelOutput } from '../channels/scripts.ts'
 import { MAX_COMMITMENT_NUMBER, perCommitmentSecret, secretIndex } from '../channels/secrets.ts'
@@ -82,12 +84,16 @@ import { walletLocked } from './refusals.ts'
 const MAX_CLOSING_NONCES = 16
 /** Channels whose keys are held derived. */
 const MAX_HELD_KEYS = 1_000
+/** Void commitments that are kept of one channel, see `StateKeeper`: of more, the oldest go. */
+const MAX_KEPT_STATES = 10_000
 
 export interface ChannelKeeperOptions {
   readonly records: ChannelRecordStore
   readonly random: Random
   /** The wallet's account, whose keys contracts name; undefined where there is none. */
   readonly account: () => Descriptor | undefined
+  /** Whether the network is for tests alone, so that people may cheat on it: see `StateKeeper`. */
+  readonly testControls?: boolean
 }
 
 /** The keys of a channel. */
@@ -108,9 +114,11 @@ interface Attached {
   origins: ReadonlyMap<number, HtlcOrigin>
   /** By the hex of their public half. */
   readonly closingNonces: Map<string, SecretNonce>
+  /** Of the holder's newest commitments, by number, two at most: where void ones are kept. */
+  readonly signatures: Map<number, HolderCommitmentSignatures>
 }
 
-export class ChannelKeeper implements ChannelSigner {
+export class ChannelKeeper implements ChannelSigner, StateKeeper {
   private readonly options: ChannelKeeperOptions
   private root: HDKey | undefined
   private readonly held = new Map<string, HeldKeys>()
@@ -122,6 +130,8 @@ export class ChannelKeeper implements ChannelSigner {
   private saving: Promise<void> = Promise.resolve()
   private closingNonces = 0
   private nextSave: Promise<void> | undefined
+  /** By channel, then number; undefined while none are kept. */
+  private kept: Map<string, Map<number, KeptState>> | undefined
 
   constructor(options: ChannelKeeperOptions) {
     this.options = options
@@ -181,6 +191,7 @@ export class ChannelKeeper implements ChannelSigner {
         state: state.value,
         origins: new Map(),
         closingNonces: new Map(),
+        signatures: new Map(),
       })
       return OK
     })
@@ -197,6 +208,7 @@ export class ChannelKeeper implements ChannelSigner {
       if (!next.ok) return next
       const verified = verifyHolderCommitment(channel, commitment, signatures)
       if (!verified.ok) return verified
+      if (this.kept) putBounded(channel.signatures, commitment.number, signatures, 2)
       await this.keep(channel, next.value)
       return OK
     })
@@ -206,6 +218,7 @@ export class ChannelKeeper implements ChannelSigner {
     return this.serveById(keyId, async (channel) => {
       const next = releasedOf(channel.state, number)
       if (!next.ok) return next
+      if (this.kept && number === channel.state.released) this.keepState(this.kept, channel, number)
       await this.keep(channel, next.value)
       return ok(perCommitmentSecret(channel.keys.secrets.commitmentSeed, secretIndex(number)))
     })
@@ -277,6 +290,47 @@ export class ChannelKeeper implements ChannelSigner {
       const own = session.value.sign(nonce, secrets.funding)
       return session.value.aggregate([own, signatures.partialSignature])
     })
+  }
+
+  async keepStates(on: boolean): Promise<Result<void>> {
+    if (!this.options.testControls) return noTestControls()
+    this.kept = on ? (this.kept ?? new Map()) : undefined
+    return OK
+  }
+
+  async keptStates(keyId: string): Promise<Result<readonly KeptState[]>> {
+    return this.options.testControls ? ok([...(this.kept?.get(keyId)?.values() ?? [])]) : noTestControls()
+  }
+
+  /**
+   * Signs a commitment whose secret is about to leave for the first time. Its nonce signs nothing else: the next one was accepted, so that no other
+   * signature of the counterparty under this one is ever taken, and none of it is published.
+   */
+  private keepState(
+    kept: NonNullable<typeof this.kept>,
+    { contract, keys: { id, secrets, basepoints }, fundingKey, state, signatures }: Attached,
+    number: number,
+  ): void {
+    const commitment = state.holder.find((held) => held.number === number)
+    const theirs = signatures.get(number)
+    if (!commitment || !theirs) return
+    const built = commitmentTransaction(contract, commitment)
+    if (!built.ok) return
+    const { transaction } = built.value
+    const nonce = verificationNonce(secrets, basepoints.funding, number)
+    const message = fundingSighash(contract, fundingKey, transaction)
+    const session = startSession(fundingKey, [nonce.publicNonce, theirs.nonce], message, 'signature-invalid')
+    if (!session.ok) return
+    const whole = session.value.aggregate([
+      session.value.sign(nonce, secrets.funding),
+      theirs.partialSignature,
+    ])
+    if (!whole.ok) return
+    const states = kept.get(id) ?? new Map<number, KeptState>()
+    kept.set(id, states)
+    const { holderAmount } = commitment
+    const { bytes } = withFundingSignature(transaction, whole.value)
+    putBounded(states, number, { number, holderAmount, transaction: bytes }, MAX_KEPT_STATES)
   }
 
   closingNonce(keyId: string): Promise<Result<Uint8Array>> {
@@ -717,6 +771,13 @@ function sum(amounts: readonly number[]): number {
 
 function signatureInvalid(): Rejection {
   return invalid('signature-invalid', 'The signature of the other side under this commitment is not valid.')
+}
+
+function noTestControls(): Rejection {
+  return invalid(
+    'test-controls',
+    'Void states are kept on networks for tests alone, such as ?network=regtest.',
+  )
 }
 
 function mismatch(sentence: string): Rejection {

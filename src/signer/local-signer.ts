@@ -51,6 +51,9 @@ export interface LocalSignerOptions {
   readonly logN?: number
 }
 
+/** The coin type of networks for tests, and of no other (SLIP44, `coinType`). */
+const TEST_COIN_TYPE = 1
+
 /** A timer of a browser counts to 2^31 ms. */
 const MAX_UNLOCK_SECONDS = 2_000_000
 
@@ -72,6 +75,7 @@ export class LocalSigner implements Signer {
       records: options.channelRecords,
       random: options.random,
       account: () => this.account(),
+      testControls: options.coinType === TEST_COIN_TYPE,
     })
     this.approvals = new Approvals(options.addressPrefix, this.channels)
     this.record = record

@@ -3,7 +3,9 @@ import { Channels } from '../node/channels-part.ts'
 import type { ChannelsPart, NodeCore } from '../node/node-core.ts'
 import { channelMethods } from '../node/rpc-channels.ts'
 import { RPC_MISC_ERROR, RpcError } from '../node/rpc-error.ts'
+import { towerMethods } from '../node/rpc-towers.ts'
 import { IdbChannelStore } from '../storage/idb-channel-store.ts'
+import { IdbTowerStore } from '../storage/idb-tower-store.ts'
 import type { ProfileDatabase } from '../storage/profile-database.ts'
 import { remoteChannelSigner } from './channel-signer-link.ts'
 import type { RemoteSigners } from './signer-link.ts'
@@ -21,8 +23,9 @@ export async function openChannels(
     store: new IdbChannelStore(database),
     signer: remoteChannelSigner(signers, WALLET),
     wallet: WALLET,
+    towerStore: new IdbTowerStore(database),
   })
   if (!opened.ok) throw new RpcError(RPC_MISC_ERROR, opened.detail)
   const channels = opened.value
-  return { methods: channelMethods(channels), close: () => channels.close() }
+  return { methods: [...channelMethods(channels), ...towerMethods(channels)], close: () => channels.close() }
 }

@@ -2,7 +2,7 @@
  * The signers of all wallets across threads. The brain has a MessagePort of its own to them, on which nothing but PSBTs, signatures and the
  * wallets' states pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
-import type { ChannelSigner } from '../channels/ports.ts'
+import type { ChannelSigner, StateKeeper } from '../channels/ports.ts'
 import type * as results from '../primitives/result.ts'
 import type { Agreement } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
@@ -26,13 +26,15 @@ export type SignRequest =
   | { readonly type: 'lock'; readonly wallet: string }
   | { readonly type: 'channel'; readonly id: number; readonly wallet: string; readonly call: ChannelCall }
 
-/** What a channel asks of its signer: a method of `ChannelSigner`, and what it is given. */
+type ChannelServices = ChannelSigner & StateKeeper
+
+/** What a channel asks of its signer: a method, and what it is given. */
 export type ChannelCall = {
-  readonly [Method in keyof ChannelSigner]: {
+  readonly [Method in keyof ChannelServices]: {
     readonly method: Method
-    readonly args: Parameters<ChannelSigner[Method]>
+    readonly args: Parameters<ChannelServices[Method]>
   }
-}[keyof ChannelSigner]
+}[keyof ChannelServices]
 
 /** Statuses by the names of their wallets. */
 export type SignerStatuses = ReadonlyMap<string, SignerStatus>
@@ -205,7 +207,7 @@ export function runCommand(
 }
 
 /** The methods that the brain may call. */
-const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
+const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelServices>([
   'createKeys',
   'holderPoint',
   'attach',
@@ -220,10 +222,12 @@ const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
   'nodeKey',
   'ecdh',
   'signNode',
+  'keepStates',
+  'keptStates',
 ])
 
 async function callOf(
-  signer: ChannelSigner,
+  signer: ChannelServices,
   { method, args }: ChannelCall,
 ): Promise<results.Result<unknown>> {
   if (!CHANNEL_METHODS.has(method)) throw new Error(`A channel's signer has no method ${method}`)

@@ -101,11 +101,11 @@ async function review(tab: Tab, to: string): Promise<void> {
 /** Shows channels from the first one to its end: opened, paid over, asked to be paid, and closed alone. */
 async function channels(ada: Tab, ben: Tab): Promise<void> {
   const { page } = ada
-  await show(ada, { 'channels-none': '/channels' })
+  await show(ada, { 'channels-locked': '/channels' })
   const unlocked = (tab: Tab) => tab.rpc('walletpassphrase', PASSPHRASE, 10_000)
   await Promise.all([ada, ben].map(unlocked))
   await ben.until('the other node is known', 'listpeers', [], ({ peers }) => peers.length === 1)
-  await show(ada, { 'channel-form': '/channels/open' })
+  await show(ada, { 'channels-none': '/channels', 'channel-form': '/channels/open' })
   await page.getByLabel('Amount, coins').fill('0.05')
   await page.getByRole('button', { name: 'Review' }).click()
   await page.getByRole('heading', { name: 'Review the channel' }).waitFor()
@@ -147,7 +147,12 @@ async function channels(ada: Tab, ben: Tab): Promise<void> {
   await ben.rpc('pay', asked)
   await page.getByTestId('paid').waitFor()
   assert.deepEqual(await look(ada, 'channel-received'), [])
+  await show(ada, { 'channel-no-tower': '/channels/towers' })
+  await ben.rpc('towerservice', true)
+  await page.getByRole('button', { name: 'Ask it to watch' }).click()
+  await page.getByText('Watches', { exact: true }).waitFor()
   await show(ada, {
+    'channel-towers': '/channels/towers',
     channels: '/channels',
     channel: `/channels/${id}`,
     'channel-payments': '/channels/payments',

@@ -17,18 +17,13 @@ export class ChannelBar extends LitElement {
         display: flex;
         gap: 3px;
         height: 14px;
+        border-radius: 7px;
+        overflow: hidden;
       }
       .bar span {
-        min-width: 0;
-        border-radius: 3px;
+        min-width: 3px;
         background: var(--line-strong);
         transition: flex-grow 240ms;
-      }
-      .bar span:first-child {
-        border-radius: 7px 3px 3px 7px;
-      }
-      .bar span:last-child {
-        border-radius: 3px 7px 7px 3px;
       }
       .bar .ours {
         background: var(--accent);

@@ -1,10 +1,12 @@
 /** `<ot-channel-list .node>`: all channels with what can be paid and received over them, and what they ask of their person. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
+import type { Sats } from '../../src/primitives/amount.ts'
 import {
   blocksText,
   channelPayments,
   isLive,
+  isReturning,
   msatToSats,
   onlineBefore,
   receivable,
@@ -14,14 +16,14 @@ import {
 } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { spacingOf } from '../components/channel-risk.ts'
+import { spacingOf, watchWords } from '../components/channel-risk.ts'
 import '../components/payment-list.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { amountText, coinUnit, countText, isLong, plural, shortened } from '../format.ts'
 import type { Payment } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import type { ChannelResult } from '../rpc-results.ts'
+import type { ChannelResult, Tower } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 /** Payments that are shown below the channels. */
@@ -31,6 +33,7 @@ interface Loaded {
   readonly channels: readonly ChannelResult[]
   /** Newest first. */
   readonly payments: readonly Payment[]
+  readonly towers: readonly Tower[]
   /** Nodes that are connected and have channels. */
   readonly peers: number
 }
@@ -97,7 +100,7 @@ export class ChannelList extends LitElement {
         color: var(--text);
       }
       .channel:hover {
-        background: var(--sunken);
+        border-color: var(--line-strong);
         text-decoration: none;
       }
       .channel .spread {
@@ -128,13 +131,14 @@ export class ChannelList extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['tip', 'channel', 'wallet'],
     load: async (node) => {
-      const [{ channels }, { pays }, { invoices }, { peers }] = await Promise.all([
+      const [{ channels }, { pays }, { invoices }, { peers }, { towers }] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpays'),
         node.rpc('listinvoices'),
         node.rpc('listpeers'),
+        node.rpc('listtowers'),
       ])
-      return { channels, payments: channelPayments(pays, invoices), peers: peers.length }
+      return { channels, towers, payments: channelPayments(pays, invoices), peers: peers.length }
     },
   })
 
@@ -158,10 +162,10 @@ export class ChannelList extends LitElement {
       }`
   }
 
-  #all({ channels, payments, peers }: Loaded) {
+  #all({ channels, payments, peers, towers }: Loaded) {
     if (channels.length === 0 && payments.length === 0) return this.#none(peers)
     return html`<div class="stack">
-      ${this.#hero(channels)} ${this.#deadline(channels)}
+      ${this.#hero(channels)} ${this.#deadline(channels, towers)}
       <section class="card" aria-labelledby="channels">
         <h2 id="channels">${plural(channels.length, 'channel')}</h2>
         ${
@@ -215,6 +219,7 @@ export class ChannelList extends LitElement {
     const moving = channels
       .flatMap(({ htlcs }) => htlcs)
       .reduce((sum, { amount_msat }) => sum + amount_msat, 0)
+    const returning = oursIn(channels.filter(isReturning))
     return html`<section class="card hero" aria-labelledby="sendable">
       <div class="money">
         <h2 id="sendable">You can pay at once</h2>
@@ -233,8 +238,16 @@ export class ChannelList extends LitElement {
         </div>
         <div>
           <dt>Yours in channels, reserves included</dt>
-          <dd>${amount(msatToSats(channels.filter(isLive).reduce((sum, { to_us_msat }) => sum + to_us_msat, 0)))}</dd>
+          <dd>${amount(oursIn(channels.filter(isLive)))}</dd>
         </div>
+        ${
+          returning === 0
+            ? nothing
+            : html`<div>
+                <dt>Coming back to your wallet</dt>
+                <dd data-testid="returning">${amount(returning)}</dd>
+              </div>`
+        }
         ${
           moving === 0
             ? nothing
@@ -248,7 +261,7 @@ export class ChannelList extends LitElement {
   }
 
   /** What must be online when, of all of them. */
-  #deadline(channels: readonly ChannelResult[]) {
+  #deadline(channels: readonly ChannelResult[], towers: readonly Tower[]) {
     const before = onlineBefore(channels)
     const { tip } = this.node
     if (before === undefined || !tip) return nothing
@@ -257,7 +270,8 @@ export class ChannelList extends LitElement {
       <div>
         You must be online before block ${countText(before)}
         (${blocksText(Math.max(0, before - tip.height), spacingOf(this.node.identity))} from now): this page open, with blocks coming in. It
-        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it.
+        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(towers)}
+        <a href="/channels/towers">Watchtowers</a>
       </div>
     </div>`
   }
@@ -272,5 +286,9 @@ export class ChannelList extends LitElement {
       <ot-channel-bar .channel=${channel}></ot-channel-bar>
     </a>`
   }
+}
+/** What is ours in these, payments under way apart. */
+function oursIn(channels: readonly ChannelResult[]): Sats {
+  return msatToSats(channels.reduce((sum, { to_us_msat }) => sum + to_us_msat, 0))
 }
 customElements.define('ot-channel-list', ChannelList)

@@ -351,7 +351,7 @@ export class ChannelPay extends LitElement {
               <div>
                 <dt>Fee</dt>
                 <dd data-testid="fee">
-                  at most ${satText(greatestFee(amountMsat))} <span class="muted">nothing over a channel with them alone</span>
+                  at most ${amount(msatToSats(greatestFee(amountMsat)))}<span class="muted">; nothing over your own channel with them</span>
                 </dd>
               </div>`
       }

@@ -18,6 +18,7 @@ import './channel-open.ts'
 import './channel-pay.ts'
 import './channel-payments.ts'
 import './channel-receive.ts'
+import './channel-towers.ts'
 
 /** Pages that are fetched when they are first shown: most people need neither. */
 const LATER: Readonly<Record<string, { readonly title: string; fetch(): Promise<unknown> }>> = {
@@ -138,6 +139,8 @@ export class ChannelsView extends LitElement {
         return html`<ot-channel-receive .node=${node}></ot-channel-receive>`
       case 'graph':
         return this.#later(page, () => html`<ot-channel-graph .node=${node}></ot-channel-graph>`)
+      case 'towers':
+        return html`<ot-channel-towers .node=${node}></ot-channel-towers>`
       case 'payments':
         return html`<ot-channel-payments .node=${node}></ot-channel-payments>`
       default:
@@ -165,6 +168,10 @@ export class ChannelsView extends LitElement {
     const isLocked = node.signer.state === 'locked'
     return html`<div class="head"><h1 tabindex="-1">Channels</h1></div>
       <div class="card empty">
+        <p>
+          A channel is coins that you and another tab hold together: it pays at once and as often as you like, with nothing on the chain until
+          it is closed.
+        </p>
         <p>${isLocked ? 'Channels need the keys of your wallet once after each start of this page.' : why}</p>
         <p>
           ${isLocked ? this.#unlockButton(node) : html`<button @click=${() => this.#locked.reload()}>Try again</button>`}
