@@ -122,7 +122,7 @@ const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5))
 
 /**
  * Where the nodes lie in a box, after Fruchterman and Reingold (1991): nodes push each other away, channels pull. The same for the same map; turned so
- * that its length lies along the box, and no nearer to its edge than `margin`.
+ * that its length lies along the box and the first node to the left, and no nearer to its edge than `margin`.
  */
 export function layOut(
   { nodes, edges }: Pick<ChannelMap, 'nodes' | 'edges'>,
@@ -186,5 +186,7 @@ function fitted(points: readonly Point[], width: number, height: number, margin:
     (width / 2 - margin) / reach(({ x }) => x),
     (height / 2 - margin) / reach(({ y }) => y),
   )
-  return turned.map(({ x, y }) => ({ x: width / 2 + x * scale, y: height / 2 + y * scale }))
+  // The first, the own node, stands to the left.
+  const side = (turned[0]?.x ?? 0) > 0 ? -1 : 1
+  return turned.map(({ x, y }) => ({ x: width / 2 + side * x * scale, y: height / 2 + y * scale }))
 }

@@ -62,6 +62,8 @@ const MAX_WAITING = 1_000
 /** Messages of one peer that wait for blocks, which this node may lack so many of. */
 const MAX_HELD = 50
 const MAX_AHEAD = 6
+/** Messages of a peer that are read though they are no news: at once, and in a second. */
+const READS = [2_000, 20] as const
 /** Checks that a peer may waste at once, and in a second: of signatures, or a block read from the store. */
 const WASTE = [100, 1] as const
 /** Summaries of the graph that a peer may ask for: at once, and in a second. */
@@ -89,9 +91,16 @@ interface GossipPeer {
   next: number
   waiting: number
   held: number
+  readonly reads: TokenBucket
   readonly waste: TokenBucket
   readonly summaries: TokenBucket
   readonly channelsAsked: TokenBucket
+}
+
+/** What waits to be dealt with. `lost`: called instead where it never will be. */
+interface Task {
+  readonly run: () => Promise<void>
+  readonly lost?: () => void
 }
 
 /** A message that waits for the tip to reach a height. */
@@ -114,7 +123,7 @@ interface Asking {
 export class GossipSync {
   private readonly ports: GossipPorts
   private readonly peers = new Map<NodeId, GossipPeer>()
-  private readonly inbox: (() => Promise<void>)[] = []
+  private readonly inbox: Task[] = []
   private held: Held[] = []
   /** What is passed on, and the number of the first of it. */
   private news: { readonly bytes: Uint8Array; readonly source: NodeId | undefined }[] = []
@@ -146,6 +155,7 @@ export class GossipSync {
       next: this.firstNews + this.news.length,
       waiting: 0,
       held: 0,
+      reads: new TokenBucket(clock, ...READS),
       waste: new TokenBucket(clock, ...WASTE),
       summaries: new TokenBucket(clock, ...SUMMARIES),
       channelsAsked: new TokenBucket(clock, ...CHANNELS_ASKED),
@@ -175,19 +185,24 @@ export class GossipSync {
     // The frame that it came in goes; what the graph keeps stays.
     const own = bytes.slice()
     peer.waiting++
-    this.enqueue(async () => {
-      peer.waiting--
-      if (isGossipQuery((own[0] << 8) | own[1])) this.takeQuery(peer, own)
-      else await this.takeMessage(peer, own)
+    this.enqueue({
+      run: async () => {
+        peer.waiting--
+        if (isGossipQuery((own[0] << 8) | own[1])) this.takeQuery(peer, own)
+        else await this.takeMessage(peer, own)
+      },
     })
   }
 
-  /** Takes in what this node says itself and passes it on. Rejects as the checks and the graph do. */
+  /** Takes in what this node says itself and passes it on. Rejects as the checks and the graph do, and with `gossip-closed`. */
   publish(bytes: Uint8Array): Promise<Result<void>> {
     const decoded = decodeGossip(bytes)
     if (!decoded.ok) return Promise.resolve(decoded)
     return new Promise((resolve) => {
-      this.enqueue(async () => resolve(await this.take(decoded.value, undefined)))
+      this.enqueue({
+        run: async () => resolve(await this.take(decoded.value, undefined)),
+        lost: () => resolve(notNow('gossip-closed', 'Gossip stands still. Nothing was said.')),
+      })
     })
   }
 
@@ -212,9 +227,7 @@ export class GossipSync {
     this.held = this.held.filter(({ until }) => until > height)
     for (const { gossip, peer } of ripe) {
       peer.held--
-      this.enqueue(async () => {
-        await this.takeFrom(peer, gossip)
-      })
+      this.enqueue({ run: () => this.takeFrom(peer, gossip) })
     }
   }
 
@@ -243,12 +256,15 @@ export class GossipSync {
   async close(): Promise<void> {
     this.closed = true
     this.asking?.cancelTimeout()
-    this.inbox.length = 0
+    for (const { lost } of this.inbox.splice(0)) lost?.()
     await this.settled()
   }
 
-  private enqueue(task: () => Promise<void>): void {
-    if (this.closed) return
+  private enqueue(task: Task): void {
+    if (this.closed) {
+      task.lost?.()
+      return
+    }
     this.inbox.push(task)
     this.working ??= this.work()
   }
@@ -256,15 +272,19 @@ export class GossipSync {
   private async work(): Promise<void> {
     // What comes at once is queued before the first of it is looked at.
     await undefined
+    let task: Task | undefined
     try {
-      for (let done = 1, task = this.inbox.shift(); task; done++, task = this.inbox.shift()) {
-        await task()
+      for (let done = 1; ; done++) {
+        task = this.inbox.shift()
+        if (!task) break
+        await task.run()
         if (done % WITHOUT_REST === 0)
           await new Promise<void>((resolve) => this.ports.clock.after(0, resolve))
       }
     } catch (error) {
       this.closed = true
-      this.inbox.length = 0
+      task?.lost?.()
+      for (const { lost } of this.inbox.splice(0)) lost?.()
       this.ports.failed(error)
     } finally {
       this.working = undefined
@@ -272,6 +292,10 @@ export class GossipSync {
   }
 
   private async takeMessage(peer: GossipPeer, bytes: Uint8Array): Promise<void> {
+    if (!peer.reads.take(1)) {
+      this.incomplete = true
+      return
+    }
     const decoded = decodeGossip(bytes)
     if (decoded.ok) await this.takeFrom(peer, decoded.value)
     else this.ports.punish(peer.node, decoded)
@@ -292,28 +316,32 @@ export class GossipSync {
     }
     const taken = await this.take(gossip, peer)
     if (taken.ok) {
+      peer.reads.give(1)
       peer.waste.give(1)
       if (this.asking?.peer === peer) this.asking.fruitful = true
     } else if (taken.kind === 'invalid') this.ports.punish(peer.node, taken)
   }
 
-  /** The height that the tip must have first; undefined where it has. Of an update whose channel waits that of the channel. */
+  /** The height that the tip must have first; undefined where it has. What leans on a channel that waits itself waits with it. */
   private waitsFor({ message }: Gossip): number | undefined {
+    const { graph } = this.ports
     const height = this.ports.height()
     if (message.type === 'channel_announcement_2') {
       const ripe = ripeAt(message.shortChannelId)
       return ripe > height ? ripe : undefined
     }
     if (message.blockHeight > height) return message.blockHeight
-    if (message.type === 'node_announcement_2') {
-      const { nodeId } = message
-      return this.held.find(({ gossip }) => nodesOf(gossip)?.includes(nodeId))?.until
-    }
-    const { shortChannelId } = message
-    return this.held.find(
-      ({ gossip: { message } }) =>
-        message.type === 'channel_announcement_2' && message.shortChannelId === shortChannelId,
-    )?.until
+    if (message.type === 'node_announcement_2')
+      return graph.hasNode(message.nodeId)
+        ? undefined
+        : this.heldChannel(({ nodeIds }) => nodeIds.includes(message.nodeId))?.until
+    return graph.channel(message.shortChannelId)
+      ? undefined
+      : this.heldChannel(({ shortChannelId }) => shortChannelId === message.shortChannelId)?.until
+  }
+
+  private heldChannel(is: (announcement: ChannelAnnouncement) => boolean): Held | undefined {
+    return this.held.find(({ gossip }) => isAnnouncement(gossip) && is(gossip.message))
   }
 
   private hold(held: Held): void {
@@ -541,8 +569,4 @@ function isUpdate(gossip: Gossip): gossip is Gossip<ChannelUpdate> {
 
 function isNode(gossip: Gossip): gossip is Gossip<NodeAnnouncement> {
   return gossip.message.type === 'node_announcement_2'
-}
-
-function nodesOf(gossip: Gossip): readonly NodeId[] | undefined {
-  return isAnnouncement(gossip) ? gossip.message.nodeIds : undefined
 }

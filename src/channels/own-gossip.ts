@@ -212,8 +212,9 @@ export class OwnGossip {
     if (place === undefined) return
     await this.tellCounterparty(state, own, place)
     if (!state.announced) return
-    if (state.status === 'open' && isOperating(state) && ripeAt(place) <= height)
-      await this.announce(channel, own, place)
+    // Of a channel whose other side is away nobody needs to hear.
+    const isUsable = state.status === 'open' && isOperating(state) && state.connection === 'connected'
+    if (isUsable && ripeAt(place) <= height) await this.announce(channel, own, place)
     await this.update(state, own, place)
   }
 
@@ -235,8 +236,7 @@ export class OwnGossip {
     const isKnown = graph.channel(place) !== undefined
     const isAsked = own.counterparty?.shortChannelId === place
     // Who has the whole of it still answers who lacks it (BOLT 7, `announcement_signatures`, Requirements).
-    if (!own.sent && state.connection === 'connected' && (isAsked || !(own.announcement || isKnown)))
-      await this.sendHalf(channel, own, place)
+    if (!own.sent && (isAsked || !(own.announcement || isKnown))) await this.sendHalf(channel, own, place)
     if (own.place !== place) return
     own.announcement ??= this.joined(state, own, place)
     // What the graph did not take, it may at the next block.

@@ -266,6 +266,14 @@ export interface ChannelSigner {
   signNode(hash: Uint8Array): Promise<Result<Uint8Array>>
 }
 
+/** One side's signatures under the announcement of a channel, 64 bytes each. */
+export interface HolderAnnouncementSignatures {
+  /** Of its node's key, by `gossipHash`: ECDSA. */
+  readonly nodeSignature: Uint8Array
+  /** Of its funding key, by `fundingProofHash`: BIP340. */
+  readonly fundingSignature: Uint8Array
+}
+
 /** A commitment of the holder that is void, whole: who publishes it loses all of the channel to a counterparty that looks. */
 export interface KeptState {
   readonly number: number
@@ -282,14 +290,6 @@ export interface StateKeeper {
   keepStates(on: boolean): Promise<Result<void>>
   /** The void commitments of a channel that were kept, oldest first. */
   keptStates(keyId: string): Promise<Result<readonly KeptState[]>>
-}
-
-/** One side's signatures under the announcement of a channel, 64 bytes each. */
-export interface HolderAnnouncementSignatures {
-  /** Of its node's key, by `gossipHash`: ECDSA. */
-  readonly nodeSignature: Uint8Array
-  /** Of its funding key, by `fundingProofHash`: BIP340. */
-  readonly fundingSignature: Uint8Array
 }
 
 /** One input that spends an output of a commitment or of a second-level transaction. */

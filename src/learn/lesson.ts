@@ -22,7 +22,7 @@ import { secondLevelOutput } from '../channels/scripts.ts'
 import { balanceOf } from '../channels/state.ts'
 import { sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
-import { notNow, OK, type Result } from '../primitives/result.ts'
+import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction, type TxOutput } from '../primitives/transaction.ts'
 import { VirtualTime } from '../simulator/virtual-time.ts'
 import { Ledger, SPACING } from './ledger.ts'
@@ -213,13 +213,11 @@ export class Lesson implements Surroundings {
       const opened = await this.openWith(opener, peer, amount)
       if (!opened.ok) return opened
     }
-    return {
-      ok: true,
-      value:
-        this.cast === 'two'
-          ? `Alice opens a channel with Bob and puts ${satText(amount)} into it.`
-          : `Alice opens a channel with Bob, and Bob one with Carol: ${satText(amount)} in each.`,
-    }
+    return ok(
+      this.cast === 'two'
+        ? `Alice opens a channel with Bob and puts ${satText(amount)} into it.`
+        : `Alice opens a channel with Bob, and Bob one with Carol: ${satText(amount)} in each.`,
+    )
   }
 
   private async openWith(opener: Person, peer: Person, amount: number): Promise<Result<void>> {
@@ -312,7 +310,7 @@ export class Lesson implements Surroundings {
       })
       .then((paid) => paid.ok && this.tellPaid(from, to, paid.value))
     await this.settle()
-    return { ok: true, value: `${from.name} pays ${to.name} ${satText(amount)}.` }
+    return ok(`${from.name} pays ${to.name} ${satText(amount)}.`)
   }
 
   private tellPaid(from: Person, to: Person, { status, terms, fee }: KnownPayment): void {
@@ -336,7 +334,7 @@ export class Lesson implements Surroundings {
     const { from, to, message } = first
     await this.deliverOne(first)
     await this.deliverAlong(from, to)
-    return { ok: true, value: messageText(from.name, to.name, message) }
+    return ok(messageText(from.name, to.name, message))
   }
 
   /** All of a channel's messages up to what begins a turn of its own. */
@@ -391,13 +389,12 @@ export class Lesson implements Surroundings {
     if (!Number.isInteger(count) || count < 1 || count > MOST_BLOCKS)
       return notNow('lesson-blocks', `From 1 to ${MOST_BLOCKS} blocks come at once.`)
     for (let at = 0; at < count; at++) await this.nextBlock()
-    return {
-      ok: true,
-      value:
-        count === 1
-          ? `Block ${this.ledger.height} comes.`
-          : `${blocksText(count)} come, up to block ${this.ledger.height}.`,
-    }
+    return ok(this.blocksCame(count))
+  }
+
+  private blocksCame(count: number): string {
+    const { height } = this.ledger
+    return count === 1 ? `Block ${height} comes.` : `${blocksText(count)} come, up to block ${height}.`
   }
 
   private async wait(): Promise<Result<string>> {
@@ -408,10 +405,7 @@ export class Lesson implements Surroundings {
     }
     const count = this.ledger.height - before
     if (this.lines.length === 0) this.tell('note', 'Nothing happened: nobody waits for anything.')
-    return {
-      ok: true,
-      value: `${blocksText(count)} ${count === 1 ? 'comes' : 'come'}, up to block ${this.ledger.height}.`,
-    }
+    return ok(this.blocksCame(count))
   }
 
   private async nextBlock(): Promise<void> {
@@ -422,8 +416,7 @@ export class Lesson implements Surroundings {
       this.tell('chain', `In block ${this.ledger.height}: ${this.titles.get(txid) ?? 'a transaction'}.`)
     await this.clock.run(SPACING * 1000)
     for (const person of this.people) {
-      for (const penalty of await person.penaltiesFor(block))
-        this.publishFrom(`${person.name}’s tower`, person, penalty)
+      await person.towerSees(block, this.ledger.height)
       if (person.awake) await person.catchUp()
     }
     await this.settle()
@@ -436,25 +429,21 @@ export class Lesson implements Surroundings {
     person.awake = awake
     if (!awake) {
       for (const other of this.people) this.cut(person, other)
-      return { ok: true, value: `${person.name} closes the tab: it sees no block and hears no message.` }
+      return ok(`${person.name} closes the tab: it sees no block and hears no message.`)
     }
     await person.catchUp()
     for (const other of this.neighboursOf(person))
       if (!this.isAway(other) && !person.cheats) this.connect(person, other)
-    return {
-      ok: true,
-      value: `${person.name} opens the tab again, and looks at the blocks that came meanwhile.`,
-    }
+    return ok(`${person.name} opens the tab again, and looks at the blocks that came meanwhile.`)
   }
 
   private async hire(person: Person): Promise<Result<string>> {
     if (person.tower) return notNow('lesson-tower', `A tower watches for ${person.name} already.`)
     if (this.isAway(person)) return away(person)
-    await person.hire()
-    return {
-      ok: true,
-      value: `${person.name} hands a watchtower a penalty, encrypted, for each state that the other side gives up.`,
-    }
+    await person.hire((penalty) => this.publishFrom(`${person.name}’s tower`, person, penalty))
+    return ok(
+      `${person.name} hands a watchtower a penalty, encrypted, for each state that the other side gives up.`,
+    )
   }
 
   private async cheat(person: Person, number: number): Promise<Result<string>> {
@@ -477,10 +466,7 @@ export class Lesson implements Surroundings {
     for (const other of this.people) this.cut(person, other)
     const cheated = await person.cheat(past)
     if (!cheated.ok) return cheated
-    return {
-      ok: true,
-      value: `${person.name} restores an old copy of the tab, and publishes state ${number} from it.`,
-    }
+    return ok(`${person.name} restores an old copy of the tab, and publishes state ${number} from it.`)
   }
 
   private async close(person: Person, other: Person, alone: boolean): Promise<Result<string>> {
@@ -495,12 +481,11 @@ export class Lesson implements Surroundings {
     if (channel.state.spent) return notNow('lesson-closed', 'The channel is closed already.')
     const closed = alone ? await channel.forceClose() : await channel.close(CLOSING_FEERATE)
     if (!closed.ok) return closed
-    return {
-      ok: true,
-      value: alone
+    return ok(
+      alone
         ? `${person.name} closes alone, by publishing the newest commitment.`
         : `${person.name} and ${other.name} close the channel in agreement.`,
-    }
+    )
   }
 
   private neighboursOf(person: Person): Person[] {

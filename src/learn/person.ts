@@ -28,6 +28,7 @@ import { secretIndex } from '../channels/secrets.ts'
 import { type ShortChannelId, shortChannelId } from '../channels/short-channel-id.ts'
 import { balanceOf, type ChannelState, unrevokedNumber } from '../channels/state.ts'
 import { Tower } from '../channels/tower.ts'
+import { TowerWatch } from '../channels/tower-watch.ts'
 import { REGTEST } from '../consensus/params.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
@@ -54,8 +55,10 @@ import { type Ledger, type LedgerCoin, SPACING } from './ledger.ts'
 
 /** Satoshis for 1,000 weight units that everything on the lesson's chain pays: its blocks are never full. */
 const FEERATE = 500
-/** A tower's penalties are made long before the theft: they pay plenty. */
-const TOWER_FEERATES = { shares: [2_000], htlc: 2_000 }
+/** What a tower's penalties pay: they are made long before the theft. */
+const TOWER_FEERATES = { shares: [FEERATE, 4 * FEERATE], htlc: 4 * FEERATE }
+/** Blocks after which a tower looks for nothing of a theft any more. */
+const TOWER_MAX_AGE = 144
 /** Satoshis that a funding transaction pays. */
 const FUNDING_FEE = 500
 const COIN_TYPE = 1
@@ -144,7 +147,7 @@ export class Person {
   awake = true
   /** Whether it runs on a copy that was restored to cheat: it then speaks with nobody. */
   cheats = false
-  tower: Tower | undefined
+  tower: { readonly book: Tower; readonly watch: TowerWatch } | undefined
   /** By `keyId`, then by number. */
   readonly past = new Map<string, Map<number, PastState>>()
   private readonly world: Surroundings
@@ -154,8 +157,8 @@ export class Person {
   private readonly book: RecordBook
   private readonly switchboard: HtlcSwitch
   private readonly held = new Map<string, LedgerCoin[]>()
-  /** What the tower has of each channel: the name that it keeps it under, and the first number that it lacks. */
-  private readonly toldTower = new Map<string, { readonly series: string; next: number }>()
+  /** By `keyId`: the first revoked state that the tower does not have, and the name of what it keeps. */
+  private readonly progress = new Map<string, { readonly series: string; readonly next: number }>()
   /** Of the first block that was not looked at. */
   private nextHeight = 1
   private fault: unknown
@@ -328,44 +331,48 @@ export class Person {
     }
   }
 
-  /** Has a tower watch, from the first state on. */
-  async hire(): Promise<void> {
-    this.tower ??= await Tower.open(new MemoryTowerStore())
+  /** Has a tower watch, from the first state on. `publish`: what it sends. */
+  async hire(publish: (penalty: Transaction) => Result<void>): Promise<void> {
+    if (this.tower) return
+    const { blocks, height } = this.world.ledger
+    const book = await Tower.open(new MemoryTowerStore())
+    const ports = {
+      tower: book,
+      maxAge: TOWER_MAX_AGE,
+      submit: async (penalty: Transaction) => publish(penalty).ok,
+      failed: (error: unknown) => this.failed(error),
+    }
+    this.tower = { book, watch: new TowerWatch(ports, { hash: blocks[height].hash, height }) }
     await this.tellTower()
   }
 
-  /** Hands the tower what it needs against each state that the other side has given up since. */
+  /** Hands the tower what it needs against each state that the other side has given up since. Nothing where there is none. */
   async tellTower(): Promise<void> {
-    const { tower, signer, identity } = this
+    const { tower } = this
     if (!tower || this.cheats) return
+    const { random } = this.identity
     for (const { state } of this.channels()) {
       const { contract, secrets } = state
       const { keyId } = contract
-      const told = this.toldTower.get(keyId) ?? { series: bytesToHex(identity.random.bytes(16)), next: 0 }
-      this.toldTower.set(keyId, told)
-      for (; told.next < unrevokedNumber(state); told.next++) {
-        const commitment = await this.revoked(keyId, told.next)
-        const secret = secrets.find(secretIndex(told.next))
-        if (!commitment || !secret) continue
-        const made = await makeAppointments(
-          signer,
-          contract,
-          commitment,
-          secret,
-          TOWER_FEERATES,
-          identity.random,
-        )
-        if (made.ok) for (const each of made.value) await tower.accept(this.id, told.series, each)
+      const { series, next } = this.progress.get(keyId) ?? { series: bytesToHex(random.bytes(16)), next: 0 }
+      for (let number = next; number < unrevokedNumber(state); number++) {
+        const commitment = await this.revoked(keyId, number)
+        const secret = secrets.find(secretIndex(number))
+        if (!commitment || !secret) throw new Error(`The revoked state ${number} is not kept`)
+        const made = await makeAppointments(this.signer, contract, commitment, secret, TOWER_FEERATES, random)
+        if (!made.ok) throw new Error(made.detail)
+        for (const appointment of made.value) await tower.book.accept(this.id, series, appointment)
       }
+      this.progress.set(keyId, { series, next: unrevokedNumber(state) })
     }
   }
 
-  /** What the tower publishes for a block. */
-  async penaltiesFor(block: Block): Promise<Transaction[]> {
-    const penalties: Transaction[] = []
-    for (const { txidBytes } of block.transactions)
-      penalties.push(...((await this.tower?.penaltiesFor(txidBytes)) ?? []))
-    return penalties
+  /** The tower looks at a block, and sends what it calls for. */
+  async towerSees(block: Block, height: number): Promise<void> {
+    const { tower } = this
+    tower?.watch.connectBlock(block, height)
+    tower?.watch.arrived()
+    await tower?.watch.settled()
   }
 
   /**

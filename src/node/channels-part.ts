@@ -107,9 +107,9 @@ export class Channels {
   private readonly follower: ChainFollower
   /** Where on the chain each was funded, by `keyId`. */
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
+  private readonly ownGossip: OwnGossip
   /** The states that were told, by channel id. */
   private readonly told = new Map<ChannelId, { readonly peer: string; readonly name: StateName }>()
-  private readonly ownGossip: OwnGossip
   private readonly unsubscribe: (() => void)[] = []
   private readonly chainHash: Uint8Array
   private moving: Promise<void> = Promise.resolve()
@@ -354,9 +354,9 @@ export class Channels {
     this.isClosed = true
     for (const end of this.unsubscribe) end()
     this.switchboard.close()
-    await this.towers.close()
     await this.ownGossip.close()
     await this.gossip.close()
+    await this.towers.close()
     await this.settled()
     await this.follower.close()
   }
@@ -368,9 +368,9 @@ export class Channels {
     await Promise.all(this.all().map((channel) => channel.whenIdle()))
     await Promise.all(this.offering)
     await this.monitor.settled()
-    await this.towers.settled()
     await this.ownGossip.settled()
     await this.gossip.settled()
+    await this.towers.settled()
     await this.book.written()
   }
 
@@ -563,15 +563,16 @@ export class Channels {
 
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
-    this.towers.connected(peer)
-    this.tell({ notification: 'connect', id: peer })
     this.ownGossip.connected(peer)
     this.gossip.connected(peer)
+    this.towers.connected(peer)
+    this.tell({ notification: 'connect', id: peer })
   }
 
   private disconnected(peer: NodeId): void {
     this.faults.disconnected(peer)
     this.gossip.disconnected(peer)
+    this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
     this.towers.disconnected(peer)
     this.tell({ notification: 'disconnect', id: peer })
@@ -716,8 +717,8 @@ export class Channels {
         await this.manager.chainMoved(({ state }) => this.monitor.viewOf(state.contract.keyId))
         this.switchboard.blockConnected()
         this.monitor.arrived()
-        this.tellStates()
         this.ownGossip.blockConnected()
+        this.tellStates()
       })
       .catch((error: unknown) => this.failed(error))
   }

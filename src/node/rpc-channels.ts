@@ -133,6 +133,7 @@ export function channelMethods(channels: Channels) {
       const signer = await channels.nodeKey()
       return {
         id: self,
+        alias: channels.alias,
         num_peers: channels.links.nodes.length,
         num_pending_channels: pending,
         num_active_channels: active,
@@ -486,27 +487,6 @@ function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
 }
 
-/** A coin of the wallet, as `listfunds` has it. */
-function outputJson({ params }: NodeCore, coin: WalletCoin) {
-  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
-  const isImmature = coinbase && confirmations < params.coinbaseMaturity
-  return {
-    txid: toDisplay<Txid>(outpoint.txid),
-    output: outpoint.index,
-    amount_msat: satsToMsat(amount),
-    scriptpubkey: bytesToHex(scriptPubKey),
-    address,
-    status:
-      height === undefined
-        ? ('unconfirmed' as const)
-        : isImmature
-          ? ('immature' as const)
-          : ('confirmed' as const),
-    blockheight: height,
-    reserved: height !== undefined && !isImmature && !spendable,
-  }
-}
-
 function directionsJson({ announcement: { message }, updates }: GraphChannel) {
   const { nodeIds, shortChannelId, capacity } = message
   return updates.flatMap((update, direction) => {
@@ -537,6 +517,27 @@ function nodeJson(nodeid: NodeId, said: NodeAnnouncement | undefined) {
     alias: said?.alias,
     features: said && bytesToHex(encodeFeatures(said.features)),
     peer_id: said?.peerId && base58.encode(said.peerId),
+  }
+}
+
+/** A coin of the wallet, as `listfunds` has it. */
+function outputJson({ params }: NodeCore, coin: WalletCoin) {
+  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
+  const isImmature = coinbase && confirmations < params.coinbaseMaturity
+  return {
+    txid: toDisplay<Txid>(outpoint.txid),
+    output: outpoint.index,
+    amount_msat: satsToMsat(amount),
+    scriptpubkey: bytesToHex(scriptPubKey),
+    address,
+    status:
+      height === undefined
+        ? ('unconfirmed' as const)
+        : isImmature
+          ? ('immature' as const)
+          : ('confirmed' as const),
+    blockheight: height,
+    reserved: height !== undefined && !isImmature && !spendable,
   }
 }
 

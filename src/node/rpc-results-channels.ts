@@ -103,6 +103,7 @@ export const channelResults = {
   }),
   getinfo: object({
     id: hex('node id'),
+    alias: maybe(text('name that it gives itself')),
     num_peers: number('nodes that are connected'),
     num_pending_channels: number('that wait for confirmations'),
     num_active_channels: number('that are open'),

@@ -129,8 +129,12 @@ export function signNode(hash: Uint8Array, secretKey: Uint8Array): Uint8Array {
 }
 
 /** An announcement as both sides of the channel make it. */
-export function signedAnnouncement(channel: TestChannel, place: number): Gossip<ChannelAnnouncement> {
-  const message = announcementOf(channel, place)
+export function signedAnnouncement(
+  channel: TestChannel,
+  place: number,
+  change: Partial<ChannelAnnouncement> = {},
+): Gossip<ChannelAnnouncement> {
+  const message = { ...announcementOf(channel, place), ...change }
   const [a, b] = [channel.a, channel.b].map(testNode)
   const [first, second] = a.id < b.id ? [a, b] : [b, a]
   const funding = [1_000_000 + 2 * place, 1_000_001 + 2 * place].map(testNode)

@@ -14,9 +14,14 @@ import { type LiveNode, sentence } from '../live-node.ts'
 import type { ChannelPay } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
-const WIDTH = 640
-const HEIGHT = 380
-const MARGIN = 44
+/** Pixels: the drawing is as wide as its card, and a few nodes need no great height. */
+const HEIGHT_OF_FEW = 180
+const LEAST_HEIGHT = 280
+const GREATEST_HEIGHT = 440
+const MARGIN = 56
+/** Of the card around it, with its border. */
+const PADDING = 13
+const FEW = 4
 /** Payments that can be followed, and lines of the list. */
 const MOST_PAYS = 12
 const MOST_LINES = 100
@@ -31,7 +36,6 @@ const COIN = 1e11
 
 interface Loaded {
   readonly map: ChannelMap
-  readonly points: ReadonlyMap<string, Point>
   /** Newest first: those whose way is known. */
   readonly pays: readonly ChannelPay[]
 }
@@ -42,6 +46,7 @@ export class ChannelGraphView extends LitElement {
     followed: { state: true },
     hop: { state: true },
     plays: { state: true },
+    width: { state: true },
   }
   static override styles = [
     base,
@@ -49,10 +54,9 @@ export class ChannelGraphView extends LitElement {
       .drawing {
         padding: 12px;
       }
-      svg {
+      .drawing svg {
         width: 100%;
         height: auto;
-        overflow: visible;
       }
       line {
         stroke: var(--line-strong);
@@ -138,6 +142,15 @@ export class ChannelGraphView extends LitElement {
   /** Hops that lie behind it. */
   declare hop: number
   declare plays: boolean
+  /** Of the drawing, pixels. */
+  declare width: number
+  readonly #size = new ResizeObserver(([entry]) => {
+    const width = Math.round(entry!.contentRect.width)
+    // In the next frame: what it draws changes the size that is observed.
+    if (width !== this.width) requestAnimationFrame(() => (this.width = width))
+  })
+  /** Where the nodes of a map lie. */
+  #placed: { readonly map: ChannelMap; readonly width: number; readonly points: readonly Point[] } | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The newest payment when the view was opened, or that was followed since. */
   #newest: string | undefined
@@ -156,13 +169,7 @@ export class ChannelGraphView extends LitElement {
         .filter(({ ways }) => ways.length > 0)
         .reverse()
         .slice(0, MOST_PAYS)
-      const map = channelMap({ self, own, announced, known, pays: followable })
-      const places = layOut(map, WIDTH, HEIGHT, MARGIN)
-      return {
-        map,
-        points: new Map(map.nodes.map(({ id }, at) => [id, places[at]!])),
-        pays: followable,
-      }
+      return { map: channelMap({ self, own, announced, known, pays: followable }), pays: followable }
     },
   })
 
@@ -170,10 +177,17 @@ export class ChannelGraphView extends LitElement {
     super()
     this.hop = 0
     this.plays = false
+    this.width = 0
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#size.observe(this)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
+    this.#size.disconnect()
     this.#stop()
   }
 
@@ -247,14 +261,22 @@ export class ChannelGraphView extends LitElement {
     return html`<div class="stack">${this.#drawing(value)} ${this.#followed(value)} ${this.#list(map)}</div>`
   }
 
-  #drawing({ map: { nodes, edges, hidden }, points }: Loaded) {
+  #drawing({ map }: Loaded) {
+    const { nodes, edges, hidden } = map
+    const width = Math.max(2 * MARGIN + 100, this.width - 2 * PADDING)
+    const height =
+      nodes.length < FEW ? HEIGHT_OF_FEW : Math.min(GREATEST_HEIGHT, Math.max(LEAST_HEIGHT, width / 2))
+    if (this.#placed?.map !== map || this.#placed.width !== width)
+      this.#placed = { map, width, points: layOut(map, width, height, MARGIN) }
+    const places = this.#placed.points
+    const points = new Map(nodes.map(({ id }, place) => [id, places[place]!]))
     const passed = new Map(this.#hops.map(({ channel }, at) => [channel, at < this.hop]))
     const self = nodes[0]!.id
     const ids = [self, ...this.#hops.map(({ id }) => id)]
     const reached = new Set(this.followed === undefined ? [] : ids.slice(0, this.hop + 1))
     const at = points.get(ids[this.hop] ?? self)
-    return html`<section class="card drawing" aria-labelledby="graph-summary">
-      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="graph-summary">
+    return html`<section class="card drawing" aria-label="The graph">
+      <svg viewBox=${`0 0 ${width} ${height}`} role="img" aria-labelledby="graph-summary">
         ${edges.map((edge) => {
           const [from, to] = [points.get(edge.from)!, points.get(edge.to)!]
           const isPassed = passed.get(edge.id)

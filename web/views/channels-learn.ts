@@ -131,7 +131,7 @@ export class Learn extends LitElement {
       .person dt {
         color: var(--muted);
       }
-      .chain {
+      .blocks {
         display: flex;
         gap: 10px;
         margin-top: 14px;
@@ -396,7 +396,7 @@ export class Learn extends LitElement {
       ${channels.map((channel) => html`<ot-lesson-channel .channel=${channel}></ot-lesson-channel>`)}
       <section class="card" aria-labelledby="chain">
         <h2 id="chain">The chain, at block ${countText(height)}</h2>
-        <div class="chain" tabindex="0" role="group" aria-label="Blocks, newest first">
+        <div class="blocks" tabindex="0" role="group" aria-label="Blocks, newest first">
           ${
             waiting.length === 0
               ? nothing

