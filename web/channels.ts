@@ -102,12 +102,17 @@ export interface PayerView {
 export function invoiceProblem(invoice: DecodedInvoice, { self, pays, now }: PayerView): string | undefined {
   const former = pays.find(({ payment_hash }) => payment_hash === invoice.payment_hash)
   if (former?.status === 'complete')
-    return `You have paid this invoice, ${ageText(now - former.created_at)}. It is not paid twice: ask for a new one.`
+    return `You have paid this invoice already, ${agoText(now - former.created_at)}. It is not paid twice: ask for a new one.`
   if (former?.status === 'pending') return 'The payment of this invoice is under way already.'
   if (invoice.payee === self) return 'This invoice is your own: you would pay yourself.'
   const over = now - invoice.created_at - invoice.expiry
-  if (over >= 0) return `This invoice ran out ${ageText(over)}. Ask for a new one.`
+  if (over >= 0) return `This invoice ran out ${agoText(over)}. Ask for a new one.`
   return undefined
+}
+
+/** How long ago, within a sentence. */
+function agoText(seconds: number): string {
+  return seconds < 2 ? 'a moment ago' : ageText(seconds)
 }
 
 /** A state in one line, begun with a capital. */

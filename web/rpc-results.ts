@@ -33,6 +33,9 @@ export type FeeEstimate = RpcResult<'estimatesmartfee'>
 
 /** A payment channel. */
 export type ChannelResult = RpcResult<'listpeerchannels'>['channels'][number]
+/** One direction of a channel that is announced. */
+export type AnnouncedChannel = RpcResult<'listchannels'>['channels'][number]
+export type KnownNode = RpcResult<'listnodes'>['nodes'][number]
 export type ChannelPay = RpcResult<'listpays'>['pays'][number]
 export type ChannelInvoice = RpcResult<'listinvoices'>['invoices'][number]
 export type DecodedInvoice = RpcResult<'decode'>

@@ -62,6 +62,8 @@ const MAX_WAITING = 1_000
 /** Messages of one peer that wait for blocks, which this node may lack so many of. */
 const MAX_HELD = 50
 const MAX_AHEAD = 6
+/** Messages of a peer that are read though they are no news: at once, and in a second. */
+const READS = [2_000, 20] as const
 /** Checks that a peer may waste at once, and in a second: of signatures, or a block read from the store. */
 const WASTE = [100, 1] as const
 /** Summaries of the graph that a peer may ask for: at once, and in a second. */
@@ -89,6 +91,7 @@ interface GossipPeer {
   next: number
   waiting: number
   held: number
+  readonly reads: TokenBucket
   readonly waste: TokenBucket
   readonly summaries: TokenBucket
   readonly channelsAsked: TokenBucket
@@ -152,6 +155,7 @@ export class GossipSync {
       next: this.firstNews + this.news.length,
       waiting: 0,
       held: 0,
+      reads: new TokenBucket(clock, ...READS),
       waste: new TokenBucket(clock, ...WASTE),
       summaries: new TokenBucket(clock, ...SUMMARIES),
       channelsAsked: new TokenBucket(clock, ...CHANNELS_ASKED),
@@ -288,6 +292,10 @@ export class GossipSync {
   }
 
   private async takeMessage(peer: GossipPeer, bytes: Uint8Array): Promise<void> {
+    if (!peer.reads.take(1)) {
+      this.incomplete = true
+      return
+    }
     const decoded = decodeGossip(bytes)
     if (decoded.ok) await this.takeFrom(peer, decoded.value)
     else this.ports.punish(peer.node, decoded)
@@ -308,6 +316,7 @@ export class GossipSync {
     }
     const taken = await this.take(gossip, peer)
     if (taken.ok) {
+      peer.reads.give(1)
       peer.waste.give(1)
       if (this.asking?.peer === peer) this.asking.fruitful = true
     } else if (taken.kind === 'invalid') this.ports.punish(peer.node, taken)

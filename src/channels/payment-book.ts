@@ -2,6 +2,7 @@
  * The payments that a node makes: each part is durable before its HTLC is offered, so that a node killed at any instant knows again which HTLC is whose,
  * and pays nothing twice. Sans I/O but for the store. Thread: the brain.
  */
+import { putBounded } from '../primitives/bounded.ts'
 import { bytesToHex, EMPTY } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
 import { notNow, OK, ok, type Result } from '../primitives/result.ts'
@@ -13,7 +14,7 @@ import { OutgoingPayment, type PaymentPart, type PaymentTerms } from './payment.
 import type { ChannelSigner } from './ports.ts'
 import type { RecordBook } from './record-book.ts'
 import { fromText, toText } from './records.ts'
-import { directionKey, type OwnChannel, type RoutingCosts } from './router.ts'
+import { directionKey, type OwnChannel, type RouteHop, type RoutingCosts } from './router.ts'
 import type { ShortChannelId } from './short-channel-id.ts'
 import type { Removal } from './updates.ts'
 
@@ -33,6 +34,15 @@ export interface KnownPayment {
   readonly code?: string
   /** Parts that were offered, all tries together. */
   readonly parts: number
+}
+
+/** A way that a part went, as its payer chose it. */
+export interface PaymentWay {
+  readonly status: 'pending' | 'complete' | 'failed'
+  /** That reaches the payee. */
+  readonly amount: Msat
+  /** In order, the payee's last. */
+  readonly hops: readonly Pick<RouteHop, 'nodeId' | 'shortChannelId'>[]
 }
 
 export interface PaymentBookPorts {
@@ -71,6 +81,10 @@ const MAX_PAYMENTS = 20_000
  */
 const MAX_STARTING = 50
 
+/** Payments whose ways are remembered, and ways of one, in memory alone: for people who look where their money goes. */
+const MAX_FOLLOWED = 50
+const MAX_WAYS = 20
+
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
 
@@ -82,6 +96,8 @@ export class PaymentBook {
   private starting = 0
   /** Those whose turn it is not yet. */
   private readonly line: (() => void)[] = []
+  /** By payment hash in hex, then by part. */
+  private readonly ways = new Map<string, Map<number, PaymentWay>>()
 
   constructor(ports: PaymentBookPorts) {
     this.ports = ports
@@ -113,6 +129,11 @@ export class PaymentBook {
     return this.known.get(bytesToHex(paymentHash))
   }
 
+  /** The ways that the newest parts of a payment went; none of one that was made long ago, or before the last start. */
+  waysOf(paymentHash: Uint8Array): PaymentWay[] {
+    return [...(this.ways.get(bytesToHex(paymentHash))?.values() ?? [])]
+  }
+
   /** Forgets one that is over. Rejects with `payment-status` where it has another status, or parts of it are still under way. */
   async delete({ terms, status: now }: KnownPayment, status: KnownPayment['status']): Promise<Result<void>> {
     const hash = bytesToHex(terms.paymentHash)
@@ -124,6 +145,7 @@ export class PaymentBook {
           : `The payment is ${now}, not ${status}. It was kept.`,
       )
     this.known.delete(hash)
+    this.ways.delete(hash)
     await this.ports.book.set(PREFIX + hash, undefined)
     return OK
   }
@@ -218,6 +240,7 @@ export class PaymentBook {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
     underway.payment.fulfilled(part, preimage)
+    this.wayEnded(hash, part, 'complete')
     underway.ended.push(id)
     await this.advance(hash)
   }
@@ -226,11 +249,18 @@ export class PaymentBook {
   async failed(id: string, removal: Removal | undefined): Promise<void> {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
+    this.wayEnded(hash, part, 'failed')
     if (removal?.kind === 'fail') underway.payment.failed(part, removal)
     else underway.payment.notSent(part)
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     // What comes next is not waited for: it may take many tries.
     void this.advance(hash)
+  }
+
+  private wayEnded(hash: string, part: number, status: PaymentWay['status']): void {
+    const ways = this.ways.get(hash)
+    const way = ways?.get(part)
+    if (ways && way) ways.set(part, { ...way, status })
   }
 
   private partOf(id: string) {
@@ -304,6 +334,10 @@ export class PaymentBook {
 
   private async send(hash: string, underway: Underway, parts: readonly PaymentPart[]): Promise<void> {
     const { book } = this.ports
+    const ways = this.ways.get(hash) ?? new Map<number, PaymentWay>()
+    putBounded(this.ways, hash, ways, MAX_FOLLOWED)
+    for (const { id, route } of parts)
+      putBounded(ways, id, { status: 'pending', amount: route.amount, hops: route.hops }, MAX_WAYS)
     // An onion that was offered is in its channel.
     await Promise.all([
       ...parts.map((part) => book.set(`${PART_PREFIX}${hash}/${part.id}`, toText({ ...part, onion: EMPTY }))),
@@ -322,6 +356,7 @@ export class PaymentBook {
         // A channel that halted may have stored it: the next start will tell.
         if (offered?.ok || offered?.code === 'channel-halted') return
         underway.payment.notSent(id)
+        this.wayEnded(hash, id, 'failed')
         await book.set(`${PART_PREFIX}${hash}/${id}`, undefined)
       }),
     )

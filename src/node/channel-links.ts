@@ -80,10 +80,10 @@ export interface ChannelLinksPorts {
   receive(node: NodeId, message: ChannelMessage, bytes: Uint8Array): void
   /** Gossip, a query for it, or an answer; not yet read. */
   gossip(node: NodeId, message: Uint8Array): void
-  /** About once a second. */
-  tick(): void
   /** A message of a watchtower or to one. Nothing of it was checked. */
   tower(node: NodeId, message: Uint8Array): void
+  /** About once a second. */
+  tick(): void
 }
 
 /** What is known of a connection. */
@@ -154,7 +154,7 @@ export class ChannelLinks implements ProtocolPart {
     if (peer) this.part.peers.send(peer, { type: 'bolt', bytes } as BoltMessage)
   }
 
-  /** What a node said beyond its channels breaks the rules. */
+  /** What a node sent tells against it. */
   punish(node: NodeId, rejection: Rejection): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.punish(peer, rejection)

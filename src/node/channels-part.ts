@@ -346,8 +346,8 @@ export class Channels {
           receive: (peer, message, bytes) =>
             this.faults.take(peer, 'in', bytes, () => this.manager.take(peer, message)),
           gossip: (peer, message) => this.takeGossip(peer, message),
-          tick: () => this.tick(),
           tower: (peer, message) => this.towers.receive(peer, message),
+          tick: () => this.tick(),
         },
         (links) => {
           this.joined = links
@@ -644,6 +644,7 @@ export class Channels {
     this.gossip.disconnected(peer)
     this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
+    this.towers.disconnected(peer)
     this.tell({ notification: 'disconnect', id: peer })
   }
 

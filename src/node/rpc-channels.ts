@@ -173,6 +173,7 @@ export function channelMethods(channels: Channels) {
       const signer = await channels.nodeKey()
       return {
         id: self,
+        alias: channels.alias,
         num_peers: channels.links.nodes.length,
         num_pending_channels: pending,
         num_active_channels: active,
@@ -415,7 +416,14 @@ export function channelMethods(channels: Channels) {
       )
     }),
     method('listpays', 'The payments that this node made.', [], () => ({
-      pays: payments.all().map(payJson),
+      pays: payments.all().map((payment) => ({
+        ...payJson(payment),
+        ways: payments.waysOf(payment.terms.paymentHash).map(({ status, amount, hops }) => ({
+          status,
+          amount_msat: amount,
+          hops: hops.map(({ nodeId: id, shortChannelId }) => ({ id, channel: shortChannelId })),
+        })),
+      })),
     })),
     method(
       'getroute',

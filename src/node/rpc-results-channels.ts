@@ -122,6 +122,7 @@ export const channelResults = {
   }),
   getinfo: object({
     id: hex('node id'),
+    alias: maybe(text('name that it gives itself')),
     num_peers: number('nodes that are connected'),
     num_pending_channels: number('that wait for confirmations'),
     num_active_channels: number('that are open'),
@@ -210,7 +211,20 @@ export const channelResults = {
     ),
   }),
   listpays: object({
-    pays: list(object(PAYMENT)),
+    pays: list(
+      object({
+        ...PAYMENT,
+        ways: list(
+          object({
+            status: oneOf(['pending', 'complete', 'failed'], ''),
+            amount_msat: msat('of this part'),
+            hops: list(
+              object({ id: hex('node that is reached'), channel: text('short channel id of the way to it') }),
+            ),
+          }),
+        ),
+      }),
+    ),
   }),
   listpeerchannels: object({
     channels: list(

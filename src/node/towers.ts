@@ -206,8 +206,11 @@ export class Towers {
   /** Where storage fails nothing is answered: the client keeps what it has. */
   private async answer(node: NodeId, request: TowerRequest): Promise<void> {
     const { number } = request
+    const session = this.sessions.get(node)
+    // Numbers begin anew with each session: a late answer would be one to another request.
     const say = (message: TowerMessage) => {
-      if (!this.isClosed) this.ports.send(node, encodeTowerMessage(message))
+      if (!this.isClosed && this.sessions.get(node) === session)
+        this.ports.send(node, encodeTowerMessage(message))
     }
     const outcome = await this.serve(node, request)
     if (outcome.ok)

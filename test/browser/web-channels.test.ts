@@ -94,6 +94,7 @@ function answers() {
     listinvoices: (label?: string) => ({
       invoices: label === undefined ? invoices : invoices.map((invoice) => ({ ...invoice, label })),
     }),
+    listnodes: () => ({ nodes: [{ nodeid: PEER, alias: '\u202eBen' }] }),
     listtowers: () => ({ towers }),
     gettowerinfo: (id: string) => ({
       channels: towers
@@ -314,7 +315,7 @@ describe('paying over channels', () => {
     emit({ notification: 'sendpay_success', payment_hash: '', amount_msat: 0 })
     await paste('')
     await paste(INVOICE)
-    await says(/You have paid this invoice, 2 min ago\. It is not paid twice/)
+    await says(/You have paid this invoice already, 2 min ago\. It is not paid twice/)
     channels = []
     pays = []
     emit({ notification: 'disconnect', id: PEER })
@@ -462,7 +463,7 @@ describe('opening a channel', () => {
     assert.deepInclude(opentab.calls, { method: 'fundchannel', params: [PEER, 50_000_000, 1] })
     assert.deepInclude(opentab.calls, {
       method: 'setlabel',
-      params: ['tabrt1pfunding', 'Channel with 03222222…222222'],
+      params: ['tabrt1pfunding', 'Channel with “Ben”, 03222222…222222'],
     })
   })
 })
@@ -560,7 +561,7 @@ describe('watchtowers', () => {
     await says('No tower watches while this tab sleeps.')
     towers = [tower]
     emit({ notification: 'connect', id: PEER })
-    await says('1 tower watches while this tab sleeps, but not over its latest states yet.')
+    await says('1 tower watches while this tab sleeps, but not over the latest states yet.')
     towers = [{ ...tower, pending_states: 0 }]
     emit({ notification: 'connect', id: PEER })
     await says('1 tower watches while this tab sleeps.')

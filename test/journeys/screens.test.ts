@@ -78,6 +78,7 @@ test(
     })
     await review(ada, to)
     await channels(ada, ben)
+    await learn(ada)
     await severalWallets(ada, to, (await ben.rpc('getwalletinfo')).descriptor!)
     assert.deepEqual(ada.consoleErrors, [])
   }),
@@ -155,6 +156,7 @@ async function channels(ada: Tab, ben: Tab): Promise<void> {
     channels: '/channels',
     channel: `/channels/${id}`,
     'channel-payments': '/channels/payments',
+    'channel-graph': '/channels/graph',
     'channel-gone': `/channels/${'0'.repeat(64)}`,
     'wallet-with-channels': '/wallet',
   })
@@ -169,6 +171,31 @@ async function channels(ada: Tab, ben: Tab): Promise<void> {
   await page.getByText('Closing: yours again in 12 blocks').waitFor()
   assert.deepEqual(await look(ada, 'channel-closing'), [])
   await show(ada, { 'channels-closing': '/channels' })
+}
+
+/** Shows lessons on channels: their beginning, a payment, a thief who was seen, and a payment that hangs over two channels. */
+async function learn(tab: Tab): Promise<void> {
+  const { page } = tab
+  const forward = async (steps: number): Promise<void> => {
+    for (let step = 0; step < steps; step++) {
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      await page.getByText('Signing and checking').waitFor({ state: 'detached' })
+    }
+  }
+  await show(tab, { learn: '/channels/learn' })
+  await forward(3)
+  await page.getByText('Alice pays Bob 400,000 sat.').waitFor()
+  assert.deepEqual(await look(tab, 'learn-payment'), [])
+  for (const [story, name] of [
+    ['A thief is punished', 'learn-theft'],
+    ['It times out', 'learn-hops'],
+  ] as const) {
+    await page.getByText(story).click()
+    await page.getByText(`${story}: step 0`).waitFor()
+    await forward(5)
+    await page.getByText(`${story}: step 5`).waitFor()
+    assert.deepEqual(await look(tab, name), [])
+  }
 }
 
 /** A payment that lost its coin to another one which was confirmed meanwhile; answers its txid. */

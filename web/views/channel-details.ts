@@ -6,7 +6,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { blocksText, isLive, msatToSats, stateKind, stateWords } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { channelRisk, spacingOf, watchWords } from '../components/channel-risk.ts'
+import { channelRisk, spacingOf } from '../components/channel-risk.ts'
 import { channelsLink } from '../components/channels-link.ts'
 import '../components/hash.ts'
 import { costText } from '../components/rate-field.ts'
@@ -15,9 +15,11 @@ import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { countText, feeRateText, plural } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
+import { type NodeNames, nodeNames } from '../node-names.ts'
 import { satsPerVbyte } from '../payment.ts'
-import type { ChannelResult, Tower } from '../rpc-results.ts'
+import type { ChannelResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { type Watchers, watchersOf, watchWords } from '../towers.ts'
 
 /** Blocks within which a closing transaction is to be in one, as `close` asks. */
 const CLOSE_TARGET = 6
@@ -27,8 +29,8 @@ interface Loaded {
   readonly channel: ChannelResult | undefined
   /** Peer id of the other side's tab, while it is connected. */
   readonly tab: string | undefined
-  /** Towers that this channel is told to, with what each has yet to take of it. */
-  readonly towers: readonly Pick<Tower, 'status' | 'pending_states'>[]
+  readonly watchers: Watchers
+  readonly names: NodeNames
   /** Satoshis per virtual byte that a close in agreement pays. */
   readonly rate: number
 }
@@ -69,6 +71,9 @@ export class ChannelDetails extends LitElement {
         color: var(--muted);
         font-size: 14px;
       }
+      .ways.only {
+        grid-template-columns: minmax(0, 1fr);
+      }
       .status {
         display: grid;
         gap: 6px;
@@ -92,15 +97,16 @@ export class ChannelDetails extends LitElement {
     events: ['tip', 'channel', 'wallet'],
     key: () => this.channelId,
     load: async (node) => {
-      const [{ channels }, { peers }, { feerate = 0 }, towers] = await Promise.all([
+      const [{ channels }, { peers }, { feerate = 0 }, watchers, names] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpeers'),
         node.rpc('estimatesmartfee', CLOSE_TARGET),
-        towersOf(node, this.channelId),
+        watchersOf(node),
+        nodeNames(node),
       ])
       const channel = channels.find(({ channel_id }) => channel_id === this.channelId)
       const tab = peers.find(({ id }) => id === channel?.peer_id)?.netaddr[0]
-      return { channel, tab, towers, rate: Math.max(1, satsPerVbyte(feerate)) }
+      return { channel, tab, watchers, names, rate: Math.max(1, satsPerVbyte(feerate)) }
     },
   })
 
@@ -121,12 +127,15 @@ export class ChannelDetails extends LitElement {
       }`
   }
 
-  #channel(channel: ChannelResult, { tab, towers, rate }: Loaded) {
+  #channel(channel: ChannelResult, { tab, watchers, names, rate }: Loaded) {
     const [, ...more] = channel.status
+    const name = names.get(channel.peer_id)
     return html`<div class="stack">
       <section class="card" aria-label="Balance">
         <div class="spread whose">
-          <span>With <ot-hash .value=${channel.peer_id} what="node id"></ot-hash></span>
+          <span class="wrap"
+            >With ${name === undefined ? nothing : `“${name}” `}<ot-hash .value=${channel.peer_id} what="node id"></ot-hash
+          ></span>
           <span class=${`badge ${stateKind(channel)}`} role="status" data-testid="state">${stateWords(channel)}</span>
         </div>
         <ot-channel-bar .channel=${channel}></ot-channel-bar>
@@ -138,12 +147,12 @@ export class ChannelDetails extends LitElement {
               </ul>`
         }
       </section>
-      ${isLive(channel) && !channel.lost_state ? this.#risk(channel, towers) : nothing} ${this.#underWay(channel)}
+      ${isLive(channel) && !channel.lost_state ? this.#risk(channel, watchers) : nothing} ${this.#underWay(channel)}
       ${this.#facts(channel, tab)} ${this.#close(channel, rate)}
     </div>`
   }
 
-  #risk({ their_to_self_delay, online_before }: ChannelResult, towers: Loaded['towers']) {
+  #risk({ channel_id, their_to_self_delay, online_before }: ChannelResult, watchers: Watchers) {
     const { identity, tip } = this.node
     const left = online_before === undefined || !tip ? undefined : Math.max(0, online_before - tip.height)
     return html`<div>
@@ -153,7 +162,7 @@ export class ChannelDetails extends LitElement {
           ? nothing
           : html`<p class="hint" data-testid="deadline">
               You must be online before block ${countText(online_before!)}, ${blocksText(left, spacingOf(identity))} from now. It moves on with
-              every block that is seen. ${watchWords(towers)}
+              every block that is seen. ${watchWords([channel_id], watchers)}
             </p>`
       }
     </div>`
@@ -253,7 +262,7 @@ export class ChannelDetails extends LitElement {
           : 'Close this channel'
     return html`<section class="card" aria-labelledby="close">
       <h2 id="close">${title}</h2>
-      <div class=${isClosing ? '' : 'ways'}>
+      <div class=${isClosing ? 'ways only' : 'ways'}>
         ${
           isClosing
             ? nothing
@@ -312,17 +321,5 @@ export class ChannelDetails extends LitElement {
     this.asked = undefined
     this.#loaded.reload()
   }
-}
-/** What each tower has of one channel. */
-async function towersOf(node: LiveNode, channelId: string): Promise<Loaded['towers']> {
-  const { towers } = await node.rpc('listtowers')
-  const all = await Promise.all(
-    towers.map(async ({ tower_id, status }) => {
-      const { channels } = await node.rpc('gettowerinfo', tower_id)
-      const own = channels.find(({ channel_id }) => channel_id === channelId)
-      return own ? { status, pending_states: own.pending_states } : []
-    }),
-  )
-  return all.flat()
 }
 customElements.define('ot-channel-details', ChannelDetails)

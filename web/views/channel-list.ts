@@ -16,15 +16,17 @@ import {
 } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { spacingOf, watchWords } from '../components/channel-risk.ts'
+import { spacingOf } from '../components/channel-risk.ts'
 import '../components/payment-list.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { amountText, coinUnit, countText, isLong, plural, shortened } from '../format.ts'
+import { amountText, coinUnit, countText, isLong, plural } from '../format.ts'
 import type { Payment } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import type { ChannelResult, Tower } from '../rpc-results.ts'
+import { type NodeNames, nodeNames, nodeText } from '../node-names.ts'
+import type { ChannelResult } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
+import { type Watchers, watchersOf, watchWords } from '../towers.ts'
 
 /** Payments that are shown below the channels. */
 const RECENT = 5
@@ -33,7 +35,8 @@ interface Loaded {
   readonly channels: readonly ChannelResult[]
   /** Newest first. */
   readonly payments: readonly Payment[]
-  readonly towers: readonly Tower[]
+  readonly watchers: Watchers
+  readonly names: NodeNames
   /** Nodes that are connected and have channels. */
   readonly peers: number
 }
@@ -131,14 +134,15 @@ export class ChannelList extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['tip', 'channel', 'wallet'],
     load: async (node) => {
-      const [{ channels }, { pays }, { invoices }, { peers }, { towers }] = await Promise.all([
+      const [{ channels }, { pays }, { invoices }, { peers }, watchers, names] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpays'),
         node.rpc('listinvoices'),
         node.rpc('listpeers'),
-        node.rpc('listtowers'),
+        watchersOf(node),
+        nodeNames(node),
       ])
-      return { channels, towers, payments: channelPayments(pays, invoices), peers: peers.length }
+      return { channels, watchers, names, payments: channelPayments(pays, invoices), peers: peers.length }
     },
   })
 
@@ -147,7 +151,11 @@ export class ChannelList extends LitElement {
     const { error } = this.#loaded
     return html`<div class="head">
         <h1 tabindex="-1">Channels</h1>
-        <a class="button small" href="/channels/open">Open a channel</a>
+        <div class="row">
+          <a class="button quiet small" href="/channels/learn">How they work</a>
+          <a class="button quiet small" href="/channels/graph">Graph</a>
+          <a class="button small" href="/channels/open">Open a channel</a>
+        </div>
       </div>
       ${
         loaded
@@ -158,10 +166,10 @@ export class ChannelList extends LitElement {
       }`
   }
 
-  #all({ channels, payments, peers, towers }: Loaded) {
+  #all({ channels, payments, peers, watchers, names }: Loaded) {
     if (channels.length === 0 && payments.length === 0) return this.#none(peers)
     return html`<div class="stack">
-      ${this.#hero(channels)} ${this.#deadline(channels, towers)}
+      ${this.#hero(channels)} ${this.#deadline(channels, watchers)}
       <section class="card" aria-labelledby="channels">
         <h2 id="channels">${plural(channels.length, 'channel')}</h2>
         ${
@@ -171,7 +179,7 @@ export class ChannelList extends LitElement {
                 ${repeat(
                   channels,
                   ({ channel_id }) => channel_id,
-                  (channel) => html`<li>${this.#channel(channel)}</li>`,
+                  (channel) => html`<li>${this.#channel(channel, names)}</li>`,
                 )}
               </ul>`
         }
@@ -257,7 +265,7 @@ export class ChannelList extends LitElement {
   }
 
   /** What must be online when, of all of them. */
-  #deadline(channels: readonly ChannelResult[], towers: readonly Tower[]) {
+  #deadline(channels: readonly ChannelResult[], watchers: Watchers) {
     const before = onlineBefore(channels)
     const { tip } = this.node
     if (before === undefined || !tip) return nothing
@@ -266,17 +274,22 @@ export class ChannelList extends LitElement {
       <div>
         You must be online before block ${countText(before)}
         (${blocksText(Math.max(0, before - tip.height), spacingOf(this.node.identity))} from now): this page open, with blocks coming in. It
-        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(towers)}
+        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(
+          channels
+            .filter(({ online_before }) => online_before !== undefined)
+            .map(({ channel_id }) => channel_id),
+          watchers,
+        )}
         <a href="/channels/towers">Watchtowers</a>
       </div>
     </div>`
   }
 
-  #channel(channel: ChannelResult) {
+  #channel(channel: ChannelResult, names: NodeNames) {
     const { channel_id, peer_id } = channel
     return html`<a class="channel" href=${`/channels/${channel_id}`}>
       <div class="spread">
-        <span class="who">With <span class="mono">${shortened(peer_id)}</span></span>
+        <span class="who wrap">With ${nodeText(peer_id, names)}</span>
         <span class=${`badge ${stateKind(channel)}`} data-testid="state">${stateWords(channel)}</span>
       </div>
       <ot-channel-bar .channel=${channel}></ot-channel-bar>

@@ -18,8 +18,9 @@ import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
-import { amountWithUnit, feeRateText, OWN_STYLE, shortened } from '../format.ts'
+import { amountWithUnit, feeRateText, OWN_STYLE } from '../format.ts'
 import { type LiveNode, rpcCode } from '../live-node.ts'
+import { type NodeNames, nodeNames, nodeText } from '../node-names.ts'
 import { readAmount } from '../payment.ts'
 import { notify, requestUnlock } from '../requests.ts'
 import { navigate } from '../router.ts'
@@ -39,6 +40,7 @@ interface Loaded {
     readonly netaddr: readonly string[]
   }[]
   readonly spendable: Sats
+  readonly names: NodeNames
 }
 
 /** What is about to be opened. */
@@ -90,8 +92,12 @@ export class ChannelOpen extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['channel', 'wallet', 'tip'],
     load: async (node) => {
-      const [{ peers }, balances] = await Promise.all([node.rpc('listpeers'), node.rpc('getbalances')])
-      return { peers, spendable: balanceOf(balances.mine).spendable }
+      const [{ peers }, balances, names] = await Promise.all([
+        node.rpc('listpeers'),
+        node.rpc('getbalances'),
+        nodeNames(node),
+      ])
+      return { peers, names, spendable: balanceOf(balances.mine).spendable }
     },
   })
 
@@ -170,7 +176,8 @@ export class ChannelOpen extends LitElement {
     try {
       const { details } = await node.rpc('gettransaction', txid)
       const address = details.find(({ vout }) => vout === output)?.address
-      if (address !== undefined) await node.rpc('setlabel', address, `Channel with ${shortened(id)}`)
+      if (address !== undefined)
+        await node.rpc('setlabel', address, `Channel with ${nodeText(id, this.#loaded.value?.names)}`)
     } catch {}
   }
 
@@ -253,7 +260,7 @@ export class ChannelOpen extends LitElement {
   }
 
   #peers() {
-    const { peers = [] } = this.#loaded.value ?? {}
+    const { peers = [], names } = this.#loaded.value ?? {}
     const choice = (value: string, name: unknown, about: string) =>
       html`<label>
         <input
@@ -271,7 +278,7 @@ export class ChannelOpen extends LitElement {
         ${peers.map(({ id, num_channels }) =>
           choice(
             id,
-            html`<b class="mono">${shortened(id)}</b>`,
+            html`<b class="wrap">${nodeText(id, names)}</b>`,
             num_channels === 0 ? 'a connected tab' : `a connected tab, ${num_channels} with you already`,
           ),
         )}

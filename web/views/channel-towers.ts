@@ -20,8 +20,10 @@ const REGULARLY = 5_000
 interface Loaded {
   readonly towers: readonly Tower[]
   readonly service: TowerService
-  /** Node ids that are connected. */
-  readonly peers: readonly string[]
+  /** Of each tower: how many channels it watches. */
+  readonly channels: ReadonlyMap<string, number>
+  /** Nodes that are connected. */
+  readonly peers: readonly { readonly id: string; readonly num_channels: number }[]
 }
 
 const WORDS: Readonly<
@@ -74,7 +76,11 @@ export class ChannelTowers extends LitElement {
         node.rpc('towerservice'),
         node.rpc('listpeers'),
       ])
-      return { towers, service, peers: peers.map(({ id }) => id) }
+      const counts = towers.map(
+        async ({ tower_id }) =>
+          [tower_id, (await node.rpc('gettowerinfo', tower_id)).channels.length] as const,
+      )
+      return { towers, service, peers, channels: new Map(await Promise.all(counts)) }
     },
   })
 
@@ -103,13 +109,13 @@ export class ChannelTowers extends LitElement {
       }`
   }
 
-  #own({ towers, peers }: Loaded) {
-    const others = peers.filter((id) => towers.every(({ tower_id }) => tower_id !== id))
+  #own({ towers, channels, peers }: Loaded) {
+    const others = peers.filter(({ id }) => towers.every(({ tower_id }) => tower_id !== id))
     return html`<section class="card" aria-labelledby="own">
       <h2 id="own">Who watches for you</h2>
       <p class="muted">
         A watchtower is another tab that you choose. It keeps, encrypted, what punishes each old state of your channels, learns nothing of them,
-        and publishes it if one is used while you sleep. Choose tabs that are open when yours is not.
+        and publishes it if one is used while you sleep. Choose tabs that are open when yours is not, and that you have no channel with: none watches itself.
       </p>
       ${
         towers.length === 0
@@ -118,7 +124,7 @@ export class ChannelTowers extends LitElement {
               <div><strong>Nobody watches while this tab sleeps.</strong> Until then you have to be online yourself.</div>
             </div>`
           : html`<ul>
-              ${towers.map((tower) => this.#tower(tower))}
+              ${towers.map((tower) => this.#tower(tower, channels.get(tower.tower_id) ?? 0))}
             </ul>`
       }
       ${
@@ -128,7 +134,7 @@ export class ChannelTowers extends LitElement {
                 <legend>Have another tab watch</legend>
                 <div class="choices">
                   ${others.map(
-                    (id) =>
+                    ({ id, num_channels }) =>
                       html`<label>
                         <input
                           type="radio"
@@ -137,7 +143,8 @@ export class ChannelTowers extends LitElement {
                           @change=${() => {
                             this.chosen = id
                           }}
-                        /><b class="mono">${shortened(id)}</b><span>a connected tab</span>
+                        /><b class="mono">${shortened(id)}</b>
+                        <span>${num_channels === 0 ? 'a connected tab' : 'can’t watch your channel with it'}</span>
                       </label>`,
                   )}
                 </div>
@@ -156,18 +163,20 @@ export class ChannelTowers extends LitElement {
     </section>`
   }
 
-  #choice(others: readonly string[]): string | undefined {
-    return others.find((id) => id === this.chosen) ?? others[0]
+  #choice(others: Loaded['peers']): string | undefined {
+    return (others.find(({ id }) => id === this.chosen) ?? others[0])?.id
   }
 
-  #tower({ tower_id, status, status_detail, acknowledged_states, pending_states }: Tower) {
+  #tower({ tower_id, status, status_detail, acknowledged_states, pending_states }: Tower, channels: number) {
     const { text, kind } = WORDS[status]
     const kept =
-      acknowledged_states + pending_states === 0
-        ? 'There is no old state yet that could be used against you.'
-        : pending_states === 0
-          ? `It keeps what punishes all ${plural(acknowledged_states, 'old state')}.`
-          : `It keeps what punishes ${plural(acknowledged_states, 'old state')}; ${plural(pending_states, 'further one')} it has not taken yet.`
+      channels === 0
+        ? 'There is nothing for it to watch: you have no channel with others than itself.'
+        : acknowledged_states + pending_states === 0
+          ? 'There is no old state yet that could be used against you.'
+          : pending_states === 0
+            ? `It keeps what punishes all ${plural(acknowledged_states, 'old state')}.`
+            : `It keeps what punishes ${plural(acknowledged_states, 'old state')}; ${plural(pending_states, 'further one')} it has not taken yet.`
     return html`<li class="spread">
       <div>
         <ot-hash .value=${tower_id} what="node id"></ot-hash>

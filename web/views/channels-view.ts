@@ -3,6 +3,7 @@
  * network without channels, no wallet, keys that were not unlocked yet, is said in place of them. Thread: Window.
  */
 import { css, html, LitElement, nothing } from 'lit'
+import { channelsLink } from '../components/channels-link.ts'
 import { notFound } from '../components/not-found.ts'
 import { icons } from '../components/view-icons.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -19,11 +20,17 @@ import './channel-payments.ts'
 import './channel-receive.ts'
 import './channel-towers.ts'
 
+/** Pages that are fetched when they are first shown: most people need neither. */
+const LATER: Readonly<Record<string, { readonly title: string; fetch(): Promise<unknown> }>> = {
+  graph: { title: 'Graph of channels', fetch: () => import('./channels-graph.ts') },
+  learn: { title: 'How a channel works', fetch: () => import('./channels-learn.ts') },
+}
+
 /** Name of the wallet that channels belong to: the default one. */
 const WALLET = ''
 
 export class ChannelsView extends LitElement {
-  static override properties = { node: { attribute: false }, page: {} }
+  static override properties = { node: { attribute: false }, page: {}, fetched: { state: true } }
   static override styles = [
     base,
     css`
@@ -37,6 +44,8 @@ export class ChannelsView extends LitElement {
   ]
   declare node: LiveNode
   declare page: string
+  /** By page: whether it is there, or could not be fetched. */
+  declare fetched: ReadonlyMap<string, boolean>
   /** The node with the wallet of the channels in hand. */
   #held: LiveNode | undefined
   /** Why the keys can't be used now; undefined where they can. Rejects where they never were. */
@@ -53,6 +62,7 @@ export class ChannelsView extends LitElement {
 
   constructor() {
     super()
+    this.fetched = new Map()
     new NodeController(this, ['wallet'])
   }
 
@@ -63,8 +73,36 @@ export class ChannelsView extends LitElement {
     )
   }
 
+  override willUpdate(): void {
+    if (Object.hasOwn(LATER, this.page) && !this.fetched.has(this.page)) void this.#fetch(this.page)
+  }
+
+  async #fetch(page: string): Promise<void> {
+    const isThere = await LATER[page].fetch().then(
+      () => true,
+      () => false,
+    )
+    this.fetched = new Map(this.fetched).set(page, isThere)
+  }
+
+  /** A page that comes by itself. */
+  #later(page: string, shown: () => unknown) {
+    const isThere = this.fetched.get(page)
+    return html`<div class="head"><div>${channelsLink}<h1 tabindex="-1">${LATER[page].title}</h1></div></div>
+      ${
+        isThere
+          ? shown()
+          : isThere === undefined
+            ? html`<p class="empty">Fetching it…</p>`
+            : html`<div class="card empty">
+                <p>This page could not be fetched: the server of the page can’t be reached. Reload the page when it is back.</p>
+              </div>`
+      }`
+  }
+
   override render() {
     const { node } = this
+    if (this.page === 'learn') return this.#later('learn', () => html`<ot-learn></ot-learn>`)
     if (!node.identity.testControls) return this.#elsewhere()
     if (!this.#isPossible) return this.#walletless()
     this.#held ??= node.of(WALLET)
@@ -101,6 +139,8 @@ export class ChannelsView extends LitElement {
         return html`<ot-channel-receive .node=${node}></ot-channel-receive>`
       case 'towers':
         return html`<ot-channel-towers .node=${node}></ot-channel-towers>`
+      case 'graph':
+        return this.#later(page, () => html`<ot-channel-graph .node=${node}></ot-channel-graph>`)
       case 'payments':
         return html`<ot-channel-payments .node=${node}></ot-channel-payments>`
       default:
@@ -146,7 +186,10 @@ export class ChannelsView extends LitElement {
           On this network there are no payment channels yet. They are tried where coins are worth nothing first: on the network
           <strong>regtest</strong>, where blocks are made on demand.
         </p>
-        <p><a class="button" href="/channels?network=regtest" target="_blank">Open regtest in a new tab</a></p>
+        <p>
+          <a class="button" href="/channels?network=regtest" target="_blank">Open regtest in a new tab</a>
+          <a class="button" href="/channels/learn">See how they work</a>
+        </p>
       </div>`
   }
 

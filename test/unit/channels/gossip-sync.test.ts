@@ -348,6 +348,29 @@ test('sync: a flood of announcements that nothing bears out is looked up a hundr
   assert(b.lookups > before && b.lookups <= before + 15)
 })
 
+test('sync: what is known already is read two thousand times, then twenty times a second', async () => {
+  const world = new World()
+  const [a, b] = [world.add(11), world.add(12)]
+  const [known, late] = [world.channel(0), world.channel(1)]
+  await b.says(known)
+  a.met.add(b.id)
+  world.link(a, b)
+  await world.pass(70)
+  a.met.clear()
+  for (let round = 0; round < 3; round++) {
+    for (let count = 0; count < 1_000; count++) b.sync.receive(a.id, known[0].bytes)
+    await world.time.run(1)
+  }
+  b.sync.receive(a.id, late[0].bytes)
+  await world.time.run(10)
+  assert.equal(b.graph.channelCount, 1)
+  await world.pass(1)
+  b.sync.receive(a.id, late[0].bytes)
+  await world.pass(1)
+  assert.equal(b.graph.channelCount, 2)
+  assert.deepEqual(b.punished, [])
+})
+
 test('sync: a summary of channels that don’t exist is believed for one batch', async () => {
   const world = new World()
   const [a, b] = [world.add(11), world.add(12)]

@@ -5,9 +5,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
+import type { RpcResult } from '../../../src/node/rpc-client.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
 import { PASSPHRASE, value } from '../../support/wallets.ts'
+
+type ChannelPay = RpcResult<'listpays'>['pays'][number]
 
 const CHANNEL = 1_000_000
 
@@ -92,7 +95,11 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   assert.equal(await share(a, b), CHANNEL * 1000 - 10_000_000 - 50_001_500)
   assert.equal(await share(b, a), 10_000_000 + 50_001_500)
   assert.equal(await share(c, b), 50_000_000)
-  assert.equal((await a.rpc('listpays')).pays.length, 2)
+  const { pays }: { pays: ChannelPay[] } = await a.rpc('listpays')
+  assert.deepEqual(
+    pays.map(({ ways }) => ways.map(({ status, hops }) => [status, hops.map(({ id }) => id)])),
+    [[['complete', [b.channels.self]]], [['complete', [b.channels.self, c.channels.self]]]],
+  )
   const before = await wealth(c)
   await c.rpc('close', b.channels.self)
   await rig.until(() => b.core.mempool.size > 0 && c.core.mempool.size > 0)
@@ -377,7 +384,8 @@ test('channels: what nobody agreed to is not paid, and costs no channel; an appr
   value(a.signer.approve({ type: 'channel', amount: sats(CHANNEL), given: sats(0), feeRate: undefined }))
   await open(a, b)
   await rig.until(() => b.channels.routeHints().length === 1)
-  const invoice = async (label: string): Promise<string> => (await b.rpc('invoice', 10_000_000, label, label)).bolt11
+  const invoice = async (label: string): Promise<string> =>
+    (await b.rpc('invoice', 10_000_000, label, label)).bolt11
   const first = await invoice('first')
   assert.match((await a.failure('pay', first)).message, /not agreed to/)
   assert.match((await a.failure('keysend', b.channels.self, 1_000)).message, /not agreed to/)

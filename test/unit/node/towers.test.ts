@@ -364,6 +364,21 @@ test('towers: nothing is acknowledged before it is durable', async () => {
   assert.equal((await tower.towerStore.load()).length, 1)
 })
 
+test('towers: what was asked before a cut is not answered after it, where its number means something else', async () => {
+  const { rig, mallory, tower } = await meeting()
+  const write = holdWrites(tower)
+  mallory.keep(1)
+  await rig.time.run(10_000)
+  const [id] = tower.channels.links.nodes
+  tower.channels.towers.disconnected(id)
+  tower.channels.towers.connected(id)
+  write()
+  await rig.time.run(10_000)
+  assert.deepEqual(mallory.heard, [])
+  mallory.keep(1)
+  await rig.until(() => mallory.heard.length === 1)
+})
+
 test('towers: what waits for a slow disk is bounded', async () => {
   const { rig, mallory, tower, score } = await meeting()
   const write = holdWrites(tower)
