@@ -59,6 +59,8 @@ test(
       'wallet-part',
       'signed-message',
       'other-views',
+      'channels-learn',
+      'channels-graph',
     ])
       assert.ok(waits(part), `${part} is fetched by a tab that has no use for it yet`)
   }),

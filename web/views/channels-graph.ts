@@ -290,7 +290,7 @@ export class ChannelGraphView extends LitElement {
           return svg`<circle
               class=${`node ${isSelf ? 'self' : ''} ${reached.has(id) ? 'reached' : ''}`}
               cx=${x} cy=${y} r=${isSelf ? 11 : 8}><title>${name}</title></circle>
-            <text x=${x} y=${y + 28}>${name}</text>`
+            <text x=${x} y=${y + 28}>${cut(name, 14)}</text>`
         })}
         ${
           at && this.#hops.length > 0
@@ -334,7 +334,7 @@ export class ChannelGraphView extends LitElement {
           ${pays.map(
             (each) =>
               html`<option value=${each.payment_hash} ?selected=${each === pay}>
-                ${satText(each.amount_msat)} to ${name(each.destination)}${each.description ? `: ${each.description.slice(0, 40)}` : ''}
+                ${satText(each.amount_msat)} to ${name(each.destination)}${each.description ? `: ${cut(each.description, 40)}` : ''}
               </option>`,
           )}
         </select>
@@ -388,6 +388,12 @@ export class ChannelGraphView extends LitElement {
   }
 }
 customElements.define('ot-channel-graph', ChannelGraphView)
+
+/** Its first characters, where it is longer. */
+function cut(text: string, most: number): string {
+  const characters = [...text]
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`
+}
 
 /** Pixels: ten times as much is 1.5 wider. */
 function lineWidth({ capacity }: GraphEdge): number {
