@@ -207,6 +207,7 @@ export class Person {
     const channels = () => this.channels()
     this.invoices = new InvoiceBook(book, signer, clock, random, REGTEST.addressPrefix)
     this.payments = new PaymentBook({
+      signer,
       book,
       clock,
       random,
@@ -517,7 +518,7 @@ export class Person {
 }
 
 function keeperOf({ account, root, random }: Identity, records: MemoryChannelRecordStore): ChannelKeeper {
-  const keeper = new ChannelKeeper({ records, random, account: () => account.descriptor })
+  const keeper = new ChannelKeeper({ records, random, account: () => account.descriptor, unattended: true })
   keeper.open(HDKey.fromExtendedKey(root))
   return keeper
 }
