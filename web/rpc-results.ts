@@ -30,3 +30,9 @@ export type ImportedLabels = RpcResult<'importlabels'>
 /** What the keeper of keys reads in a PSBT. */
 export type PsbtReview = RpcResult<'reviewpsbt'>
 export type FeeEstimate = RpcResult<'estimatesmartfee'>
+
+/** A payment channel. */
+export type ChannelResult = RpcResult<'listpeerchannels'>['channels'][number]
+export type ChannelPay = RpcResult<'listpays'>['pays'][number]
+export type ChannelInvoice = RpcResult<'listinvoices'>['invoices'][number]
+export type DecodedInvoice = RpcResult<'decode'>

@@ -59,6 +59,8 @@ export interface ManagerPorts {
   /** Whether a channel that a peer wants to open is welcome, and where our share goes in the end. A rejection's sentence is told to the peer. */
   welcome(opening: Opening): Promise<Result<Payout>>
   onEvent(channel: Channel, event: DriverEvent): void
+  /** A channel is there, durable, whose funding is in no block yet. */
+  founded?(channel: Channel): void
 }
 
 /** A channel that the holder opens. */
@@ -351,6 +353,7 @@ export class ChannelManager {
     this.openings.get(peer)?.delete(opening.temporaryChannelId)
     this.byId.set(channel.state.channelId, channel)
     await channel.start([commitmentToSign(channel.state, opening.counterparty.first.nonce)])
+    this.ports.founded?.(channel)
     // The connection may have ended while the signer was asked: then it starts anew with the next.
     if (!this.connectedPeers.has(peer)) channel.disconnected()
     return ok(undefined)

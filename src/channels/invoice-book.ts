@@ -66,6 +66,8 @@ export class InvoiceBook {
   private readonly known = new Map<string, KnownInvoice>()
   private readonly waiting = new Map<string, ((invoice: KnownInvoice) => void)[]>()
   private paidCount = 0
+  /** Told of each payment once it is durable. */
+  private readonly paid: (invoice: KnownInvoice) => void
 
   constructor(
     book: RecordBook,
@@ -73,7 +75,9 @@ export class InvoiceBook {
     clock: Pick<Clock, 'now'>,
     random: Random,
     addressPrefix: string,
+    paid: (invoice: KnownInvoice) => void = () => {},
   ) {
+    this.paid = paid
     this.book = book
     this.signer = signer
     this.clock = clock
@@ -178,6 +182,7 @@ export class InvoiceBook {
     await this.put(invoice)
     for (const tell of this.waiting.get(hash) ?? []) tell(invoice)
     this.waiting.delete(hash)
+    this.paid(invoice)
     return invoice
   }
 

@@ -176,3 +176,30 @@ export function checkProposedFee(state: ChannelState, feerate: number): Result<v
     return invalid('balance-insufficient', `The sender of a feerate of ${feerate} can't pay it.`)
   return OK
 }
+
+/** The most that the counterparty could offer in one HTLC now, by what both sides agreed on; what others see of it may be less. */
+export function receivable(state: ChannelState): Msat {
+  const { counterparty, pending } = viewShares(state, HOLDER_NEXT)
+  // As strict as `checkOffer` is there: this HTLC and a further one, at twice the feerate.
+  const trial = htlcOf({
+    offered: false,
+    id: state.nextCounterpartyHtlc,
+    amount: msat(Number.MAX_SAFE_INTEGER),
+    paymentHash: new Uint8Array(32),
+    expiry: state.height + 1,
+    onion: new Uint8Array(0),
+  })
+  const cost = state.contract.holderIsFunder
+    ? 0
+    : greatestCost(state, [...state.htlcs, trial, trial], 2 * viewFeerate(state, HOLDER_NEXT))
+  const underWay = pending.reduce((sum, { terms }) => sum + (terms.offered ? 0 : terms.amount), 0)
+  return msat(
+    Math.max(
+      0,
+      Math.min(
+        counterparty - reserve(state, false) - cost,
+        state.holderLimits.maxHtlcValueInFlight - underWay,
+      ),
+    ),
+  )
+}

@@ -108,6 +108,8 @@ export interface Outlook {
   readonly amount: number
   /** Blocks that it takes at least; 0 where it is under way or done. */
   readonly blocks: number
+  /** Settled in a block. */
+  readonly isDone: boolean
 }
 
 /** A transaction of ours that waits for a block. */
@@ -262,11 +264,14 @@ export class ChannelMonitor implements ChainConsumer {
     if (!watched) return []
     const { resolutions, publishing, close } = watched
     if (!close && publishing)
-      return [{ text: 'Your closing of the channel waits for a block.', amount: 0, blocks: 1 }]
-    return resolutions.map((each) => ({
+      return [{ text: 'Your closing of the channel waits for a block.', amount: 0, blocks: 1, isDone: false }]
+    // An anchor that nobody needed is left where it is.
+    const own = resolutions.filter(({ kind }) => kind !== 'anchor')
+    return own.map((each) => ({
       text: wordsOf(each, this.tip.height),
       amount: each.amount,
       blocks: each.state === 'waiting' ? Math.max(0, each.height - this.tip.height) : 0,
+      isDone: each.state === 'ours' || each.state === 'theirs',
     }))
   }
 

@@ -46,6 +46,8 @@ export interface PaymentBookPorts {
   ownChannels(amount: Msat): readonly OwnChannel[]
   channelAt(id: ShortChannelId): Channel | undefined
   channels(): Iterable<Channel>
+  /** A payment is made or has failed, durably. */
+  ended?(payment: KnownPayment): void
 }
 
 interface Underway {
@@ -179,6 +181,7 @@ export class PaymentBook {
     underway.known = { ...underway.known, ...change }
     this.known.set(hash, underway.known)
     await this.ports.book.set(PREFIX + hash, toText(underway.known))
+    if (change.status !== undefined) this.ports.ended?.(underway.known)
   }
 
   private advance(hash: string): Promise<void> {

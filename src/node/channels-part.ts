@@ -23,6 +23,7 @@ import type { RouteHint } from '../channels/invoice.ts'
 import { InvoiceBook } from '../channels/invoice-book.ts'
 import { checkOffer } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
+import type { ChannelId } from '../channels/messages.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
@@ -35,7 +36,7 @@ import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { hexToBytes } from '../primitives/bytes.ts'
+import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
@@ -43,6 +44,8 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
+import { type StateName, stateName } from './channel-words.ts'
+import type { ChannelEvent } from './events.ts'
 import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
@@ -99,6 +102,8 @@ export class Channels {
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
   /** What the other side of a channel asks for passing on to us, by `keyId`. */
   private readonly peerUpdates = new Map<string, ChannelUpdate>()
+  /** The states that were told, by channel id. */
+  private readonly told = new Map<ChannelId, { readonly peer: string; readonly name: StateName }>()
   private readonly unsubscribe: (() => void)[] = []
   private readonly chainHash: Uint8Array
   private moving: Promise<void> = Promise.resolve()
@@ -140,7 +145,9 @@ export class Channels {
     this.forwarding = { ...FEES, cltvExpiryDelta: this.policy.expiryDelta }
     this.graph = new ChannelGraph(graphLimits(params.targetSpacing))
     this.memory = new LiquidityMemory(clock)
-    this.invoices = new InvoiceBook(book, signer, clock, random, params.addressPrefix)
+    this.invoices = new InvoiceBook(book, signer, clock, random, params.addressPrefix, ({ label, paid }) =>
+      this.tell({ notification: 'invoice_payment', label, msat: paid!.received }),
+    )
     const height = () => this.height
     const channelAt = (id: ShortChannelId) => this.channelAt(id)
     const channels = () => this.all()
@@ -155,6 +162,12 @@ export class Channels {
       ownChannels: (amount) => this.ownChannels(amount),
       channelAt,
       channels,
+      ended: ({ terms, status }) =>
+        this.tell({
+          notification: status === 'complete' ? 'sendpay_success' : 'sendpay_failure',
+          payment_hash: bytesToHex(terms.paymentHash),
+          amount_msat: terms.amount,
+        }),
     })
     this.switchboard = new HtlcSwitch({
       signer,
@@ -184,6 +197,17 @@ export class Channels {
       disconnect: (peer) => this.joined?.disconnect(peer as NodeId),
       welcome: () => this.payout(),
       onEvent: (channel, event) => this.onEvent(channel, event),
+      founded: ({ state }) => {
+        this.monitor.watch(state.contract.keyId)
+        const { fundingTxid, fundingAmount } = state.contract
+        this.tell({
+          notification: 'channel_opened',
+          id: state.peer,
+          funding_msat: satsToMsat(fundingAmount),
+          funding_txid: fundingTxid,
+        })
+        this.tellStates()
+      },
     })
     const tip = { hash: chain.headers.hash(chain.tip), height: chain.headers.height(chain.tip) }
     this.monitor = new ChannelMonitor(
@@ -225,6 +249,8 @@ export class Channels {
   private async start(): Promise<void> {
     const { chain, mempool, peers } = this.node
     await this.manager.start()
+    for (const { state } of this.all())
+      this.told.set(state.channelId, { peer: state.peer, name: stateName(state) })
     this.towers = await Towers.open({
       node: this.node,
       book: this.book,
@@ -273,6 +299,7 @@ export class Channels {
             this.faults.disconnected(peer)
             this.manager.peerDisconnected(peer)
             this.towers.disconnected(peer)
+            this.tell({ notification: 'disconnect', id: peer })
           },
           receive: (peer, message) =>
             this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
@@ -305,6 +332,11 @@ export class Channels {
     await this.monitor.settled()
     await this.towers.settled()
     await this.book.written()
+  }
+
+  /** The node's key, where the signer can be asked now. Rejects as the signer does. */
+  nodeKey(): Promise<Result<Uint8Array>> {
+    return this.ports.signer.nodeKey()
   }
 
   get links(): ChannelLinks {
@@ -406,9 +438,11 @@ export class Channels {
     if (!founded.ok) return founded
     const channel = founded.value
     const paid = await pay(node, wallet, plan.value)
+    this.tellStates()
     if (paid.ok) return ok({ channel, transaction: paid.value, output })
     this.monitor.unwatch(channel.state.contract.keyId)
     await manager.forget(channel)
+    this.tellStates()
     return paid
   }
 
@@ -466,6 +500,7 @@ export class Channels {
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
     this.towers.connected(peer)
+    this.tell({ notification: 'connect', id: peer })
     for (const { state } of this.all()) if (state.peer === peer) void this.tellUpdate(state)
   }
 
@@ -477,15 +512,64 @@ export class Channels {
     this.towers.wake()
   }
 
+  private tell(event: ChannelEvent): void {
+    if (!this.isClosed) this.node.emit('channel', event)
+  }
+
+  /** Tells of states that are others than those last told. */
+  private tellStates(): void {
+    const now = new Map(this.all().map(({ state }) => [state.channelId, state]))
+    for (const [id, { peer, name }] of [...this.told])
+      if (!now.has(id)) this.tellState(id, peer, name, undefined)
+    for (const [id, state] of now) this.tellState(id, state.peer, this.told.get(id)?.name, stateName(state))
+  }
+
+  private tellState(id: ChannelId, peer: string, former: StateName | undefined, name: StateName | undefined) {
+    if (former === name) return
+    if (name) this.told.set(id, { peer, name })
+    else this.told.delete(id)
+    this.tell({
+      notification: 'channel_state_changed',
+      peer_id: peer,
+      channel_id: id,
+      old_state: former,
+      new_state: name,
+    })
+  }
+
+  /** What was passed on is settled: balances are others. */
+  private tellForward(
+    { state }: Channel,
+    { kind, terms }: DriverEvent & { readonly terms: HtlcTerms },
+  ): void {
+    if (terms.origin?.kind === 'forward')
+      this.tell({
+        notification: 'forward_event',
+        payment_hash: bytesToHex(terms.paymentHash),
+        out_channel: this.placeOf(state),
+        out_msat: terms.amount,
+        status: kind === 'htlc-fulfilled' ? 'settled' : 'failed',
+      })
+  }
+
   private onEvent(channel: Channel, event: DriverEvent): void {
     if (this.isClosed) return
+    this.follow(channel, event)
+    // The others come with every payment.
+    if (!event.kind.startsWith('htlc') && event.kind !== 'revoked') this.tellStates()
+  }
+
+  private follow(channel: Channel, event: DriverEvent): void {
     const { state } = channel
     const { keyId, payout } = state.contract
     switch (event.kind) {
       case 'htlc-received':
+        this.switchboard.onEvent(channel, event)
+        return
       case 'htlc-fulfilled':
       case 'htlc-failed':
         this.switchboard.onEvent(channel, event)
+        this.tellForward(channel, event)
         return
       case 'opened':
         // The next channel has another.
@@ -504,6 +588,9 @@ export class Channels {
       case 'abandoned':
         this.monitor.unwatch(keyId)
         return
+      case 'warned':
+        this.tell({ notification: 'warning', id: state.peer, message: event.text })
+        return
       case 'revoked':
         this.towers.wake()
         return
@@ -517,13 +604,18 @@ export class Channels {
     if (!channel || this.isClosed) return
     if (event.kind === 'preimage') this.switchboard.preimageShown(channel, event.htlc, event.preimage)
     else if (event.kind === 'htlc-returned') this.switchboard.returned(channel, event.htlc)
+    else if (event.kind === 'warned')
+      this.tell({ notification: 'warning', id: channel.state.peer, message: event.text })
     else if (event.kind === 'resolved') {
       this.monitor.unwatch(keyId)
       // First of all durable: what its towers keep is let go of, also where they are away.
       void this.towers
         .channelEnded(keyId)
         .then(() => this.manager.forget(channel))
-        .catch((error: unknown) => this.failed(error))
+        .then(
+          () => this.tellStates(),
+          (error: unknown) => this.failed(error),
+        )
     }
   }
 
@@ -535,6 +627,7 @@ export class Channels {
         await this.manager.chainMoved(({ state }) => this.monitor.viewOf(state.contract.keyId))
         this.switchboard.blockConnected()
         this.monitor.arrived()
+        this.tellStates()
       })
       .catch((error: unknown) => this.failed(error))
   }

@@ -1,17 +1,20 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
-import { msat } from '../channels/amount.ts'
+import { msat, satsToMsat } from '../channels/amount.ts'
 import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
 import { nodeId } from '../channels/gossip.ts'
 import { decodeInvoice } from '../channels/invoice.ts'
 import type { KnownInvoice } from '../channels/invoice-book.ts'
+import { receivable } from '../channels/limits.ts'
 import type { PaymentTerms } from '../channels/payment.ts'
 import type { KnownPayment } from '../channels/payment-book.ts'
 import { findRoutes, routingCosts } from '../channels/router.ts'
-import { balanceOf } from '../channels/state.ts'
+import { balanceOf, isOperating } from '../channels/state.ts'
 import { sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
+import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
+import type { WalletCoin } from '../wallet/views.ts'
+import { onlineBefore, type StateName, stateName, statusOf } from './channel-words.ts'
 import type { Channels } from './channels-part.ts'
 import type { NodeCore } from './node-core.ts'
 import { CODES, lookupIn, PAY_FAILED, value } from './rpc-channel-lookup.ts'
@@ -29,8 +32,6 @@ import {
   wrongType,
 } from './rpc-method.ts'
 import { number } from './rpc-parameters.ts'
-import type { AnswerOf } from './rpc-result.ts'
-import type { Results } from './rpc-results.ts'
 import { fundChannel } from './rpc-signing-methods.ts'
 
 /** Where a fee may always be so much, a payment is not too small to be passed on: millisatoshis. */
@@ -120,6 +121,50 @@ export function channelMethods(channels: Channels) {
         }
         value(await channel.close(Math.max(253, Math.ceil(core.mempool.estimateFeeRate(TARGET) / 4))))
         return { type: 'mutual' as const }
+      },
+    ),
+    method('getinfo', 'This node of channels, in a few numbers.', [], async (core: NodeCore) => {
+      const { chain, params } = core
+      const states = channels.all().map(({ state }) => stateName(state))
+      const count = (isIt: (state: StateName) => boolean) => states.filter(isIt).length
+      const active = count((state) => state === 'CHANNELD_NORMAL')
+      const pending = count((state) => state === 'CHANNELD_AWAITING_LOCKIN')
+      const signer = await channels.nodeKey()
+      return {
+        id: self,
+        num_peers: channels.links.nodes.length,
+        num_pending_channels: pending,
+        num_active_channels: active,
+        num_inactive_channels: states.length - pending - active,
+        blockheight: chain.headers.height(chain.tip),
+        network: params.name,
+        to_self_delay: channels.policy.toSelfDelay,
+        warning_signer: signer.ok ? undefined : signer.detail,
+      }
+    }),
+    method(
+      'listfunds',
+      'What the wallet of the channels has on the chain, and what its channels hold.',
+      [],
+      (core: NodeCore) => {
+        const { wallet } = channels
+        return {
+          outputs: wallet.coins().map((coin) => outputJson(core, coin)),
+          channels: channels.all().map(({ state }) => {
+            const { contract } = state
+            return {
+              peer_id: state.peer,
+              connected: state.connection === 'connected',
+              state: stateName(state),
+              channel_id: state.channelId,
+              short_channel_id: channels.placeOf(state),
+              our_amount_msat: balanceOf(state).holder,
+              amount_msat: satsToMsat(contract.fundingAmount),
+              funding_txid: contract.fundingTxid,
+              funding_output: contract.fundingOutput,
+            }
+          }),
+        }
       },
     ),
     method('listpeers', 'The nodes that are connected.', [], () => ({
@@ -379,6 +424,27 @@ function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
 }
 
+/** A coin of the wallet, as `listfunds` has it. */
+function outputJson({ params }: NodeCore, coin: WalletCoin) {
+  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
+  const isImmature = coinbase && confirmations < params.coinbaseMaturity
+  return {
+    txid: toDisplay<Txid>(outpoint.txid),
+    output: outpoint.index,
+    amount_msat: satsToMsat(amount),
+    scriptpubkey: bytesToHex(scriptPubKey),
+    address,
+    status:
+      height === undefined
+        ? ('unconfirmed' as const)
+        : isImmature
+          ? ('immature' as const)
+          : ('confirmed' as const),
+    blockheight: height,
+    reserved: height !== undefined && !isImmature && !spendable,
+  }
+}
+
 function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
   const { label, text: bolt11, paymentHash, amount, description, expiresAt, paid, preimage } = invoice
   const status: 'paid' | 'expired' | 'unpaid' = paid
@@ -401,21 +467,6 @@ function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
   }
 }
 
-function stateName({ state }: Channel): AnswerOf<Results['listpeerchannels']>['channels'][number]['state'] {
-  if (state.spent) return 'ONCHAIN'
-  if (state.closingTransactions.length > 0) return 'CLOSINGD_COMPLETE'
-  switch (state.status) {
-    case 'funding':
-      return 'CHANNELD_AWAITING_LOCKIN'
-    case 'open':
-      return 'CHANNELD_NORMAL'
-    case 'shutdown':
-      return 'CHANNELD_SHUTTING_DOWN'
-    default:
-      return 'AWAITING_UNILATERAL'
-  }
-}
-
 function channelJson(channels: Channels, channel: Channel) {
   const { state } = channel
   const { contract, holderLimits, counterpartyLimits, feerate } = state
@@ -426,8 +477,8 @@ function channelJson(channels: Channels, channel: Channel) {
   return {
     peer_id: state.peer,
     peer_connected: state.connection === 'connected',
-    state: stateName(channel),
-    status: channels.monitor.outlook(contract.keyId).map(({ text }) => text),
+    state: stateName(state),
+    status: statusOf(state, channels.monitor.outlook(contract.keyId)),
     opener: contract.holderIsFunder ? ('local' as const) : ('remote' as const),
     private: !state.announced,
     short_channel_id: id,
@@ -437,9 +488,13 @@ function channelJson(channels: Channels, channel: Channel) {
     total_msat: contract.fundingAmount * 1000,
     to_us_msat: balanceOf(state).holder,
     spendable_msat: own?.sendable ?? 0,
+    receivable_msat: isOperating(state) ? receivable(state) : 0,
     our_reserve_msat: counterpartyLimits.channelReserve * 1000,
     their_reserve_msat: holderLimits.channelReserve * 1000,
     our_to_self_delay: contract.holder.delay,
+    their_to_self_delay: contract.counterparty.delay,
+    lost_state: state.status === 'stale',
+    online_before: onlineBefore(state),
     feerate: { perkw: feerate },
     htlcs: state.htlcs.map(({ terms }) => ({
       direction: terms.offered ? ('out' as const) : ('in' as const),

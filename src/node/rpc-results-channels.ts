@@ -29,6 +29,15 @@ const PAY = object({
   status: oneOf(['complete'], ''),
 })
 
+const CHANNEL_STATES = [
+  'CHANNELD_AWAITING_LOCKIN',
+  'CHANNELD_NORMAL',
+  'CHANNELD_SHUTTING_DOWN',
+  'CLOSINGD_COMPLETE',
+  'AWAITING_UNILATERAL',
+  'ONCHAIN',
+] as const
+
 const FAULTS = object({
   faults: list(
     object({
@@ -92,6 +101,19 @@ export const channelResults = {
     outnum: number('its output that funds the channel'),
     channel_id: hex(''),
   }),
+  getinfo: object({
+    id: hex('node id'),
+    num_peers: number('nodes that are connected'),
+    num_pending_channels: number('that wait for confirmations'),
+    num_active_channels: number('that are open'),
+    num_inactive_channels: number('that close'),
+    blockheight: number(''),
+    network: text('its name'),
+    to_self_delay: number('that this node has the other side of a new channel wait', 'blocks'),
+    warning_signer: maybe(
+      text('why the keys can’t be used now: nothing is signed, and nothing of a channel claimed'),
+    ),
+  }),
   getroute: object({
     route: list(
       object({
@@ -128,6 +150,33 @@ export const channelResults = {
       }),
     ),
   }),
+  listfunds: object({
+    outputs: list(
+      object({
+        txid: hex(''),
+        output: number(''),
+        amount_msat: msat(''),
+        scriptpubkey: hex(''),
+        address: text(''),
+        status: oneOf(['unconfirmed', 'confirmed', 'immature'], ''),
+        blockheight: maybe(number('of its block')),
+        reserved: flag('whether payments leave it alone now'),
+      }),
+    ),
+    channels: list(
+      object({
+        peer_id: hex('node id'),
+        connected: flag(''),
+        state: oneOf(CHANNEL_STATES, 'as in listpeerchannels'),
+        channel_id: hex(''),
+        short_channel_id: maybe(text('once it is in a block')),
+        our_amount_msat: msat('that is ours, payments under way apart'),
+        amount_msat: msat('that it holds'),
+        funding_txid: hex(''),
+        funding_output: number(''),
+      }),
+    ),
+  }),
   listinvoices: object({ invoices: list(object(INVOICE)) }),
   listpays: object({
     pays: list(
@@ -150,18 +199,8 @@ export const channelResults = {
       object({
         peer_id: hex('node id'),
         peer_connected: flag(''),
-        state: oneOf(
-          [
-            'CHANNELD_AWAITING_LOCKIN',
-            'CHANNELD_NORMAL',
-            'CHANNELD_SHUTTING_DOWN',
-            'CLOSINGD_COMPLETE',
-            'AWAITING_UNILATERAL',
-            'ONCHAIN',
-          ],
-          'as Core Lightning names it',
-        ),
-        status: list(text('what it waits for, for people')),
+        state: oneOf(CHANNEL_STATES, 'as Core Lightning names it'),
+        status: list(text('for people: the state in a few words, then more, a sentence each')),
         opener: oneOf(['local', 'remote'], ''),
         private: flag('whether it is not announced'),
         short_channel_id: maybe(text('once it is in a block')),
@@ -171,9 +210,20 @@ export const channelResults = {
         total_msat: msat('that it holds'),
         to_us_msat: msat('that is ours, payments under way apart'),
         spendable_msat: msat('that can be paid now'),
+        receivable_msat: msat('that can be received now'),
         our_reserve_msat: msat('that must stay ours'),
         their_reserve_msat: msat('that must stay theirs'),
         our_to_self_delay: number('until ours is ours after our own close', 'blocks'),
+        their_to_self_delay: number(
+          'until theirs is theirs after a close of theirs: as long an old one can be answered',
+          'blocks',
+        ),
+        lost_state: flag('whether this copy of the channel is old'),
+        online_before: maybe(
+          number(
+            'height of the block before which this tab has to look at the chain again, or money may be lost',
+          ),
+        ),
         feerate: object({ perkw: number('of its commitments', 'satoshis for 1,000 weight units') }),
         htlcs: list(
           object({
