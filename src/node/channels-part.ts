@@ -35,6 +35,7 @@ import { type ShortChannelId, shortChannelId } from '../channels/short-channel-i
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
@@ -69,6 +70,10 @@ const MONITOR_MARGIN = 144
 
 const NODE_RECORD = 'self'
 const PAYOUT_RECORD = 'payout'
+/** Of a node that there is a channel with: the tab by which it was last heard. */
+const PEER_PREFIX = 'peer/'
+/** Nodes whose tabs go before others, those with most of our money: a stranger's small channels buy no places. */
+const MAX_PARTNERS = 8
 
 /** A channel that was opened. */
 export interface OpenedChannel {
@@ -311,6 +316,7 @@ export class Channels {
         },
       ),
     )
+    this.favourPartners()
   }
 
   /** Takes in nothing more; what was acknowledged is durable. */
@@ -502,6 +508,26 @@ export class Channels {
     this.towers.connected(peer)
     this.tell({ notification: 'connect', id: peer })
     for (const { state } of this.all()) if (state.peer === peer) void this.tellUpdate(state)
+    this.favourPartners()
+  }
+
+  /** Remembers the tabs of those with whom there are channels in use, and has them dialled before others: without them no payment goes. */
+  private favourPartners(): void {
+    const shares = new Map<string, number>()
+    for (const { state } of this.all())
+      if (isOperating(state)) shares.set(state.peer, (shares.get(state.peer) ?? 0) + balanceOf(state).holder)
+    const partners = [...shares].sort(([, a], [, b]) => b - a).slice(0, MAX_PARTNERS)
+    for (const [node] of partners) {
+      const record = PEER_PREFIX + node
+      const peer = this.links.peerOf(node as NodeId) ?? (this.book.get(record) as PeerId | undefined)
+      if (peer === undefined) continue
+      if (this.book.get(record) !== peer)
+        void this.book.set(record, peer).catch((error: unknown) => this.failed(error))
+      this.links.favour(peer)
+    }
+    for (const [node] of [...this.book.entries(PEER_PREFIX)])
+      if (!this.all().some(({ state }) => state.peer === node))
+        void this.book.set(PEER_PREFIX + node, undefined).catch((error: unknown) => this.failed(error))
   }
 
   private signerReturned(): void {
@@ -575,6 +601,7 @@ export class Channels {
         // The next channel has another.
         if (this.book.get(PAYOUT_RECORD) === toText(payout)) void this.book.set(PAYOUT_RECORD, undefined)
         void this.tellUpdate(state)
+        this.favourPartners()
         return
       case 'publish':
         // The wallet sends what it pays itself.
