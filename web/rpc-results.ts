@@ -36,3 +36,6 @@ export type ChannelResult = RpcResult<'listpeerchannels'>['channels'][number]
 export type ChannelPay = RpcResult<'listpays'>['pays'][number]
 export type ChannelInvoice = RpcResult<'listinvoices'>['invoices'][number]
 export type DecodedInvoice = RpcResult<'decode'>
+/** A watchtower of this tab's channels. */
+export type Tower = RpcResult<'listtowers'>['towers'][number]
+export type TowerService = RpcResult<'towerservice'>

@@ -30,8 +30,8 @@ export interface SwitchPorts {
   readonly book: RecordBook
   readonly clock: Clock
   readonly policy: ChannelPolicy
-  /** What this node asks for passing on. */
-  readonly forwarding: ForwardingPolicy
+  /** What this node accepts for passing on by a channel, the newest policy first. */
+  accepted(keyId: string): readonly ForwardingPolicy[]
   readonly invoices: InvoiceBook
   readonly payments: PaymentBook
   height(): number
@@ -200,22 +200,16 @@ export class HtlcSwitch {
     const { keyId } = channel.state.contract
     // A node that was killed hears of it again; how it ends will be told.
     if (this.isPassedOn(keyId, terms.id)) return
-    const { channelAt, policy, forwarding, height } = this.ports
+    const { channelAt, policy, accepted, height } = this.ports
     const next = channelAt(shortChannelId)
-    const asked = next && {
-      ...forwarding,
-      htlcMinimum: next.state.counterpartyLimits.htlcMinimum,
-      htlcMaximum: next.state.counterpartyLimits.maxHtlcValueInFlight,
+    const asked = (next ? accepted(next.state.contract.keyId) : []).map((each) => ({
+      ...each,
+      htlcMinimum: next!.state.counterpartyLimits.htlcMinimum,
+      htlcMaximum: next!.state.counterpartyLimits.maxHtlcValueInFlight,
       disabled: false,
-    }
+    }))
     const limits = { soonest: 2 * policy.expiryGrace, furthest: policy.maxToSelfDelay }
-    const failure = checkForward(
-      htlc,
-      { amount, cltvExpiry, shortChannelId },
-      asked ? [asked] : [],
-      height(),
-      limits,
-    )
+    const failure = checkForward(htlc, { amount, cltvExpiry, shortChannelId }, asked, height(), limits)
     if (failure || !next) return this.fail(incoming, failure ?? { name: 'unknown_next_peer' })
     const offered = await next.offer({
       amount,

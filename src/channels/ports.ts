@@ -6,6 +6,7 @@ import type { Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
+import type { ChannelAnnouncement } from './gossip.ts'
 
 /**
  * Satoshis for 1,000 weight units: a commitment of a greater fee rate is signed by nobody here. An anchor's child pays what the hour asks for;
@@ -246,6 +247,15 @@ export interface ChannelSigner {
    */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
 
+  /**
+   * The holder's half of the announcement of a channel (BOLT 7), of nothing but its fields, whose hashes the signer computes itself. Rejects with
+   * `announcement-mismatch` one that is not of these keys and this node, or claims more than the channel holds.
+   */
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>>
+
   /** The node's public key, 33 bytes: who it is to other nodes. */
   nodeKey(): Promise<Result<Uint8Array>>
 
@@ -254,6 +264,14 @@ export interface ChannelSigner {
 
   /** The node's ECDSA signature under a hash of 32 bytes (BOLT 7, BOLT 11): r, s, of low s, and the recovery id, 65 bytes. The key holds no money. */
   signNode(hash: Uint8Array): Promise<Result<Uint8Array>>
+}
+
+/** One side's signatures under the announcement of a channel, 64 bytes each. */
+export interface HolderAnnouncementSignatures {
+  /** Of its node's key, by `gossipHash`: ECDSA. */
+  readonly nodeSignature: Uint8Array
+  /** Of its funding key, by `fundingProofHash`: BIP340. */
+  readonly fundingSignature: Uint8Array
 }
 
 /** A commitment of the holder that is void, whole: who publishes it loses all of the channel to a counterparty that looks. */

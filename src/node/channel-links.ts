@@ -2,7 +2,8 @@
  * Channels as a part of the protocol: carries the messages of the BOLTs over the peers' streams, each as it is with its two bytes of type, bounds them,
  * and tells which node speaks behind which peer. What is malformed, unknown and even, or comes before `init` is the peer's offence. Thread: the brain.
  */
-import { type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossip, type NodeId, nodeId } from '../channels/gossip.ts'
+import { isGossipQuery } from '../channels/gossip-queries.ts'
 import {
   checkInit,
   decodeInit,
@@ -42,15 +43,19 @@ export const BOLT: MessageKind<BoltMessage> = {
 const OPEN_CHANNEL = 32
 /** Tokens that an opening costs: it has the signer make keys. */
 const OPENING_COST = 300
+/** Tokens that gossip costs: to read it takes ten times as long as a channel's message, known or not. */
+const GOSSIP_COST = 10
 
 /** A payment over one channel takes six messages at most; what is signed for together takes fewer. */
 const LIMIT: Limit<BoltMessage> = {
   rate: [6000, 3000],
   what: 'messages of channels',
-  cost: ({ bytes }) => {
-    const type = typeOf(bytes)
-    return type === OPEN_CHANNEL ? OPENING_COST : ((type && towerMessageCost(type)) ?? 1)
-  },
+  cost: ({ bytes }) => costOf(typeOf(bytes) ?? 0),
+}
+
+function costOf(type: number): number {
+  if (type === OPEN_CHANNEL) return OPENING_COST
+  return isGossip(type) ? GOSSIP_COST : (towerMessageCost(type) ?? 1)
 }
 
 /** Sessions that either side may start on one connection: who needs more has the connection end. */
@@ -69,8 +74,10 @@ export interface ChannelLinksPorts {
   disconnected(node: NodeId): void
   /** A message of a channel, which can be decoded. */
   receive(node: NodeId, message: Uint8Array): void
-  /** A message of another known type: gossip. */
-  gossip(node: NodeId, type: number, message: Uint8Array): void
+  /** Gossip, a query for it, or an answer; not yet read. */
+  gossip(node: NodeId, message: Uint8Array): void
+  /** About once a second. */
+  tick(): void
   /** A message of a watchtower or to one. Nothing of it was checked. */
   tower(node: NodeId, message: Uint8Array): void
 }
@@ -171,6 +178,10 @@ export class ChannelLinks implements ProtocolPart {
     this.greet(peer, link)
   }
 
+  tick(): void {
+    this.ports.tick()
+  }
+
   add(peer: Peer): void {
     const link: Link = {
       inits: 0,
@@ -249,7 +260,7 @@ export class ChannelLinks implements ProtocolPart {
       const decoded = decodeMessage(bytes)
       if (decoded.ok) this.ports.receive(link.node, bytes)
       else peers.punish(peer, decoded)
-    } else if (type >= FIRST_GOSSIP && type <= LAST_GOSSIP) this.ports.gossip(link.node, type, bytes)
+    } else if (isGossip(type) || isGossipQuery(type)) this.ports.gossip(link.node, bytes)
     else if (isTowerMessage(type)) this.ports.tower(link.node, bytes)
     // BOLT 1: it's ok to be odd.
     else if (type % 2 === 0)
@@ -282,10 +293,6 @@ export class ChannelLinks implements ProtocolPart {
     this.bringUp(peer, link)
   }
 }
-
-/** Types of gossip (BOLT 7): 256 to 271. */
-const FIRST_GOSSIP = 256
-const LAST_GOSSIP = 271
 
 function typeOf(bytes: Uint8Array): number | undefined {
   return bytes.length < 2 ? undefined : (bytes[0] << 8) | bytes[1]

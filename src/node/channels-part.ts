@@ -3,34 +3,33 @@
  * that follows the chain, and the wallet that funds them and gets their money back. A part of the program of its own, since a tab joins without it.
  * Thread: the brain.
  */
+
+import { base58 } from '@scure/base'
+import type { TipChange } from '../chain/chainstate.ts'
 import { ChainFollower, locatorOf } from '../chain/follower.ts'
 import { NO_HEADER } from '../chain/header-tree.ts'
 import { type Msat, msat, satsToMsat } from '../channels/amount.ts'
 import type { Channel, DriverEvent } from '../channels/channel.ts'
 import { ChannelManager } from '../channels/channel-manager.ts'
-import {
-  type ChannelUpdate,
-  checkChannelUpdate,
-  decodeGossip,
-  encodeGossip,
-  gossipHash,
-  type NodeId,
-  nodeId,
-} from '../channels/gossip.ts'
-import { ChannelGraph, type ForwardingPolicy, graphLimits } from '../channels/graph.ts'
+import { ForwardingBook, type ForwardingFees } from '../channels/forwarding-book.ts'
+import { type ChannelUpdate, decodeGossip, type Gossip, type NodeId, nodeId } from '../channels/gossip.ts'
+import { GossipSync } from '../channels/gossip-sync.ts'
+import { ChannelGraph, graphLimits } from '../channels/graph.ts'
 import { HtlcSwitch } from '../channels/htlc-switch.ts'
+import { NODE_FEATURES } from '../channels/init.ts'
 import type { RouteHint } from '../channels/invoice.ts'
 import { InvoiceBook } from '../channels/invoice-book.ts'
 import { checkOffer } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
 import type { ChannelId } from '../channels/messages.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
+import { OwnGossip, type OwnGossipTimes } from '../channels/own-gossip.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
 import type { ChannelSigner, ChannelStore, Payout, StateKeeper } from '../channels/ports.ts'
 import { RecordBook } from '../channels/record-book.ts'
 import { decodeCommitment, fromText, toText } from '../channels/records.ts'
-import { directionBetween, type OwnChannel, routingCosts } from '../channels/router.ts'
+import { type OwnChannel, routingCosts } from '../channels/router.ts'
 import { type ShortChannelId, shortChannelId } from '../channels/short-channel-id.ts'
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { TowerLimits, TowerStore } from '../channels/tower.ts'
@@ -47,6 +46,7 @@ import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
 import { type StateName, stateName } from './channel-words.ts'
 import type { ChannelEvent } from './events.ts'
+import { ChainFundingOutputs } from './funding-outputs.ts'
 import { MessageFaults } from './message-faults.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
@@ -74,6 +74,12 @@ const PAYOUT_RECORD = 'payout'
 const PEER_PREFIX = 'peer/'
 /** Nodes whose tabs go before others, those with most of our money: a stranger's small channels buy no places. */
 const MAX_PARTNERS = 8
+const ALIAS_RECORD = 'alias'
+
+/** Seconds that a peer may be away until its channel is told to be disabled: twenty minutes, as lnd has it. */
+const GONE = 1200
+/** The same where blocks come on demand, in blocks. */
+const GONE_ON_DEMAND = 6
 
 /** A channel that was opened. */
 export interface OpenedChannel {
@@ -90,7 +96,8 @@ export class Channels {
   readonly manager: ChannelManager
   readonly monitor: ChannelMonitor
   readonly policy: ChannelPolicy
-  readonly forwarding: ForwardingPolicy
+  readonly forwarding: ForwardingBook
+  readonly gossip: GossipSync
   readonly memory: LiquidityMemory
   readonly wallet: Wallet
   towers!: Towers
@@ -105,8 +112,7 @@ export class Channels {
   private readonly follower: ChainFollower
   /** Where on the chain each was funded, by `keyId`. */
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
-  /** What the other side of a channel asks for passing on to us, by `keyId`. */
-  private readonly peerUpdates = new Map<string, ChannelUpdate>()
+  private readonly ownGossip: OwnGossip
   /** The states that were told, by channel id. */
   private readonly told = new Map<ChannelId, { readonly peer: string; readonly name: StateName }>()
   private readonly unsubscribe: (() => void)[] = []
@@ -147,8 +153,12 @@ export class Channels {
     this.faults = new MessageFaults(clock)
     this.chainHash = chain.genesis.header.hashBytes
     this.policy = channelPolicy(params)
-    this.forwarding = { ...FEES, cltvExpiryDelta: this.policy.expiryDelta }
-    this.graph = new ChannelGraph(graphLimits(params.targetSpacing))
+    this.forwarding = new ForwardingBook(book, clock, {
+      ...FEES,
+      cltvExpiryDelta: this.policy.expiryDelta,
+    })
+    const limits = graphLimits(params.targetSpacing)
+    this.graph = new ChannelGraph(limits)
     this.memory = new LiquidityMemory(clock)
     this.invoices = new InvoiceBook(book, signer, clock, random, params.addressPrefix, ({ label, paid }) =>
       this.tell({ notification: 'invoice_payment', label, msat: paid!.received }),
@@ -179,7 +189,7 @@ export class Channels {
       book,
       clock,
       policy: this.policy,
-      forwarding: this.forwarding,
+      accepted: (keyId) => this.forwarding.accepted(keyId),
       invoices: this.invoices,
       payments: this.payments,
       height,
@@ -213,6 +223,35 @@ export class Channels {
         })
         this.tellStates()
       },
+    })
+    this.gossip = new GossipSync({
+      graph: this.graph,
+      funding: new ChainFundingOutputs(chain),
+      clock,
+      chainHash: this.chainHash,
+      height,
+      send: (peer, message) => this.joined?.send(peer, message),
+      punish: (peer, rejection) => this.joined?.punish(peer, rejection),
+      failed: (error) => this.failed(error),
+    })
+    const times: OwnGossipTimes = {
+      renewAfter: Math.floor(limits.staleAfter / 2),
+      disableAfter: params.testControls ? GONE_ON_DEMAND : Math.ceil(GONE / params.targetSpacing),
+    }
+    this.ownGossip = new OwnGossip({
+      self,
+      chainHash: this.chainHash,
+      signer,
+      graph: this.graph,
+      times,
+      height,
+      channels,
+      placeOf: (state) => this.placeOf(state),
+      forwarding: (keyId) => this.forwarding.policy(keyId),
+      about: () => ({ features: NODE_FEATURES, ...this.about() }),
+      send: (peer, message) => this.joined?.send(peer, message),
+      publish: (message) => this.gossip.publish(message),
+      failed: (error) => this.failed(error),
     })
     const tip = { hash: chain.headers.hash(chain.tip), height: chain.headers.height(chain.tip) }
     this.monitor = new ChannelMonitor(
@@ -281,6 +320,7 @@ export class Channels {
         tipChanged: (change) => {
           // Those that others opened, too, before the block that may fund them is read.
           this.watchAll()
+          this.followGraph(change)
           this.follower.tipChanged(change)
         },
       }),
@@ -300,15 +340,11 @@ export class Channels {
           chainHash: this.chainHash,
           self: this.node.self,
           connected: (peer) => this.connected(peer),
-          disconnected: (peer) => {
-            this.faults.disconnected(peer)
-            this.manager.peerDisconnected(peer)
-            this.towers.disconnected(peer)
-            this.tell({ notification: 'disconnect', id: peer })
-          },
+          disconnected: (peer) => this.disconnected(peer),
           receive: (peer, message) =>
             this.faults.take(peer, 'in', message, () => this.manager.receive(peer, message)),
-          gossip: (peer, _type, message) => this.takeGossip(peer, message),
+          gossip: (peer, message) => this.takeGossip(peer, message),
+          tick: () => this.tick(),
           tower: (peer, message) => this.towers.receive(peer, message),
         },
         (links) => {
@@ -324,6 +360,8 @@ export class Channels {
     this.isClosed = true
     for (const end of this.unsubscribe) end()
     this.switchboard.close()
+    await this.ownGossip.close()
+    await this.gossip.close()
     await this.towers.close()
     await this.settled()
     await this.follower.close()
@@ -336,6 +374,8 @@ export class Channels {
     await Promise.all(this.all().map((channel) => channel.whenIdle()))
     await Promise.all(this.offering)
     await this.monitor.settled()
+    await this.ownGossip.settled()
+    await this.gossip.settled()
     await this.towers.settled()
     await this.book.written()
   }
@@ -452,12 +492,12 @@ export class Channels {
     return paid
   }
 
-  /** Ways to this node over its channels, for invoices: none of them is announced. */
+  /** Ways to this node over its channels that payers can't know, for invoices. */
   routeHints(): RouteHint[][] {
     return this.all().flatMap(({ state }) => {
       const id = this.placeOf(state)
-      const update = this.peerUpdates.get(state.contract.keyId)
-      if (id === undefined || !update || state.status !== 'open') return []
+      const update = this.ownGossip.counterpartyUpdate(state.contract.keyId)
+      if (id === undefined || !update || state.status !== 'open' || this.graph.channel(id)) return []
       const { feeBase, feeProportionalMillionths, cltvExpiryDelta } = update
       return [
         [
@@ -471,6 +511,30 @@ export class Channels {
         ],
       ]
     })
+  }
+
+  /** Sets what is asked for passing on by a channel, and tells it. Resolves when it is durable. */
+  async setFees({ state }: Channel, fees: ForwardingFees): Promise<void> {
+    await this.forwarding.set(state.contract.keyId, fees)
+    this.ownGossip.refresh()
+  }
+
+  /** The name that this node gives itself; undefined where it has none. */
+  get alias(): string | undefined {
+    return this.book.get(ALIAS_RECORD)
+  }
+
+  /** `alias`: at most 32 characters; empty for none. Resolves when it is durable. */
+  async setAlias(alias: string): Promise<void> {
+    await this.book.set(ALIAS_RECORD, alias || undefined)
+    this.ownGossip.refresh()
+  }
+
+  /** What it says about itself. */
+  private about(): { readonly alias?: string; readonly peerId?: Uint8Array } {
+    const { alias } = this
+    const peerId = peerIdBytes(this.node.self)
+    return { ...(alias !== undefined && { alias }), ...(peerId && { peerId }) }
   }
 
   /** Where money of channels goes in the end. The same place until a channel is open with it: who opens many has no more of them. */
@@ -505,9 +569,10 @@ export class Channels {
 
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
+    this.ownGossip.connected(peer)
+    this.gossip.connected(peer)
     this.towers.connected(peer)
     this.tell({ notification: 'connect', id: peer })
-    for (const { state } of this.all()) if (state.peer === peer) void this.tellUpdate(state)
     this.favourPartners()
   }
 
@@ -530,8 +595,29 @@ export class Channels {
         void this.book.set(PEER_PREFIX + node, undefined).catch((error: unknown) => this.failed(error))
   }
 
+  private disconnected(peer: NodeId): void {
+    this.faults.disconnected(peer)
+    this.gossip.disconnected(peer)
+    this.towers.disconnected(peer)
+    this.manager.peerDisconnected(peer)
+    this.tell({ notification: 'disconnect', id: peer })
+  }
+
+  private tick(): void {
+    this.ownGossip.refresh()
+    this.gossip.tick()
+  }
+
+  /** Gossip is borne out by the chain as it stands now. */
+  private followGraph({ fork, disconnected, connected }: TipChange): void {
+    if (disconnected.length > 0) this.gossip.disconnectedTo(this.node.chain.headers.height(fork))
+    for (const block of connected) this.gossip.blockConnected(block)
+    this.gossip.tipChanged()
+  }
+
   private signerReturned(): void {
     this.joined?.signerReturned()
+    this.ownGossip.signerReturned()
     this.manager.signerReturned()
     this.switchboard.resume()
     this.monitor.act()
@@ -600,8 +686,11 @@ export class Channels {
       case 'opened':
         // The next channel has another.
         if (this.book.get(PAYOUT_RECORD) === toText(payout)) void this.book.set(PAYOUT_RECORD, undefined)
-        void this.tellUpdate(state)
+        this.ownGossip.refresh()
         this.favourPartners()
+        return
+      case 'announcement-signatures':
+        this.ownGossip.signed(channel, event.message)
         return
       case 'publish':
         // The wallet sends what it pays itself.
@@ -638,7 +727,7 @@ export class Channels {
       // First of all durable: what its towers keep is let go of, also where they are away.
       void this.towers
         .channelEnded(keyId)
-        .then(() => this.manager.forget(channel))
+        .then(() => Promise.all([this.manager.forget(channel), this.forwarding.forget(keyId)]))
         .then(
           () => this.tellStates(),
           (error: unknown) => this.failed(error),
@@ -654,6 +743,7 @@ export class Channels {
         await this.manager.chainMoved(({ state }) => this.monitor.viewOf(state.contract.keyId))
         this.switchboard.blockConnected()
         this.monitor.arrived()
+        this.ownGossip.blockConnected()
         this.tellStates()
       })
       .catch((error: unknown) => this.failed(error))
@@ -674,53 +764,12 @@ export class Channels {
     }
   }
 
-  /** Tells the other side of a channel what this node asks for passing on by it (BOLT 7, for channels that are not announced). */
-  private async tellUpdate(state: ChannelState): Promise<void> {
-    const id = this.placeOf(state)
-    if (id === undefined || !state.readySent) return
-    const { forwarding, chainHash, height, self } = this
-    const update: ChannelUpdate = {
-      type: 'channel_update_2',
-      chainHash,
-      shortChannelId: id,
-      blockHeight: height,
-      disabled: false,
-      direction: directionBetween(self, state.peer as NodeId),
-      ...forwarding,
-      htlcMinimum: state.counterpartyLimits.htlcMinimum,
-      htlcMaximum: msat(
-        Math.min(state.counterpartyLimits.maxHtlcValueInFlight, satsToMsat(state.contract.fundingAmount)),
-      ),
-    }
-    const signature = await this.ports.signer.signNode(gossipHash(update))
-    if (signature.ok)
-      this.joined?.send(state.peer as NodeId, encodeGossip(update, [signature.value.subarray(0, 64)]))
-  }
-
-  /** Updates of own channels; others are not passed on, since nobody announces. */
+  /** Of a channel that is not announced its two sides tell each other alone; all else is for everybody. */
   private takeGossip(peer: NodeId, message: Uint8Array): void {
     const decoded = decodeGossip(message)
-    if (!decoded.ok || decoded.value.message.type !== 'channel_update_2') return
-    const update = decoded.value.message
-    const channel = this.channelAt(update.shortChannelId)
-    if (!channel || channel.state.peer !== peer) return
-    const { self, chainHash, height } = this
-    const nodeIds = self < peer ? ([self, peer] as const) : ([peer, self] as const)
-    if (nodeIds[update.direction] !== peer) return
-    const announcement = {
-      type: 'channel_announcement_2' as const,
-      chainHash,
-      features: 0n,
-      shortChannelId: update.shortChannelId,
-      capacity: channel.state.contract.fundingAmount,
-      nodeIds,
-      fundingKeys: [new Uint8Array(33), new Uint8Array(33)] as const,
-    }
-    const checked = checkChannelUpdate({ ...decoded.value, message: update }, announcement, {
-      chainHash,
-      height,
-    })
-    if (checked.ok) this.peerUpdates.set(channel.state.contract.keyId, update)
+    if (decoded.ok && decoded.value.message.type === 'channel_update_2')
+      this.ownGossip.takeUpdate(peer, decoded.value as Gossip<ChannelUpdate>)
+    this.gossip.receive(peer, message)
   }
 
   private publishBytes(bytes: Uint8Array): void {
@@ -744,6 +793,15 @@ export class Channels {
 
   private failed(error: unknown): void {
     if (!this.isClosed) this.node.channelsFailed(error)
+  }
+}
+
+/** A peer id in binary; undefined where it is none of libp2p's. */
+function peerIdBytes(peer: string): Uint8Array | undefined {
+  try {
+    return base58.decode(peer)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,8 +1,10 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
+import { base58 } from '@scure/base'
 import { msat, satsToMsat } from '../channels/amount.ts'
 import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
-import { nodeId } from '../channels/gossip.ts'
+import { MAX_ALIAS_CHARACTERS, type NodeAnnouncement, type NodeId, nodeId } from '../channels/gossip.ts'
+import type { GraphChannel } from '../channels/graph.ts'
 import { decodeInvoice } from '../channels/invoice.ts'
 import type { KnownInvoice } from '../channels/invoice-book.ts'
 import { receivable } from '../channels/limits.ts'
@@ -87,14 +89,13 @@ export function channelMethods(channels: Channels) {
 
   return [
     implement(fundChannel, async (core: NodeCore, id, amount, feerate, announce, push) => {
-      if (announce) throw new RpcError(RPC_INVALID_PARAMETER, 'Channels are not announced yet.')
       const feeRate = feerate === undefined ? core.mempool.estimateFeeRate(TARGET) : feerate * 1000
       const opened = value(
         await channels.openChannel({
           peer: nodeOf(id),
           amount: sats(amount),
           pushAmount: msat(push),
-          announced: false,
+          announced: announce,
           feeRate,
         }),
       )
@@ -132,6 +133,7 @@ export function channelMethods(channels: Channels) {
       const signer = await channels.nodeKey()
       return {
         id: self,
+        alias: channels.alias,
         num_peers: channels.links.nodes.length,
         num_pending_channels: pending,
         num_active_channels: active,
@@ -393,28 +395,84 @@ export function channelMethods(channels: Channels) {
         }
       },
     ),
-    method('listchannels', 'The channels that this node knows of, each in both directions.', [], () => ({
-      channels: [...channels.graph.allChannels()].flatMap(({ announcement: { message }, updates }) =>
-        updates.flatMap((update, direction) => {
-          if (!update) return []
-          const { nodeIds, shortChannelId, capacity } = message
-          return {
-            source: nodeIds[direction],
-            destination: nodeIds[1 - direction],
-            short_channel_id: shortChannelId,
-            direction,
-            public: true,
-            amount_msat: capacity * 1000,
-            active: !update.message.disabled,
-            base_fee_millisatoshi: update.message.feeBase,
-            fee_per_millionth: update.message.feeProportionalMillionths,
-            delay: update.message.cltvExpiryDelta,
-            htlc_minimum_msat: update.message.htlcMinimum,
-            htlc_maximum_msat: update.message.htlcMaximum,
-          }
-        }),
-      ),
-    })),
+    method(
+      'listchannels',
+      'The channels that are announced, each in both directions.',
+      [
+        optional(text('short_channel_id', 'this one alone'), undefined),
+        optional(node('source', 'those from this node alone'), undefined),
+        optional(node('destination', 'those to this node alone'), undefined),
+      ],
+      (_: NodeCore, id, source, destination) => {
+        const [from, to] = [source, destination].map((given) => given && nodeOf(given))
+        return {
+          channels: [...channels.graph.allChannels()]
+            .flatMap(directionsJson)
+            .filter(
+              (each) =>
+                (id === undefined || each.short_channel_id === id) &&
+                (from === undefined || each.source === from) &&
+                (to === undefined || each.destination === to),
+            ),
+        }
+      },
+    ),
+    method(
+      'listnodes',
+      'The nodes that have an announced channel, and what they say about themselves: nobody vouches for it.',
+      [optional(node('id', 'this one alone'), undefined)],
+      (_: NodeCore, id) => {
+        const { graph } = channels
+        const wanted = id && nodeOf(id)
+        return {
+          nodes: [...graph.allNodes()]
+            .filter((each) => wanted === undefined || each === wanted)
+            .map((nodeid) => nodeJson(nodeid, graph.node(nodeid))),
+        }
+      },
+    ),
+    method(
+      'setchannel',
+      'Sets what this node asks for passing payments on by a channel, and tells it to everybody.',
+      [
+        text('id', 'channel id, short channel id, or the node'),
+        optional(integer('feebase', 'for each payment, in millisatoshis', 0, 0xffff_ffff), undefined),
+        optional(integer('feeppm', 'in millionths of what is passed on', 0, 0xffff_ffff), undefined),
+      ],
+      async (_: NodeCore, id, base, millionths) => {
+        const channel = channelOf(id)
+        const { state } = channel
+        const before = channels.forwarding.policy(state.contract.keyId)
+        const feeBase = base === undefined ? before.feeBase : msat(base)
+        const feeProportionalMillionths = millionths ?? before.feeProportionalMillionths
+        await channels.setFees(channel, { feeBase, feeProportionalMillionths })
+        return {
+          channels: [
+            {
+              peer_id: state.peer,
+              channel_id: state.channelId,
+              short_channel_id: channels.placeOf(state),
+              fee_base_msat: feeBase,
+              fee_proportional_millionths: feeProportionalMillionths,
+            },
+          ],
+        }
+      },
+    ),
+    method(
+      'setalias',
+      'Sets the name under which this node announces itself.',
+      [text('alias', 'at most 32 characters; empty for none')],
+      async (_: NodeCore, alias) => {
+        if ([...alias].length > MAX_ALIAS_CHARACTERS)
+          throw new RpcError(
+            RPC_INVALID_PARAMETER,
+            `An alias has at most ${MAX_ALIAS_CHARACTERS} characters.`,
+          )
+        await channels.setAlias(alias)
+        return { alias }
+      },
+    ),
     ...devMethods(channels, lookup),
   ] as const
 }
@@ -422,6 +480,39 @@ export function channelMethods(channels: Channels) {
 /** Blocks by which an expiry is put off at most: less where a day has few. */
 function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
+}
+
+function directionsJson({ announcement: { message }, updates }: GraphChannel) {
+  const { nodeIds, shortChannelId, capacity } = message
+  return updates.flatMap((update, direction) => {
+    if (!update) return []
+    return {
+      source: nodeIds[direction],
+      destination: nodeIds[1 - direction],
+      short_channel_id: shortChannelId,
+      direction,
+      public: true,
+      amount_msat: capacity * 1000,
+      active: !update.message.disabled,
+      last_update: update.message.blockHeight,
+      base_fee_millisatoshi: update.message.feeBase,
+      fee_per_millionth: update.message.feeProportionalMillionths,
+      delay: update.message.cltvExpiryDelta,
+      htlc_minimum_msat: update.message.htlcMinimum,
+      htlc_maximum_msat: update.message.htlcMaximum,
+    }
+  })
+}
+
+/** `said`: undefined where the node has said nothing about itself. */
+function nodeJson(nodeid: NodeId, said: NodeAnnouncement | undefined) {
+  return {
+    nodeid,
+    last_announcement: said?.blockHeight,
+    alias: said?.alias,
+    features: said && bytesToHex(encodeFeatures(said.features)),
+    peer_id: said?.peerId && base58.encode(said.peerId),
+  }
 }
 
 /** A coin of the wallet, as `listfunds` has it. */

@@ -103,6 +103,7 @@ export const channelResults = {
   }),
   getinfo: object({
     id: hex('node id'),
+    alias: maybe(text('name that it gives itself')),
     num_peers: number('nodes that are connected'),
     num_pending_channels: number('that wait for confirmations'),
     num_active_channels: number('that are open'),
@@ -142,6 +143,7 @@ export const channelResults = {
         public: flag('whether it is announced'),
         amount_msat: msat('that it holds'),
         active: flag('whether it can be used'),
+        last_update: number('of which this is what the source asks', 'block height'),
         base_fee_millisatoshi: msat(''),
         fee_per_millionth: number(''),
         delay: number('', 'blocks'),
@@ -178,6 +180,17 @@ export const channelResults = {
     ),
   }),
   listinvoices: object({ invoices: list(object(INVOICE)) }),
+  listnodes: object({
+    nodes: list(
+      object({
+        nodeid: hex('node id'),
+        last_announcement: maybe(number('of what it says about itself', 'block height')),
+        alias: maybe(text('name of its own choice')),
+        features: maybe(hex('that it understands')),
+        peer_id: maybe(text('where it is found in the network')),
+      }),
+    ),
+  }),
   listpays: object({
     pays: list(
       object({
@@ -248,6 +261,18 @@ export const channelResults = {
     ),
   }),
   pay: PAY,
+  setalias: object({ alias: text('') }),
+  setchannel: object({
+    channels: list(
+      object({
+        peer_id: hex('node id'),
+        channel_id: hex(''),
+        short_channel_id: maybe(text('once it is in a block')),
+        fee_base_msat: msat('for each payment'),
+        fee_proportional_millionths: number('of what is passed on'),
+      }),
+    ),
+  }),
   waitinvoice: object(INVOICE),
   ...towerResults,
 } as const

@@ -151,7 +151,7 @@ export const fundChannel = declaration(
     text('id', 'the other side: node id of 66 hex digits, or peer id'),
     integer('amount', 'that the channel holds, in satoshis', 1, Number.MAX_SAFE_INTEGER),
     optional(number('feerate', 'of the funding, in satoshis for a virtual byte', 0, 100_000), undefined),
-    optional(flag('announce', 'only false: channels are not announced yet'), false),
+    optional(flag('announce', 'whether others may pay through it'), true),
     optional(integer('push_msat', 'given away, in millisatoshis', 0, Number.MAX_SAFE_INTEGER), 0),
   ],
 )

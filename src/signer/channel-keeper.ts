@@ -13,6 +13,7 @@ import {
   sidesOf,
 } from '../channels/commitment-transaction.ts'
 import { closingTransaction, fundingSighash, withFundingSignature } from '../channels/funding-spend.ts'
+import { type ChannelAnnouncement, fundingProofHash, gossipHash, nodeId } from '../channels/gossip.ts'
 import { htlcSighash, htlcSignatureCheck, htlcTransactions } from '../channels/htlc-transactions.ts'
 import { deriveRevocationSecretKey, deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
 import type {
@@ -24,6 +25,7 @@ import type {
   Commitment,
   CounterpartyCommitmentRequest,
   CounterpartyCommitmentSignatures,
+  HolderAnnouncementSignatures,
   HolderCommitmentRequest,
   HolderCommitmentSignatures,
   HolderPoint,
@@ -403,6 +405,31 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     const signature = this.sign(message, signing)
     if (key.kind !== 'payment') secret.fill(0)
     return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
+  }
+
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>> {
+    return this.serve(contract, async ({ keys }) =>
+      this.withNodeSecret((secret) => {
+        const { nodeIds, fundingKeys, capacity } = announcement
+        const own = nodeIds.indexOf(nodeId(secp256k1.getPublicKey(secret, true)))
+        const { holder, counterparty, fundingAmount } = contract
+        const isOfChannel =
+          own >= 0 &&
+          equalBytes(fundingKeys[own], holder.basepoints.funding) &&
+          equalBytes(fundingKeys[1 - own], counterparty.basepoints.funding) &&
+          capacity <= fundingAmount
+        if (!isOfChannel)
+          return invalid('announcement-mismatch', 'The announcement is not that of this channel: not signed.')
+        return ok({
+          nodeSignature: secp256k1.sign(gossipHash(announcement), secret, { prehash: false }),
+          // By a tagged hash of the fields (BIP340): it is a signature under nothing else, no spend of the funding output for one.
+          fundingSignature: this.sign(fundingProofHash(announcement), keys.secrets.funding),
+        })
+      }),
+    )
   }
 
   async nodeKey(): Promise<Result<Uint8Array>> {

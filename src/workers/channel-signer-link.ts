@@ -22,6 +22,7 @@ export function remoteChannelSigner(
     closingNonce: ask('closingNonce'),
     signClosing: ask('signClosing'),
     signSpend: ask('signSpend'),
+    signAnnouncement: ask('signAnnouncement'),
     nodeKey: ask('nodeKey'),
     ecdh: ask('ecdh'),
     signNode: ask('signNode'),

@@ -218,6 +218,7 @@ const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelServices>([
   'closingNonce',
   'signClosing',
   'signSpend',
+  'signAnnouncement',
   'nodeKey',
   'ecdh',
   'signNode',

@@ -11,6 +11,7 @@ import { ChannelList } from '../../web/views/channel-list.ts'
 import { ChannelOpen } from '../../web/views/channel-open.ts'
 import { ChannelPay } from '../../web/views/channel-pay.ts'
 import { ChannelReceive } from '../../web/views/channel-receive.ts'
+import { ChannelTowers } from '../../web/views/channel-towers.ts'
 import { ChannelsView } from '../../web/views/channels-view.ts'
 import { WalletHome } from '../../web/views/wallet-home.ts'
 import { WalletSend } from '../../web/views/wallet-send.ts'
@@ -74,6 +75,13 @@ const PAID = {
 let channels: readonly ChannelResult[]
 let pays: readonly object[]
 let invoices: readonly object[]
+let towers: readonly {
+  tower_id: string
+  status: string
+  acknowledged_states: number
+  pending_states: number
+}[]
+let service: object
 let opentab: ScriptedOpentab
 let view: HTMLElement
 
@@ -86,6 +94,13 @@ function answers() {
     listinvoices: (label?: string) => ({
       invoices: label === undefined ? invoices : invoices.map((invoice) => ({ ...invoice, label })),
     }),
+    listtowers: () => ({ towers }),
+    gettowerinfo: (id: string) => ({
+      channels: towers
+        .filter(({ tower_id }) => tower_id === id)
+        .map(({ pending_states }) => ({ channel_id: ID, acknowledged_states: 7, pending_states })),
+    }),
+    towerservice: () => service,
     getbalances: () => ({ mine: { trusted: 5, untrusted_pending: 0, immature: 0 } }),
     getmempoolinfo: () => ({ size: 0, bytes: 0, mempoolminfee: 0.00001 }),
     estimatesmartfee: (blocks: number) => ({ feerate: 0.00001, blocks }),
@@ -96,6 +111,8 @@ beforeEach(() => {
   channels = [channel()]
   pays = []
   invoices = []
+  towers = []
+  service = { enabled: false, n_appointments: 0, users: [], breaches: [] }
 })
 
 afterEach(() => view.remove())
@@ -493,6 +510,60 @@ describe('one channel', () => {
     })
     await says('Nothing is published from here.')
     assert.notInclude(text(), 'Close alone')
+  })
+})
+
+describe('watchtowers', () => {
+  const tower = { tower_id: PEER, status: 'reachable', acknowledged_states: 7, pending_states: 2 }
+
+  it('are missed where there are none, and chosen among connected tabs', async () => {
+    show(new ChannelTowers(), {
+      registertower: () => {
+        towers = [tower]
+        return { tower_id: PEER, available_slots: 100 }
+      },
+    })
+    await says('Nobody watches while this tab sleeps')
+    press('Ask it to watch')
+    await says('Watches')
+    await says('It keeps what punishes 7 old states; 2 further ones it has not taken yet.')
+    assert.deepInclude(opentab.calls, { method: 'registertower', params: [PEER] })
+  })
+
+  it('say why one refuses, are asked again, and are given up', async () => {
+    towers = [{ ...tower, status: 'subscription_error', ...{ status_detail: 'It is full.' } }]
+    show(new ChannelTowers(), { retrytower: () => ({}), abandontower: () => ({}) })
+    await says('It is full.')
+    press('Ask again')
+    await until('it was asked', () => opentab.count('retrytower') === 1)
+    await until('it rests', () => !(deepOne(view, 'button', 'Give up') as HTMLButtonElement).disabled)
+    press('Give up')
+    await until('it is given up', () => opentab.count('abandontower') === 1)
+  })
+
+  it('are others’ at this tab where its person wants it', async () => {
+    show(new ChannelTowers(), {
+      towerservice: (enabled?: boolean) =>
+        (service = { enabled: enabled ?? false, n_appointments: 3, users: [{}], breaches: [] }),
+    })
+    await says('3 penalties kept for 1 tab')
+    deepOne(view, '.switch input').click()
+    await until('it is on', () =>
+      opentab.calls.some(({ method, params }) => method === 'towerservice' && params[0] === true),
+    )
+  })
+
+  it('are told of at each channel', async () => {
+    const made = new ChannelDetails()
+    made.channelId = ID
+    show(made)
+    await says('No tower watches while this tab sleeps.')
+    towers = [tower]
+    emit({ notification: 'connect', id: PEER })
+    await says('1 tower watches while this tab sleeps, but not over its latest states yet.')
+    towers = [{ ...tower, pending_states: 0 }]
+    emit({ notification: 'connect', id: PEER })
+    await says('1 tower watches while this tab sleeps.')
   })
 })
 

@@ -146,7 +146,12 @@ async function channels(ada: Tab, ben: Tab): Promise<void> {
   await ben.rpc('pay', asked)
   await page.getByTestId('paid').waitFor()
   assert.deepEqual(await look(ada, 'channel-received'), [])
+  await show(ada, { 'channel-no-tower': '/channels/towers' })
+  await ben.rpc('towerservice', true)
+  await page.getByRole('button', { name: 'Ask it to watch' }).click()
+  await page.getByText('Watches', { exact: true }).waitFor()
   await show(ada, {
+    'channel-towers': '/channels/towers',
     channels: '/channels',
     channel: `/channels/${id}`,
     'channel-payments': '/channels/payments',

@@ -89,6 +89,7 @@ export const LAYERS: readonly Layer[] = [
       'src/channels/amount.ts',
       'src/channels/commitment-transaction.ts',
       'src/channels/funding-spend.ts',
+      'src/channels/gossip.ts',
       'src/channels/htlc-transactions.ts',
       'src/channels/keys.ts',
       'src/channels/ports.ts',

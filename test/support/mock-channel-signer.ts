@@ -273,6 +273,10 @@ export class MockChannelSigner implements ChannelSigner {
     throw new Error('Not asked for')
   }
 
+  signAnnouncement(): Promise<Result<never>> {
+    throw new Error('Not asked for')
+  }
+
   nodeKey(): Promise<Result<Uint8Array>> {
     throw new Error('Not asked for')
   }

@@ -1,12 +1,22 @@
 /** What a channel asks of its person, which is never hidden: who has to be online when, and what happens if not. Thread: Window. */
 import { html } from 'lit'
 import { blocksText } from '../channels.ts'
+import { plural } from '../format.ts'
+import type { Tower } from '../rpc-results.ts'
 import type { TabIdentity } from '../tab/opentab.ts'
 import { icons } from './view-icons.ts'
 
 /** Seconds between blocks, where they come by time; undefined where they come on demand. */
 export function spacingOf({ params }: TabIdentity): number | undefined {
   return params.retarget ? params.targetSpacing : undefined
+}
+
+/** How many towers watch over a channel, or over all, and what they have yet to take. */
+export function watchWords(towers: readonly Pick<Tower, 'status' | 'pending_states'>[]): string {
+  const watching = towers.filter(({ status }) => status !== 'misbehaving')
+  if (watching.length === 0) return 'No tower watches while this tab sleeps.'
+  const isWhole = watching.some(({ pending_states }) => pending_states === 0)
+  return `${plural(watching.length, 'tower')} ${watching.length === 1 ? 'watches' : 'watch'} while this tab sleeps${isWhole ? '' : ', but not over its latest states yet'}.`
 }
 
 /** `delay`: blocks that the other side waits for its own money after it has closed alone. */
@@ -16,7 +26,8 @@ export function channelRisk(identity: TabIdentity, delay: number) {
     <div>
       <strong>This tab has to look at the chain once in ${blocksText(delay, spacingOf(identity))}.</strong>
       The other side could publish an old state, in which more was its own. Seen in time, all that is in the channel becomes yours. Who looks
-      away for longer loses what the old state gives to the other side. Open this page now and then, with the wallet unlocked once.
+      away for longer loses what the old state gives to the other side. Open this page now and then, with the wallet unlocked once, or have
+      <a href="/channels/towers">another tab watch</a>.
     </div>
   </div>`
 }

@@ -6,7 +6,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { blocksText, isLive, msatToSats, stateKind, stateWords } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { channelRisk, spacingOf } from '../components/channel-risk.ts'
+import { channelRisk, spacingOf, watchWords } from '../components/channel-risk.ts'
 import { channelsLink } from '../components/channels-link.ts'
 import '../components/hash.ts'
 import { costText } from '../components/rate-field.ts'
@@ -16,7 +16,7 @@ import { TaskController } from '../controllers/task-controller.ts'
 import { countText, feeRateText, plural } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { satsPerVbyte } from '../payment.ts'
-import type { ChannelResult } from '../rpc-results.ts'
+import type { ChannelResult, Tower } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 /** Blocks within which a closing transaction is to be in one, as `close` asks. */
@@ -27,6 +27,8 @@ interface Loaded {
   readonly channel: ChannelResult | undefined
   /** Peer id of the other side's tab, while it is connected. */
   readonly tab: string | undefined
+  /** Towers that this channel is told to, with what each has yet to take of it. */
+  readonly towers: readonly Pick<Tower, 'status' | 'pending_states'>[]
   /** Satoshis per virtual byte that a close in agreement pays. */
   readonly rate: number
 }
@@ -90,14 +92,15 @@ export class ChannelDetails extends LitElement {
     events: ['tip', 'channel', 'wallet'],
     key: () => this.channelId,
     load: async (node) => {
-      const [{ channels }, { peers }, { feerate = 0 }] = await Promise.all([
+      const [{ channels }, { peers }, { feerate = 0 }, towers] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpeers'),
         node.rpc('estimatesmartfee', CLOSE_TARGET),
+        towersOf(node, this.channelId),
       ])
       const channel = channels.find(({ channel_id }) => channel_id === this.channelId)
       const tab = peers.find(({ id }) => id === channel?.peer_id)?.netaddr[0]
-      return { channel, tab, rate: Math.max(1, satsPerVbyte(feerate)) }
+      return { channel, tab, towers, rate: Math.max(1, satsPerVbyte(feerate)) }
     },
   })
 
@@ -118,7 +121,7 @@ export class ChannelDetails extends LitElement {
       }`
   }
 
-  #channel(channel: ChannelResult, { tab, rate }: Loaded) {
+  #channel(channel: ChannelResult, { tab, towers, rate }: Loaded) {
     const [, ...more] = channel.status
     return html`<div class="stack">
       <section class="card" aria-label="Balance">
@@ -135,12 +138,12 @@ export class ChannelDetails extends LitElement {
               </ul>`
         }
       </section>
-      ${isLive(channel) && !channel.lost_state ? this.#risk(channel) : nothing} ${this.#underWay(channel)}
+      ${isLive(channel) && !channel.lost_state ? this.#risk(channel, towers) : nothing} ${this.#underWay(channel)}
       ${this.#facts(channel, tab)} ${this.#close(channel, rate)}
     </div>`
   }
 
-  #risk({ their_to_self_delay, online_before }: ChannelResult) {
+  #risk({ their_to_self_delay, online_before }: ChannelResult, towers: Loaded['towers']) {
     const { identity, tip } = this.node
     const left = online_before === undefined || !tip ? undefined : Math.max(0, online_before - tip.height)
     return html`<div>
@@ -150,7 +153,7 @@ export class ChannelDetails extends LitElement {
           ? nothing
           : html`<p class="hint" data-testid="deadline">
               You must be online before block ${countText(online_before!)}, ${blocksText(left, spacingOf(identity))} from now. It moves on with
-              every block that is seen.
+              every block that is seen. ${watchWords(towers)}
             </p>`
       }
     </div>`
@@ -309,5 +312,17 @@ export class ChannelDetails extends LitElement {
     this.asked = undefined
     this.#loaded.reload()
   }
+}
+/** What each tower has of one channel. */
+async function towersOf(node: LiveNode, channelId: string): Promise<Loaded['towers']> {
+  const { towers } = await node.rpc('listtowers')
+  const all = await Promise.all(
+    towers.map(async ({ tower_id, status }) => {
+      const { channels } = await node.rpc('gettowerinfo', tower_id)
+      const own = channels.find(({ channel_id }) => channel_id === channelId)
+      return own ? { status, pending_states: own.pending_states } : []
+    }),
+  )
+  return all.flat()
 }
 customElements.define('ot-channel-details', ChannelDetails)

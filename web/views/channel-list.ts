@@ -16,14 +16,14 @@ import {
 } from '../channels.ts'
 import { amount } from '../components/amount.ts'
 import '../components/channel-bar.ts'
-import { spacingOf } from '../components/channel-risk.ts'
+import { spacingOf, watchWords } from '../components/channel-risk.ts'
 import '../components/payment-list.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { amountText, coinUnit, countText, isLong, plural, shortened } from '../format.ts'
 import type { Payment } from '../history.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
-import type { ChannelResult } from '../rpc-results.ts'
+import type { ChannelResult, Tower } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
 /** Payments that are shown below the channels. */
@@ -33,6 +33,7 @@ interface Loaded {
   readonly channels: readonly ChannelResult[]
   /** Newest first. */
   readonly payments: readonly Payment[]
+  readonly towers: readonly Tower[]
   /** Nodes that are connected and have channels. */
   readonly peers: number
 }
@@ -130,13 +131,14 @@ export class ChannelList extends LitElement {
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
     events: ['tip', 'channel', 'wallet'],
     load: async (node) => {
-      const [{ channels }, { pays }, { invoices }, { peers }] = await Promise.all([
+      const [{ channels }, { pays }, { invoices }, { peers }, { towers }] = await Promise.all([
         node.rpc('listpeerchannels'),
         node.rpc('listpays'),
         node.rpc('listinvoices'),
         node.rpc('listpeers'),
+        node.rpc('listtowers'),
       ])
-      return { channels, payments: channelPayments(pays, invoices), peers: peers.length }
+      return { channels, towers, payments: channelPayments(pays, invoices), peers: peers.length }
     },
   })
 
@@ -156,10 +158,10 @@ export class ChannelList extends LitElement {
       }`
   }
 
-  #all({ channels, payments, peers }: Loaded) {
+  #all({ channels, payments, peers, towers }: Loaded) {
     if (channels.length === 0 && payments.length === 0) return this.#none(peers)
     return html`<div class="stack">
-      ${this.#hero(channels)} ${this.#deadline(channels)}
+      ${this.#hero(channels)} ${this.#deadline(channels, towers)}
       <section class="card" aria-labelledby="channels">
         <h2 id="channels">${plural(channels.length, 'channel')}</h2>
         ${
@@ -255,7 +257,7 @@ export class ChannelList extends LitElement {
   }
 
   /** What must be online when, of all of them. */
-  #deadline(channels: readonly ChannelResult[]) {
+  #deadline(channels: readonly ChannelResult[], towers: readonly Tower[]) {
     const before = onlineBefore(channels)
     const { tip } = this.node
     if (before === undefined || !tip) return nothing
@@ -264,7 +266,8 @@ export class ChannelList extends LitElement {
       <div>
         You must be online before block ${countText(before)}
         (${blocksText(Math.max(0, before - tip.height), spacingOf(this.node.identity))} from now): this page open, with blocks coming in. It
-        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it.
+        moves on with every block that is seen. If not, a side that publishes an old state could keep what was yours in it. ${watchWords(towers)}
+        <a href="/channels/towers">Watchtowers</a>
       </div>
     </div>`
   }

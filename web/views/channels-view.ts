@@ -17,6 +17,7 @@ import './channel-open.ts'
 import './channel-pay.ts'
 import './channel-payments.ts'
 import './channel-receive.ts'
+import './channel-towers.ts'
 
 /** Name of the wallet that channels belong to: the default one. */
 const WALLET = ''
@@ -98,6 +99,8 @@ export class ChannelsView extends LitElement {
         return html`<ot-channel-pay .node=${node}></ot-channel-pay>`
       case 'receive':
         return html`<ot-channel-receive .node=${node}></ot-channel-receive>`
+      case 'towers':
+        return html`<ot-channel-towers .node=${node}></ot-channel-towers>`
       case 'payments':
         return html`<ot-channel-payments .node=${node}></ot-channel-payments>`
       default:

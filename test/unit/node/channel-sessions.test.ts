@@ -87,6 +87,7 @@ class Side {
         },
         gossip: () => {},
         tower: () => {},
+        tick: () => {},
       },
       (links) => {
         this.links = links

@@ -13,6 +13,15 @@ import {
   fundingSighash,
   withFundingSignature,
 } from '../../../src/channels/funding-spend.ts'
+import {
+  type ChannelAnnouncement,
+  decodeGossip,
+  encodeGossip,
+  type Gossip,
+  inNodeOrder,
+  nodeId,
+} from '../../../src/channels/gossip.ts'
+import { checkChannelAnnouncement } from '../../../src/channels/gossip-checks.ts'
 import type {
   ChannelContract,
   ClosingTransaction,
@@ -22,6 +31,7 @@ import type {
 } from '../../../src/channels/ports.ts'
 import { fundingKey, secondLevelOutput } from '../../../src/channels/scripts.ts'
 import { SecretStore, secretIndex } from '../../../src/channels/secrets.ts'
+import { shortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../../src/primitives/hashes.ts'
@@ -129,6 +139,64 @@ test('the node has one key: it opens onions and signs', async () => {
     'recovered',
   ).recoverPublicKey(hash)
   assert.deepEqual(recovered.toBytes(true), key)
+})
+
+test('an announcement is signed for a channel that is here, as its fields stand, by both keys; nothing else is', async () => {
+  const pair = await opened()
+  const [alice, bob] = pair.sides
+  const ids = [nodeId(value(await alice.keeper.nodeKey())), nodeId(value(await bob.keeper.nodeKey()))]
+  const announcement: ChannelAnnouncement = {
+    type: 'channel_announcement_2',
+    chainHash: new Uint8Array(32),
+    features: 0n,
+    shortChannelId: shortChannelId({ height: 1, position: 2, output: 3 }),
+    capacity: sats(AMOUNT),
+    ...inNodeOrder(
+      { id: ids[0], fundingKey: alice.keys.basepoints.funding },
+      { id: ids[1], fundingKey: bob.keys.basepoints.funding },
+    ),
+  }
+  const signatures: Uint8Array[][] = [[], []]
+  for (const { keeper, contract, keys } of pair.sides) {
+    const { nodeSignature, fundingSignature } = value(await keeper.signAnnouncement(contract, announcement))
+    const at = announcement.fundingKeys.findIndex(
+      (key) => bytesToHex(key) === bytesToHex(keys.basepoints.funding),
+    )
+    signatures[0][at] = nodeSignature
+    signatures[1][at] = fundingSignature
+  }
+  const read = decodeGossip(encodeGossip(announcement, signatures.flat()))
+  const output = {
+    outpoint: '',
+    scriptPubKey: pair.fundingOutput.scriptPubKey,
+    amount: sats(AMOUNT),
+    spent: false,
+  }
+  const context = { chainHash: announcement.chainHash, height: 10 }
+  assert.equal(
+    codeOf(checkChannelAnnouncement(value(read) as Gossip<ChannelAnnouncement>, output, context)),
+    'accepted',
+  )
+  const refused = async (change: Partial<ChannelAnnouncement>) =>
+    codeOf(await alice.keeper.signAnnouncement(alice.contract, { ...announcement, ...change }))
+  const [firstId, secondId] = announcement.nodeIds
+  const [firstKey, secondKey] = announcement.fundingKeys
+  const other = secp256k1.getPublicKey(sha256(Uint8Array.of(9)), true)
+  for (const change of [
+    { nodeIds: [secondId, firstId] as const },
+    { fundingKeys: [secondKey, firstKey] as const },
+    { fundingKeys: [firstKey, other] as const },
+    { fundingKeys: [other, secondKey] as const },
+    { nodeIds: [nodeId(other), nodeId(other)] as const },
+    { capacity: sats(AMOUNT + 1) },
+  ])
+    assert.equal(await refused(change), 'announcement-mismatch', JSON.stringify(Object.keys(change)))
+  assert.equal(
+    codeOf(await alice.keeper.signAnnouncement({ ...alice.contract, fundingOutput: 5 }, announcement)),
+    'channel-mismatch',
+  )
+  alice.start()
+  assert.equal(await refused({}), 'channel-keys-unknown')
 })
 
 /** What no payment explains, each instead of `offering`. */
