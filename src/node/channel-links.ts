@@ -22,6 +22,7 @@ import {
 import type { ChannelSigner } from '../channels/ports.ts'
 import { isTowerMessage, towerMessageCost } from '../channels/tower-messages.ts'
 import type { MessageKind, WireMessage } from '../network/frames.ts'
+import type { PeerId } from '../network/transport.ts'
 import { invalid, type Rejection } from '../primitives/result.ts'
 import { type Limit, type MakePart, on, type PartPorts, type ProtocolPart } from '../protocol/part.ts'
 import type { Peer } from '../protocol/peer.ts'
@@ -130,7 +131,7 @@ export class ChannelLinks implements ProtocolPart {
   }
 
   /** Peer ids of the nodes that are connected. */
-  peerOf(node: NodeId): string | undefined {
+  peerOf(node: NodeId): PeerId | undefined {
     return this.peers.get(node)?.id
   }
 
@@ -152,6 +153,11 @@ export class ChannelLinks implements ProtocolPart {
   send(node: NodeId, bytes: Uint8Array): void {
     const peer = this.peers.get(node)
     if (peer) this.part.peers.send(peer, { type: 'bolt', bytes } as BoltMessage)
+  }
+
+  /** A tab that matters more than others, connected or not: it keeps its place, and is dialled before others. */
+  favour(peer: PeerId): void {
+    this.part.transport.valued(peer, 'anchor')
   }
 
   /** What a node sent tells against it. */

@@ -34,6 +34,7 @@ import { type ShortChannelId, shortChannelId } from '../channels/short-channel-i
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { TowerLimits, TowerStore } from '../channels/tower.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
+import type { PeerId } from '../network/transport.ts'
 import type { Sats } from '../primitives/amount.ts'
 import { bytesToHex, equalBytes, hexToBytes } from '../primitives/bytes.ts'
 import { type Txid, toDisplay } from '../primitives/hashes.ts'
@@ -75,6 +76,10 @@ const PAYOUT_RECORD = 'payout'
 const LOST_PREFIX = 'lost/'
 /** Blocks within which a claim of lost shares is to be mined: nothing waits for it. */
 const RECOVERY_TARGET = 6
+/** Of a node that there is a channel with: the tab by which it was last heard. */
+const PEER_PREFIX = 'peer/'
+/** Nodes whose tabs go before others, those with most of our money: a stranger's small channels buy no places. */
+const MAX_PARTNERS = 8
 const ALIAS_RECORD = 'alias'
 
 /** Seconds that a peer may be away until its channel is told to be disabled: twenty minutes, as lnd has it. */
@@ -354,6 +359,7 @@ export class Channels {
         },
       ),
     )
+    this.favourPartners()
   }
 
   /** Takes in nothing more; what was acknowledged is durable. */
@@ -637,6 +643,26 @@ export class Channels {
     this.gossip.connected(peer)
     this.towers.connected(peer)
     this.tell({ notification: 'connect', id: peer })
+    this.favourPartners()
+  }
+
+  /** Remembers the tabs of those with whom there are channels in use, and has them dialled before others: without them no payment goes. */
+  private favourPartners(): void {
+    const shares = new Map<string, number>()
+    for (const { state } of this.all())
+      if (isOperating(state)) shares.set(state.peer, (shares.get(state.peer) ?? 0) + balanceOf(state).holder)
+    const partners = [...shares].sort(([, a], [, b]) => b - a).slice(0, MAX_PARTNERS)
+    for (const [node] of partners) {
+      const record = PEER_PREFIX + node
+      const peer = this.links.peerOf(node as NodeId) ?? (this.book.get(record) as PeerId | undefined)
+      if (peer === undefined) continue
+      if (this.book.get(record) !== peer)
+        void this.book.set(record, peer).catch((error: unknown) => this.failed(error))
+      this.links.favour(peer)
+    }
+    for (const [node] of [...this.book.entries(PEER_PREFIX)])
+      if (!this.all().some(({ state }) => state.peer === node))
+        void this.book.set(PEER_PREFIX + node, undefined).catch((error: unknown) => this.failed(error))
   }
 
   private disconnected(peer: NodeId): void {
@@ -732,6 +758,7 @@ export class Channels {
         // The next channel has another.
         if (this.book.get(PAYOUT_RECORD) === toText(payout)) void this.book.set(PAYOUT_RECORD, undefined)
         this.ownGossip.refresh()
+        this.favourPartners()
         return
       case 'announcement-signatures':
         this.ownGossip.signed(channel, event.message)
