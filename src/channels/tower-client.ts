@@ -137,7 +137,7 @@ export class TowerClient {
   /** Of the channels that it watches: not those with itself, which it would have to punish itself for. */
   get progress(): TowerProgress[] {
     return this.watched().map(({ contract: { keyId }, revokedCount }) => {
-      const { next } = this.seriesOf(keyId)
+      const next = this.stored(keyId)?.next ?? 0
       return { keyId, acknowledged: next, pending: Math.max(0, revokedCount - next) }
     })
   }
