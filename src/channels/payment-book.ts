@@ -155,8 +155,9 @@ export class PaymentBook {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
     underway.payment.fulfilled(part, preimage)
-    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
+    // The payment is durable as made before its part is gone: a node killed between would hear of a part that it does not know, and try anew.
     await this.advance(hash)
+    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
   }
 
   /** A part came back. `removal`: as its channel told; undefined where the chain gave it back. Durable when it resolves. */

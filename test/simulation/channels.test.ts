@@ -1,0 +1,27 @@
+/**
+ * Promise: whatever happens to the nodes of a network of channels, and whoever cheats, what `test/channels/judge.ts` names holds. A world a seed:
+ * OPENTAB_SEEDS says how many (100), OPENTAB_SEED one alone, with all that happens in it told.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { installQuickCurve } from '../channels/quick-curve.ts'
+import { replayOf, runSeeds, tableOf } from '../channels/run-seeds.ts'
+
+const { OPENTAB_SEED, OPENTAB_SEEDS = '100' } = process.env
+
+test('networks of channels: nobody honest loses, no thief gains, payments end', async (t) => {
+  await installQuickCurve()
+  const alone = OPENTAB_SEED !== undefined
+  const result = await runSeeds({
+    seeds: alone ? [OPENTAB_SEED] : Array.from({ length: Number(OPENTAB_SEEDS) }, (_, seed) => String(seed)),
+    ...(alone && { log: (line: string) => console.log(line) }),
+  })
+  for (const line of tableOf(result).split('\n')) t.diagnostic(line)
+  const failures = result.broken.map(
+    ({ seed, text }) => `Seed ${seed}: ${text}\nTo see it again: ${replayOf(seed)}`,
+  )
+  assert.deepEqual(failures, [])
+  if (result.runs < 50) return
+  for (const name of ['paid', 'crashes', 'cheats', 'punished', 'reorganisations', 'sleeps'] as const)
+    assert.ok(result.totals[name] > 0, `no run had ${name}`)
+})
