@@ -105,6 +105,8 @@ export class TowerClient {
   private again = false
   /** Why it rests. */
   private stopped: { readonly why: Rejection; readonly until: number } | undefined
+  /** Whether a series may be to be let go of. */
+  private mayHaveEnded = true
   /** When it last had what it was asked for. */
   private lookedAt: number | undefined
   private wakeUp: (() => void) | undefined
@@ -137,7 +139,7 @@ export class TowerClient {
   /** Of the channels that it watches: not those with itself, which it would have to punish itself for. */
   get progress(): TowerProgress[] {
     return this.watched().map(({ contract: { keyId }, revokedCount }) => {
-      const { next } = this.seriesOf(keyId)
+      const next = this.stored(keyId)?.next ?? 0
       return { keyId, acknowledged: next, pending: Math.max(0, revokedCount - next) }
     })
   }
@@ -173,6 +175,7 @@ export class TowerClient {
   async channelEnded(keyId: string): Promise<void> {
     const known = this.stored(keyId)
     if (known) await this.put(keyId, { ...known, ended: true })
+    this.mayHaveEnded = true
     this.wake()
   }
 
@@ -228,13 +231,8 @@ export class TowerClient {
   private async catchUp(): Promise<Result<void>> {
     const looked = await this.look()
     if (!looked.ok) return looked
-    for (const [keyId, text] of [...this.ports.book.entries(`${SERIES}${this.id}/`)]) {
-      const { series, ended } = fromText(text) as SeriesRecord
-      if (!ended) continue
-      const forgotten = await this.ports.remote.forget(series)
-      if (!forgotten.ok) return forgotten
-      await this.put(keyId, undefined)
-    }
+    const forgotten = await this.forgetEnded()
+    if (!forgotten.ok) return forgotten
     // A part of each in turn: a busy channel holds up no other.
     for (let rest = this.watched(); rest.length > 0 && !this.isClosed; ) {
       const left: TowerChannel[] = []
@@ -244,6 +242,23 @@ export class TowerClient {
         if (handed.value) left.push(channel)
       }
       rest = left
+    }
+    return OK
+  }
+
+  /** Has it let go of channels that are closed for good. */
+  private async forgetEnded(): Promise<Result<void>> {
+    if (!this.mayHaveEnded) return OK
+    this.mayHaveEnded = false
+    for (const [keyId, text] of [...this.ports.book.entries(`${SERIES}${this.id}/`)]) {
+      const { series, ended } = fromText(text) as SeriesRecord
+      if (!ended) continue
+      const forgotten = await this.ports.remote.forget(series)
+      if (!forgotten.ok) {
+        this.mayHaveEnded = true
+        return forgotten
+      }
+      await this.put(keyId, undefined)
     }
     return OK
   }

@@ -21,8 +21,8 @@ export interface TowerWatchPorts {
   readonly tower: Pick<Tower, 'waitsFor' | 'penaltiesFor' | 'isEmpty'>
   /** Blocks after which nothing of a theft is looked for any more: the longest delay, and what buries its end. */
   readonly maxAge: number
-  /** Offers a transaction to the mempool, and tells the network. False where it is refused. */
-  submit(transaction: Transaction): Promise<boolean>
+  /** Offers a transaction to the mempool, and tells the network. `void`: it breaks a rule, so that it is never valid. */
+  submit(transaction: Transaction): Promise<'taken' | 'refused' | 'void'>
   /** The chain could not be read, or the book. */
   failed(error: unknown): void
 }
@@ -44,7 +44,7 @@ interface Seen {
   /** Height of the tip when it was first seen. */
   readonly since: number
   /** By what they spend; undefined until they were read. */
-  groups: readonly (readonly Transaction[])[] | undefined
+  groups: readonly Transaction[][] | undefined
   /** Its outputs that are spent, by their index: where. */
   readonly spent: Map<number, number>
 }
@@ -203,9 +203,14 @@ export class TowerWatch implements ChainConsumer {
       if (settledAt(seen, group) !== undefined) continue
       const first = Math.min(Math.floor(age / PATIENCE), group.length - 1)
       // What pays less is better than nothing, where what pays more is refused.
-      for (const penalty of [...group.slice(first), ...group.slice(0, first).reverse()])
-        if (await this.ports.submit(penalty)) break
+      for (const penalty of [...group.slice(first), ...group.slice(0, first).reverse()]) {
+        const outcome = await this.ports.submit(penalty)
+        if (outcome === 'taken') break
+        // A client's nonsense: it costs one try.
+        if (outcome === 'void') group.splice(group.indexOf(penalty), 1)
+      }
     }
+    seen.groups = seen.groups!.filter(({ length }) => length > 0)
   }
 }
 
@@ -213,12 +218,16 @@ function keyOf({ txidBytes }: Transaction): string {
   return bytesToHex(txidBytes)
 }
 
-/** Those that follow each other and spend the same outputs of the transaction. */
-function groupsOf({ txidBytes }: Transaction, penalties: readonly Transaction[]): Transaction[][] {
+/** Those that follow each other and spend the same outputs of the transaction, and nothing else: what does more is no business of a tower. */
+function groupsOf({ txidBytes, outputs }: Transaction, penalties: readonly Transaction[]): Transaction[][] {
   const groups: Transaction[][] = []
   let last: string | undefined
   for (const penalty of penalties) {
-    const spent = spentBy(penalty, txidBytes).join()
+    const isForeign = penalty.inputs.some(
+      ({ prevout }) => !equalBytes(prevout.txid, txidBytes) || prevout.index >= outputs.length,
+    )
+    if (isForeign) continue
+    const spent = penalty.inputs.map(({ prevout }) => prevout.index).join()
     if (spent !== last) groups.push([])
     groups[groups.length - 1].push(penalty)
     last = spent
@@ -226,13 +235,7 @@ function groupsOf({ txidBytes }: Transaction, penalties: readonly Transaction[])
   return groups
 }
 
-function spentBy({ inputs }: Transaction, txid: Uint8Array): number[] {
-  return inputs.flatMap(({ prevout }) => (equalBytes(prevout.txid, txid) ? [prevout.index] : []))
-}
-
 /** Height at which somebody spent an output of a group, so that nothing of it can be in a block any more. */
-function settledAt({ transaction, spent }: Seen, group: readonly Transaction[]): number | undefined {
-  return spentBy(group[0], transaction.txidBytes)
-    .map((index) => spent.get(index))
-    .find((height) => height !== undefined)
+function settledAt({ spent }: Seen, [penalty]: readonly Transaction[]): number | undefined {
+  return penalty.inputs.map(({ prevout }) => spent.get(prevout.index)).find((height) => height !== undefined)
 }

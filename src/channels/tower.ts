@@ -2,7 +2,6 @@
  * A watchtower's book: what it keeps for others, within its bounds, and what of it a transaction calls for. In memory are names alone; the blobs stay in
  * the store until they are needed. See `appointments.ts` for what is in them. Sans I/O, any thread.
  */
-import { equalBytes } from '../primitives/bytes.ts'
 import { invalid, notNow, OK, type Result } from '../primitives/result.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { type Appointment, BLOB_BYTES, locatorOfTxid, MAX_PARTS, openBlob } from './appointments.ts'
@@ -111,8 +110,9 @@ export class Tower {
 
   /** Resolves when what was accepted is durable: what comes while others are written is written together. */
   private written(): Promise<void> {
+    const { waiting } = this
     this.writing = this.writing.then(async () => {
-      const batch = this.waiting.splice(0)
+      const batch = waiting.splice(0)
       if (batch.length > 0) await this.store.put(batch)
     })
     return this.writing
@@ -137,9 +137,15 @@ export class Tower {
       if (left.length > 0) this.byLocator.set(slot.locator, left)
       else this.byLocator.delete(slot.locator)
     }
-    this.waiting = this.waiting.filter((kept) => kept.client !== client || kept.series !== series)
-    await this.written()
-    await this.store.remove(client, series)
+    // What comes from now on is written after it.
+    const { waiting } = this
+    this.waiting = []
+    this.writing = this.writing.then(async () => {
+      const others = waiting.splice(0).filter((kept) => kept.client !== client || kept.series !== series)
+      if (others.length > 0) await this.store.put(others)
+      await this.store.remove(client, series)
+    })
+    await this.writing
   }
 
   /** Lets go of all that is kept for a client. */
@@ -151,13 +157,12 @@ export class Tower {
     return this.byLocator.has(locator)
   }
 
-  /** What is to be published once a transaction (txid of 32 bytes, internal order) is seen: penalties that spend it, in the order of each client's. */
+  /** What clients want to be published once a transaction (txid of 32 bytes, internal order) is seen, in the order of each. Nothing of it was checked. */
   async penaltiesFor(txid: Uint8Array): Promise<Transaction[]> {
     const penalties: Transaction[] = []
     for (const slot of [...(this.byLocator.get(locatorOfTxid(txid)) ?? [])]) {
       const blob = await this.show(slot)
-      for (const penalty of (blob && openBlob(txid, blob)?.penalties) ?? [])
-        if (penalty.inputs.some(({ prevout }) => equalBytes(prevout.txid, txid))) penalties.push(penalty)
+      if (blob) penalties.push(...(openBlob(txid, blob)?.penalties ?? []))
     }
     return penalties
   }

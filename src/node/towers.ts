@@ -104,7 +104,11 @@ export class Towers {
       {
         tower,
         maxAge: policy.maxToSelfDelay + IRREVOCABLE_DEPTH,
-        submit: async (transaction) => !this.isClosed && (await node.submitTransaction(transaction)).ok,
+        submit: async (transaction) => {
+          if (this.isClosed) return 'refused'
+          const taken = await node.submitTransaction(transaction)
+          return taken.ok ? 'taken' : taken.kind === 'invalid' ? 'void' : 'refused'
+        },
         failed: (error) => this.failed(error),
       },
       tip,
@@ -295,20 +299,24 @@ export class Towers {
 
   /**
    * Asks a node to be a tower, and chooses it: from then on it gets all that there is to be punished. Answers how many appointments it has room for.
-   * Rejects with `tower-away`, `tower-silent`, `tower-off`, `tower-full`, `towers-many`.
+   * Rejects with `tower-away`, `tower-silent`, `tower-off`, `tower-full`, `tower-counterparty`, `towers-many`.
    */
   async register(id: NodeId): Promise<Result<number>> {
     const session = this.sessions.get(id)
     const peer = this.ports.peerOf(id)
     if (!session || peer === undefined)
       return notNow('tower-away', 'This node is not connected. It has to be there when it is asked.')
-    const known = this.clients.get(id)
-    if (!known && this.clients.size >= MAX_TOWERS)
+    const channels = this.ports.channels()
+    if (channels.length > 0 && channels.every(({ state }) => state.peer === id))
+      return notNow(
+        'tower-counterparty',
+        'This node is the other side of all your channels: it would have to punish itself. Choose another one.',
+      )
+    if (!this.clients.has(id) && this.clients.size >= MAX_TOWERS)
       return notNow('towers-many', `You have ${MAX_TOWERS} towers. Abandon one of them first.`)
     const room = await session.register()
     if (!room.ok) return room
-    const isUser = this.clients.has(id)
-    if (room.value === 0 && !isUser)
+    if (room.value === 0 && !this.clients.has(id))
       return notNow('tower-full', 'This tower watches for as many as it can. Choose another one.')
     const client = this.clients.get(id) ?? this.client(id)
     await client.register(peer)

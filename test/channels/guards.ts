@@ -199,6 +199,18 @@ export const GUARDS: readonly Guard[] = [
     breaks: ['nonce'],
   },
   {
+    name: 'A tower punishes for who sleeps too long',
+    focus: 'tower',
+    edits: [
+      {
+        file: 'channels/tower-watch.ts',
+        text: 'const outcome = await this.ports.submit(penalty)',
+        without: "const outcome = 'taken' as string",
+      },
+    ],
+    breaks: ['balance', 'thief'],
+  },
+  {
     name: 'The newest commitment is published, and no other one is signed',
     focus: 'chain',
     edits: [

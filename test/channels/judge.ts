@@ -4,7 +4,7 @@
  * - `balance`: an honest node has what it began with, and was paid, less what it paid; less fees: of the transactions that it published, of
  *   commitments of channels that it funded (with their anchors), fractions of satoshis, and HTLCs too small for an output or for the fee of
  *   taking them. Of channels whose other side cheated it has the other side's share, too. Who was away for longer than a node may be may have lost
- *   what was under way then; who was away for the delay of a theft may have lost all.
+ *   what was under way then; who was away for the delay of a theft may have lost all, unless a tower had promised to punish it.
  * - `thief`: of a channel that was cheated with, the thief has nothing but what it paid itself, and an anchor.
  * - `payments`: who paid has a payee that was paid, and, where all are honest, the other way round; `ends`: each payment of an honest node is over;
  *   `once`: an invoice is paid by one, where all are honest.
@@ -84,7 +84,9 @@ function judgeBalance(
     endings.add(transaction.txid)
     const ending = endingOf(world, state, transaction)
     const { commitment, built, revoked } = ending
-    const isLate = revoked && (world.overslept.get(node)?.blocks ?? 0) >= POLICY.toSelfDelay - MAX_ABSENCE
+    const isWatched = world.thefts.some(({ txid, watched }) => watched && txid === transaction.txid)
+    const isLate =
+      revoked && !isWatched && (world.overslept.get(node)?.blocks ?? 0) >= POLICY.toSelfDelay - MAX_ABSENCE
     if (isLate) return
     if (revoked) expected += state.counterpartyAmount
     allowed += allowanceOf(world, state, ending) * 1000
@@ -158,8 +160,9 @@ function mirrored(commitment: Commitment): Commitment {
 function judgeThieves(world: World, confirmed: ReadonlyMap<Txid, Confirmed>): void {
   for (const thief of new Set(world.thefts.map((theft) => theft.thief))) {
     const thefts = world.thefts.filter((theft) => theft.thief === thief && confirmed.has(theft.txid))
-    const isLate = ({ victim }: (typeof thefts)[0]) =>
-      !victim.isHonest || (world.overslept.get(victim)?.blocks ?? 0) >= POLICY.toSelfDelay - MAX_ABSENCE
+    const isLate = ({ victim, watched }: (typeof thefts)[0]) =>
+      !victim.isHonest ||
+      (!watched && (world.overslept.get(victim)?.blocks ?? 0) >= POLICY.toSelfDelay - MAX_ABSENCE)
     if (thefts.length === 0 || thefts.some(isLate)) continue
     world.tally.punished += thefts.length
     const own = [thief.wallet.scriptPubKey, thief.payout.script].map(bytesToHex)

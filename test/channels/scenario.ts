@@ -19,9 +19,9 @@ export interface ScenarioResult {
 
 /**
  * What a run dwells on, small as it is: `theft`, whose victims are awake; `silence`, of one who is under way with payments; `chain`, where channels are
- * closed alone in the midst of payments; `death`, at every other write.
+ * closed alone in the midst of payments; `death`, at every other write; `tower`, a theft whose victims sleep too long, and have a tower.
  */
-export type Focus = 'theft' | 'silence' | 'chain' | 'death'
+export type Focus = 'theft' | 'silence' | 'chain' | 'death' | 'tower'
 
 /** One run in so many has hundreds of channels. */
 const LARGE_EVERY = 250
@@ -70,7 +70,7 @@ export async function runScenario({ seed, focus, log }: ScenarioOptions): Promis
 async function live(world: World, focus: Focus | undefined): Promise<void> {
   const { random } = world
   const plan = planOf(world, focus)
-  await world.open(plan.nodes)
+  await world.open(plan.nodes, focus === 'tower')
   await found(world, plan)
   const villains = drawVillains(world, focus)
   const spare = new Map<WorldNode, ReturnType<World['copyOf']>>()
@@ -213,14 +213,20 @@ interface Villain {
 function drawVillains(world: World, focus: Focus | undefined): Villain[] {
   const { random } = world
   const most = Math.max(1, Math.floor(world.nodes.length / 4))
-  const wanted = focus === 'theft' || focus === 'silence' ? 1 : focus ? 0 : random.integer(most + 1)
+  const wanted =
+    focus === 'theft' || focus === 'silence' || focus === 'tower' ? 1 : focus ? 0 : random.integer(most + 1)
   return random
     .shuffle(world.nodes)
     .slice(0, wanted)
     .map((node) => {
       const at = random.between(12, 40)
-      const manner = focus === 'theft' ? 0 : focus === 'silence' ? random.between(5, 8) : random.integer(10)
-      if (manner < 5) return { at, act: () => steal(world, node, focus === 'theft') }
+      const manner =
+        focus === 'theft' || focus === 'tower'
+          ? 0
+          : focus === 'silence'
+            ? random.between(5, 8)
+            : random.integer(10)
+      if (manner < 5) return { at, act: () => steal(world, node, focus) }
       return {
         at,
         act: async () => {
@@ -239,11 +245,13 @@ function drawVillains(world: World, focus: Focus | undefined): Villain[] {
 }
 
 /** Its victims may sleep, some for longer than they may. */
-async function steal(world: World, thief: WorldNode, awake: boolean): Promise<boolean> {
+async function steal(world: World, thief: WorldNode, focus: Focus | undefined): Promise<boolean> {
   const { random } = world
+  // Its victims' tower has what there is by now.
+  if (focus === 'tower') await world.run(5_000)
   const before = world.thefts.length
   if (!(await world.steal(thief, random.chance(0.5) ? 1 : 3))) return false
-  const how = awake ? 0 : random.integer(10)
+  const how = focus === 'theft' ? 0 : focus === 'tower' ? 9 : random.integer(10)
   for (const { victim } of world.thefts.slice(before))
     if (how >= 6 && victim.online) {
       world.sleep(victim, true)

@@ -24,6 +24,7 @@ import { type OwnChannel, routingCosts } from '../../src/channels/router.ts'
 import { type ShortChannelId, shortChannelId } from '../../src/channels/short-channel-id.ts'
 import type { FeeCoin } from '../../src/channels/spends.ts'
 import { balanceOf, type ChannelState, isOperating } from '../../src/channels/state.ts'
+import type { TowerClient } from '../../src/channels/tower-client.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex, equalBytes } from '../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../src/primitives/hashes.ts'
@@ -43,12 +44,15 @@ import { FaultyChannelStore, FaultyRecordStore, type WriteFaults } from './fault
 import type { ChannelNetwork, Station } from './network.ts'
 import type { SharedChain } from './shared-chain.ts'
 import { SignerWitness } from './signers.ts'
+import type { WorldTower } from './world-tower.ts'
 
 /** What a node needs of its world. */
 export interface WorldPorts {
   readonly chain: SharedChain
   readonly network: ChannelNetwork
   readonly policy: ChannelPolicy
+  /** Watches for all, where there is one. */
+  readonly tower: WorldTower | undefined
   /** Millisatoshis that were given away with an opening, by its funding transaction. */
   readonly gifts: Map<Txid, number>
   /** Fills a graph with what is announced. */
@@ -170,11 +174,13 @@ export class WorldNode implements Station {
     const { network, chain } = this.ports
     for (const peer of this.peers()) network.cut(this.id, peer)
     this.asleepSince = chain.height
+    this.life?.towerClient?.disconnected()
   }
 
   wake(): void {
     if (this.asleepSince === undefined) return
     this.asleepSince = undefined
+    this.life?.towerClient?.connected()
     this.life?.follow()
     this.ports.network.update()
   }
@@ -291,6 +297,7 @@ export class NodeLife {
   invoices!: InvoiceBook
   payments!: PaymentBook
   readonly graph = new ChannelGraph(graphLimits(30))
+  towerClient: TowerClient | undefined
   private book!: RecordBook
   private switchboard!: HtlcSwitch
   private follower!: ChainFollower
@@ -435,6 +442,17 @@ export class NodeLife {
     if (!this.isAlive) return
     node.ports.announcedTo(graph)
     this.payments.resume()
+    this.towerClient = await node.ports.tower?.clientOf({
+      name: node.name,
+      book,
+      signer,
+      store: this.store,
+      random,
+      channels: () => this.channels(),
+      failed: (error) => this.failed(error),
+    })
+    if (!this.isAlive) return
+    if (node.asleepSince === undefined) this.towerClient?.connected()
     this.isReady = true
   }
 
@@ -445,6 +463,7 @@ export class NodeLife {
     void this.store.die()
     this.records.dead = true
     this.switchboard?.close()
+    void this.towerClient?.close()
     void this.follower?.close()
   }
 
@@ -630,6 +649,9 @@ export class NodeLife {
       case 'abandoned':
         this.monitor.unwatch(keyId)
         return
+      case 'revoked':
+        this.towerClient?.wake()
+        return
       case 'stale':
         // Whoever was not put back to an old copy has said nothing that it does not remember.
         if (!node.manners.restored)
@@ -654,7 +676,9 @@ export class NodeLife {
       this.switchboard.returned(channel, event.htlc)
     } else if (event.kind === 'resolved') {
       this.monitor.unwatch(keyId)
-      void this.manager.forget(channel).catch((error: unknown) => this.failed(error))
+      void (this.towerClient?.channelEnded(keyId) ?? Promise.resolve())
+        .then(() => this.manager.forget(channel))
+        .catch((error: unknown) => this.failed(error))
     }
   }
 

@@ -20,8 +20,9 @@ import { directionBetween } from '../../src/channels/router.ts'
 import type { ShortChannelId } from '../../src/channels/short-channel-id.ts'
 import { brokenInvariants, type ChannelState, isOperating } from '../../src/channels/state.ts'
 import { sats } from '../../src/primitives/amount.ts'
-import { bytesToHex } from '../../src/primitives/bytes.ts'
+import { bytesToHex, equalBytes } from '../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../src/primitives/hashes.ts'
+import type { Transaction } from '../../src/primitives/transaction.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import type { MemoryChannelRecordStore } from '../../src/storage/memory-channel-record-store.ts'
 import type { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
@@ -31,6 +32,7 @@ import { ChannelNetwork } from './network.ts'
 import { SharedChain } from './shared-chain.ts'
 import { stolenCommitment, thiefSigner } from './signers.ts'
 import { FEES, WorldNode, type WorldPorts } from './world-node.ts'
+import { WorldTower } from './world-tower.ts'
 
 /**
  * Delays as of `regtest`, with somewhat more room: nodes sleep for blocks, reorganisations take some away and fees rise, and each of these is to
@@ -69,6 +71,8 @@ export interface Theft {
   readonly txid: Txid
   readonly number: number
   readonly newest: number
+  /** A tower had promised to punish it. */
+  readonly watched: boolean
 }
 
 /** What a run came to. */
@@ -122,6 +126,7 @@ export class World implements WorldPorts {
   }
   chain!: SharedChain
   network!: ChannelNetwork
+  tower: WorldTower | undefined
   readonly log: (line: string) => void
   /** Writes of a node until it is killed. */
   private readonly fuses = new Map<WorldNode, number>()
@@ -142,8 +147,16 @@ export class World implements WorldPorts {
     this.log = (line) => log(`${this.chain?.height ?? 0} ${line}`)
   }
 
-  async open(count: number): Promise<void> {
+  /** `towered`: a tower watches for all. */
+  async open(count: number, towered = false): Promise<void> {
     this.chain = await SharedChain.open()
+    if (towered)
+      this.tower = await WorldTower.open(
+        this.chain,
+        this.policy,
+        (transaction) => this.noteTowers(transaction),
+        (error) => this.report(`fault: ${(error as Error)?.stack ?? error}`),
+      )
     this.network = new ChannelNetwork(this.chain.time, this.random.fork('network'))
     this.chain.onTip((change) => {
       for (const node of this.nodes) if (node.asleepSince === undefined) node.life?.follow()
@@ -189,6 +202,12 @@ export class World implements WorldPorts {
       coin = node.wallet.coinsOf(split)[0]
     }
     this.chain.base = this.chain.height
+  }
+
+  /** What the tower publishes is its client's, whom it pays. */
+  private noteTowers({ txid, outputs }: Transaction): void {
+    for (const { payout, published } of this.nodes)
+      if (outputs.some(({ scriptPubKey }) => equalBytes(scriptPubKey, payout.script))) published.add(txid)
   }
 
   report(text: string): void {
@@ -263,6 +282,7 @@ export class World implements WorldPorts {
   /** All nodes do what is due, and the mempool takes in what they publish. */
   async settle(): Promise<void> {
     await this.run(120)
+    await this.tower?.settled()
     await this.chain.settled()
   }
 
@@ -438,6 +458,7 @@ export class World implements WorldPorts {
         txid: transaction.txid,
         number,
         newest: state.holder.commitment.number,
+        watched: this.isWatched(this.byId(state.peer as NodeId), state, number),
       })
       this.tally.cheats++
       this.log(`${thief.name} publishes commitment ${number} of ${state.holder.commitment.number} (${keyId})`)
@@ -466,6 +487,13 @@ export class World implements WorldPorts {
       await this.settle()
     }
     return true
+  }
+
+  /** Whether the tower of a victim has acknowledged a state of the thief's half of a channel. */
+  private isWatched({ life }: WorldNode, { channelId }: ChannelState, number: number): boolean {
+    const half = life?.channels().find(({ state }) => state.channelId === channelId)
+    const progress = life?.towerClient?.progress.find(({ keyId }) => keyId === half?.state.contract.keyId)
+    return number < (progress?.acknowledged ?? 0)
   }
 
   /** How many of the counterparty's commitments are void for a victim, as it lies in its store: a secret that was lost on its way voids nothing. */

@@ -25,3 +25,17 @@ test('networks of channels: nobody honest loses, no thief gains, payments end', 
   for (const name of ['paid', 'crashes', 'cheats', 'punished', 'reorganisations', 'sleeps'] as const)
     assert.ok(result.totals[name] > 0, `no run had ${name}`)
 })
+
+test('networks of channels with a tower: a victim that sleeps too long loses nothing, and no thief gains', async (t) => {
+  await installQuickCurve()
+  const count = OPENTAB_SEED === undefined ? Math.ceil(Number(OPENTAB_SEEDS) / 10) : 0
+  const seeds = Array.from({ length: count }, (_, seed) => String(seed))
+  const result = await runSeeds({ seeds, focus: 'tower' })
+  for (const line of tableOf(result).split('\n')) t.diagnostic(line)
+  const failures = result.broken.map(
+    ({ seed, text }) => `Seed ${seed}: ${text}\nTo see it again: ${replayOf(seed, 'tower')}`,
+  )
+  assert.deepEqual(failures, [])
+  // Where a restored victim, or a state that was not handed over yet, was robbed, nothing was promised.
+  if (count > 0) assert.ok(result.totals.punished > 0)
+})

@@ -16,9 +16,10 @@ import {
 } from '../../../src/channels/appointments.ts'
 import { Tower, type TowerLimits } from '../../../src/channels/tower.ts'
 import { TowerWatch } from '../../../src/channels/tower-watch.ts'
+import { sats } from '../../../src/primitives/amount.ts'
 import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import { sha256 } from '../../../src/primitives/hashes.ts'
-import type { Transaction } from '../../../src/primitives/transaction.ts'
+import { Transaction, type TxInput, unsignedInput } from '../../../src/primitives/transaction.ts'
 import { MemoryTowerStore } from '../../../src/storage/memory-tower-store.ts'
 import { agreedOf, CAPACITY, htlcOf, MonitoredPair } from '../../support/monitored-channel.ts'
 import { codeOf, seededRandom, value } from '../../support/wallets.ts'
@@ -77,7 +78,8 @@ class TowerOnChain {
         submit: async (transaction) => {
           this.submitted.push(transaction)
           const accepted = await mempool.accept(transaction)
-          return accepted.ok || mempool.has(transaction.txid)
+          if (accepted.ok || mempool.has(transaction.txid)) return 'taken'
+          return accepted.kind === 'invalid' ? 'void' : 'refused'
         },
         failed: (error) => assert.fail(`${error}`),
       },
@@ -322,6 +324,11 @@ test('a tower keeps within its bounds, and what it keeps never gives way', async
   await tower.forgetAll('a')
   assert.deepEqual(tower.users, ['c'])
   assert.deepEqual((await Tower.open(store.copy(), limits)).users, ['c'])
+  // What comes while a series is let go of is kept.
+  const kept = Promise.all([accept('c', 40), tower.forget('c', SERIES), accept('c', 41)])
+  assert.deepEqual(await kept, ['accepted', undefined, 'accepted'])
+  assert.equal(tower.countOf('c'), 1)
+  assert.equal((await Tower.open(store.copy(), limits)).countOf('c'), 1)
 })
 
 test('a client that sends nonsense for the same locator takes nothing from another, and has nothing published', async () => {
@@ -331,7 +338,18 @@ test('a client that sends nonsense for the same locator takes nothing from anoth
   const locator = locatorOfTxid(stolen.txidBytes)
   value(await book.accept('eve', SERIES, { ...nothing(7), locator }))
   // Well sealed, and of no business of the tower: it spends another transaction.
-  const [sealed] = sealBlobs(stolen.txidBytes, [rig.commitmentOf(4, 0)], random)
+  const [own] = rig.coins
+  const input = (txid: Uint8Array, index: number) => unsignedInput({ txid, index }, 0xfffffffd)
+  const outputs = [{ value: sats(1_000), scriptPubKey: rig.sides[0].keeper.payoutScript }]
+  const spending = (...inputs: TxInput[]) => Transaction.of({ version: 2, inputs, outputs, lockTime: 0 })
+  const nonsense = [
+    rig.commitmentOf(4, 0),
+    spending(input(stolen.txidBytes, 0), input(own.prevout.txid, own.prevout.index)),
+    spending(input(stolen.txidBytes, 77)),
+    // Signed by nobody: it is tried, once.
+    spending(input(stolen.txidBytes, 0)),
+  ]
+  const [sealed] = sealBlobs(stolen.txidBytes, nonsense, random)
   value(await book.accept('mallory', SERIES, sealed))
   await entrust(rig, book)
   asleep(rig)
@@ -340,4 +358,9 @@ test('a client that sends nonsense for the same locator takes nothing from anoth
   await tower.mine(3)
   await assertTaken(rig, stolen, 4_000)
   assert.equal(tower.watch.thefts[0].penalties, 2)
+  const tries = tower.submitted.filter(({ txid }) => nonsense.some((each) => each.txid === txid))
+  assert.deepEqual(
+    tries.map(({ txid }) => txid),
+    [nonsense[3].txid],
+  )
 })

@@ -177,12 +177,15 @@ test('towers: a channel goes on while its tower is away; what the tower lacks is
 })
 
 test('towers: nobody watches who has not agreed to, and each refusal says what to do', async () => {
-  const { rig, victim, tower } = await trio('refusals')
+  const { rig, thief, victim, tower } = await trio('refusals')
   const { self } = tower.channels
   assert.match((await victim.failure('registertower', self)).message, /watches for nobody new/)
   assert.deepEqual((await victim.rpc('listtowers')).towers, [])
   assert.match((await victim.failure('gettowerinfo', self)).message, /none of your towers/)
   assert.match((await victim.failure('registertower', 'nobody')).message, /connected/)
+  // The thief itself.
+  await thief.rpc('towerservice', true)
+  assert.match((await victim.failure('registertower', thief.channels.self)).message, /punish itself/)
   assert.equal((await tower.rpc('towerservice')).enabled, false)
   await tower.rpc('towerservice', true)
   assert.equal((await tower.rpc('towerservice')).enabled, true)
