@@ -35,6 +35,7 @@ import { acknowledge, type HtlcOffer, offerHtlc, proposeFee, removeHtlc } from '
 import type { ChannelSigner, ChannelStore, Commitment, HolderPoint } from './ports.ts'
 import { changedRecords, encodeCommitment } from './records.ts'
 import { connect, disconnect } from './reestablish.ts'
+import { secretIndex } from './secrets.ts'
 import type { ChannelState } from './state.ts'
 import { type ChannelEvent, fail, type Outgoing, outdated, type Step, step } from './step.ts'
 import type { Removal } from './updates.ts'
@@ -208,8 +209,12 @@ export class Channel {
   /** Tells the signer the channel, by what is durable. */
   private async attach(): Promise<Step> {
     await this.durable()
-    const { contract, holder, counterparty } = this.current
-    const told = { holder: holder.commitment, counterparty }
+    const { contract, holder, counterparty, secrets } = this.current
+    const told = {
+      holder: holder.commitment,
+      counterparty,
+      revocation: secrets.find(secretIndex(counterparty[0].number - 1)),
+    }
     const known = await this.ports.signer.attach(contract, told)
     this.attached = known.ok
     if (known.ok) return step(this.current)
@@ -473,6 +478,7 @@ export class Channel {
         this.halt(error, pending)
         break
       }
+      this.tellRevoked(current, pending.revoked)
       for (const { link, item } of pending.outgoing) this.say(link, item)
       for (const event of pending.events) this.tell(event)
       for (const run of pending.done) run(true)
@@ -518,6 +524,14 @@ export class Channel {
       this.storedText = text
     }
     this.stored = state
+  }
+
+  /** The signer hears of it before whatever follows from it is asked for, in this channel or in another. */
+  private tellRevoked({ contract, secrets }: ChannelState, revoked: ReadonlyMap<number, string>): void {
+    for (const number of revoked.keys()) {
+      const secret = secrets.find(secretIndex(number))
+      if (secret) void this.ports.signer.counterpartyRevoked(contract.keyId, secret)
+    }
   }
 
   private tell(event: ChannelEvent): void {

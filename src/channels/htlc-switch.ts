@@ -7,6 +7,7 @@
 import { bytesToHex, equalBytes, hexToBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { OK } from '../primitives/result.ts'
 import { msat } from './amount.ts'
 import type { Channel, DriverEvent } from './channel.ts'
 import { encodeFailure, type Failure, malformedFailure } from './failures.ts'
@@ -15,7 +16,7 @@ import { HtlcSets, type SetOutcome } from './htlc-sets.ts'
 import { checkForward, checkReceive, type IncomingHtlc, openIncoming, readIncoming } from './incoming.ts'
 import type { InvoiceBook } from './invoice-book.ts'
 import { readOnion } from './onion.ts'
-import { createError, wrapError } from './onion-errors.ts'
+import { createError, type ErrorPacket, wrapError } from './onion-errors.ts'
 import type { FinalPayload, ForwardPayload } from './onion-payload.ts'
 import type { PaymentBook } from './payment-book.ts'
 import type { ChannelPolicy } from './policy.ts'
@@ -26,7 +27,7 @@ import type { ShortChannelId } from './short-channel-id.ts'
 import type { HtlcTerms, Removal } from './updates.ts'
 
 export interface SwitchPorts {
-  readonly signer: Pick<ChannelSigner, 'ecdh'>
+  readonly signer: Pick<ChannelSigner, 'ecdh' | 'htlcReturned'>
   readonly book: RecordBook
   readonly clock: Clock
   readonly policy: ChannelPolicy
@@ -304,8 +305,8 @@ export class HtlcSwitch {
 
   private async fail({ channel, terms, secret, remembered }: Incoming, failure: Failure): Promise<void> {
     await remembered
-    const { reason } = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
-    await channel.remove(terms.id, { kind: 'fail', reason })
+    const packet = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
+    await channel.remove(terms.id, { kind: 'fail', ...packet })
   }
 
   private scheduleExpiry(): void {
@@ -362,8 +363,17 @@ export class HtlcSwitch {
           this.waiting.push(() => this.gaveBack(channel, terms, removal))
           return
         }
-        const reason = reasonFor(secret.value, removal)
-        const removed = await upstream.remove(origin.htlc, { kind: 'fail', reason })
+        // Of what the chain gave back the signer has this node's word alone. Where that is not enough, the one upstream expires by itself.
+        const returned = removal
+          ? OK
+          : await this.ports.signer.htlcReturned(channel.state.contract.keyId, terms.id)
+        if (!returned.ok) {
+          if (returned.code !== 'payment-not-approved')
+            this.waiting.push(() => this.gaveBack(channel, terms, removal))
+          return
+        }
+        const packet = packetFor(secret.value, removal)
+        const removed = await upstream.remove(origin.htlc, { kind: 'fail', ...packet })
         if (!removed.ok && removed.code === 'channel-halted') return
       }
     }
@@ -372,12 +382,12 @@ export class HtlcSwitch {
 }
 
 /** What the hop before hears. */
-function reasonFor(secret: Uint8Array, removal: Removal | undefined): Uint8Array {
-  if (removal?.kind === 'fail') return wrapError(secret, { reason: removal.reason }, NO_HOLD_TIME).reason
+function packetFor(secret: Uint8Array, removal: Removal | undefined): ErrorPacket {
+  if (removal?.kind === 'fail') return wrapError(secret, removal, NO_HOLD_TIME)
   const told =
     (removal?.kind === 'malformed' && malformedFailure(removal.failureCode, removal.onionHash)) ||
     encodeFailure({ name: 'permanent_channel_failure' })
-  return createError(secret, told, NO_HOLD_TIME).reason
+  return createError(secret, told, NO_HOLD_TIME)
 }
 
 function nameOf({ state }: Channel, { id }: HtlcTerms): string {

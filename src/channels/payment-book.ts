@@ -4,12 +4,13 @@
  */
 import { bytesToHex, EMPTY } from '../primitives/bytes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { notNow, ok, type Result } from '../primitives/result.ts'
+import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import type { Channel } from './channel.ts'
 import type { ChannelGraph } from './graph.ts'
 import type { LiquidityMemory } from './liquidity.ts'
 import { OutgoingPayment, type PaymentPart, type PaymentTerms } from './payment.ts'
+import type { ChannelSigner } from './ports.ts'
 import type { RecordBook } from './record-book.ts'
 import { fromText, toText } from './records.ts'
 import { directionKey, type OwnChannel, type RoutingCosts } from './router.ts'
@@ -35,6 +36,7 @@ export interface KnownPayment {
 }
 
 export interface PaymentBookPorts {
+  readonly signer: Pick<ChannelSigner, 'beginPayment' | 'endPayment'>
   readonly book: RecordBook
   readonly clock: Pick<Clock, 'now'>
   readonly random: Random
@@ -63,6 +65,9 @@ interface Underway {
  * made, and those that find no room in a channel hold up no memory.
  */
 const MAX_STARTING = 50
+
+/** Most payments that are kept. */
+const MAX_PAYMENTS = 20_000
 
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'
@@ -106,7 +111,30 @@ export class PaymentBook {
     return this.known.get(bytesToHex(paymentHash))
   }
 
-  /** After the channels were read: parts that never became an HTLC are none, and payments go on. */
+  /** Forgets one that is over. Rejects with `payment-status` where it has another status, or parts of it are still under way. */
+  async delete({ terms, status: now }: KnownPayment, status: KnownPayment['status']): Promise<Result<void>> {
+    const hash = bytesToHex(terms.paymentHash)
+    if (now !== status || status === 'pending' || this.underway.has(hash))
+      return notNow(
+        'payment-status',
+        this.underway.has(hash)
+          ? 'The payment is still under way. It was kept.'
+          : `The payment is ${now}, not ${status}. It was kept.`,
+      )
+    this.known.delete(hash)
+    await this.ports.book.set(PREFIX + hash, undefined)
+    return OK
+  }
+
+  /** Forgets those of a status that were made `age` seconds ago or longer and are over. Answers how many. */
+  async clean(status: 'complete' | 'failed', age: number): Promise<number> {
+    const latest = this.ports.clock.now() / 1000 - age
+    const old = this.all().filter(({ createdAt }) => createdAt <= latest)
+    const deleted = await Promise.all(old.map((payment) => this.delete(payment, status)))
+    return deleted.filter(({ ok }) => ok).length
+  }
+
+  /** After the channels were read: parts that never became an HTLC are none, and payments go on. That they were agreed to the signer remembers. */
   resume(): void {
     const offered = new Set<string>()
     for (const { state } of this.ports.channels())
@@ -124,7 +152,7 @@ export class PaymentBook {
 
   /**
    * Pays; resolves when it is over, one way or the other. A payment of this hash that was made, or is under way, is not made again. Rejects with
-   * `payment-complete` where it was made for other terms.
+   * `payment-complete` where it was made for other terms, `payments-full`, and `payment-not-approved` where nobody agreed to it.
    */
   async pay(
     terms: PaymentTerms,
@@ -141,6 +169,16 @@ export class PaymentBook {
           )
     const running = this.underway.get(hash)
     if (running) return ok(await this.ended(running))
+    if (this.known.size >= MAX_PAYMENTS && (await this.clean('failed', 0)) === 0)
+      return notNow(
+        'payments-full',
+        `There are ${MAX_PAYMENTS} payments. Delete old ones with autoclean-once.`,
+      )
+    const begun = await this.ports.signer.beginPayment(terms.paymentHash, msat(terms.amount + terms.maxFee))
+    if (!begun.ok) return begun
+    // Another call may have been faster.
+    const faster = this.underway.get(hash)
+    if (faster) return ok(await this.ended(faster))
     const known: KnownPayment = {
       terms,
       ...more,
@@ -186,7 +224,7 @@ export class PaymentBook {
   async failed(id: string, removal: Removal | undefined): Promise<void> {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
-    if (removal?.kind === 'fail') underway.payment.failed(part, { reason: removal.reason })
+    if (removal?.kind === 'fail') underway.payment.failed(part, removal)
     else underway.payment.notSent(part)
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     // What comes next is not waited for: it may take many tries.
@@ -244,6 +282,7 @@ export class PaymentBook {
 
   private finish(hash: string, { known, payment, waiting }: Underway): void {
     if ([...payment.underWay].length === 0) this.underway.delete(hash)
+    void this.ports.signer.endPayment(known.terms.paymentHash)
     for (const tell of waiting.splice(0)) tell(known)
   }
 

@@ -23,6 +23,7 @@ import type { RouteHint } from '../channels/invoice.ts'
 import { InvoiceBook } from '../channels/invoice-book.ts'
 import { checkOffer } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
+import { type ChannelId, encodeMessage } from '../channels/messages.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
 import { PaymentBook } from '../channels/payment-book.ts'
 import { type ChannelPolicy, channelPolicy } from '../channels/policy.ts'
@@ -34,7 +35,8 @@ import { type ShortChannelId, shortChannelId } from '../channels/short-channel-i
 import { balanceOf, type ChannelState, isOperating } from '../channels/state.ts'
 import type { HtlcTerms } from '../channels/updates.ts'
 import type { Sats } from '../primitives/amount.ts'
-import { hexToBytes } from '../primitives/bytes.ts'
+import { equalBytes, hexToBytes } from '../primitives/bytes.ts'
+import { type Txid, toDisplay } from '../primitives/hashes.ts'
 import { notNow, ok, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../script/address.ts'
@@ -42,6 +44,7 @@ import { Psbt } from '../wallet/psbt.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import { WalletFees } from './channel-fees.ts'
 import { ChannelLinks } from './channel-links.ts'
+import { claimLostShares, findLostShares, type LostShare, type StaticBackup } from './lost-channels.ts'
 import type { NodeCore } from './node-core.ts'
 import { pay } from './payments.ts'
 
@@ -60,6 +63,10 @@ const MONITOR_MARGIN = 144
 
 const NODE_RECORD = 'self'
 const PAYOUT_RECORD = 'payout'
+/** Channel ids of lost channels; each record holds the peer. */
+const LOST_PREFIX = 'lost/'
+/** Blocks within which a claim of lost shares is to be mined: nothing waits for it. */
+const RECOVERY_TARGET = 6
 
 /** A channel that was opened. */
 export interface OpenedChannel {
@@ -135,6 +142,7 @@ export class Channels {
     const channelAt = (id: ShortChannelId) => this.channelAt(id)
     const channels = () => this.all()
     this.payments = new PaymentBook({
+      signer,
       book,
       clock,
       random,
@@ -374,6 +382,68 @@ export class Channels {
     return paid
   }
 
+  /** Whether an HTLC of this hash stands in a channel, or is settled on the chain. */
+  isUnderWay(paymentHash: Uint8Array): boolean {
+    return this.all().some(({ state: { htlcs, outcomes } }) =>
+      [...htlcs, ...outcomes].some(({ terms }) => equalBytes(terms.paymentHash, paymentHash)),
+    )
+  }
+
+  /** What to keep of the channels, to have them closed by their peers once all else is lost. */
+  staticBackups(): StaticBackup[] {
+    return this.all().map(({ state }) => ({ peer: state.peer as NodeId, channelId: state.channelId }))
+  }
+
+  /** These channels are lost: their peers are asked to close them, now or when they are met. Those that this node has are left alone. */
+  async askToClose(backups: readonly StaticBackup[]): Promise<StaticBackup[]> {
+    const known = new Set(this.all().map(({ state }) => state.channelId))
+    const lost = backups.filter(({ channelId }) => !known.has(channelId))
+    await Promise.all(lost.map(({ peer, channelId }) => this.book.set(LOST_PREFIX + channelId, peer)))
+    for (const peer of new Set(lost.map(({ peer }) => peer))) this.askPeer(peer)
+    return lost
+  }
+
+  /**
+   * Searches the chain for what peers of lost channels paid to this seed, and brings it into the wallet. Undefined where there is nothing that is worth its
+   * fee. Rejects with the signer's codes, and as `NodeCore.submitTransaction` does.
+   */
+  async recoverShares(): Promise<
+    Result<{ readonly shares: readonly LostShare[]; readonly claim?: Transaction }>
+  > {
+    const { node, ports } = this
+    const basepoints = await ports.signer.paymentBasepoints()
+    if (!basepoints.ok) return basepoints
+    // The monitor claims those of channels that are known.
+    const spent = new Set(this.all().flatMap(({ state }) => state.spent?.txid ?? []))
+    const found = await findLostShares(node, basepoints.value)
+    const shares = found.filter(
+      ({ spend: { outpoint } }) =>
+        !spent.has(toDisplay<Txid>(outpoint.txid)) && !node.mempool.spender(outpoint),
+    )
+    if (shares.length === 0) return ok({ shares })
+    const payout = await this.payout()
+    if (!payout.ok) return payout
+    const feerate = new WalletFees(this.wallet, node.mempool).feerate(RECOVERY_TARGET)
+    const claim = await claimLostShares(shares, ports.signer, payout.value, feerate)
+    if (!claim.ok) return claim.code === 'spend-fee' ? ok({ shares }) : claim
+    const submitted = await node.submitTransaction(claim.value)
+    return submitted.ok ? ok({ shares, claim: claim.value }) : submitted
+  }
+
+  /** BOLT 1: who gets an `error` about a channel publishes its commitment. */
+  private askPeer(peer: NodeId): void {
+    for (const [channelId, owner] of this.book.entries(LOST_PREFIX))
+      if (owner === peer)
+        this.joined?.send(
+          peer,
+          encodeMessage({
+            type: 'error',
+            channelId: channelId as ChannelId,
+            text: 'The state of this channel is lost here. Please close it.',
+          }),
+        )
+  }
+
   /** Ways to this node over its channels, for invoices: none of them is announced. */
   routeHints(): RouteHint[][] {
     return this.all().flatMap(({ state }) => {
@@ -427,6 +497,7 @@ export class Channels {
 
   private connected(peer: NodeId): void {
     this.manager.peerConnected(peer)
+    this.askPeer(peer)
     for (const { state } of this.all()) if (state.peer === peer) void this.tellUpdate(state)
   }
 

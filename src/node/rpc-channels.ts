@@ -1,5 +1,5 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
-import { msat } from '../channels/amount.ts'
+import { FEE_EXEMPT, greatestPaymentFee, msat } from '../channels/amount.ts'
 import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
 import { type NodeId, nodeId } from '../channels/gossip.ts'
@@ -12,9 +12,10 @@ import { balanceOf } from '../channels/state.ts'
 import { isPoint } from '../channels/wire.ts'
 import { sats } from '../primitives/amount.ts'
 import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
+import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Channels } from './channels-part.ts'
+import { decodeStaticBackup, encodeStaticBackup } from './lost-channels.ts'
 import type { NodeCore } from './node-core.ts'
 import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
 import {
@@ -28,16 +29,19 @@ import {
   text,
   wrongType,
 } from './rpc-method.ts'
-import { number } from './rpc-parameters.ts'
+import { list } from './rpc-parameters.ts'
 import type { AnswerOf } from './rpc-result.ts'
 import type { Results } from './rpc-results.ts'
-import { fundChannel } from './rpc-signing-methods.ts'
+import { fundChannel, keysend, payInvoice } from './rpc-signing-methods.ts'
 
 /** Core Lightning's codes. */
 const ROUTE_NOT_FOUND = 205
 const PAY_FAILED = 210
 const LABEL_EXISTS = 900
 const UNKNOWN_PEER = 306
+const INVOICE_UNKNOWN = 905
+const INVOICE_STATUS = 906
+const PAYMENT_UNKNOWN = 208
 const CODES: Readonly<Record<string, number>> = {
   'route-none': ROUTE_NOT_FOUND,
   'route-fee': 206,
@@ -45,11 +49,11 @@ const CODES: Readonly<Record<string, number>> = {
   'route-balance': ROUTE_NOT_FOUND,
   'route-self': RPC_INVALID_PARAMETER,
   'invoice-label': LABEL_EXISTS,
+  'invoice-status': INVOICE_STATUS,
+  'payment-status': 211,
   'payment-complete': 208,
 }
 
-/** Where a fee may always be so much, a payment is not too small to be passed on: millisatoshis. */
-const FEE_EXEMPT = 5_000
 const SHADOW = 40
 const MAX_PARTS = 16
 const MAX_FAILURES = 30
@@ -73,6 +77,24 @@ function node<const Name extends string>(name: Name, describe: string): Paramete
     (given) => {
       if (typeof given !== 'string') throw wrongType(name, wanted, given)
       return given
+    },
+    wanted,
+  )
+}
+
+function oneOf<const Name extends string, const Choice extends string>(
+  name: Name,
+  choices: readonly Choice[],
+  describe: string,
+): Parameter<Choice, Choice, Name> {
+  const wanted = choices.join(', ')
+  return parameter(
+    name,
+    describe,
+    (given) => {
+      const choice = choices.find((each) => each === given)
+      if (choice === undefined) throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be one of ${wanted}.`)
+      return choice
     },
     wanted,
   )
@@ -104,10 +126,6 @@ export function channelMethods(channels: Channels) {
         ? `There is no channel ${given.slice(0, 80)}.`
         : 'There are several channels with this node: name one by its channel id.',
     )
-  }
-
-  function maxFee(amount: number, percent: number): number {
-    return Math.max(FEE_EXEMPT, Math.floor((amount * percent) / 100))
   }
 
   async function paid(terms: PaymentTerms, more: Pick<KnownPayment, 'text' | 'description'>) {
@@ -162,6 +180,30 @@ export function channelMethods(channels: Channels) {
         }
         value(await channel.close(Math.max(253, Math.ceil(core.mempool.estimateFeeRate(TARGET) / 4))))
         return { type: 'mutual' as const }
+      },
+    ),
+    method(
+      'staticbackup',
+      'What to keep of the channels, beside the seed words, to have their peers close them once all else is lost. Holds no secret.',
+      [],
+      () => ({ scb: channels.staticBackups().map(encodeStaticBackup) }),
+    ),
+    method(
+      'recoverchannel',
+      'After the words were restored: asks the peers of lost channels to close them, searches the whole chain for what peers have paid out, and brings it into the wallet. To be called again once peers were met and have closed.',
+      [optional(list('scb', 'of lost channels, as staticbackup answered them', text('scb', 'one')), [])],
+      async (_: NodeCore, scb) => {
+        const asked = await channels.askToClose(scb.map((text) => value(decodeStaticBackup(text))))
+        const { shares, claim } = value(await channels.recoverShares())
+        return {
+          stubs: asked.map(({ channelId }) => channelId),
+          outputs: shares.map(({ spend }) => ({
+            txid: toDisplay<Txid>(spend.outpoint.txid),
+            output: spend.outpoint.index,
+            amount_msat: spend.output.value * 1000,
+          })),
+          txid: claim?.txid,
+        }
       },
     ),
     method('listpeers', 'The nodes that are connected.', [], () => ({
@@ -235,6 +277,58 @@ export function channelMethods(channels: Channels) {
         return invoiceJson(channels, await invoices.wait(invoice))
       },
     ),
+    method(
+      'delinvoice',
+      'Deletes an invoice: it can’t be paid any more. Answers what it was.',
+      [
+        text('label', 'that it was made with'),
+        oneOf(
+          'status',
+          ['paid', 'expired', 'unpaid'],
+          'that it has, so that none is deleted that was paid meanwhile',
+        ),
+      ],
+      async (_: NodeCore, label, status) => {
+        const invoice = invoices.byLabel(label)
+        if (!invoice) throw new RpcError(INVOICE_UNKNOWN, `There is no invoice ‘${label}’.`)
+        if (channels.isUnderWay(invoice.paymentHash))
+          throw new RpcError(INVOICE_STATUS, 'It is being paid. It was kept.')
+        const was = invoiceJson(channels, invoice)
+        value(await invoices.delete(invoice, status))
+        return was
+      },
+    ),
+    method(
+      'delpay',
+      'Deletes a payment that is over from the list. Answers what it was.',
+      [text('payment_hash', '64 hex digits'), oneOf('status', ['complete', 'failed'], 'that it has')],
+      async (_: NodeCore, hash, status) => {
+        const payment = payments
+          .all()
+          .find(({ terms }) => bytesToHex(terms.paymentHash) === hash.toLowerCase())
+        if (!payment) throw new RpcError(PAYMENT_UNKNOWN, 'There is no payment of this hash.')
+        value(await payments.delete(payment, status))
+        return { payments: [payJson(payment)] }
+      },
+    ),
+    method(
+      'autoclean-once',
+      'Deletes what is over since a while, once. What channels still need is kept.',
+      [
+        oneOf('subsystem', ['succeededpays', 'failedpays', 'paidinvoices', 'expiredinvoices'], 'of what'),
+        integer('age', 'seconds since it was over, or the payment was made', 0, Number.MAX_SAFE_INTEGER),
+      ],
+      async (_: NodeCore, subsystem, age) => {
+        const isNeeded = (hash: Uint8Array) => channels.isUnderWay(hash)
+        const clean = {
+          succeededpays: () => payments.clean('complete', age),
+          failedpays: () => payments.clean('failed', age),
+          paidinvoices: () => invoices.clean('paid', age, isNeeded),
+          expiredinvoices: () => invoices.clean('expired', age, isNeeded),
+        }
+        return { subsystem, cleaned: await clean[subsystem]() }
+      },
+    ),
     method('decode', 'What an invoice says.', [text('string', 'the invoice')], (core: NodeCore, string) => {
       const invoice = value(decodeInvoice(string, core.params.addressPrefix))
       const { description } = invoice
@@ -263,92 +357,63 @@ export function channelMethods(channels: Channels) {
         ),
       }
     }),
-    method(
-      'pay',
-      'Pays an invoice, once: to call it again for the same one is safe.',
-      [
-        text('bolt11', 'the invoice'),
-        optional(amountMsat('amount_msat', 'where the invoice leaves it open'), undefined),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, bolt11, given, percent) => {
-        const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
-        const amount = invoice.amount ?? given
-        if (amount === undefined || (given !== undefined && given !== amount))
-          throw new RpcError(
-            RPC_INVALID_PARAMETER,
-            amount === undefined
-              ? 'The invoice leaves the amount open: give amount_msat.'
-              : 'The invoice names another amount.',
-          )
-        if (
-          core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
-          !payments.get(invoice.paymentHash)
+    implement(payInvoice, async (core: NodeCore, bolt11, given, percent) => {
+      const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
+      const amount = invoice.amount ?? given
+      if (amount === undefined || (given !== undefined && given !== amount))
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          amount === undefined
+            ? 'The invoice leaves the amount open: give amount_msat.'
+            : 'The invoice names another amount.',
         )
-          throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
-        const { description } = invoice
-        return paid(
-          {
-            payer: self,
-            payee: nodeId(invoice.payee),
-            amount: msat(amount),
-            paymentHash: invoice.paymentHash,
-            paymentSecret: invoice.paymentSecret,
-            ...(invoice.metadata && { metadata: invoice.metadata }),
-            minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
-            hints: invoice.routeHints,
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          { text: bolt11, ...(typeof description === 'string' && { description }) },
-        )
-      },
-    ),
-    method(
-      'keysend',
-      'Pays a node that asked for nothing.',
-      [
-        node('destination', 'who is paid'),
-        amountMsat('amount_msat', 'that it gets'),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, destination, amount, percent) => {
-        const preimage = core.random.bytes(32)
-        return paid(
-          {
-            payer: self,
-            payee: nodeOf(destination),
-            amount: msat(amount),
-            paymentHash: sha256(preimage),
-            preimage,
-            minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
-            hints: [],
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          {},
-        )
-      },
-    ),
+      if (
+        core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
+        !payments.get(invoice.paymentHash)
+      )
+        throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
+      const { description } = invoice
+      return paid(
+        {
+          payer: self,
+          payee: nodeId(invoice.payee),
+          amount: msat(amount),
+          paymentHash: invoice.paymentHash,
+          paymentSecret: invoice.paymentSecret,
+          ...(invoice.metadata && { metadata: invoice.metadata }),
+          minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
+          hints: invoice.routeHints,
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        { text: bolt11, ...(typeof description === 'string' && { description }) },
+      )
+    }),
+    implement(keysend, async (core: NodeCore, destination, amount, percent) => {
+      const preimage = core.random.bytes(32)
+      return paid(
+        {
+          payer: self,
+          payee: nodeOf(destination),
+          amount: msat(amount),
+          paymentHash: sha256(preimage),
+          preimage,
+          minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
+          hints: [],
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        {},
+      )
+    }),
     method('listpays', 'The payments that this node made.', [], () => ({
-      pays: payments.all().map(({ terms, text, description, status, createdAt, fee, preimage, detail }) => ({
-        payment_hash: bytesToHex(terms.paymentHash),
-        status,
-        destination: terms.payee,
-        created_at: createdAt,
-        bolt11: text,
-        description,
-        amount_msat: terms.amount,
-        amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
-        preimage: preimage && bytesToHex(preimage),
-        erroronion: detail,
-      })),
+      pays: payments.all().map(payJson),
     })),
     method(
       'getroute',
@@ -420,19 +485,29 @@ function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
 }
 
+function payJson({ terms, text, description, status, createdAt, fee, preimage, detail }: KnownPayment) {
+  return {
+    payment_hash: bytesToHex(terms.paymentHash),
+    status,
+    destination: terms.payee,
+    created_at: createdAt,
+    bolt11: text,
+    description,
+    amount_msat: terms.amount,
+    amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
+    preimage: preimage && bytesToHex(preimage),
+    erroronion: detail,
+  }
+}
+
 function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
   const { label, text: bolt11, paymentHash, amount, description, expiresAt, paid, preimage } = invoice
-  const status: 'paid' | 'expired' | 'unpaid' = paid
-    ? 'paid'
-    : invoices.isExpired(invoice)
-      ? 'expired'
-      : 'unpaid'
   return {
     label,
     bolt11,
     payment_hash: bytesToHex(paymentHash),
     amount_msat: amount,
-    status,
+    status: invoices.statusOf(invoice),
     description,
     expires_at: expiresAt,
     pay_index: paid?.index,

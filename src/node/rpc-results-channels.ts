@@ -3,6 +3,19 @@ import { flag, hex, list, maybe, number, object, oneOf, text, time } from './rpc
 
 const msat = (sentence: string) => number(sentence, 'millisatoshis')
 
+const PAYMENT = {
+  payment_hash: hex(''),
+  status: oneOf(['pending', 'complete', 'failed'], ''),
+  destination: hex('node id'),
+  created_at: time(''),
+  bolt11: maybe(text('absent for a keysend')),
+  description: maybe(text('')),
+  amount_msat: msat('that is the payee’s'),
+  amount_sent_msat: maybe(msat('fees included')),
+  preimage: maybe(hex('once it is paid')),
+  erroronion: maybe(text('why it failed')),
+}
+
 const INVOICE = {
   label: text('that it was made with'),
   bolt11: maybe(text('the invoice; absent for a keysend')),
@@ -59,6 +72,12 @@ export const channelResults = {
       ),
     ),
   }),
+  'autoclean-once': object({
+    subsystem: oneOf(['succeededpays', 'failedpays', 'paidinvoices', 'expiredinvoices'], ''),
+    cleaned: number('how many were deleted'),
+  }),
+  delinvoice: object(INVOICE),
+  delpay: object({ payments: list(object(PAYMENT)) }),
   fundchannel: object({
     tx: hex('the funding transaction'),
     txid: hex('its id'),
@@ -103,20 +122,7 @@ export const channelResults = {
   }),
   listinvoices: object({ invoices: list(object(INVOICE)) }),
   listpays: object({
-    pays: list(
-      object({
-        payment_hash: hex(''),
-        status: oneOf(['pending', 'complete', 'failed'], ''),
-        destination: hex('node id'),
-        created_at: time(''),
-        bolt11: maybe(text('absent for a keysend')),
-        description: maybe(text('')),
-        amount_msat: msat('that is the payee’s'),
-        amount_sent_msat: maybe(msat('fees included')),
-        preimage: maybe(hex('once it is paid')),
-        erroronion: maybe(text('why it failed')),
-      }),
-    ),
+    pays: list(object(PAYMENT)),
   }),
   listpeerchannels: object({
     channels: list(
@@ -171,5 +177,17 @@ export const channelResults = {
     ),
   }),
   pay: PAY,
+  recoverchannel: object({
+    stubs: list(hex('channel id of a channel whose peer is asked to close it')),
+    outputs: list(
+      object({
+        txid: hex('of a transaction by which a peer paid out'),
+        output: number('its output'),
+        amount_msat: msat('that it holds'),
+      }),
+    ),
+    txid: maybe(hex('brings them into the wallet; absent where nothing is worth its fee')),
+  }),
+  staticbackup: object({ scb: list(hex('of one channel')) }),
   waitinvoice: object(INVOICE),
 } as const

@@ -156,6 +156,30 @@ export const fundChannel = declaration(
   ],
 )
 
+/** Most that a payment over channels may cost. */
+export const MAX_FEE_PERCENT = optional(
+  number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100),
+  0.5,
+)
+
+/** Where an invoice leaves the amount open. */
+export const OPEN_AMOUNT = optional(
+  integer('amount_msat', 'where the invoice leaves it open, in millisatoshis', 1, Number.MAX_SAFE_INTEGER),
+  undefined,
+)
+
+export const payInvoice = declaration(
+  'pay',
+  'Pays an invoice, once: to call it again for the same one is safe.',
+  [text('bolt11', 'the invoice'), OPEN_AMOUNT, MAX_FEE_PERCENT],
+)
+
+export const keysend = declaration('keysend', 'Pays a node that asked for nothing.', [
+  text('destination', 'who is paid: a node id of 66 hex digits, or a peer id'),
+  integer('amount_msat', 'that it gets, in millisatoshis', 1, Number.MAX_SAFE_INTEGER),
+  MAX_FEE_PERCENT,
+])
+
 export const signMessage = declaration(
   'signmessage',
   'Signs a text with the key of an own address (BIP322, simple).',
@@ -164,6 +188,8 @@ export const signMessage = declaration(
 
 export const signingMethods = [
   fundChannel,
+  payInvoice,
+  keysend,
   sendToAddress,
   bumpFee,
   sendPsbt,

@@ -14,6 +14,7 @@ import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
 import type { ChannelRecord } from '../signer/channel-record.ts'
+import type { SpendingRecord } from '../signer/channel-spending.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
 import type { WalletEntry } from '../wallet/store.ts'
 
@@ -38,8 +39,8 @@ export interface ProfileSchema extends DBSchema {
   'wallet-records': { key: [wallet: string, record: string]; value: string }
   /** By the wallet's name. */
   keys: { key: string; value: KeyRecord }
-  /** What the signer keeps of the channels of a wallet. */
-  'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord }
+  /** What the signer keeps of the channels of a wallet, and of what they may spend. */
+  'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord | SpendingRecord }
   channels: { key: [keyId: string, name: string]; value: string | number }
   'revoked-commitments': { key: [keyId: string, number: number]; value: string }
   peers: { key: string; value: PeerRecords }

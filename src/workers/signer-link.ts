@@ -4,7 +4,7 @@
  */
 import type { ChannelSigner } from '../channels/ports.ts'
 import type * as results from '../primitives/result.ts'
-import type { Agreement } from '../signer/approvals.ts'
+import type { Agreement, InvoiceAsked } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
 import type { LocalSigners } from '../signer/local-signers.ts'
@@ -66,6 +66,8 @@ export type SignerCommand =
   | { readonly type: 'unlock'; readonly passphrase: string; readonly seconds: number | undefined }
   | { readonly type: 'lock' }
   | { readonly type: 'review'; readonly psbt: Uint8Array }
+  | ({ readonly type: 'reviewInvoice' } & InvoiceAsked)
+  | { readonly type: 'allowance'; readonly amount: number | undefined }
   | { readonly type: 'approve'; readonly agreement: Agreement }
   | { readonly type: 'revoke'; readonly approval: number }
 
@@ -212,10 +214,16 @@ const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
   'acceptHolderCommitment',
   'releaseSecret',
   'signCounterpartyCommitment',
+  'counterpartyRevoked',
+  'beginPayment',
+  'endPayment',
+  'htlcReturned',
   'signHolderCommitment',
   'closingNonce',
   'signClosing',
   'signSpend',
+  'paymentBasepoints',
+  'signLostShare',
   'nodeKey',
   'ecdh',
   'signNode',
@@ -239,7 +247,7 @@ async function answered<T>(run: () => Promise<results.Result<T>>): Promise<resul
   }
 }
 
-async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<results.Result<unknown>> {
   switch (command.type) {
     case 'create':
       return signer.create(command.passphrase, command.words, command)
@@ -262,6 +270,10 @@ async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Re
       return OK
     case 'review':
       return signer.review(command.psbt)
+    case 'reviewInvoice':
+      return signer.reviewInvoice(command)
+    case 'allowance':
+      return signer.allowance(command.amount)
     case 'approve':
       return signer.approve(command.agreement)
     case 'revoke':

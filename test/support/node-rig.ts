@@ -106,7 +106,9 @@ export class RigNode {
   core!: NodeCore
   private readonly options: RigNodeOptions
   private keys = new MemoryKeyStores()
-  private readonly wallets = new MemoryWalletDirectory()
+  private wallets = new MemoryWalletDirectory()
+  /** Of its default wallet. */
+  private words: string | undefined
   private channelStore = new MemoryChannelStore()
   channels!: Channels
   private readonly peerStore = new MemoryPeerStore()
@@ -134,11 +136,15 @@ export class RigNode {
       stores: this.keys,
       clock: time,
       random: random.fork('signer'),
+      unattended: this.options.attended !== true,
       logN: 1,
     })
     this.signer = await this.signers.of('')
     if (this.options.wallet !== false) {
-      if (this.signer.status().state === 'none') value(await this.signer.create(PASSPHRASE))
+      if (this.signer.status().state === 'none') {
+        if (this.words) value(await this.signer.restoreWords(this.words, PASSPHRASE))
+        else this.words = value(await this.signer.create(PASSPHRASE))
+      }
       if (!locked) value(await this.signer.unlock(PASSPHRASE))
     }
     this.core = await time.complete(
@@ -203,6 +209,14 @@ export class RigNode {
     this.keys = this.keys.copy()
     await this.rig.time.complete(this.core.close())
     this.chainStore = this.chainStore.clone()
+  }
+
+  /** Ends the node; nothing is left of it but the chain and the seed words. `open` restores them. */
+  async lose(): Promise<void> {
+    await this.kill()
+    this.channelStore = new MemoryChannelStore()
+    this.keys = new MemoryKeyStores()
+    this.wallets = new MemoryWalletDirectory()
   }
 
   /** The result of an RPC call; throws where it fails. */

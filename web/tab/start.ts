@@ -36,11 +36,15 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
   importbackup: true,
   restorewallet: true,
   reviewpsbt: true,
+  reviewinvoice: true,
+  payallowance: true,
 }
 
 /** Those that the brain answers once this page has told the signer what they ask for. */
 const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
   fundchannel: true,
+  pay: true,
+  keysend: true,
   sendtoaddress: true,
   bumpfee: true,
   sendpsbt: true,
@@ -142,8 +146,8 @@ async function startNode(
   /** As a caller that names this wallet sees it. */
   const client = (wallet: string | undefined): { readonly rpc: RpcCall; signerStatus(): SignerStatus } => ({
     rpc: async (method, ...args) => {
-      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
-      if (isSigning) {
+      const isPayment = Object.hasOwn(SIGNING_METHODS, method) || /^(review|payallowance)/.test(method)
+      if (isPayment) {
         const { callPayment } = await part(import('./payment-methods.ts'))
         return (await callPayment(brain, signer, method, args, wallet)) as never
       }
