@@ -60,14 +60,14 @@ interface Underway {
   last: Promise<void>
 }
 
+/** Most payments that are kept. */
+const MAX_PAYMENTS = 20_000
+
 /**
  * Payments whose first parts are being made and offered at a time: of a thousand asked for at once the first are on their way while onions of others are
  * made, and those that find no room in a channel hold up no memory.
  */
 const MAX_STARTING = 50
-
-/** Most payments that are kept. */
-const MAX_PAYMENTS = 20_000
 
 const PREFIX = 'payment/'
 const PART_PREFIX = 'part/'

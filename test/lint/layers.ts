@@ -90,6 +90,7 @@ export const LAYERS: readonly Layer[] = [
       'src/channels/commitment-transaction.ts',
       'src/channels/funding-spend.ts',
       'src/channels/htlc-transactions.ts',
+      'src/channels/invoice.ts',
       'src/channels/keys.ts',
       'src/channels/ports.ts',
       'src/channels/scripts.ts',

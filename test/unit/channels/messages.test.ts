@@ -111,6 +111,13 @@ function messages(draw: Draw): ChannelMessage[] {
     { type: 'update_fulfill_htlc', channelId: id, id: draw.u32(), preimage: draw.bytes(32) },
     { type: 'update_fail_htlc', channelId: id, id: draw.u32(), reason: draw.bytes(draw.below(300)) },
     {
+      type: 'update_fail_htlc',
+      channelId: id,
+      id: draw.u32(),
+      reason: draw.bytes(292),
+      attribution: draw.bytes(920),
+    },
+    {
       type: 'update_fail_malformed_htlc',
       channelId: id,
       id: draw.u32(),

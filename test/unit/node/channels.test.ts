@@ -367,6 +367,45 @@ test('channels: the wallet funds a channel by an approval of the most that it ca
   assert.equal(a.channels.all().length, 1)
 })
 
+test('channels: what nobody agreed to is not paid, and costs no channel; an approval or an allowance pays, also after a restart', async () => {
+  const rig = new NodeRig({ seed: 'allowed' })
+  const a = await rig.add('a', { channels: true, attended: true })
+  const b = await rig.add('b', { channels: true })
+  await a.fund()
+  await rig.until(() => b.tip === a.tip)
+  await linked([a, b])
+  value(a.signer.approve({ type: 'channel', amount: sats(CHANNEL), given: sats(0), feeRate: undefined }))
+  await open(a, b)
+  await rig.until(() => b.channels.routeHints().length === 1)
+  const invoice = async (label: string): Promise<string> => (await b.rpc('invoice', 10_000_000, label, label)).bolt11
+  const first = await invoice('first')
+  assert.match((await a.failure('pay', first)).message, /not agreed to/)
+  assert.match((await a.failure('keysend', b.channels.self, 1_000)).message, /not agreed to/)
+  assert.deepEqual((await a.rpc('listpays')).pays, [])
+  assert(operating(a))
+  const asked = { amount: undefined, maxFeePercent: 0.5 }
+  value(a.signer.approve({ type: 'invoice', invoice: first, ...asked }))
+  assert.equal((await a.rpc('pay', first)).status, 'complete')
+  const second = await invoice('second')
+  assert.match((await a.failure('pay', second)).message, /not agreed to/)
+  // It holds what is under way when the node dies.
+  assert.equal(value(await a.signer.allowance(10_060_000)), 10_060_000)
+  const paying = callRpc(a.core, 'pay', [second])
+  await rig.until(() => htlcs(a).length > 0)
+  await a.kill()
+  await a.open()
+  await linked([a, b])
+  await rig.until(() => htlcs(a).length === 0 && operating(a))
+  void paying
+  assert.equal((await a.rpc('listpays')).pays[1].status, 'complete')
+  // Another of the amount would be more than is left of it.
+  await rig.time.complete(a.channels.settled())
+  const left = value(await a.signer.allowance())
+  assert(left <= 60_000, `${left} of 10,060,000 are left`)
+  assert.match((await a.failure('pay', await invoice('third'))).message, /not agreed to/)
+  assert(operating(a))
+})
+
 test('channels: a node whose wallet is locked when it starts has its channels again once it is unlocked', async () => {
   const { rig, a, b } = await trio('locked')
   await open(a, b)
