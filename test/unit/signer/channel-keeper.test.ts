@@ -456,7 +456,7 @@ test('nothing leaves before it is durable, and nothing more once the store has f
   assert.equal(signed, false)
   saves[0].keep()
   assert.equal(codeOf(await signing), 'accepted')
-  const again = pair.sign({ ...first, number: 1 }, 0)
+  const again = pair.accept(offering, 0, value(await pair.sign(offering, 1)))
   while (saves.length === 1) await new Promise((resolve) => setImmediate(resolve))
   saves[1].fail()
   await assert.rejects(again, /disk is full/)
