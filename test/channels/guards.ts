@@ -105,7 +105,7 @@ export const GUARDS: readonly Guard[] = [
         without: "if (!terms.offered && removal?.kind === 'fulfill' && state.height >= terms.expiry + 200)",
       },
     ],
-    breaks: ['balance'],
+    breaks: ['balance', 'ends'],
   },
   {
     name: 'An HTLC that is not given back goes to the chain',

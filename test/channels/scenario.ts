@@ -277,6 +277,7 @@ async function mend(world: World, focus: Focus | undefined): Promise<void> {
   const patience = world.nodes.every((node) => node.isHonest) || (!focus && random.chance(0.5)) ? 0 : 70
   let quiet = 0
   for (let blocks = 0; ; blocks++) {
+    lookForLate(world)
     if (blocks === patience) leaveCheats(world)
     const moved = world.chain.node.mempool.size > 0
     quiet = moved || isUnderWay(world) ? 0 : quiet + 1
@@ -288,6 +289,24 @@ async function mend(world: World, focus: Focus | undefined): Promise<void> {
     await world.mine()
     if (blocks % 10 === 0) await world.run(3_000)
   }
+}
+
+/** All are awake: what is due by its height goes to the chain, and a few blocks later is there. */
+function lookForLate(world: World): void {
+  const { expiryGrace, claimMargin } = POLICY
+  for (const { life, isHonest, name, height } of world.nodes)
+    for (const { state } of (isHonest && life?.channels()) || [])
+      for (const { terms, removal } of state.spent || state.status === 'failed' ? [] : state.htlcs) {
+        const due = terms.offered
+          ? terms.expiry + expiryGrace
+          : removal?.kind === 'fulfill'
+            ? terms.expiry - claimMargin
+            : Number.POSITIVE_INFINITY
+        if (height > due + 4)
+          world.report(
+            `ends: HTLC ${terms.id} of ${name} was due for the chain at ${due}, and it is ${height}`,
+          )
+      }
 }
 
 /** Who is honest closes its channels with those who are not. */
