@@ -105,7 +105,7 @@ export const GUARDS: readonly Guard[] = [
         without: "if (!terms.offered && removal?.kind === 'fulfill' && state.height >= terms.expiry + 200)",
       },
     ],
-    breaks: ['balance'],
+    breaks: ['balance', 'ends'],
   },
   {
     name: 'An HTLC that is not given back goes to the chain',
@@ -145,18 +145,6 @@ export const GUARDS: readonly Guard[] = [
     breaks: ['balance', 'payments'],
   },
   {
-    name: 'What was passed on is not passed on again',
-    focus: 'death',
-    edits: [
-      {
-        file: 'channels/htlc-switch.ts',
-        text: 'if (this.isPassedOn(keyId, terms.id)) return',
-        without: '',
-      },
-    ],
-    breaks: ['balance', 'hops', 'payments'],
-  },
-  {
     name: 'A preimage goes upstream before downstream hears that it is known',
     focus: 'death',
     edits: [
@@ -170,7 +158,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: 'An invoice is paid once',
-    focus: 'chain',
+    focus: 'death',
     edits: [
       {
         file: 'channels/invoice-book.ts',

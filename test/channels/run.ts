@@ -4,7 +4,6 @@
  */
 import { parseArgs } from 'node:util'
 import { installQuickCurve } from './quick-curve.ts'
-import { replayOf, runSeeds, tableOf } from './run-seeds.ts'
 import type { Focus } from './scenario.ts'
 
 const { values } = parseArgs({
@@ -19,6 +18,7 @@ const { values } = parseArgs({
 
 async function main(): Promise<number> {
   await installQuickCurve()
+  const { replayOf, runSeeds, tableOf } = await import('./run-seeds.ts')
   const focus = values.focus as Focus | undefined
   const first = Number(values.from)
   const result = await runSeeds({

@@ -1,4 +1,5 @@
 /** One run of a world of channels: what happens in it is drawn from the seed; in the end all is mended as far as it can be, and judged. */
+import type { NodeId } from '../../src/channels/gossip.ts'
 import { isOperating } from '../../src/channels/state.ts'
 import { judge } from './judge.ts'
 import { MAX_REORGANISATION, POLICY, type Tally, World } from './world.ts'
@@ -120,7 +121,7 @@ async function live(world: World, focus: Focus | undefined): Promise<void> {
     // One run in six has a node whose profile is put back.
     if (at === plan.steps - 20 && random.chance(0.17)) restore(world, spare)
   }
-  await mend(world)
+  await mend(world, focus)
   judge(world)
 }
 
@@ -231,13 +232,15 @@ function drawVillains(world: World, focus: Focus | undefined): Villain[] {
         at,
         act: async () => {
           const { manners } = node
+          // It is under way with somebody when it turns.
+          for (const other of world.nodes) if (other !== node) world.pay(node, other, 30_000_000)
+          for (const other of world.nodes) if (other !== node) world.pay(other, node, 30_000_000)
+          await world.run(random.between(50, 900))
           if (manner < 6) manners.silent = true
           else if (manner < 7) manners.unsigning = true
           else if (manner < 9) manners.withholding = true
           else manners.replaying = true
           world.log(`${node.name} turns bad: ${JSON.stringify(manners)}`)
-          // Somebody is under way with it.
-          for (const other of world.nodes) if (other !== node) world.pay(other, node, 5_000_000)
           return true
         },
       }
@@ -263,7 +266,8 @@ async function steal(world: World, thief: WorldNode, focus: Focus | undefined): 
 }
 
 /** All wake, meet and have time: what can end, ends. Channels with those who cheat are closed. */
-async function mend(world: World): Promise<void> {
+async function mend(world: World, focus: Focus | undefined): Promise<void> {
+  const { random } = world
   world.log('mending')
   world.chain.setFeerate(253)
   world.network.latency = 50
@@ -275,18 +279,17 @@ async function mend(world: World): Promise<void> {
   await world.run(8_000)
   world.network.update()
   world.announce()
-  for (const { life, isHonest } of world.nodes) {
-    if (!isHonest) continue
-    for (const channel of life?.channels() ?? [])
-      if (!world.byId(channel.state.peer as never).isHonest) void channel.forceClose()
-  }
   // Parts of a payment that wait for others are given up after a minute.
   await world.run(70_000)
+  // Sooner or later.
+  const patience = world.nodes.every((node) => node.isHonest) || (!focus && random.chance(0.5)) ? 0 : 70
   let quiet = 0
   for (let blocks = 0; ; blocks++) {
+    lookForLate(world)
+    if (blocks === patience) leaveCheats(world)
     const moved = world.chain.node.mempool.size > 0
     quiet = moved || isUnderWay(world) ? 0 : quiet + 1
-    if (quiet > POLICY.toSelfDelay + 6) return
+    if (quiet > POLICY.toSelfDelay + 6 && blocks > patience) return
     if (blocks > 400) {
       world.report(`ends: something is still under way after ${blocks} calm blocks: ${underWay(world)}`)
       return
@@ -294,6 +297,31 @@ async function mend(world: World): Promise<void> {
     await world.mine()
     if (blocks % 10 === 0) await world.run(3_000)
   }
+}
+
+/** All are awake: what is due by its height goes to the chain, and a few blocks later is there. */
+function lookForLate(world: World): void {
+  const { expiryGrace, claimMargin } = POLICY
+  for (const { life, isHonest, name, height } of world.nodes)
+    for (const { state } of (isHonest && life?.channels()) || [])
+      for (const { terms, removal } of state.spent || state.status === 'failed' ? [] : state.htlcs) {
+        const due = terms.offered
+          ? terms.expiry + expiryGrace
+          : removal?.kind === 'fulfill'
+            ? terms.expiry - claimMargin
+            : Number.POSITIVE_INFINITY
+        if (height > due + 4)
+          world.report(
+            `ends: HTLC ${terms.id} of ${name} was due for the chain at ${due}, and it is ${height}`,
+          )
+      }
+}
+
+/** Who is honest closes its channels with those who are not. */
+function leaveCheats(world: World): void {
+  for (const { life, isHonest } of world.nodes)
+    for (const channel of (isHonest && life?.channels()) || [])
+      if (!world.byId(channel.state.peer as NodeId).isHonest) void channel.forceClose()
 }
 
 /** HTLCs that can still expire, or payments that are not over. */
@@ -311,7 +339,7 @@ function underWay(world: World): string {
         (state.htlcs.length > 0 || state.status === 'shutdown' || state.status === 'failed')
       )
         what.push(
-          `${name}: ${state.htlcs.length} HTLCs, ${state.status} with ${world.byId(state.peer as never).name}`,
+          `${name}: ${state.htlcs.length} HTLCs, ${state.status} with ${world.byId(state.peer as NodeId).name}`,
         )
     for (const { state } of life.channels())
       for (const { terms } of state.spent ? state.htlcs : [])

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { installQuickCurve } from '../channels/quick-curve.ts'
-import { replayOf, runSeeds, tableOf } from '../channels/run-seeds.ts'
 
 const { OPENTAB_SEED, OPENTAB_SEEDS = '100' } = process.env
 
 test('networks of channels: nobody honest loses, no thief gains, payments end', async (t) => {
   await installQuickCurve()
+  const { replayOf, runSeeds, tableOf } = await import('../channels/run-seeds.ts')
   const alone = OPENTAB_SEED !== undefined
   const result = await runSeeds({
     seeds: alone ? [OPENTAB_SEED] : Array.from({ length: Number(OPENTAB_SEEDS) }, (_, seed) => String(seed)),
