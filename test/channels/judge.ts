@@ -88,7 +88,11 @@ function judgeBalance(
     const { commitment, built, revoked } = ending
     const isLate = revoked && (world.overslept.get(node)?.blocks ?? 0) >= POLICY.toSelfDelay - MAX_ABSENCE
     if (isLate) return
-    if (revoked) expected += state.counterpartyAmount
+    // Its share leaves out HTLCs, which are the offerer's: those that it offered may have been passed on, and paid.
+    if (revoked) {
+      expected += state.counterpartyAmount
+      for (const { terms } of state.htlcs) if (!terms.offered) expected -= terms.amount
+    }
     allowed += allowanceOf(world, state, ending) * 1000
     lines.push(
       `${contract.keyId} ${contract.holderIsFunder ? 'funder' : 'accepter'} closed by ${commitment ? `${revoked ? 'revoked ' : ''}commitment ${commitment.number} of ${commitment.ofHolder ? 'holder' : 'counterparty'}, ${built!.htlcs.map(({ htlc }) => `${htlc.offered ? '-' : '+'}${htlc.amount}@${htlc.expiry}`).join(' ')}` : 'agreement'} at ${confirmed.get(transaction.txid)!.height}; last ${state.holderAmount} ${state.htlcs.map(({ terms }) => `${terms.offered ? '-' : '+'}${terms.amount}`).join(' ')}`,
