@@ -619,6 +619,8 @@ export class NodeLife {
       }
       case 'publish-commitment': {
         const transaction = value(decodeTransaction(event.transaction))
+        // Told again at the start, before all are watched.
+        this.monitor.watch(keyId)
         this.monitor.publishCommitment(keyId, transaction, event.commitment)
         return
       }
