@@ -769,6 +769,8 @@ export class Channels {
         return
       case 'publish-commitment': {
         const transaction = decodeTransaction(event.transaction)
+        // Told again at the start, before all are watched.
+        this.monitor.watch(keyId)
         if (transaction.ok) this.monitor.publishCommitment(keyId, transaction.value, event.commitment)
         return
       }

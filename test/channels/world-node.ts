@@ -304,6 +304,7 @@ export class NodeLife {
   private readonly store: FaultyChannelStore
   private readonly records: FaultyRecordStore
   private readonly places = new Map<string, { readonly height: number; readonly id: ShortChannelId }>()
+  private readonly cheated = new Set<string>()
   private moving: Promise<void> = Promise.resolve()
 
   constructor(node: WorldNode) {
@@ -643,6 +644,8 @@ export class NodeLife {
       }
       case 'publish-commitment': {
         const transaction = value(decodeTransaction(event.transaction))
+        // Told again at the start, before all are watched.
+        this.monitor.watch(keyId)
         this.monitor.publishCommitment(keyId, transaction, event.commitment)
         return
       }
@@ -668,8 +671,10 @@ export class NodeLife {
     this.node.ports.log(
       `${this.node.name} ${keyId} on the chain: ${event.kind}${'htlc' in event ? ` ${event.htlc.id}` : ''}${'by' in event ? ` by ${event.by}` : ''}${'text' in event ? ` ${event.text}` : ''}`,
     )
-    if (event.kind === 'preimage') {
-      this.node.noteOutcome(keyId, event.htlc.id, 'fulfilled')
+    if (event.kind === 'closed' && event.by === 'revoked') this.cheated.add(keyId)
+    else if (event.kind === 'preimage') {
+      // A thief may show that of an HTLC which was given back since: all of the channel is the victim's.
+      if (!this.cheated.has(keyId)) this.node.noteOutcome(keyId, event.htlc.id, 'fulfilled')
       if (!this.node.manners.withholding) this.switchboard.preimageShown(channel, event.htlc, event.preimage)
     } else if (event.kind === 'htlc-returned') {
       this.node.noteOutcome(keyId, event.htlc.id, 'returned')
