@@ -340,7 +340,8 @@ export class Person {
     const ports = {
       tower: book,
       maxAge: TOWER_MAX_AGE,
-      submit: async (penalty: Transaction) => publish(penalty).ok,
+      submit: async (penalty: Transaction) =>
+        publish(penalty).ok ? ('taken' as const) : ('refused' as const),
       failed: (error: unknown) => this.failed(error),
     }
     this.tower = { book, watch: new TowerWatch(ports, { hash: blocks[height].hash, height }) }

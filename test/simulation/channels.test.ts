@@ -28,6 +28,7 @@ test('networks of channels: nobody honest loses, no thief gains, payments end', 
 
 test('networks of channels with a tower: a victim that sleeps too long loses nothing, and no thief gains', async (t) => {
   await installQuickCurve()
+  const { replayOf, runSeeds, tableOf } = await import('../channels/run-seeds.ts')
   const count = OPENTAB_SEED === undefined ? Math.ceil(Number(OPENTAB_SEEDS) / 10) : 0
   const seeds = Array.from({ length: count }, (_, seed) => String(seed))
   const result = await runSeeds({ seeds, focus: 'tower' })
