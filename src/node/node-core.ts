@@ -11,6 +11,7 @@ import type { NetworkParams } from '../consensus/params.ts'
 import { Mempool, type MempoolEntry } from '../mempool/mempool.ts'
 import { Miner } from '../mining/miner.ts'
 import type { MinerPool } from '../mining/miner-pool.ts'
+import type { LinkAgreement } from '../network/link-agreement.ts'
 import type { PeerId, Transport } from '../network/transport.ts'
 import type { Block } from '../primitives/block.ts'
 import type { Txid } from '../primitives/hashes.ts'
@@ -81,6 +82,8 @@ export interface NodePorts {
   readonly random: Random
   readonly faults: Faults
   readonly transport: Transport
+  /** Conditions on the links of `transport`; undefined where there can be none. */
+  readonly links?: LinkAgreement
   readonly chainStore: ChainStore
   readonly wallets: WalletDirectory
   readonly peerStore: PeerStore
@@ -106,6 +109,8 @@ export class NodeCore {
   readonly mempool: Mempool
   readonly miner: Miner
   readonly peers: PeerManager
+  /** Conditions on its links; undefined where there can be none. */
+  readonly links: LinkAgreement | undefined
   readonly loadRpc: LoadRpc
   readonly loadWallet: LoadWallet
   /** The wallet that a call named: see `forWallet`. */
@@ -208,6 +213,7 @@ export class NodeCore {
     this.miner = miner
     this.peers = peers
     this.signers = ports.signers
+    this.links = ports.links
     this.loadRpc = ports.loadRpc
     this.loadWallet = ports.loadWallet
     this.directory = ports.wallets
@@ -472,6 +478,7 @@ export class NodeCore {
     this.closed = true
     for (const end of this.unsubscribe) end()
     this.miner.stop()
+    this.links?.stop()
     await this.peers.stop()
     await this.following
     const part = await this.openingChannels?.catch(() => undefined)

@@ -6,6 +6,7 @@ import { absence } from './rpc-absence.ts'
 import { blockchainMethods } from './rpc-blockchain.ts'
 import { descriptorMethods } from './rpc-descriptor.ts'
 import { helpList, helpOn } from './rpc-help.ts'
+import { linkMethods } from './rpc-links.ts'
 import { mempoolMethods } from './rpc-mempool.ts'
 import { miningMethods } from './rpc-mining.ts'
 import { byPosition } from './rpc-names.ts'
@@ -22,6 +23,7 @@ export const rpcPart: RpcPart = {
   methods: [
     ...blockchainMethods,
     ...descriptorMethods,
+    ...linkMethods,
     ...mempoolMethods,
     ...miningMethods,
     ...networkMethods,

@@ -107,7 +107,63 @@ export const miningResults = {
   submitblock: either(nothing('it joined the chain'), text('"inconclusive" on a side branch, else a code')),
 } as const
 
+const CONDITIONS = {
+  latency: maybe(number('that everything takes longer', 'milliseconds')),
+  jitter: maybe(number('most that is drawn and added', 'milliseconds')),
+  loss: maybe(number('share that is lost')),
+  duplication: maybe(number('share of gossip that comes twice')),
+  bandwidth: maybe(number('', 'bytes a second')),
+  cut: maybe(flag('true: nothing comes through')),
+}
+
 export const networkResults = {
+  allowlinkconditions: nothing(),
+  getlinkconditions: object({
+    takes_part: flag('whether this tab’s links may be shaped'),
+    tabs: list(
+      object({
+        peerid: text('peer id'),
+        takes_part: flag('whether its links may be shaped'),
+        self: flag('it is this tab'),
+      }),
+      'all tabs that are heard, those among them that are cut off',
+    ),
+    requests: list(
+      object({
+        author: text('peer id of the tab that asks'),
+        self: flag('it is this tab'),
+        elapsed: number('since it asked', 'seconds'),
+        groups: map('name', list(text('peer id'))),
+        timetable: list(
+          object({
+            after: number('it holds from then on', 'seconds'),
+            conditions: list(
+              object({
+                ...CONDITIONS,
+                from: text('group, rest or all'),
+                to: text('group, rest or all'),
+              }),
+            ),
+          }),
+        ),
+        step: number('the one that holds, from 0; -1 before the first'),
+      }),
+      'what is asked for: all of it holds',
+    ),
+    links: list(
+      object({
+        peerid: text('peer id'),
+        there: object(CONDITIONS, 'of what this tab says'),
+        back: object(CONDITIONS, 'of what it hears'),
+        ping: maybe(number('measured through the shaped link', 'seconds')),
+      }),
+      'connections, those among them that are cut off',
+    ),
+  }),
+  heal: flag('whether there were any'),
+  partition: nothing(),
+  schedulelinkconditions: nothing(),
+  setlinkconditions: nothing(),
   clearbanned: nothing(),
   disconnectnode: nothing(),
   getconnectioncount: number('peers'),

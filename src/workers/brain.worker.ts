@@ -115,11 +115,21 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
       'warning',
     )
   const signers = await RemoteSigners.connect(request.signer)
+  const bare = new RemoteTransport(request.self, new Channel(request.transport), faults)
+  const conditioned = params.testControls
+    ? await (await later(import('./link-conditions-part.ts'))).conditionLinks(
+        bare,
+        params,
+        database,
+        (line) => tellLog('network', line, 'info'),
+        (error) => faults.report(error),
+      )
+    : { transport: bare }
   const opened = await NodeCore.open(params, {
     clock: systemClock,
     random: systemRandom,
     faults,
-    transport: new RemoteTransport(request.self, new Channel(request.transport), faults),
+    ...conditioned,
     signers,
     loadRpc,
     loadWallet,

@@ -114,7 +114,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     folder: 'src/network',
-    knows: 'what a transport is, frames and their bounds, rates',
+    knows: 'what a transport is, frames and their bounds; conditions on links, and how tabs agree on them',
     ports: ['Transport'],
     imports: ['src/primitives'],
   },
@@ -173,6 +173,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/workers',
     knows: 'thread roots and the typed messages between them',
     imports: ['src/node', 'src/storage'],
+    packages: ['@noble/curves', '@scure/base'],
     globals: 'worker',
   },
   {
