@@ -2,9 +2,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { ChainStore } from '../../src/chain/store.ts'
 import type { TowerLimits } from '../../src/channels/tower.ts'
-import { networkId } from '../../src/consensus/genesis.ts'
+import { genesisOf, networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
-import type { PeerId } from '../../src/network/transport.ts'
+import { LinkAgreement } from '../../src/network/link-agreement.ts'
+import { ConditionedTransport } from '../../src/network/link-conditions.ts'
+import type { PeerId, Transport } from '../../src/network/transport.ts'
 import { Channels } from '../../src/node/channels-part.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import { type ChannelsPart, type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
@@ -35,6 +37,7 @@ import { NO_SIGNER, type Signers } from '../../src/wallet/signer.ts'
 import type { WalletDirectory, WalletStore } from '../../src/wallet/store.ts'
 import { FAIL_TEST } from './faults.ts'
 import { differencesOf } from './rpc-shapes.ts'
+import { virtualIdentity } from './tab-identities.ts'
 import { PASSPHRASE, value } from './wallets.ts'
 
 /** Mined coins mature soon, so that a test needs few blocks. */
@@ -57,6 +60,8 @@ export interface RigNodeOptions {
   readonly attended?: boolean
   /** Whether its default wallet has channels. */
   readonly channels?: boolean
+  /** Whether there can be conditions on its links. */
+  readonly links?: boolean
   readonly towerLimits?: TowerLimits
 }
 
@@ -116,6 +121,9 @@ export class RigNode {
   private channelStore = new MemoryChannelStore()
   towerStore = new MemoryTowerStore()
   channels!: Channels
+  /** Said of conditions on links. */
+  readonly linkLines: string[] = []
+  private takesPart = true
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
 
@@ -152,6 +160,7 @@ export class RigNode {
       }
       if (!locked) value(await this.signer.unlock(PASSPHRASE))
     }
+    const endpoint = network.endpoint(this.id)
     this.core = await time.complete(
       NodeCore.open(params, {
         clock: time,
@@ -161,7 +170,7 @@ export class RigNode {
         loadRpc: this.options.loadRpc ?? (async () => rpcPart),
         ...(this.options.channels && { openChannels: (node) => this.openChannels(node) }),
         loadWallet: this.options.loadWallet ?? (async () => walletPart),
-        transport: network.endpoint(this.id),
+        ...(this.options.links ? this.conditioned(endpoint, random) : { transport: endpoint }),
         chainStore: this.options.chainStore ?? this.chainStore,
         wallets: this.directory(),
         peerStore: this.peerStore,
@@ -173,6 +182,23 @@ export class RigNode {
     this.core.subscribe((event) => this.events.push(event))
     await time.complete(this.core.start())
     if (this.core.openChannels) await time.complete(this.core.openChannels())
+  }
+
+  private conditioned(endpoint: Transport, random: SeededRandom) {
+    const { params, time } = this.rig
+    const transport = new ConditionedTransport(endpoint, time, random.fork('links'))
+    const links = new LinkAgreement({
+      transport,
+      clock: time,
+      identity: virtualIdentity(this.id),
+      networkId: genesisOf(params).header.hashBytes,
+      takesPart: this.takesPart,
+      keep: (takesPart) => {
+        this.takesPart = takesPart
+      },
+      log: (line) => this.linkLines.push(line),
+    })
+    return { transport, links }
   }
 
   /** Its channels, of the default wallet. */
