@@ -6,6 +6,7 @@ export type MempoolEntry = RpcResult<'getmempoolentry'>
 export type MiningInfo = RpcResult<'getmininginfo'>
 export type PeerResult = RpcResult<'getpeerinfo'>[number]
 export type NetworkInfo = RpcResult<'getnetworkinfo'>
+export type LinkConditionsResult = RpcResult<'getlinkconditions'>
 /** A peer that is kept out. */
 export type BanResult = RpcResult<'listbanned'>[number]
 

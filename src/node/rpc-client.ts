@@ -10,6 +10,7 @@ import type { coinMethods } from './rpc-coins.ts'
 import type { controlMethods } from './rpc-control.ts'
 import type { descriptorMethods } from './rpc-descriptor.ts'
 import type { historyMethods } from './rpc-history.ts'
+import type { linkMethods } from './rpc-links.ts'
 import type { mempoolMethods } from './rpc-mempool.ts'
 import type { Declaration, GivenOf, Parameters } from './rpc-method.ts'
 import type { miningMethods } from './rpc-mining.ts'
@@ -38,6 +39,7 @@ type Declared =
   | (typeof controlMethods)[number]
   | (typeof descriptorMethods)[number]
   | (typeof historyMethods)[number]
+  | (typeof linkMethods)[number]
   | (typeof mempoolMethods)[number]
   | (typeof miningMethods)[number]
   | (typeof networkMethods)[number]

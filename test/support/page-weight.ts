@@ -51,7 +51,8 @@ export async function weighPage(browser: Browser): Promise<PageWeight> {
   context.setDefaultTimeout(PATIENCE)
   try {
     const tab = await context.newPage()
-    await tab.goto(`http://localhost:${server.port}/?network=regtest`)
+    // What networks for tests have beside it is fetched there alone.
+    await tab.goto(`http://localhost:${server.port}/`)
     await tab.waitForFunction(() => 'opentab' in globalThis)
     // Functions without names, which the compiler of this file would give them by a helper that the page lacks.
     await tab.evaluate(() => {

@@ -41,7 +41,7 @@ const NOTEWORTHY_OFFSET = 3
 const NOTEWORTHY_PEER_OFFSET = 60
 
 export class NetworkView extends LitElement {
-  static override properties = { node: { attribute: false } }
+  static override properties = { node: { attribute: false }, conditions: { state: true } }
   static override styles = [
     base,
     css`
@@ -127,6 +127,8 @@ export class NetworkView extends LitElement {
     `,
   ]
   declare node: LiveNode
+  /** Whether the panel of conditions on links is there, or could not be fetched. */
+  declare conditions: boolean | undefined
   readonly #peers: RpcController<readonly PeerResult[]> = new RpcController(this, {
     events: ['peer', 'network'],
     load: (node) => node.rpc('getpeerinfo'),
@@ -165,11 +167,30 @@ export class NetworkView extends LitElement {
     this.#bans.reload()
   }
 
+  override firstUpdated(): void {
+    if (!this.node.identity.testControls) return
+    import('../components/link-conditions.ts').then(
+      () => {
+        this.conditions = true
+      },
+      () => {
+        this.conditions = false
+      },
+    )
+  }
+
+  #linkConditions() {
+    if (this.conditions === undefined) return nothing
+    return this.conditions
+      ? html`<ot-link-conditions .node=${this.node}></ot-link-conditions>`
+      : html`<p class="card hint">The form for conditions on links could not be fetched: the server of the page can’t be reached. Reload the page when it is back.</p>`
+  }
+
   override render() {
     return html`<div class="head"><h1 tabindex="-1">Network</h1></div>
       <div class="stack">
         <ot-warnings .node=${this.node}></ot-warnings>
-        ${this.#peerTable()}${this.#banned()}${this.#relays()}${this.#self()}${this.#log()}
+        ${this.#peerTable()}${this.#linkConditions()}${this.#banned()}${this.#relays()}${this.#self()}${this.#log()}
       </div>`
   }
 
