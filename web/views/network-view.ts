@@ -9,6 +9,7 @@ import type { RelayInfo } from '../../src/network/transport.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
+import '../components/outside-card.ts'
 import { icons } from '../components/view-icons.ts'
 import '../components/warnings.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -190,7 +191,9 @@ export class NetworkView extends LitElement {
     return html`<div class="head"><h1 tabindex="-1">Network</h1></div>
       <div class="stack">
         <ot-warnings .node=${this.node}></ot-warnings>
-        ${this.#peerTable()}${this.#linkConditions()}${this.#banned()}${this.#relays()}${this.#self()}${this.#log()}
+        ${this.#peerTable()}${this.#linkConditions()}${this.#banned()}${this.#relays()}${this.#self()}
+        <ot-outside-card></ot-outside-card>
+        ${this.#log()}
       </div>`
   }
 
