@@ -1,9 +1,10 @@
 /**
- * What the sources take from a browser's globals and Node lacks, in the main thread: WebRTC by libdatachannel, workers over `worker_threads`, and
- * `fetch` of the kernels, which are files here. Importing this file installs them: import it before anything that uses them.
+ * What the sources take from a browser's globals and Node lacks, in the main thread: WebRTC by libdatachannel, WebSockets, workers over
+ * `worker_threads`, and `fetch` of the kernels, which are files here. Importing this file installs them: import it before anything that uses them.
  */
 import { Worker as NodeThread } from 'node:worker_threads'
-import { RTCPeerConnection, RTCSessionDescription } from 'node-datachannel/polyfill'
+import { RTCPeerConnection } from 'node-datachannel/polyfill'
+import { WebSocket } from 'ws'
 import './file-fetch.ts'
 
 /** As much of a browser's `Worker` as the starters of threads use (`src/workers/worker-*-threads.ts`). */
@@ -12,7 +13,7 @@ class ThreadWorker {
 
   /** `root`: the module that the thread runs. */
   constructor(root: URL) {
-    this.#thread = new NodeThread(new URL('./thread-root.ts', import.meta.url), { workerData: root.href })
+    this.#thread = new NodeThread(new URL('./thread-root.mjs', import.meta.url), { workerData: root.href })
     // The main thread alone says how long the program lives.
     this.#thread.unref()
   }
@@ -34,4 +35,6 @@ class ThreadWorker {
   }
 }
 
-Object.assign(globalThis, { RTCPeerConnection, RTCSessionDescription, Worker: ThreadWorker })
+Object.assign(globalThis, { RTCPeerConnection, Worker: ThreadWorker })
+// Node 22 has its own.
+globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket

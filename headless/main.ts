@@ -27,11 +27,11 @@ try {
 }
 
 /** Resolves when the node has ended. */
-async function run({ params, folder, relays, console }: NodeOptions): Promise<void> {
+async function run({ params, folder, relays, console, events }: NodeOptions): Promise<void> {
   // A bug anywhere, or a connection that failed where nobody waits for it: as in a tab it is told, and the rest goes on.
   process.on('unhandledRejection', (error) => log('error', `A fault of this program: ${stackOf(error)}`))
   process.on('uncaughtException', (error) => log('error', `A fault of this program: ${stackOf(error)}`))
-  const node = await HeadlessNode.open({ params, folder, relays, told: tell })
+  const node = await HeadlessNode.open({ params, folder, relays, told: events ? tellAll : tell })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void node.close())
   log('info', `The node ${node.peerId} runs on the network ${params.name} (${networkId(params)}).`)
   if (console) answerLines(node)
@@ -44,7 +44,7 @@ function answerLines(node: HeadlessNode): void {
   createInterface({ input: process.stdin }).on('line', (line) => {
     if (line.trim() === '') return
     const answer = answerLine(node, line.trim())
-    last = last.then(async () => void process.stdout.write(`${JSON.stringify(await answer)}\n`))
+    last = last.then(async () => writeLine(await answer))
   })
 }
 
@@ -62,6 +62,16 @@ async function answerLine(node: HeadlessNode, line: string): Promise<RpcResponse
 
 function tell({ name, detail }: NodeEvent): void {
   if (name === 'log') log(detail.level, `${detail.source}: ${detail.message}`, detail.time)
+}
+
+/** Each event is a line of the standard output, too. */
+function tellAll(event: NodeEvent): void {
+  tell(event)
+  writeLine({ event: event.name, detail: event.detail })
+}
+
+function writeLine(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
 }
 
 function log(level: 'info' | 'warning' | 'error', message: string, time = Date.now()): void {

@@ -14,6 +14,8 @@ export interface NodeOptions {
   readonly relays: readonly string[]
   /** Whether lines of the standard input are calls. */
   readonly console: boolean
+  /** Whether events are written to the standard output. */
+  readonly events: boolean
   readonly help: boolean
 }
 
@@ -35,6 +37,8 @@ Runs a node without a browser, a peer of the tabs that use the same relay.
                     http://localhost:8080 if not given
   --console         take calls from the standard input, one a line: a method, a blank, and its arguments in JSON with commas in
                     between, such as: getblockhash 0
+                    Each is answered by one line of the standard output, {"result":…} or {"error":…}
+  --events          write each event of the node to the standard output, too: {"event":NAME,"detail":…}
   --help            show this text
 `
 
@@ -68,6 +72,7 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
       folder: values.datadir,
       relays: values.relay,
       console: values.console,
+      events: values.events,
       help: values.help,
     },
   }
@@ -92,6 +97,7 @@ function parse(argv: readonly string[]) {
       datadir: { type: 'string', default: DEFAULT_FOLDER },
       relay: { type: 'string', multiple: true, default: ['http://localhost:8080'] },
       console: { type: 'boolean', default: false },
+      events: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })

@@ -206,7 +206,7 @@ export const LAYERS: readonly Layer[] = [
       'relay/polyfill.ts',
       'relay/start-error.ts',
     ],
-    packages: ['node', '@scure/base', 'classic-level', 'node-datachannel'],
+    packages: ['node', '@scure/base', 'classic-level', 'node-datachannel', 'ws'],
     globals: 'node',
   },
 ]

@@ -1,5 +1,5 @@
-/** Thread root of every worker: gives the module that it is to run the globals of a browser's worker, and runs it. */
-import { parentPort, workerData } from 'node:worker_threads'
+/** Gives a thread the globals of a browser's worker. Importing this file installs them. */
+import { parentPort } from 'node:worker_threads'
 import './file-fetch.ts'
 
 Object.assign(globalThis, {
@@ -12,5 +12,3 @@ Object.assign(globalThis, {
     })
   },
 })
-
-await import(workerData as string)
