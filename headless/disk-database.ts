@@ -2,8 +2,9 @@
  * The records of a node on disk: a LevelDB of its own for each network, which a second process can't open. Here are its tables, their keys, and what
  * is said when the disk fails; each store is in the file named after it. Thread: Node's main.
  */
+import { mkdir } from 'node:fs/promises'
 import { deserialize, serialize } from 'node:v8'
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { StorageError } from '../src/chain/store.ts'
 import { Turns } from '../src/primitives/turns.ts'
 
@@ -63,7 +64,20 @@ export class DiskDatabase {
 
   /** Opens or makes the database in a folder, which is made as well. Rejects with a `StorageError`: `unavailable` where another process has it. */
   static async open(folder: string): Promise<DiskDatabase> {
-    const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
+    const { ClassicLevel: Database } = await import('classic-level').catch((cause: unknown) => {
+      throw new StorageError(
+        'unavailable',
+        'The package classic-level, which keeps the folder of a node, is not installed, or has no program for this system. Install it: npm install classic-level.',
+        { cause },
+      )
+    })
+    // For its owner alone: the seeds in it are encrypted, but what was paid is not.
+    await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+      throw new StorageError('unavailable', `The folder ${folder} can't be made (${cause.message}).`, {
+        cause,
+      })
+    })
+    const level: Level = new Database(folder, { valueEncoding: 'view' })
     await level.open().catch((error: unknown) => {
       throw storageErrorOf(error)
     })

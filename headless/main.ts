@@ -31,6 +31,8 @@ async function run({ params, folder, relays, console, events }: NodeOptions): Pr
   // A bug anywhere, or a connection that failed where nobody waits for it: as in a tab it is told, and the rest goes on.
   process.on('unhandledRejection', (error) => log('error', `A fault of this program: ${stackOf(error)}`))
   process.on('uncaughtException', (error) => log('error', `A fault of this program: ${stackOf(error)}`))
+  // Whoever reads it may have gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const node = await HeadlessNode.open({ params, folder, relays, told: events ? tellAll : tell })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void node.close())
   log('info', `The node ${node.peerId} runs on the network ${params.name} (${networkId(params)}).`)

@@ -232,13 +232,12 @@ async function ask(
 
 /** `warn` is told why a kernel can't be used: what it computes is then computed without it, more slowly. */
 async function installKernels(warn: (message: string) => void): Promise<void> {
-  const kernels = { hash: installHashKernel(), curve: installCurveKernel() }
-  for (const [name, installed] of Object.entries(kernels))
-    await installed.catch((error: unknown) =>
-      warn(
-        `The ${name} kernel can't be used (${messageOf(error)}). What it computes takes longer without it.`,
-      ),
-    )
+  const failed = (name: string) => (error: unknown) =>
+    warn(`The ${name} kernel can't be used (${messageOf(error)}). What it computes takes longer without it.`)
+  await Promise.all([
+    installHashKernel().catch(failed('hash')),
+    installCurveKernel().catch(failed('signature')),
+  ])
 }
 
 /** Rejects with an `RpcError` that says why they can't be opened now. */

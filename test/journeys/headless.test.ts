@@ -7,7 +7,7 @@ import test from 'node:test'
 import { REGTEST } from '../../src/consensus/params.ts'
 import { subsidy } from '../../src/consensus/subsidy.ts'
 import { SATS_PER_COIN } from '../../src/primitives/amount.ts'
-import { HeadlessNodes } from '../support/headless-nodes.ts'
+import { withNodes } from '../support/headless-nodes.ts'
 import { journey, PASSPHRASE, type World } from '../support/tabs.ts'
 
 const KILLS = 3
@@ -98,19 +98,6 @@ test(`a headless node killed ${KILLS} times while it mines opens each time at a 
     await node.rpc('walletpassphrase', PASSPHRASE, 60)
     await node.stop()
   }))
-
-/** Ends the nodes, whatever happens; their logs are printed when it fails. */
-async function withNodes(run: (nodes: HeadlessNodes) => Promise<void>): Promise<void> {
-  const nodes = new HeadlessNodes()
-  try {
-    await run(nodes)
-  } catch (error) {
-    process.stderr.write(`${nodes.report()}\n`)
-    throw error
-  } finally {
-    await nodes.close()
-  }
-}
 
 /** Serves page and relay, and answers the page's address. */
 async function serve(world: World): Promise<string> {

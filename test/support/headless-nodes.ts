@@ -114,15 +114,34 @@ export class HeadlessProcess {
   }
 }
 
-/** Nodes that are ended, and their folders removed, whatever happens. */
+/** Runs a test with nodes that are ended, and their folders removed, whatever happens; what they logged is printed when it fails. */
+export async function withNodes(run: (nodes: HeadlessNodes) => Promise<void>): Promise<void> {
+  const nodes = new HeadlessNodes()
+  try {
+    await run(nodes)
+  } catch (error) {
+    process.stderr.write(`${nodes.report()}\n`)
+    throw error
+  } finally {
+    await nodes.close()
+  }
+}
+
+/** The nodes of a test. */
 export class HeadlessNodes {
   private readonly processes: HeadlessProcess[] = []
   private readonly folders = new Map<string, string>()
 
-  /** A node of this name, with the folder that one of the same name left. */
-  async start(name: string, relay: string): Promise<HeadlessProcess> {
+  /** The folder of the nodes of this name; made at the first call. */
+  async folder(name: string): Promise<string> {
     const folder = this.folders.get(name) ?? (await mkdtemp(join(tmpdir(), 'opentab-node-')))
     this.folders.set(name, folder)
+    return folder
+  }
+
+  /** A node of this name, with the folder that others of the same name left or have. */
+  async start(name: string, relay: string): Promise<HeadlessProcess> {
+    const folder = await this.folder(name)
     const started = new HeadlessProcess(name, folder, relay)
     this.processes.push(started)
     return started
