@@ -164,20 +164,20 @@ export function unpack<T>(bytes: Uint8Array): T {
   }
 }
 
-/** Numbers lie in their order, below all texts; no key is the beginning of another's part. */
+/** Numbers lie in their order, below all texts; no part is the beginning of another. */
 function textOf(key: Key): string {
   return key.map(partOf).join('')
 }
 
 function partOf(part: string | number): string {
-  // JSON, since halves of surrogate pairs have no encoding; and percent-encoded there is no slash in it.
+  // JSON has an end, and an escape for halves of surrogate pairs, which have no encoding; percent-encoded, neither mark is in it.
   return typeof part === 'number'
     ? `#${part.toString(16).padStart(DIGITS, '0')}`
-    : `=${encodeURIComponent(JSON.stringify(part))}/`
+    : `=${encodeURIComponent(JSON.stringify(part))}`
 }
 
 function keyOf(text: string): Key {
-  return Array.from(text.matchAll(/#([0-9a-f]{14})|=([^/]*)\//g), ([, number, word]) =>
+  return Array.from(text.matchAll(/#([0-9a-f]{14})|=([^=#]*)/g), ([, number, word]) =>
     number === undefined ? JSON.parse(decodeURIComponent(word!)) : Number.parseInt(number, 16),
   )
 }
