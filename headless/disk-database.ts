@@ -24,6 +24,7 @@ const TABLES = [
   'channel-keys',
   'channels',
   'revoked-commitments',
+  'tower-appointments',
   'peers',
   'identity',
 ] as const
@@ -92,6 +93,11 @@ export class DiskDatabase {
   /** In the order asked for; undefined where there is no record. */
   async getMany(table: Table, keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
     return (await failing(this.table(table).getMany(keys.map(textOf)))).map(plain)
+  }
+
+  /** The keys in a table, in order, without the records. */
+  async keys(table: Table): Promise<Key[]> {
+    return (await failing(this.table(table).keys().all())).map(keyOf)
   }
 
   /** The records whose keys begin with these parts, in the order of their keys. `from`, `to`: bounds of the next part, both included. */

@@ -1,5 +1,5 @@
 /** The encrypted seeds of a node's wallets on disk, and what their signers keep of channels; strictly durable. Thread: Node's main. */
-import type { ChannelRecord, ChannelRecordStore } from '../src/signer/channel-record.ts'
+import type { ChannelRecordStore } from '../src/signer/channel-record.ts'
 import type { KeyStore, KeyStores } from '../src/signer/key-record.ts'
 import { type DiskDatabase, type Key, pack, type Table, unpack } from './disk-database.ts'
 
@@ -11,7 +11,7 @@ export class DiskKeyStores implements KeyStores {
   }
 
   async names(): Promise<string[]> {
-    return (await this.database.rows('keys', [])).map(({ key }) => key[0] as string)
+    return (await this.database.keys('keys')).map(([name]) => name as string)
   }
 
   store(name: string): KeyStore {
@@ -25,7 +25,7 @@ export class DiskKeyStores implements KeyStores {
   channelRecords(name: string): ChannelRecordStore {
     return {
       load: (keyId) => this.load('channel-keys', [name, keyId]),
-      save: (records: readonly ChannelRecord[]) =>
+      save: (records) =>
         this.database.write('strict', () =>
           records.map((record) => ({
             table: 'channel-keys',

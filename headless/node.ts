@@ -10,13 +10,11 @@ import { networkId } from '../src/consensus/genesis.ts'
 import type { NetworkParams } from '../src/consensus/params.ts'
 import { ThreadedMinerPool } from '../src/mining/threaded-miner-pool.ts'
 import type { PeerId } from '../src/network/transport.ts'
-import { Channels } from '../src/node/channels-part.ts'
 import type { LogEvent, NodeEvent, NodeEventName, NodeEvents } from '../src/node/events.ts'
-import { type ChannelsPart, NodeCore } from '../src/node/node-core.ts'
+import { NodeCore } from '../src/node/node-core.ts'
 import { callRpc } from '../src/node/rpc.ts'
-import { channelMethods } from '../src/node/rpc-channels.ts'
-import { RPC_INTERNAL_ERROR, RPC_MISC_ERROR, RpcError, type RpcResponse } from '../src/node/rpc-error.ts'
-import { pageMethods, reviewPsbt } from '../src/node/rpc-page-methods.ts'
+import { RPC_INTERNAL_ERROR, RpcError, type RpcResponse } from '../src/node/rpc-error.ts'
+import { pageMethods } from '../src/node/rpc-page-methods.ts'
 import { rpcPart } from '../src/node/rpc-part.ts'
 import { signingMethods } from '../src/node/rpc-signing-methods.ts'
 import { walletPart } from '../src/node/wallet-part.ts'
@@ -27,7 +25,7 @@ import { createLibp2pTransport, type Libp2pTransport } from '../src/transport/li
 import { isRelayAddress } from '../src/transport/relay-client.ts'
 import { TimeJump } from '../src/transport/waking.ts'
 import { coinType } from '../src/wallet/coin-type.ts'
-import { remoteChannelSigner } from '../src/workers/channel-signer-link.ts'
+import { openChannelsOver } from '../src/workers/channels-part.ts'
 import { installCurveKernel } from '../src/workers/curve-kernel.ts'
 import { installHashKernel } from '../src/workers/hash-kernel.ts'
 import { RemoteSigners, runCommand, type SignerCommand, serveSigners } from '../src/workers/signer-link.ts'
@@ -43,10 +41,8 @@ import { DiskChannelStore } from './disk-channel-store.ts'
 import { DiskDatabase } from './disk-database.ts'
 import { DiskKeyStores } from './disk-key-stores.ts'
 import { DiskPeerStore, loadIdentity } from './disk-peer-store.ts'
+import { DiskTowerStore } from './disk-tower-store.ts'
 import { DiskWalletDirectory } from './disk-wallet-stores.ts'
-
-/** Name of the wallet that channels belong to: the default one. */
-const CHANNELS_WALLET = ''
 
 /** Milliseconds between two looks at whether this computer slept. */
 const LOOK = 1000
@@ -54,11 +50,10 @@ const LOOK = 1000
 /** How long a page's server may take to answer, milliseconds. */
 const FETCH_TIMEOUT = 10_000
 
-/** Methods that sign, or tell what would be signed. */
-const PAYMENT_METHODS: ReadonlySet<string> = new Set([reviewPsbt, ...signingMethods].map(({ name }) => name))
-
-/** Those that carry a passphrase or seed words. */
-const PAGE_METHODS: ReadonlySet<string> = new Set(pageMethods.map(({ name }) => name))
+/** Methods that the signer has a hand in: those that sign, and those that carry a passphrase or seed words. */
+const SIGNER_METHODS: ReadonlySet<string> = new Set(
+  [...pageMethods, ...signingMethods].map(({ name }) => name),
+)
 
 export interface HeadlessOptions {
   readonly params: NetworkParams
@@ -125,7 +120,7 @@ export class HeadlessNode {
     const checks = new ThreadedCheckPool(startWorkerCheckThread, Math.max(1, cores - 1), (message) =>
       log('node', 'warning', message),
     )
-    const channelStore = new DiskChannelStore(database)
+    const channels = { store: new DiskChannelStore(database), towerStore: new DiskTowerStore(database) }
     const core = await NodeCore.open(params, {
       clock: systemClock,
       random: systemRandom,
@@ -136,7 +131,7 @@ export class HeadlessNode {
       loadWallet: async () => walletPart,
       // Where money is worth something they wait for towers and for gossip.
       ...(params.testControls && {
-        openChannels: (node: NodeCore) => openChannels(node, channelStore, remoteSigners),
+        openChannels: (node: NodeCore) => openChannelsOver(channels, node, remoteSigners),
       }),
       chainStore: new DiskChainStore(database),
       wallets: new DiskWalletDirectory(database),
@@ -152,7 +147,7 @@ export class HeadlessNode {
     })
     await follower.read()
     await core.start()
-    if ((await channelStore.load()).length > 0)
+    if ((await channels.store.load()).length > 0)
       await core.openChannels?.().catch((error: unknown) => log('wallet', 'error', messageOf(error)))
     return new HeadlessNode(core, signers, [
       () => clearInterval(waking),
@@ -177,8 +172,7 @@ export class HeadlessNode {
       void this.close()
       return { result: 'The node is stopping. What it acknowledged is on the disk.' }
     }
-    const isPayment = PAYMENT_METHODS.has(method)
-    if (!isPayment && !PAGE_METHODS.has(method)) return callRpc(this.core, method, args, wallet)
+    if (!SIGNER_METHODS.has(method)) return callRpc(this.core, method, args, wallet)
     const { core, signers } = this
     const brain = {
       get wallets() {
@@ -197,11 +191,8 @@ export class HeadlessNode {
       stopped: new Promise<never>(() => {}),
     }
     try {
-      return {
-        result: isPayment
-          ? await callPayment(brain, keys, method, args, wallet)
-          : await walletMethods(brain, keys, wallet).get(method)!(args),
-      }
+      const answer = walletMethods(brain, keys, wallet).get(method)
+      return { result: await (answer ? answer(args) : callPayment(brain, keys, method, args, wallet)) }
     } catch (error) {
       const code = error instanceof RpcError ? error.code : RPC_INTERNAL_ERROR
       return { error: { code, message: messageOf(error) } }
@@ -211,8 +202,11 @@ export class HeadlessNode {
   /** Ends everything; what was acknowledged is on the disk. */
   close(): Promise<void> {
     this.closing ??= (async () => {
-      for (const stop of this.stops) await stop()
-      this.end()
+      try {
+        for (const stop of this.stops) await stop()
+      } finally {
+        this.end()
+      }
     })()
     return this.closing
   }
@@ -238,19 +232,6 @@ async function installKernels(warn: (message: string) => void): Promise<void> {
     installHashKernel().catch(failed('hash')),
     installCurveKernel().catch(failed('signature')),
   ])
-}
-
-/** Rejects with an `RpcError` that says why they can't be opened now. */
-async function openChannels(
-  core: NodeCore,
-  store: DiskChannelStore,
-  signers: RemoteSigners,
-): Promise<ChannelsPart> {
-  const signer = remoteChannelSigner(signers, CHANNELS_WALLET)
-  const opened = await Channels.open(core, { store, signer, wallet: CHANNELS_WALLET })
-  if (!opened.ok) throw new RpcError(RPC_MISC_ERROR, opened.detail)
-  const channels = opened.value
-  return { methods: channelMethods(channels), close: () => channels.close() }
 }
 
 /** Keeps to the relays that are named, and to those that the pages among them name from time to time. */

@@ -9,11 +9,13 @@ import { DiskChannelStore } from '../../../headless/disk-channel-store.ts'
 import { DiskDatabase } from '../../../headless/disk-database.ts'
 import { DiskKeyStores } from '../../../headless/disk-key-stores.ts'
 import { DiskPeerStore, loadIdentity } from '../../../headless/disk-peer-store.ts'
+import { DiskTowerStore } from '../../../headless/disk-tower-store.ts'
 import { DiskWalletDirectory } from '../../../headless/disk-wallet-stores.ts'
 import { StorageError } from '../../../src/chain/store.ts'
 import { systemRandom } from '../../../src/workers/system-ports.ts'
 import { CHAIN_STORE_CASES } from '../../support/chain-store-suite.ts'
 import { CHANNEL_STORE_CASES } from '../../support/channel-store-suite.ts'
+import { TOWER_STORE_CASES } from '../../support/tower-store-suite.ts'
 
 /** A test with a folder of its own, whose database `reopen` closes and opens again. */
 function onDisk(
@@ -48,6 +50,14 @@ describe('channels', () => {
     test(
       name,
       onDisk((reopen) => run(async () => new DiskChannelStore(await reopen()))),
+    )
+})
+
+describe('watchtowers', () => {
+  for (const { name, run } of TOWER_STORE_CASES)
+    test(
+      name,
+      onDisk((reopen) => run(async () => new DiskTowerStore(await reopen()))),
     )
 })
 
