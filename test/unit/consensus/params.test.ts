@@ -195,6 +195,22 @@ test('no network passes for one of this program: neither by its name nor by its 
     'ma1n',
     'public',
     'reg-test',
+    'op3n-t4b',
+    'open7ab',
+    'the-0pen-ta8',
+    '-opentab-',
+    'o-p-e-n-t-a-b',
+    'rnainnet',
+    'blt-coin',
+    '7e57ne7',
+    're9te5t',
+    // Mixed scripts, capitals and marks: names are of a-z, 0-9 and "-" alone.
+    'opent\u0430b',
+    '\u043epentab',
+    'Opentab',
+    '\uff4fpentab',
+    'open\u200btab',
+    'opent\u00e4b',
   ])
     assert.equal(answer({ name }), 'params-name', name)
   for (const addressPrefix of ['tab', 'tabrt', 'tabs', 'bc'])
