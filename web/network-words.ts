@@ -10,7 +10,7 @@ export const NETWORK_WORDS: readonly string[] = `
   breeze brick broom buffalo bungalow butter cabin cactus camel candle canyon carrot cashew cedar chalk cherry chimney chisel
   cinnamon circus clarinet clay cliff clover cobalt cockpit coconut compass confetti copper cotton cricket crown crystal
   cupboard curtain cymbal cypress dagger dahlia daisy daylight desert dewdrop diamond dolphin domino donkey dragon drum dune
-  dynamo eagle echo eclipse emerald engine estuary fabric feather fiddle field fjord flamingo flute forest fossil fountain fox
+  dynamo eagle echo eclipse emerald engine estuary fabric feather fiddle field fjord flamingo flute forest fossil fountain
   fuchsia galaxy garden garlic geyser ginger giraffe glacier globe goblet gondola gravel guitar hamlet harbor harvest helmet
   horizon husky hyacinth iceberg igloo indigo insect island ivory jaguar jasmine javelin jigsaw jungle juniper kayak kernel
   kiosk kitten kiwi koala ladder lagoon lantern lasso lavender lemon leopard library lichen lily llama lobster locket lotus
@@ -19,7 +19,7 @@ export const NETWORK_WORDS: readonly string[] = `
   pigeon pillow planet pollen pony poplar prairie pretzel prism pumpkin puzzle quartz quilt rabbit radish raft rainbow reef
   ribbon river rosemary ruby saffron salmon sandal sapphire satchel scarf shuttle skylark sled sparrow spiral spruce squid
   stable storm summit sunset swan syrup teapot temple thistle thunder toast tortoise trumpet tulip tundra turtle umbrella
-  vanilla violet volcano waffle walnut window wolf zebra zephyr zigzag
+  vanilla violet volcano waffle walnut window wizard wolf zebra zephyr zigzag
 `
   .trim()
   .split(/\s+/)

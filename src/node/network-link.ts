@@ -46,5 +46,10 @@ export function decodeNetworkLink(text: string): Result<NetworkParams> {
       'network-link-checksum',
       'The link of the network is damaged: a part of it is missing or was mistyped. Ask whoever gave it to you for the whole link.',
     )
-  return decodeParams(Uint8Array.from(bytes))
+  const params = decodeParams(Uint8Array.from(bytes))
+  if (params.ok || params.code !== 'params-decode-failed') return params
+  return invalid(
+    params.code,
+    'The link is whole, but it holds no network that this page can read. A newer page may know it.',
+  )
 }
