@@ -208,6 +208,7 @@ export const LAYERS: readonly Layer[] = [
     imports: [
       'src/transport',
       'src/workers',
+      'web/invitation.ts',
       'web/tab/network-file.ts',
       'web/tab/payment-methods.ts',
       'web/tab/wallet-methods.ts',

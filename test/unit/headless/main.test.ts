@@ -6,8 +6,9 @@ import { before, describe, test } from 'node:test'
 import { parseOptions } from '../../../headless/options.ts'
 import { buildKernels } from '../../../kernels/build.ts'
 import { networkId } from '../../../src/consensus/genesis.ts'
-import { encodeParams, PUBLIC, REGTEST } from '../../../src/consensus/params.ts'
-import { bytesToHex } from '../../../src/primitives/bytes.ts'
+import { PUBLIC, REGTEST } from '../../../src/consensus/params.ts'
+import { encodeNetworkLink } from '../../../src/node/network-link.ts'
+import { invitationPath } from '../../../web/invitation.ts'
 import { withNodes } from '../../support/headless-nodes.ts'
 
 /** Nobody is there. */
@@ -20,22 +21,28 @@ function complaint(...argv: string[]): string {
 }
 
 describe('options of npm run node', () => {
-  test('a network is one of ours by name, or any by its params', () => {
+  test('a network is one of ours by name, or any by its link, which may name relays', () => {
     const own = { ...REGTEST, name: 'class', addressPrefix: 'cls' }
-    for (const [text, params] of [
-      ['public', PUBLIC],
-      ['regtest', REGTEST],
-      [bytesToHex(encodeParams(own)), own],
+    const page = 'https://class.example'
+    for (const [text, params, relays] of [
+      ['public', PUBLIC, ['http://localhost:8080']],
+      ['regtest', REGTEST, ['http://localhost:8080']],
+      [encodeNetworkLink(own), own, ['http://localhost:8080']],
+      [`${page}${invitationPath(own, [RELAY])}`, own, [RELAY, page]],
     ] as const) {
       const parsed = parseOptions(['--network', text])
       assert.ok(parsed.ok)
       assert.deepEqual(parsed.options.params, params)
+      assert.deepEqual(parsed.options.relays, relays)
     }
+    const parsed = parseOptions(['--network', `${page}${invitationPath(own, [RELAY])}`, '--relay', page])
+    assert.deepEqual(parsed.ok && parsed.options.relays, [page])
   })
 
   test('what is wrong is said', () => {
-    assert.match(complaint('--network', 'main'), /public, regtest, or the serialised params/)
-    assert.match(complaint('--network', '00ff'), /^--network: /)
+    assert.match(complaint('--network', 'main'), /no network “main”/)
+    assert.match(complaint('--network', 'net1qqq'), /^--network: .*damaged/)
+    assert.match(complaint('--network', 'http://'), /not the address of a page/)
     assert.match(complaint('--relay', 'relay.example'), /--relay takes the address of a page/)
     assert.match(complaint('--relay', '/ip4/127.0.0.1/tcp/9/ws'), /--relay takes the address of a page/)
     assert.match(complaint('--verbose'), /--verbose/)
