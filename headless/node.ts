@@ -242,14 +242,20 @@ function followRelays(
   warn: (line: string) => void,
 ): NetworkFileFollower {
   const pages = named.filter(isPage)
-  const fixed: NetworkFile = { relays: named.filter((address) => !isPage(address)), iceServers: [] }
+  /** What was last read of each page, beside what is named itself: a page that can't be asked changes nothing. */
+  const files = new Map<string, NetworkFile>()
+  files.set('', { relays: named.filter((address) => !isPage(address)), iceServers: [] })
   const follower = new NetworkFileFollower({
     async load() {
-      const read = await Promise.all(pages.map((page) => loadNetworkFile(page, warn)))
-      const files = [fixed, ...read.filter((file) => file !== undefined)]
+      const read = async (page: string): Promise<void> => {
+        const file = await loadNetworkFile(page, warn)
+        if (file) files.set(page, file)
+      }
+      await Promise.all(pages.map(read))
+      const known = [...files.values()]
       return {
-        relays: files.flatMap(({ relays }) => relays),
-        iceServers: files.flatMap(({ iceServers }) => iceServers),
+        relays: known.flatMap(({ relays }) => relays),
+        iceServers: known.flatMap(({ iceServers }) => iceServers),
       }
     },
     isRelayAddress,

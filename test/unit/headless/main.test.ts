@@ -1,6 +1,9 @@
 /** Promise: `npm run node` understands its command line or says what is wrong; it answers lines by lines, one node to a folder, and stops cleanly. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { parseOptions } from '../../../headless/options.ts'
@@ -88,5 +91,23 @@ describe('a node as a process', () => {
       await writeFile(join(await nodes.folder('Ada'), networkId(REGTEST)), '')
       const node = await nodes.start('Ada', RELAY)
       await assert.rejects(node.rpc('uptime'), /The folder .* can't be made/)
+    }))
+
+  test('the relays that a page names are used, and stay when the page is gone', () =>
+    withNodes(async (nodes) => {
+      const page = createServer((_request, response) =>
+        response.end(JSON.stringify({ relays: [RELAY], iceServers: [] })),
+      )
+      page.listen(0, '127.0.0.1')
+      await once(page, 'listening')
+      const node = await nodes.start('Ada', `http://127.0.0.1:${(page.address() as AddressInfo).port}`)
+      const relays = async (): Promise<readonly string[]> =>
+        (await node.rpc('getnetworkinfo')).relays.map(({ address }) => address)
+      assert.deepEqual(await relays(), [RELAY])
+      page.close()
+      page.closeAllConnections()
+      // It can't reach the relay, and asks again.
+      await node.until('it has asked', 'uptime', [], () => /can't be asked/.test(node.report()))
+      assert.deepEqual(await relays(), [RELAY])
     }))
 })
