@@ -113,9 +113,7 @@ export class Door {
   upgrade(relay: Relay, request: IncomingMessage, socket: Socket, head: Buffer): void {
     const host = this.#hostOf(request)
     const source = sourceOf(host)
-    const visit = this.#visitors.get(endpointOf(socket))
-    if (visit !== undefined) this.#visits.delete(visit)
-    socket.setTimeout(0)
+    this.release(socket)
     const refusal = this.refusal(relay, source)
     if (refusal !== undefined) {
       this.#options.refusals.count('slots', source.address)
@@ -135,6 +133,13 @@ export class Door {
       // A failed handshake has closed the socket, and there is nobody to tell.
       relay.enter(websocket, from).then(over, over)
     })
+  }
+
+  /** A connection is a visit no longer: it is given up for no other, and may be silent. */
+  release(socket: Socket): void {
+    const visit = this.#visitors.get(endpointOf(socket))
+    if (visit !== undefined) this.#visits.delete(visit)
+    socket.setTimeout(0)
   }
 
   #hostOf({ socket, headers }: IncomingMessage): string {

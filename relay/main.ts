@@ -6,14 +6,17 @@ import type { Server as HttpServer } from 'node:http'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { renderUnicodeCompact } from 'uqr'
+import { type Credentials, loadCredentials } from '../rpc/credentials.ts'
+import { serveRpc } from '../rpc/server.ts'
 import { buildPage, DIST, isStale, PROJECT } from './build.ts'
 import { lanAddresses, loadLanIdentity } from './lan.ts'
 import { bracketed, relayAddress } from './network-json.ts'
-import { HELP, parseOptions, type StartOptions } from './options.ts'
+import { HELP, parseOptions, type RpcOptions, type StartOptions } from './options.ts'
 import { loadPage, type PageHandler } from './page.ts'
 import { DATA_DIRECTORY, loadKeySeed } from './relay-key.ts'
 import { type Server, startServer, type TlsIdentity } from './server.ts'
 import { listenError, StartError } from './start-error.ts'
+import { TabLine } from './tab-line.ts'
 
 /** What is stopped on the way out, last started first. */
 const stops: (() => Promise<void>)[] = []
@@ -56,6 +59,8 @@ async function start(options: StartOptions): Promise<void> {
   const tls = await tlsIdentity(certificate, lan, reachable)
   const keySeed = await loadKeySeed(options.relayKey)
   const page = options.relayOnly ? undefined : await pageMaker(options)
+  const log = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`)
+  const tabLine = options.rpc && new TabLine(log)
   // Loopback has the name that is a secure context in every browser.
   const [publicHost = 'localhost'] = isLoopback ? ['localhost'] : reachable
   const server = await startServer({
@@ -66,17 +71,20 @@ async function start(options: StartOptions): Promise<void> {
     otherRelays: options.otherRelays,
     development: options.dev,
     behindProxy: options.behindProxy,
-    log: (line) => process.stdout.write(`${new Date().toISOString()} ${line}\n`),
+    log,
+    ...(tabLine && { tabLine }),
     ...(page !== undefined && { page }),
     ...(tls !== undefined && { tls }),
   }).catch((error: NodeJS.ErrnoException) => {
     throw listenError(error, host, port)
   })
   stops.push(() => server.stop())
+  if (options.rpc && tabLine) await startRpc(options.rpc, tabLine)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll())
   announce(
     options,
     server,
+    tabLine?.code,
     `${tls === undefined ? 'http' : 'https'}://${bracketed(publicHost)}:${port}/`,
     isLoopback,
   )
@@ -132,7 +140,36 @@ async function developmentPage(server: HttpServer): Promise<PageHandler> {
   return (request, response) => vite.middlewares(request, response)
 }
 
-function announce(options: StartOptions, server: Server, url: string, isLoopback: boolean): void {
+/** Serves programs of this computer. */
+async function startRpc({ port, credentials }: RpcOptions, tabLine: TabLine): Promise<void> {
+  // The cookie file is another server's where the port is taken: it is written once the port is ours.
+  let auth: Credentials | undefined
+  const server = await serveRpc({
+    port,
+    auth: { allow: (authorization) => auth?.allow(authorization) ?? false },
+    call: (...asked) => tabLine.call(...asked),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new StartError(
+      `Port ${port} is taken by another program, perhaps Bitcoin Core on its test network. Nothing was started. Name another: npm start -- --rpc --rpcport ${port === 18443 ? 18444 : 18443}.`,
+    )
+  })
+  stops.push(() => server.stop())
+  auth = await loadCredentials(credentials).catch((error: Error) => {
+    throw new StartError(
+      `The file ${credentials.cookieFile} could not be written (${error.message}). Name another with --rpccookiefile FILE, or set --rpcpassword.`,
+    )
+  })
+  stops.push(() => auth!.forget())
+}
+
+function announce(
+  options: StartOptions,
+  server: Server,
+  code: string | undefined,
+  url: string,
+  isLoopback: boolean,
+): void {
   const lines: string[] = []
   if (options.relayOnly) {
     const { hostname, protocol } = new URL(url)
@@ -140,6 +177,14 @@ function announce(options: StartOptions, server: Server, url: string, isLoopback
     lines.push(`The relay is at ${relayAddress(host)}/p2p/${server.relayPeerId}`)
   } else {
     lines.push(`Opentab is at ${url}`)
+  }
+  if (options.rpc && code !== undefined) {
+    const { port, credentials } = options.rpc
+    const who = credentials.password ? 'the password given' : `the password in ${credentials.cookieFile}`
+    lines.push(
+      `Programs of this computer reach a tab at http://127.0.0.1:${port}/ with ${who}, once it is allowed in the tab:`,
+      `open Network, “From outside the page”, and type the code ${code}`,
+    )
   }
   if (options.lan) {
     lines.push('', renderUnicodeCompact(url), '')

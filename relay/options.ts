@@ -2,8 +2,9 @@
 
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
+import { type CredentialOptions, isRpcAuth } from '../rpc/credentials.ts'
 import { relayUrl } from './network-json.ts'
-import { DEFAULT_KEY_FILE } from './relay-key.ts'
+import { DEFAULT_COOKIE_FILE, DEFAULT_KEY_FILE } from './relay-key.ts'
 
 /** What the command line asks for. */
 export interface StartOptions {
@@ -20,7 +21,16 @@ export interface StartOptions {
   /** A reverse proxy on this computer says for whom it speaks. */
   readonly behindProxy: boolean
   readonly dev: boolean
+  /** Programs of this computer may call a tab that allows it; undefined: they may not. */
+  readonly rpc: RpcOptions | undefined
   readonly help: boolean
+}
+
+/** How programs call a tab, by the names of Bitcoin Core's options. */
+export interface RpcOptions {
+  /** TCP port on the loopback. */
+  readonly port: number
+  readonly credentials: CredentialOptions
 }
 
 /** A command line understood, or a sentence on what is wrong with it. */
@@ -44,6 +54,11 @@ Serves the Opentab page and the relay that introduces tabs to each other, from o
   --relay-only      serve the relay without the page
   --no-build        serve the page as it was last built
   --dev             serve the page from its sources, with hot reload
+  --rpc             let programs of this computer call a tab that allows it, by JSON-RPC as Bitcoin Core has it
+  --rpcport N       port for that, on 127.0.0.1; 18443 if not given, Bitcoin Core's for test networks
+  --rpccookiefile FILE  where the password for programs is written; ${DEFAULT_COOKIE_FILE} if not given
+  --rpcuser NAME, --rpcpassword WORD  a user and a password in place of that file
+  --rpcauth USER:SALT$HASH  a further user, as Bitcoin Core's rpcauth.py writes it (may be repeated)
   --help            show this text
 
 A wallet belongs to the page's address, port included: the same page at another address shows another wallet.
@@ -80,6 +95,8 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
   }
   if (values.dev && values['relay-only'])
     return wrong('--dev serves the page and --relay-only none: choose one.')
+  const rpc = rpcOptions(values)
+  if (typeof rpc === 'string') return wrong(rpc)
   const { cert, key } = values
   return {
     ok: true,
@@ -94,7 +111,40 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
       relayOnly: values['relay-only'],
       behindProxy: values['behind-proxy'],
       dev: values.dev,
+      rpc,
       help: values.help,
+    },
+  }
+}
+
+/** What is asked for programs; undefined where nothing is, a sentence where it can't be. */
+function rpcOptions(values: ReturnType<typeof parse>['values']): RpcOptions | string | undefined {
+  const { rpcuser, rpcpassword, rpcauth, rpccookiefile } = values
+  if (!values.rpc) {
+    const named = [values.rpcport, rpcuser, rpcpassword, rpccookiefile, ...rpcauth].some(
+      (value) => value !== undefined,
+    )
+    return named
+      ? '--rpcport, --rpccookiefile, --rpcuser, --rpcpassword and --rpcauth go with --rpc.'
+      : undefined
+  }
+  if (values['relay-only']) return '--rpc lets programs call a tab, and --relay-only serves none: choose one.'
+  if (values['behind-proxy'])
+    return '--rpc is for tabs of this computer, and --behind-proxy for those of others: choose one.'
+  const text = values.rpcport ?? '18443'
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port < 1 || port > 65_535) return `--rpcport takes a number from 1 to 65535, not "${text}".`
+  if (rpcuser !== undefined && !rpcpassword)
+    return '--rpcuser goes with --rpcpassword: without a password there is the cookie file.'
+  if (rpcuser?.includes(':')) return '--rpcuser takes a name without a colon.'
+  if (!rpcauth.every(isRpcAuth))
+    return '--rpcauth takes USER:SALT$HASH as Bitcoin Core’s rpcauth.py writes it; in a shell it stands in single quotes.'
+  return {
+    port,
+    credentials: {
+      rpcauth,
+      cookieFile: rpccookiefile ?? DEFAULT_COOKIE_FILE,
+      ...(rpcpassword && { password: { user: rpcuser ?? '', password: rpcpassword } }),
     },
   }
 }
@@ -115,6 +165,12 @@ function parse(argv: readonly string[]) {
       'relay-only': { type: 'boolean', default: false },
       'behind-proxy': { type: 'boolean', default: false },
       dev: { type: 'boolean', default: false },
+      rpc: { type: 'boolean', default: false },
+      rpcport: { type: 'string' },
+      rpccookiefile: { type: 'string' },
+      rpcuser: { type: 'string' },
+      rpcpassword: { type: 'string' },
+      rpcauth: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })

@@ -9,6 +9,9 @@ import { StartError } from './start-error.ts'
 /** Where the relay keeps its key and the certificate of `--lan`, unless told otherwise. */
 export const DATA_DIRECTORY = join(homedir(), '.opentab')
 
+/** Where programs find their password by default. */
+export const DEFAULT_COOKIE_FILE = join(DATA_DIRECTORY, '.cookie')
+
 /** The key's default place. */
 export const DEFAULT_KEY_FILE = join(DATA_DIRECTORY, 'relay.key')
 

@@ -19,6 +19,7 @@ import type { PageHandler } from './page.ts'
 import { Refusals } from './refusals.ts'
 import { type Relay, SLOTS, startRelay } from './relay.ts'
 import { type StunServer, startStun } from './stun.ts'
+import { TAB_LINE_PATH, type TabLine } from './tab-line.ts'
 
 /**
  * How long a browser may take to send a request, or to shake hands over TLS, milliseconds; and how long it may leave an
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly development?: boolean
   /** A reverse proxy on this machine says in X-Forwarded-For who it speaks for. */
   readonly behindProxy?: boolean
+  /** Takes the tab that answers programs of this computer; without it none is taken. */
+  readonly tabLine?: TabLine
   /** How many may be where; each has a default for a relay of a thousand tabs. */
   readonly shares?: {
     /** Connections for the page. */
@@ -143,6 +146,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const closed = once(front, 'close')
     front.close()
     refusals.stop()
+    options.tabLine?.stop()
     for (const socket of sockets) socket.destroy()
     await Promise.all([closed, endRelay(), stun?.stop()])
   }
@@ -159,7 +163,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
     http.on('upgrade', (request, socket: Socket, head) => {
       if (options.development === true && isHotReload(request)) socket.setTimeout(0)
-      else if (relay === undefined) refuse(socket, 'The relay is stopped.')
+      else if (request.url === TAB_LINE_PATH) {
+        if (options.tabLine === undefined) refuse(socket, 'This server was started without --rpc.')
+        else {
+          door.release(socket)
+          options.tabLine.upgrade(request, socket, head, tls !== undefined)
+        }
+      } else if (relay === undefined) refuse(socket, 'The relay is stopped.')
       else door.upgrade(relay, request, socket, head)
     })
     http.on('request', (request, response) => {

@@ -183,9 +183,17 @@ export const LAYERS: readonly Layer[] = [
     globals: 'window',
   },
   {
+    folder: 'rpc',
+    knows:
+      'HTTP JSON-RPC for programs of this computer, as Bitcoin Core’s server; what answers is an argument',
+    imports: ['src/primitives', 'src/node/rpc-error.ts'],
+    packages: ['node'],
+    globals: 'node',
+  },
+  {
     folder: 'relay',
     knows: 'the relay and the page’s server, a program of Node',
-    imports: ['src/transport'],
+    imports: ['src/transport', 'rpc'],
     packages: [
       'node',
       'libp2p',

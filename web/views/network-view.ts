@@ -9,6 +9,7 @@ import type { RelayInfo } from '../../src/network/transport.ts'
 import '../components/age.ts'
 import { figure } from '../components/amount.ts'
 import '../components/hash.ts'
+import '../components/outside-card.ts'
 import { icons } from '../components/view-icons.ts'
 import '../components/warnings.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -172,7 +173,9 @@ export class NetworkView extends LitElement {
       </div>
       <div class="stack">
         <ot-warnings .node=${this.node}></ot-warnings>
-        ${this.#peerTable()}${this.#banned()}${this.#relays()}${this.#self()}${this.#log()}
+        ${this.#peerTable()}${this.#banned()}${this.#relays()}${this.#self()}
+        <ot-outside-card></ot-outside-card>
+        ${this.#log()}
       </div>`
   }
 
