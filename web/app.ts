@@ -50,7 +50,7 @@ const ENTRIES = [
     views: EXPLORING,
   },
   { path: '/miner', name: 'Miner', icon: icons.miner, views: ['miner'] },
-  { path: '/network', name: 'Network', icon: icons.network, views: ['network'] },
+  { path: '/network', name: 'Network', icon: icons.network, views: ['network', 'networks'] },
 ] as const
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: 'light', light: 'dark', dark: 'system' }
@@ -274,6 +274,8 @@ export class App extends LitElement {
         return html`<ot-miner .node=${node}></ot-miner>`
       case 'network':
         return html`<ot-network .node=${node}></ot-network>`
+      case 'networks':
+        return html`<ot-networks .node=${node}></ot-networks>`
       case 'not-found':
         return notFound(`This page has no view at ${route.path.slice(0, 80)}.`)
     }

@@ -1,6 +1,6 @@
 /**
  * Which view a path names, and the way between them. Paths are real (`/block/120`): the server answers each with the page. The query
- * (`?network=regtest&profile=NAME&wallet=NAME`) says what this tab is and which of its wallets is shown; it stays as it is on every path. Thread: Window.
+ * (`?network=regtest&relay=ADDRESS&profile=NAME&wallet=NAME`) says what this tab is and which of its wallets is shown; it stays as it is on every path. Thread: Window.
  */
 
 /** The wallet's pages, and their titles. */
@@ -21,7 +21,7 @@ const WALLET_PAGES = {
 export type WalletPage = keyof typeof WALLET_PAGES
 
 export type Route =
-  | { readonly view: 'overview' | 'miner' | 'network' }
+  | { readonly view: 'overview' | 'miner' | 'network' | 'networks' }
   | { readonly view: 'wallet'; readonly page: WalletPage; readonly id?: string }
   /** `page`: '' for the list; which others there are, its element knows. */
   | { readonly view: 'channels'; readonly page: string }
@@ -48,7 +48,7 @@ export function parseRoute(path: string): Route {
     return second !== undefined && parts.length === 2 ? { view, id: second } : notFound
   if (view === 'explorer' && (second === undefined || second === 'mempool') && parts.length <= 2)
     return { view, page: second ?? 'blocks' }
-  const isPlain = view === 'overview' || view === 'miner' || view === 'network'
+  const isPlain = view === 'overview' || view === 'miner' || view === 'network' || view === 'networks'
   return isPlain && parts.length <= 1 ? { view } : notFound
 }
 
@@ -83,6 +83,8 @@ export function titleOf(route: Route): string {
       return 'Miner'
     case 'network':
       return 'Network'
+    case 'networks':
+      return 'Networks'
     case 'not-found':
       return 'Page not found'
   }

@@ -149,8 +149,8 @@ function asciiText(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_PARAMS_BYTES))
 }
 
-/** Bounds of the whole numbers among the params, both included. */
-const BOUNDS = {
+/** Bounds of the whole numbers among the params, both included; units as in `NetworkParams`. */
+export const PARAM_BOUNDS = {
   // From Bitcoin's genesis to 2096: header times end in 2106.
   genesisTime: [1_231_006_505, 4_000_000_000],
   targetSpacing: [1, 86_400],
@@ -171,9 +171,25 @@ const RESERVED_PREFIXES = ['bc', 'tb', 'bcrt']
 /** The networks of this program: their names, and address prefixes that begin as theirs do, are for no other. */
 const OWN_NETWORKS: readonly NetworkParams[] = [PUBLIC, REGTEST]
 
-/** As people read a name: `0pen-tab` is `opentab`. */
+/** What characters of a name may be read as. */
+const LOOKS: Readonly<Record<string, string>> = {
+  0: 'o',
+  1: 'l',
+  3: 'e',
+  4: 'a',
+  5: 's',
+  6: 'b',
+  7: 't',
+  8: 'b',
+  9: 'g',
+  i: 'l',
+  m: 'rn',
+  '-': '',
+}
+
+/** As people read a name: `0pen-t4b` looks as `opentab` does. */
 function looks(name: string): string {
-  return name.replace(/[0135i-]/g, (char) => ({ 0: 'o', 1: 'l', 3: 'e', 5: 's', i: 'l' })[char] ?? '')
+  return name.replace(/[^a-hj-ln-z]/g, (char) => LOOKS[char] ?? char)
 }
 
 /** Names that promise more than a network of somebody's own is. */
@@ -196,8 +212,8 @@ export function checkParams(params: NetworkParams): Result<NetworkParams> {
     return invalid('params-name', 'The network name is not 1 to 32 characters of a-z, 0-9 and "-".')
   if (!/^[a-z]{1,16}$/.test(params.addressPrefix) || RESERVED_PREFIXES.includes(params.addressPrefix))
     return invalid('params-address-prefix', "The address prefix is not 1 to 16 letters a-z, or is Bitcoin's.")
-  for (const field of Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]) {
-    const [least, greatest] = BOUNDS[field]
+  for (const field of Object.keys(PARAM_BOUNDS) as (keyof typeof PARAM_BOUNDS)[]) {
+    const [least, greatest] = PARAM_BOUNDS[field]
     const value = params[field]
     if (!Number.isSafeInteger(value) || value < least || value > greatest)
       return invalid('params-out-of-range', `${field} is ${value}, not ${least} to ${greatest}.`)

@@ -25,6 +25,11 @@ export function databaseName(networkId: string, profile: string): string {
   return `opentab/${networkId}/${profile}`
 }
 
+/** Name of the Web Lock of whoever holds a profile. */
+export function lockName(networkId: string, profile: string): string {
+  return `opentab/profile/${networkId}/${profile}`
+}
+
 /** A profile held. */
 export interface ClaimedProfile {
   readonly profile: string
@@ -117,7 +122,7 @@ async function takeFromTheDying(
 function take(networkId: string, profile: string, options: LockOptions): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(`opentab/profile/${networkId}/${profile}`, options, (lock) => {
+      .request(lockName(networkId, profile), options, (lock) => {
         if (!lock) return resolve(undefined)
         return new Promise<void>((release) => resolve(release))
       })

@@ -1,5 +1,5 @@
 /** The channels of a tab's default wallet over the tab's store and signer. Fetched with channels, not before. Thread: the brain. */
-import { Channels } from '../node/channels-part.ts'
+import { Channels, type ChannelsPorts } from '../node/channels-part.ts'
 import type { ChannelsPart, NodeCore } from '../node/node-core.ts'
 import { channelMethods } from '../node/rpc-channels.ts'
 import { RPC_MISC_ERROR, RpcError } from '../node/rpc-error.ts'
@@ -15,19 +15,25 @@ import type { RemoteSigners } from './signer-link.ts'
 const WALLET = ''
 
 /** Rejects with an `RpcError` that says why they can't be opened now. */
-export async function openChannels(
+export function openChannels(
   node: NodeCore,
   database: ProfileDatabase,
   signers: RemoteSigners,
 ): Promise<ChannelsPart> {
+  const stores = { store: new IdbChannelStore(database), towerStore: new IdbTowerStore(database) }
+  return openChannelsOver(stores, node, signers)
+}
+
+/** The same over whatever stores. */
+export async function openChannelsOver(
+  stores: Pick<ChannelsPorts, 'store' | 'towerStore'>,
+  node: NodeCore,
+  signers: RemoteSigners,
+): Promise<ChannelsPart> {
   // Without it points are read and invoices checked slowly, and all the same.
   await installCurveKernel().catch(() => {})
-  const opened = await Channels.open(node, {
-    store: new IdbChannelStore(database),
-    signer: remoteChannelSigner(signers, WALLET),
-    wallet: WALLET,
-    towerStore: new IdbTowerStore(database),
-  })
+  const signer = remoteChannelSigner(signers, WALLET)
+  const opened = await Channels.open(node, { ...stores, signer, wallet: WALLET })
   if (!opened.ok) throw new RpcError(RPC_MISC_ERROR, opened.detail)
   const channels = opened.value
   return { methods: [...channelMethods(channels), ...towerMethods(channels)], close: () => channels.close() }

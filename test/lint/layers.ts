@@ -211,4 +211,20 @@ export const LAYERS: readonly Layer[] = [
     ],
     globals: 'node',
   },
+  {
+    folder: 'headless',
+    knows: 'a node without a browser, a program of Node: stores on disk, WebRTC by libdatachannel',
+    imports: [
+      'src/transport',
+      'src/workers',
+      'web/invitation.ts',
+      'web/tab/network-file.ts',
+      'web/tab/payment-methods.ts',
+      'web/tab/wallet-methods.ts',
+      'relay/polyfill.ts',
+      'relay/start-error.ts',
+    ],
+    packages: ['node', '@scure/base', 'classic-level', 'node-datachannel', 'ws'],
+    globals: 'node',
+  },
 ]

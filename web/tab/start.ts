@@ -89,7 +89,10 @@ async function startNode(
   threads: { terminate(): void }[],
   progress: (step: StartStep) => void,
 ): Promise<Opentab> {
-  const { params, profile: named } = readAddress(location.search)
+  const { params: known, profile: named } = readAddress(location.search)
+  const invitation = known ? undefined : await (await part(import('./invited.ts'))).accept(isRelayAddress)
+  const params = known ?? invitation!.params
+  const relays = invitation?.relays ?? []
   const id = networkId(params)
   const remembered = `opentab/profile/${id}`
 
@@ -120,13 +123,13 @@ async function startNode(
   if (hasKeys) await signer.start()
 
   progress('chain')
-  const transport = createLibp2pTransport({ networkId: id, identitySeed, relays: [], iceServers: [] })
+  const transport = createLibp2pTransport({ networkId: id, identitySeed, relays, iceServers: [] })
   threads.push({ terminate: () => void transport.stop() })
   const networkFile = new NetworkFileFollower({
     load: loadNetworkFile,
     isRelayAddress,
     log: (line) => console.warn(line),
-    changed: ({ relays, iceServers }) => transport.setRelays(relays, iceServers),
+    changed: (file) => transport.setRelays([...relays, ...file.relays], file.iceServers),
     after(milliseconds, run) {
       const timer = setTimeout(run, milliseconds)
       return () => clearTimeout(timer)

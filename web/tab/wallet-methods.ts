@@ -53,8 +53,8 @@ function inTurn<T>(make: () => Promise<T>): Promise<T> {
 
 /** The methods by their names. `named`: the wallet that they mean, see `chooseWallet`. */
 export function walletMethods(
-  brain: BrainClient,
-  signer: SignerClient,
+  brain: Pick<BrainClient, 'rpc' | 'wallets' | 'on'>,
+  signer: Pick<SignerClient, 'run' | 'status'>,
   named?: string,
 ): ReadonlyMap<string, WalletMethod> {
   const run = async (wallet: string, command: SignerCommand): Promise<unknown> => {

@@ -188,7 +188,10 @@ export class NetworkView extends LitElement {
   }
 
   override render() {
-    return html`<div class="head"><h1 tabindex="-1">Network</h1></div>
+    return html`<div class="head">
+        <h1 tabindex="-1">Network</h1>
+        <a class="button" href="/networks">Networks and invitations</a>
+      </div>
       <div class="stack">
         <ot-warnings .node=${this.node}></ot-warnings>
         ${this.#peerTable()}${this.#linkConditions()}${this.#banned()}${this.#relays()}${this.#self()}

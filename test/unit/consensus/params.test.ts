@@ -20,31 +20,7 @@ import { equalBytes } from '../../../src/primitives/bytes.ts'
 import { Writer } from '../../../src/primitives/codec.ts'
 import { taggedHash } from '../../../src/primitives/hashes.ts'
 import { outputKeyOf } from '../../../src/script/taproot.ts'
-
-const letters = (alphabet: string, maxLength: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength })
-
-/** Params that make a network. */
-const anyParams: fc.Arbitrary<NetworkParams> = fc.record(
-  {
-    rulesVersion: fc.constant(3),
-    name: letters('abcxyz019-', 32),
-    addressPrefix: letters('adxyz', 16),
-    genesisTime: fc.integer({ min: 1_231_006_505, max: 4_000_000_000 }),
-    powLimitBits: fc.constantFrom(0x207fffff, 0x1d400000, 0x1e3fffff, 0x19010000),
-    retarget: fc.boolean(),
-    targetSpacing: fc.integer({ min: 2, max: 86_400 }),
-    halfLife: fc.integer({ min: 86_400, max: 31_536_000 }),
-    weightLimit: fc.integer({ min: 10_000, max: 4_000_000 }),
-    initialSubsidy: fc.integer({ min: 0, max: 1_000_000_000 }).map(sats),
-    halvingInterval: fc.integer({ min: 1, max: 1_000_000 }),
-    coinbaseMaturity: fc.integer({ min: 1, max: 10_000 }),
-    snapshotInterval: fc.integer({ min: 10_001, max: 1_000_000 }),
-    snapshotDelay: fc.integer({ min: 1, max: 10_000 }),
-    testControls: fc.boolean(),
-  },
-  { noNullPrototype: true },
-)
+import { anyParams } from '../../support/params.ts'
 
 test('params come back from their serialisation, within its bound', () => {
   for (const params of [PUBLIC, REGTEST])
@@ -195,8 +171,29 @@ test('no network passes for one of this program: neither by its name nor by its 
     'ma1n',
     'public',
     'reg-test',
+    'op3n-t4b',
+    'open7ab',
+    'the-0pen-ta8',
+    '-opentab-',
+    'o-p-e-n-t-a-b',
+    'rnainnet',
+    'blt-coin',
+    '7e57ne7',
+    're9te5t',
   ])
     assert.equal(answer({ name }), 'params-name', name)
+  // Mixed scripts, capitals and marks: names are of a-z, 0-9 and "-" alone.
+  for (const name of [
+    'opent\u0430b',
+    '\u043epentab',
+    'Opentab',
+    '\uff4fpentab',
+    'open\u200btab',
+    'opent\u00e4b',
+  ]) {
+    const checked = checkParams({ ...own, name })
+    assert.equal(!checked.ok && checked.code, 'params-name', name)
+  }
   for (const addressPrefix of ['tab', 'tabrt', 'tabs', 'bc'])
     assert.equal(answer({ addressPrefix }), 'params-address-prefix', addressPrefix)
   // The rules of a network of its own under the name of the public one, and the other way round.
