@@ -56,12 +56,12 @@ describe('the page that asks before a network is joined', () => {
     const text = textOf(page)
     assert.include(text, 'Join the network “class-7b”?')
     assert.match(text, /Whoever made this link made these rules; it is not the public network/)
-    await until(() => deepAll(page, 'dt').length > 0)
+    await until('rules are shown', () => deepAll(page, 'dt').length > 0)
     const rules = deepAll(page, 'dl')[0]!
     assert.match(textOf(rules), /Blocks\s*one every 10 s\s*Public network: one every 30 s/)
     assert.match(textOf(rules), /Controls\s*on: anybody can make blocks/)
     assert.notInclude(textOf(rules), 'Hash of all coins', 'it is as on the public network')
-    assert.equal(textOf(deepOne(page, 'ot-network-mark span')), networkNickname(ID))
+    assert.equal(textOf(deepOne(page, 'span[title]')), networkNickname(ID))
     assert.isEmpty(deepAll(page, 'input'))
     click(page, 'button', 'Join')
     assert.deepEqual(await page.answer, [])
@@ -121,8 +121,8 @@ describe('the form that makes a network', () => {
       ['class-7b', 'classb', 12, 250_000_000, true],
     )
     assert.closeTo(params.genesisTime, Date.now() / 1000, 60)
-    await until(() => deepAll(maker, 'ot-network-mark span').length > 0)
-    assert.equal(textOf(deepOne(maker, 'ot-network-mark span')), networkNickname(read.value.networkId))
+    await until('its words are shown', () => deepAll(maker, 'span[title]').length > 0)
+    assert.equal(textOf(deepOne(maker, 'span[title]')), networkNickname(read.value.networkId))
     assert.equal((deepOne(maker, '#link') as HTMLInputElement).value, location.origin + path)
   })
 
@@ -256,30 +256,30 @@ describe('what is stored of a network', () => {
     list.current = networkId(REGTEST)
     show(list)
     const row = (): Element => deepAll(list, 'li').find((each) => textOf(each).includes('class-7b'))!
-    await until(() => row() !== undefined)
+    await until('it is listed', () => row() !== undefined)
     assert.include(textOf(row()), '2 profiles stored')
     assert.equal(row().querySelector('a')!.getAttribute('href'), invitationPath(CLASS, [RELAY]))
 
     click(list, 'li button', 'Rename')
-    await until(() => deepAll(list, '#nickname').length > 0)
+    await until('a field is shown', () => deepAll(list, '#nickname').length > 0)
     ;(deepOne(list, '#nickname') as HTMLInputElement).value = 'Ida’s'
     click(list, 'li button', 'Keep the name')
-    await until(() => row() !== undefined && textOf(row()).includes('Ida’s'))
+    await until('it is renamed', () => row() !== undefined && textOf(row()).includes('Ida’s'))
 
     const release = await hold('1')
     click(row(), 'button', 'Delete')
-    await until(() => deepAll(list, '[role=alert]').length > 0)
+    await until('it is refused', () => deepAll(list, '[role=alert]').length > 0)
     assert.include(textOf(deepOne(list, '[role=alert]')), 'A tab has this network open.')
     release()
     await navigator.locks.request(lockName(ID, '1'), () => undefined)
     click(row(), 'button', 'Delete')
-    await until(() => deepAll(list, 'li [role=alert]').length > 0)
+    await until('it warns', () => deepAll(list, 'li [role=alert]').length > 0)
     assert.match(
       textOf(deepOne(list, 'li [role=alert]')),
       /2 profiles .* the keys of 2 wallets ?\. It frees about 150 kB\. Coins of a wallet without a backup are lost/,
     )
     click(row(), 'button', 'Delete for good')
-    await until(() => row() === undefined)
+    await until('it is gone', () => row() === undefined)
     assert.isFalse(await isStored('1'))
     assert.isEmpty(visitedNetworks())
   })
@@ -300,11 +300,11 @@ describe('the page of networks', () => {
       relayedOnlyPeers: 0,
     })
     await view.updateComplete
-    const link = (): string => (deepOne(view, '.invite #link') as HTMLInputElement).value
-    await until(() => deepAll(view, '.invite #link').length > 0)
+    const link = (): string => (deepOne(view, '#link') as HTMLInputElement).value
+    await until('the link is shown', () => deepAll(view, '#link').length > 0)
     assert.equal(link(), `${location.origin}/?network=regtest`)
     ;(deepOne(view, '.invite input[type=checkbox]') as HTMLElement).click()
-    await until(() => link().includes('relay='))
+    await until('it names the relay', () => link().includes('relay='))
     assert.equal(link(), `${location.origin}/?network=regtest&relay=${RELAY}`)
   })
 })
