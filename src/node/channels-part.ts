@@ -670,7 +670,6 @@ export class Channels {
     this.gossip.disconnected(peer)
     this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
-    this.towers.disconnected(peer)
     this.tell({ notification: 'disconnect', id: peer })
   }
 
