@@ -16,16 +16,12 @@ export type TransactionResult = RpcResult<'getrawtransaction', [txid: string, ve
 export type TransactionInput = TransactionResult['vin'][number]
 export type TransactionOutput = TransactionResult['vout'][number]
 export type AddressHistory = RpcResult<'searchaddress'>
-export type SearchResult = RpcResult<'search'>
 
 export type Balances = RpcResult<'getbalances'>
 /** An entry of the wallet's history. */
 export type WalletTransaction = RpcResult<'listtransactions'>[number]
 export type WalletTransactionDetail = RpcResult<'gettransaction'>
-export type WalletCategory = WalletTransaction['category']
 export type WalletState = WalletTransaction['state']
-export type AddressValidation = RpcResult<'validateaddress'>
-export type FundedPsbt = RpcResult<'walletcreatefundedpsbt'>
 /** What was taken of labels that were brought in. */
 export type ImportedLabels = RpcResult<'importlabels'>
 /** What the keeper of keys reads in a PSBT. */

@@ -9,6 +9,7 @@ import type { Clock, Random } from '../primitives/ports.ts'
 import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import { features } from './features.ts'
+import { MPP_TIMEOUT } from './htlc-sets.ts'
 import type { ExpectedPayment } from './incoming.ts'
 import { invoiceMessage, type RouteHint, signedInvoice, unsignedInvoice } from './invoice.ts'
 import type { ChannelSigner } from './ports.ts'
@@ -150,9 +151,9 @@ export class InvoiceBook {
     )
   }
 
-  /** Whether there is room for one more: what has expired makes it. */
+  /** Whether there is room for one more: what has expired makes it, but for what parts that came in time may still wait for. */
   private async hasRoom(): Promise<boolean> {
-    if (this.known.size >= MAX_INVOICES) await this.clean('expired', 0, () => false)
+    if (this.known.size >= MAX_INVOICES) await this.clean('expired', MPP_TIMEOUT / 1000, () => false)
     return this.known.size < MAX_INVOICES
   }
 

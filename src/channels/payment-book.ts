@@ -32,7 +32,7 @@ export interface KnownPayment {
   /** Why it failed, for people. */
   readonly detail?: string
   readonly code?: string
-  /** Parts that were offered, all tries together. */
+  /** Parts that were offered, all tries together, also those of payments of this hash that failed before. */
   readonly parts: number
 }
 
@@ -115,7 +115,8 @@ export class PaymentBook {
 
   private begin(hash: string, known: KnownPayment, parts: readonly PaymentPart[] = []): Underway {
     const { graph, memory, costs, random } = this.ports
-    const payment = new OutgoingPayment(known.terms, graph, memory, costs, random, parts)
+    // A channel may tell the end of a part twice: no later one has its name.
+    const payment = new OutgoingPayment(known.terms, graph, memory, costs, random, parts, known.parts)
     const underway: Underway = { known, payment, waiting: [], ended: [], last: Promise.resolve() }
     this.underway.set(hash, underway)
     return underway
@@ -208,7 +209,7 @@ export class PaymentBook {
       ...more,
       createdAt: Math.floor(this.ports.clock.now() / 1000),
       status: 'pending',
-      parts: 0,
+      parts: former?.parts ?? 0,
     }
     const underway = this.begin(hash, known)
     this.known.set(hash, known)

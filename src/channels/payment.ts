@@ -106,14 +106,14 @@ export class OutgoingPayment {
   private readonly finalCltvExpiryDelta: number
   /** Channels of the hints that could not carry a part. */
   private readonly closedHints = new Set<ShortChannelId>()
-  private nextId = 0
+  private nextId: number
   private failures = 0
   private preimage: Uint8Array | undefined
   /** Fees of the parts that were fulfilled or are still under way when the preimage is there. */
   private fee = 0
   private failure: PaymentFailure | undefined
 
-  /** `parts`: those under way, of a payment that a store kept. */
+  /** `parts`: those under way, of a payment that a store kept; `firstId`: above all that parts of this hash ever had. */
   constructor(
     terms: PaymentTerms,
     graph: ChannelGraph,
@@ -121,16 +121,15 @@ export class OutgoingPayment {
     costs: RoutingCosts,
     random: Random,
     parts: readonly PaymentPart[] = [],
+    firstId = 0,
   ) {
     this.terms = terms
     this.graph = graph
     this.memory = memory
     this.costs = costs
     this.random = random
-    for (const part of parts) {
-      this.parts.set(part.id, part)
-      this.nextId = Math.max(this.nextId, part.id + 1)
-    }
+    for (const part of parts) this.parts.set(part.id, part)
+    this.nextId = Math.max(firstId, ...parts.map(({ id }) => id + 1))
     const [high, low] = random.bytes(2)
     const shadow = ((high << 8) | low) % (terms.maxShadow + 1)
     this.finalCltvExpiryDelta = terms.minFinalCltvExpiryDelta + BLOCKS_UNDER_WAY + shadow

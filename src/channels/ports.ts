@@ -268,8 +268,8 @@ export interface ChannelSigner {
   ): Promise<Result<Uint8Array>>
 
   /**
-   * Signs one input with one key of a channel: what follows a commitment on the chain. BIP340, 64 bytes, or 65 where `hashType` is not the
-   * default. Rejects with `payout-foreign` where an output pays anybody but the contract's `payout` or the holder's second level.
+   * Signs one input with one key of a channel: what follows a commitment on the chain. BIP340, 64 bytes, under all of the transaction
+   * (SIGHASH_DEFAULT). Rejects with `payout-foreign` where an output pays anybody but the contract's `payout` or the holder's second level.
    */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
 
@@ -337,12 +337,11 @@ export interface SpendRequest {
   readonly merkleRoot?: Uint8Array
   /** Of a script-path spend: the script of its leaf. */
   readonly leafScript?: Uint8Array
-  readonly hashType: number
 }
 
 /** One input that spends a `to_remote` by its leaf. `basepoint`: its place among all. */
 export interface LostShareRequest
-  extends Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'> {
+  extends Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript'> {
   readonly basepoint: number
   /** Where all of it goes. */
   readonly payout: Payout

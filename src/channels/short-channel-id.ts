@@ -23,14 +23,6 @@ export function fundingPlace(id: ShortChannelId): FundingPlace {
   return { height, position, output }
 }
 
-/** Undefined where the text is not three numbers in range, without leading zeros, with an `x` between. */
-export function parseShortChannelId(text: string): ShortChannelId | undefined {
-  if (!/^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/.test(text)) return undefined
-  const id = text as ShortChannelId
-  const { height, position, output } = fundingPlace(id)
-  return height < 2 ** 24 && position < 2 ** 24 && output < 2 ** 16 ? id : undefined
-}
-
 /** 8 bytes: 3 of the height, 3 of the position, 2 of the output. The reader is big-endian or not: it reads bytes alone. */
 export function readShortChannelId(reader: Reader): ShortChannelId {
   const [a, b, c, d, e, f, g, h] = reader.take(8)

@@ -356,7 +356,6 @@ export function spendRequest(
     })),
     key,
     ...('merkleRoot' in path ? { merkleRoot: path.merkleRoot } : { leafScript: path.leafScript }),
-    hashType: SIGHASH_DEFAULT,
   }
 }
 

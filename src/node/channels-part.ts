@@ -493,6 +493,8 @@ export class Channels {
     const paid = await pay(node, wallet, plan.value)
     this.tellStates()
     if (paid.ok) return ok({ channel, transaction: paid.value, output })
+    // Where it may be on its way, so is the channel.
+    if (!this.wasNeverFunded(channel)) return paid
     this.monitor.unwatch(channel.state.contract.keyId)
     await manager.forget(channel)
     this.tellStates()
@@ -648,17 +650,20 @@ export class Channels {
 
   /** Remembers the tabs of those with whom there are channels in use, and has them dialled before others: without them no payment goes. */
   private favourPartners(): void {
+    const { joined } = this
+    // Done once they are joined: a channel may open by what the chain tells before.
+    if (!joined) return
     const shares = new Map<string, number>()
     for (const { state } of this.all())
       if (isOperating(state)) shares.set(state.peer, (shares.get(state.peer) ?? 0) + balanceOf(state).holder)
     const partners = [...shares].sort(([, a], [, b]) => b - a).slice(0, MAX_PARTNERS)
     for (const [node] of partners) {
       const record = PEER_PREFIX + node
-      const peer = this.links.peerOf(node as NodeId) ?? (this.book.get(record) as PeerId | undefined)
+      const peer = joined.peerOf(node as NodeId) ?? (this.book.get(record) as PeerId | undefined)
       if (peer === undefined) continue
       if (this.book.get(record) !== peer)
         void this.book.set(record, peer).catch((error: unknown) => this.failed(error))
-      this.links.favour(peer)
+      joined.favour(peer)
     }
     for (const [node] of [...this.book.entries(PEER_PREFIX)])
       if (!this.all().some(({ state }) => state.peer === node))
@@ -670,7 +675,6 @@ export class Channels {
     this.gossip.disconnected(peer)
     this.towers.disconnected(peer)
     this.manager.peerDisconnected(peer)
-    this.towers.disconnected(peer)
     this.tell({ notification: 'disconnect', id: peer })
   }
 

@@ -20,7 +20,6 @@ import { isPoint } from '../channels/wire.ts'
 import { bytesToHex, concatBytes, hexToBytes, isHex } from '../primitives/bytes.ts'
 import { invalid, ok, type Result } from '../primitives/result.ts'
 import { outpointKey, type Transaction } from '../primitives/transaction.ts'
-import { SIGHASH_DEFAULT } from '../script/sighash.ts'
 import type { NodeCore } from './node-core.ts'
 
 /** Who has the other side of a channel, and which: all that is needed to ask for its close. */
@@ -111,7 +110,6 @@ export async function claimLostShares(
       input,
       spent: spends.map(({ output }) => ({ script: output.scriptPubKey, amount: output.value })),
       leafScript: spend.path.leafScript,
-      hashType: SIGHASH_DEFAULT,
     })
     if (!signature.ok) return signature
     witnesses.push(spendWitness(spend, signature.value))

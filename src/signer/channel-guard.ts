@@ -67,7 +67,7 @@ export function contractDigest(contract: ChannelContract): string {
 const knownMarks = new WeakMap<Commitment, CommitmentMark>()
 
 /** A commitment by number and hash. */
-export function markOf(commitment: Commitment): CommitmentMark {
+function markOf(commitment: Commitment): CommitmentMark {
   const known = knownMarks.get(commitment)
   if (known) return known
   const mark = makeMark(commitment)
@@ -291,15 +291,16 @@ export function freed(state: GuardState, id: number): GuardState {
 }
 
 /**
- * The HTLC that the holder was offered and may pass on: one that stands in every commitment that either side could publish, and was not passed
- * on before.
+ * The HTLC that the holder was offered and may pass on: one that stands in every commitment that either side could publish, as the same in all of
+ * them, and was not passed on before.
  */
 export function passable(state: GuardState, id: number): CommitmentHtlc | undefined {
-  const isIt = (htlc: CommitmentHtlc) => !htlc.offered && htlc.id === id
   const live = liveIn(state)
   const isOpen = state.holder.length > 0 && state.counterparty.length > 0
   if (!live || !isOpen || state.owed.includes(id)) return undefined
-  return live.every(({ htlcs }) => htlcs.some(isIt)) ? live[0].htlcs.find(isIt) : undefined
+  const found = live.map(({ htlcs }) => htlcs.find((htlc) => !htlc.offered && htlc.id === id))
+  const [one] = found
+  return one && found.every((each) => each && isSameHtlc(each, one)) ? one : undefined
 }
 
 /** What stands in no commitment any more that could be published: those marks, and the state without them. */
@@ -362,7 +363,7 @@ function unheardIn({ counterparty, holder }: GuardState, commitment: Commitment)
 }
 
 /** Whether bytes are the preimage of a payment hash. */
-export function isPreimage(preimage: Uint8Array | undefined, paymentHash: Uint8Array): boolean {
+function isPreimage(preimage: Uint8Array | undefined, paymentHash: Uint8Array): boolean {
   return preimage !== undefined && preimage.length === 32 && equalBytes(sha256(preimage), paymentHash)
 }
 

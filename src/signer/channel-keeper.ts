@@ -276,6 +276,9 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
       channel.state = point ? voidedBy(state.value, point) : state.value
       channel.closingNonces.clear()
       this.channels.set(contract.keyId, channel)
+      // What was revoked is told now, and what paid for it may be known only now.
+      for (const each of this.channels.values())
+        if (each.state.offered.length > 0) this.settle(each, each.state)
       return OK
     })
   }
@@ -526,11 +529,11 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
 
   /** Signs where every output is one of `allowed`, and the fee is none beyond reason. */
   private signInput(
-    request: Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'>,
+    request: Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript'>,
     allowed: readonly Uint8Array[],
     secretKey: Uint8Array,
   ): Result<Uint8Array> {
-    const { input, spent, leafScript, hashType } = request
+    const { input, spent, leafScript } = request
     const decoded = decodeTransaction(request.transaction)
     if (!decoded.ok) return decoded
     const transaction = decoded.value
@@ -550,15 +553,15 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
       leafHash: tapLeafHash(leafScript),
       codeSeparatorPosition: 0xffffffff,
     }
+    // All of it: what a signature leaves open would be another's to fill in.
     const message = new SighashCache(transaction, packOutputs(told)).sighash(
       input,
-      hashType,
+      SIGHASH_DEFAULT,
       undefined,
       context,
     )
-    if (!message) return invalid('spend-hash-type', 'There is nothing to sign by this hash type.')
-    const signature = new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32))
-    return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
+    if (!message) return invalid('spend-inputs', `There is no input ${input} to sign.`)
+    return ok(new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32)))
   }
 
   signAnnouncement(

@@ -133,7 +133,7 @@ async function join(request: Extract<BrainRequest, { type: 'join' }>): Promise<N
     signers,
     loadRpc,
     loadWallet,
-    // Where money is worth something they wait for towers and for gossip.
+    // On networks for tests alone so far: see docs/channels.md, In the node.
     ...(params.testControls && {
       openChannels: async (node: NodeCore) =>
         (await later(import('./channels-part.ts'))).openChannels(node, database, signers),

@@ -125,7 +125,7 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/payment-book.ts',
-        text: 'for (const part of parts) void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))',
+        text: '...parts.map((part) => book.set(`${PART_PREFIX}${hash}/${part.id}`, toText({ ...part, onion: EMPTY }))),',
         without: '',
       },
     ],
@@ -137,9 +137,8 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/payment-book.ts',
-        text: '    await this.advance(hash)\n    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)',
-        without:
-          '    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)\n    await this.advance(hash)',
+        text: 'underway.ended.push(id)',
+        without: 'await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)',
       },
     ],
     breaks: ['balance', 'payments'],

@@ -16,7 +16,7 @@ import type {
 } from '../../src/channels/ports.ts'
 import { fundingKey } from '../../src/channels/scripts.ts'
 import { perCommitmentSecret, secretIndex } from '../../src/channels/secrets.ts'
-import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
+import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { notNow, ok } from '../../src/primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
@@ -160,7 +160,7 @@ export function thiefSigner(root: HDKey): ChannelSigner {
     ...({} as ChannelSigner),
     createKeys: refused,
     holderPoint: refused,
-    async signSpend({ contract, transaction, input, spent, key, merkleRoot, leafScript, hashType }) {
+    async signSpend({ contract, transaction, input, spent, key, merkleRoot, leafScript }) {
       const secrets = deriveChannel(copyOf(root), contract.keyId as ChannelKeysId)
       if (key.kind === 'revocation') return notNow('signer-failed', 'A thief has no such key.')
       const secret =
@@ -171,13 +171,12 @@ export function thiefSigner(root: HDKey): ChannelSigner {
       const context = leafScript && { leafHash: tapLeafHash(leafScript), codeSeparatorPosition: 0xffffffff }
       const hash = new SighashCache(value(decodeTransaction(transaction)), packOutputs(told)).sighash(
         input,
-        hashType,
+        SIGHASH_DEFAULT,
         undefined,
         context,
       )
       if (!hash) return notNow('signer-failed', 'There is nothing to sign.')
-      const signature = schnorr.sign(hash, leafScript ? secret : tweakSecretKey(secret, merkleRoot))
-      return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
+      return ok(schnorr.sign(hash, leafScript ? secret : tweakSecretKey(secret, merkleRoot)))
     },
   }
 }

@@ -3,10 +3,20 @@
  * OPENTAB_SEEDS says how many (60), OPENTAB_SEED one alone, with all that happens in it told.
  */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { GUARDS, withoutGuard } from '../channels/guards.ts'
 import { installQuickCurve } from '../channels/quick-curve.ts'
 
 const { OPENTAB_SEED, OPENTAB_SEEDS = '60' } = process.env
+
+test('the guards that a night takes out of the program stand in it', async () => {
+  for (const guard of GUARDS)
+    for (const { file } of guard.edits) {
+      const code = await readFile(new URL(`../../src/${file}`, import.meta.url), 'utf8')
+      assert.notEqual(withoutGuard(guard, `src/${file}`, code), code)
+    }
+})
 
 test('networks of channels: nobody honest loses, no thief gains, payments end', async (t) => {
   await installQuickCurve()

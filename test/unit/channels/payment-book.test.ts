@@ -100,3 +100,34 @@ test('a payer killed at any write while a payment ends is told of it again, and 
     assert.deepEqual(again, [], `killed after write ${at}`)
   }
 })
+
+test('no part of a payment has the name of an earlier one, which a channel may tell the end of once more', async () => {
+  const store = new RecordedStore()
+  const offers: HtlcOffer[] = []
+  const book = await bookOver(store, offers)
+  const idOf = ({ origin }: HtlcOffer) => (origin.kind === 'payment' ? origin.id : '')
+  const offered = async (count: number) => {
+    while (offers.length < count) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const paying = book.pay({ ...TERMS, maxFailures: 2 })
+  await offered(1)
+  const first = idOf(offers[0])
+  const written = store.copies.length
+  await book.failed(first, undefined)
+  await offered(2)
+  for (const copy of store.copies.slice(written - 1)) {
+    const again: HtlcOffer[] = []
+    const restarted = await bookOver(copy, again, [first])
+    restarted.resume()
+    await restarted.failed(first, undefined)
+    while (again.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(again.every((offer) => idOf(offer) !== first))
+  }
+  // Nor after it failed, where it is made anew.
+  await book.failed(idOf(offers[1]), undefined)
+  const failed = await paying
+  assert.ok(failed.ok && failed.value.status === 'failed')
+  void book.pay(TERMS)
+  await offered(3)
+  assert.equal(new Set(offers.map(idOf)).size, 3)
+})

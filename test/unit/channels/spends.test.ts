@@ -478,7 +478,7 @@ test('the signer is asked for the same message, with the place of the key and th
     if (request.merkleRoot) {
       const publicKey = schnorr.getPublicKey(tweakSecretKey(secret, request.merkleRoot))
       assert.deepEqual(publicKey, outputKeyOf(spend.output.scriptPubKey))
-      const message = sighashes.sighash(request.input, request.hashType)
+      const message = sighashes.sighash(request.input, SIGHASH_DEFAULT)
       assert(signature && message)
       assert.ok(verifySchnorr({ signature, message, publicKey }))
     } else assert.ok(request.leafScript && !('merkleRoot' in spend.path))

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_MSAT, msat } from '../../../src/channels/amount.ts'
-import { parseShortChannelId, shortChannelId } from '../../../src/channels/short-channel-id.ts'
+import { shortChannelId } from '../../../src/channels/short-channel-id.ts'
 import {
   BYTES,
   bytesOf,
@@ -198,21 +198,4 @@ test('TLV streams: decoding is the inverse of encoding, and only canonical bytes
     }),
     { numRuns: 300 },
   )
-})
-
-test('short channel ids: three numbers in range', () => {
-  for (const id of ['0x0x0', '16777215x16777215x65535', '539268x845x1'])
-    assert.equal(parseShortChannelId(id), id)
-  for (const id of [
-    '',
-    '1x2',
-    '1x2x3x4',
-    '01x2x3',
-    '16777216x0x0',
-    '0x16777216x0',
-    '0x0x65536',
-    '-1x0x0',
-    '1x1x1 ',
-  ])
-    assert.equal(parseShortChannelId(id), undefined, id)
 })

@@ -30,7 +30,7 @@ import type {
   SpendRequest,
 } from '../../../src/channels/ports.ts'
 import { fundingKey, secondLevelOutput } from '../../../src/channels/scripts.ts'
-import { SecretStore, secretIndex } from '../../../src/channels/secrets.ts'
+import { perCommitmentSecret, SecretStore, secretIndex } from '../../../src/channels/secrets.ts'
 import { shortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { sharesOf } from '../../../src/channels/spends.ts'
 import { claimLostShares } from '../../../src/node/lost-channels.ts'
@@ -38,6 +38,7 @@ import { sats } from '../../../src/primitives/amount.ts'
 import { bytesToHex, equalBytes } from '../../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../../src/primitives/hashes.ts'
 import { Transaction, type TxOutput, unsignedInput } from '../../../src/primitives/transaction.ts'
+import { HASH_TYPES } from '../../../src/script/hash-types.ts'
 import { packOutputs } from '../../../src/script/input-check.ts'
 import { MusigSession, nonceAgg } from '../../../src/script/musig2.ts'
 import { verifyTransaction } from '../../../src/script/verify-input.ts'
@@ -564,7 +565,6 @@ test('spends pay the account, or the own second level, and nobody else', async (
         input: 0,
         spent,
         key,
-        hashType: 0,
       }),
     )
   }
@@ -595,6 +595,29 @@ test('spends pay the account, or the own second level, and nobody else', async (
   )
 })
 
+test('what is signed of a spend is the whole of it, whatever a hostile brain asks for', async () => {
+  const pair = await opened()
+  const [alice] = pair.sides
+  const transaction = Transaction.of({
+    version: 2,
+    inputs: [unsignedInput({ txid: new Uint8Array(32).fill(1), index: 0 }, 1)],
+    outputs: [{ value: sats(9_000), scriptPubKey: alice.payoutScript }],
+    lockTime: 0,
+  })
+  const request = {
+    contract: alice.contract,
+    transaction: transaction.bytes,
+    input: 0,
+    spent: [{ script: alice.payoutScript, amount: sats(10_000) }],
+    key: { kind: 'payment' },
+    leafScript: Uint8Array.of(0x51),
+  } as const
+  for (const hashType of [...HASH_TYPES.values()]) {
+    const signature = value(await alice.keeper.signSpend({ ...request, hashType } as SpendRequest))
+    assert.equal(signature.length, 64, `hash type ${hashType}`)
+  }
+})
+
 test('a share of a lost channel goes to the account, by the key of its basepoint', async () => {
   const pair = await opened()
   const [alice, bob] = pair.sides
@@ -622,7 +645,6 @@ test('a share of a lost channel goes to the account, by the key of its basepoint
     transaction: published.bytes,
     input: 0,
     spent: [{ script: spends[0].output.scriptPubKey, amount: sats(AMOUNT) }],
-    hashType: 0,
   })
   assert.equal(codeOf(foreign), 'payout-foreign')
 })
@@ -667,6 +689,35 @@ test('an HTLC that is passed on is paid for by one that was offered: of its hash
     'commitment-unexplained',
   )
   assert.equal(await forward(passed({}), 1), 'accepted')
+})
+
+test('an HTLC that the two commitments tell in two ways pays for nothing that is passed on', async () => {
+  const hub = new KeeperSide('hub')
+  const upstream = await KeeperPair.open({ amount: AMOUNT }, [new KeeperSide('payer'), hub])
+  await upstream.fund()
+  await upstream.advance(first)
+  // In the payer's own commitment, which the payer could publish, it is worth next to nothing.
+  const worthless: Agreed = {
+    ...offering,
+    amounts: [599_999_000, 400_000_000],
+    htlcs: [htlc(1, true, 1_000)],
+  }
+  value(await upstream.sign(worthless, 1))
+  value(await upstream.accept(offering, 1, await upstream.collude(offering, 0)))
+  const { keyId } = hub.contract
+  value(await hub.keeper.releaseSecret(keyId, 0))
+  value(
+    await hub.keeper.counterpartyRevoked(
+      keyId,
+      perCommitmentSecret(upstream.sides[0].secrets.commitmentSeed, secretIndex(0)),
+    ),
+  )
+  const downstream = await KeeperPair.open({ amount: AMOUNT }, [hub, new KeeperSide('payee')])
+  await downstream.fund('22'.repeat(32) as Txid)
+  await downstream.advance(first)
+  const passed = { ...offering, htlcs: [htlc(1, true, 10_000_000, 400)] }
+  const origins = new Map([[1, { kind: 'forward', keyId, htlc: 1 } as const]])
+  assert.equal(codeOf(await downstream.sign(passed, 0, { origins })), 'commitment-unexplained')
 })
 
 /** A pair whose first side pays by approval alone. */
@@ -767,7 +818,15 @@ test('an allowance pays for what nobody agreed to, as far as it goes, and has ba
 })
 
 test('an HTLC that was passed on is not failed before the one that it pays for is gone for good', async () => {
-  for (const end of ['stands', 'taken', 'removed', 'gone', 'returned'] as const) {
+  for (const [end, isUpstreamFirst] of [
+    ['stands'],
+    ['taken'],
+    ['removed'],
+    ['gone'],
+    ['told at the start', true],
+    ['told at the start', false],
+    ['returned'],
+  ] as const) {
     const hub = new KeeperSide('hub')
     hub.attended = true
     hub.start()
@@ -778,6 +837,13 @@ test('an HTLC that was passed on is not failed before the one that it pays for i
     value(await upstream.hear(1, 0))
     const { keys, contract } = hub
     const { keyId } = keys
+    const up = {
+      contract,
+      told: {
+        holder: await upstream.commitment(offering, 1, 1),
+        counterparty: [await upstream.commitment(offering, 0, 1)],
+      },
+    }
     const downstream = await KeeperPair.open({ amount: AMOUNT }, [hub, new KeeperSide('payee')])
     await downstream.fund('22'.repeat(32) as Txid)
     await downstream.advance(first)
@@ -785,7 +851,7 @@ test('an HTLC that was passed on is not failed before the one that it pays for i
     const origins = new Map([[1, { kind: 'forward', keyId, htlc: 1 } as const]])
     await downstream.advance({ ...offering, htlcs: [passed] }, new Map(), origins)
     if (end === 'taken') await downstream.advance(taken, new Map([[1, preimage(1)]]))
-    if (end === 'removed' || end === 'gone') await downstream.advance(failed)
+    if (end === 'removed' || end === 'gone' || end === 'told at the start') await downstream.advance(failed)
     if (end === 'taken' || end === 'gone') value(await downstream.hear(0, 1))
     if (end === 'returned') {
       const { keyId: down } = hub.keys
@@ -794,7 +860,21 @@ test('an HTLC that was passed on is not failed before the one that it pays for i
       value(await hub.keeper.htlcReturned(down, 1))
       assert.equal(value(await hub.keeper.allowance(undefined)), 0)
     }
-    const isFree = end === 'gone' || end === 'returned'
+    // What it had heard last was not written: it hears of it again, whichever channel is told first.
+    if (end === 'told at the start') {
+      const down = {
+        contract: hub.contract,
+        told: {
+          holder: await downstream.commitment(failed, 0, 0),
+          counterparty: [await downstream.commitment(failed, 1, 0)],
+          revocation: await downstream.secret(1, 1),
+        },
+      }
+      hub.start()
+      for (const { contract, told } of isUpstreamFirst ? [up, down] : [down, up])
+        value(await hub.keeper.attach(contract, told))
+    }
+    const isFree = end === 'gone' || end === 'told at the start' || end === 'returned'
     Object.assign(hub, { keys, contract })
     const revocation = await upstream.secret(0, 0)
     const code = isFree ? 'accepted' : 'commitment-unexplained'
