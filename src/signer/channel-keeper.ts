@@ -276,6 +276,7 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
       channel.state = point ? voidedBy(state.value, point) : state.value
       channel.closingNonces.clear()
       this.channels.set(contract.keyId, channel)
+      this.settleFor(channel)
       return OK
     })
   }
@@ -358,9 +359,11 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     if (this.options.unattended) return OK
     const ledger = await this.readLedger(this.root)
     const begun = ledger.begin(bytesToHex(paymentHash), most, this.approvals)
-    // Written before its first HTLC is signed for, with that.
+    if (!begun.ok) return begun
+    // Before its first HTLC is durable: after a start that is signed for, or its channel ends.
     this.ledgerChanged = true
-    return begun
+    await this.save()
+    return OK
   }
 
   async endPayment(paymentHash: Uint8Array): Promise<Result<void>> {
@@ -773,6 +776,15 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     // It is told again after a start: nothing has to be written for it.
     this.settle(channel, state)
     return true
+  }
+
+  /** What was gone before a start is settled after it, once the channels are told that it concerns: the brain goes on from there. */
+  private settleFor(attached: Attached): void {
+    const { keyId } = attached.contract
+    const isConcerned = ({ state }: Attached) =>
+      state.offered.some(({ source }) => source.kind === 'forward' && source.keyId === keyId)
+    for (const channel of this.channels.values())
+      if (channel === attached || isConcerned(channel)) this.settle(channel, channel.state)
   }
 
   /** Takes on a state; what stands nowhere any more is settled with what paid for it. */
