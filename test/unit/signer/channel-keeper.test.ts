@@ -712,6 +712,19 @@ test('a payment that nobody agreed to is not signed, and one that was takes what
   assert.equal(await begin(sha256(preimage(1)), 1), 'payment-not-approved')
 })
 
+test('what was agreed to is remembered as soon as its payment has begun', async () => {
+  const pair = await attended()
+  const [alice] = pair.sides
+  alice.keeper.approve(7, { hash: HASH, most: 10_000_000 as Msat })
+  value(await alice.keeper.beginPayment(sha256(preimage(1)), 10_000_000 as Msat))
+  const state = {
+    holder: await pair.commitment(first, 0, 0),
+    counterparty: [await pair.commitment(first, 1, 0)],
+  }
+  value(await alice.start().attach(alice.contract, state))
+  assert.equal(codeOf(await pair.sign(offering, 0)), 'accepted')
+})
+
 test('what comes back may be sent again, what was taken not, also after a restart', async () => {
   for (const isTaken of [false, true]) {
     const pair = await attended()
@@ -767,7 +780,7 @@ test('an allowance pays for what nobody agreed to, as far as it goes, and has ba
 })
 
 test('an HTLC that was passed on is not failed before the one that it pays for is gone for good', async () => {
-  for (const end of ['stands', 'taken', 'removed', 'gone', 'returned'] as const) {
+  for (const end of ['stands', 'taken', 'removed', 'gone', 'restarted', 'returned'] as const) {
     const hub = new KeeperSide('hub')
     hub.attended = true
     hub.start()
@@ -785,7 +798,7 @@ test('an HTLC that was passed on is not failed before the one that it pays for i
     const origins = new Map([[1, { kind: 'forward', keyId, htlc: 1 } as const]])
     await downstream.advance({ ...offering, htlcs: [passed] }, new Map(), origins)
     if (end === 'taken') await downstream.advance(taken, new Map([[1, preimage(1)]]))
-    if (end === 'removed' || end === 'gone') await downstream.advance(failed)
+    if (end === 'removed' || end === 'gone' || end === 'restarted') await downstream.advance(failed)
     if (end === 'taken' || end === 'gone') value(await downstream.hear(0, 1))
     if (end === 'returned') {
       const { keyId: down } = hub.keys
@@ -794,9 +807,29 @@ test('an HTLC that was passed on is not failed before the one that it pays for i
       value(await hub.keeper.htlcReturned(down, 1))
       assert.equal(value(await hub.keeper.allowance(undefined)), 0)
     }
-    const isFree = end === 'gone' || end === 'returned'
+    // The secret by which it was gone is told after a start alone.
+    const told = end === 'restarted' && {
+      contract: hub.contract,
+      state: {
+        holder: await downstream.commitment(failed, 0, 0),
+        counterparty: [await downstream.commitment(failed, 1, 0)],
+        revocation: await downstream.secret(1, 1),
+      },
+    }
+    const isFree = end === 'gone' || end === 'returned' || end === 'restarted'
     Object.assign(hub, { keys, contract })
     const revocation = await upstream.secret(0, 0)
+    if (told) {
+      const state = {
+        holder: await upstream.commitment(offering, 1, 1),
+        counterparty: [await upstream.commitment(offering, 0, 1)],
+        revocation,
+      }
+      hub.start()
+      // Downstream first: what pays for it is not known yet.
+      value(await hub.keeper.attach(told.contract, told.state))
+      value(await hub.keeper.attach(contract, state))
+    }
     const code = isFree ? 'accepted' : 'commitment-unexplained'
     assert.equal(codeOf(await upstream.sign(failed, 1, { revocation })), code, end)
     assert.equal(codeOf(await upstream.accept(failed, 1, await upstream.collude(failed, 0))), code, end)
