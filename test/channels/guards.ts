@@ -231,13 +231,9 @@ export const GUARDS: readonly Guard[] = [
         text: 'if (this.isPassedOn(keyId, terms.id)) return',
         without: '',
       },
-      {
-        file: 'signer/channel-guard.ts',
-        text: 'if (!live || !isOpen || state.owed.includes(id)) return undefined',
-        without: 'if (!live || !isOpen) return undefined',
-      },
     ],
-    breaks: ['balance', 'hops', 'payments'],
+    // The signer stands behind it.
+    breaks: ['refused', 'balance'],
   },
   {
     name: 'The signer pays what was agreed to, and no more',

@@ -1,12 +1,12 @@
 /**
  * Promise: whatever happens to the nodes of a network of channels, and whoever cheats, what `test/channels/judge.ts` names holds. A world a seed:
- * OPENTAB_SEEDS says how many (60), OPENTAB_SEED one alone, with all that happens in it told.
+ * OPENTAB_SEEDS says how many (100), OPENTAB_SEED one alone, with all that happens in it told.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { installQuickCurve } from '../channels/quick-curve.ts'
 
-const { OPENTAB_SEED, OPENTAB_SEEDS = '60' } = process.env
+const { OPENTAB_SEED, OPENTAB_SEEDS = '100' } = process.env
 
 test('networks of channels: nobody honest loses, no thief gains, payments end', async (t) => {
   await installQuickCurve()
