@@ -7,7 +7,7 @@ import { LOCK_TIME_THRESHOLD } from '../primitives/lock-times.ts'
 import { invalid, notNow, OK, type Rejection, type Result } from '../primitives/result.ts'
 import { type Msat, msat, satsToMsat } from './amount.ts'
 import { ANCHOR_AMOUNT, commitmentFee, isTrimmed } from './commitment-transaction.ts'
-import { type ChannelState, viewFeerate, viewShares } from './state.ts'
+import { balanceOf, type ChannelState, viewFeerate, viewShares } from './state.ts'
 import type { Htlc, HtlcTerms, View } from './updates.ts'
 
 const HOLDER_NEXT: View = { ofHolder: true, next: true }
@@ -125,6 +125,35 @@ function insufficient(left: number, needed: number): Rejection {
     'balance-insufficient',
     `The payment would leave ${left} millisatoshis on your side of the channel; ${needed} must stay, as reserve and for fees.`,
   )
+}
+
+/** What can be offered in one HTLC now, or as soon as there are fewer under way, up to `amount`. */
+export function sendable(state: ChannelState, amount: Msat): Msat {
+  const { holder } = balanceOf(state)
+  const allows = (value: number) => {
+    const checked = value > 0 && checkOffer(state, trial(state, msat(value)))
+    return checked && (checked.ok || checked.code === 'htlc-count')
+  }
+  const most = Math.min(amount, holder)
+  if (allows(most)) return msat(most)
+  let [least, beyond] = [0, most]
+  while (beyond - least > 1) {
+    const middle = least + Math.floor((beyond - least) / 2)
+    if (allows(middle)) least = middle
+    else beyond = middle
+  }
+  return msat(least)
+}
+
+function trial({ height, nextHolderHtlc }: ChannelState, amount: Msat): HtlcTerms {
+  return {
+    offered: true,
+    id: nextHolderHtlc,
+    amount,
+    paymentHash: new Uint8Array(32),
+    expiry: height + 1,
+    onion: new Uint8Array(0),
+  }
 }
 
 /** Whether the counterparty may offer an HTLC, in `htlcs` as the last. Rejects with codes as `checkOffer`: the counterparty broke a rule. */

@@ -251,7 +251,8 @@ export class PaymentBook {
     const { hash, part, underway } = this.partOf(id)
     if (!underway) return
     this.wayEnded(hash, part, 'failed')
-    if (removal?.kind === 'fail') underway.payment.failed(part, removal)
+    if (!removal) underway.payment.returned(part)
+    else if (removal.kind === 'fail') underway.payment.failed(part, removal)
     else underway.payment.notSent(part)
     await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)
     // What comes next is not waited for: it may take many tries.

@@ -80,7 +80,7 @@ export interface PaymentView {
 
 /** Why a payment ended without its preimage. */
 export interface PaymentFailure {
-  readonly code: RouteCode | 'onion-too-long' | 'payment-refused' | 'payment-failures'
+  readonly code: RouteCode | 'onion-too-long' | 'payment-refused' | 'payment-failures' | 'payment-returned'
   readonly detail: string
 }
 
@@ -247,6 +247,19 @@ export class OutgoingPayment {
   /** A part never left, or its first channel failed it itself: nothing is learnt of others. */
   notSent(id: number): void {
     if (this.take(id)) this.countFailure()
+  }
+
+  /**
+   * The chain gave a part back, hours later: the payment is over. The signer, which sees no chain, still counts the part as paid, and signs for no other one in its
+   * place: who asked may ask again.
+   */
+  returned(id: number): void {
+    if (!this.take(id)) return
+    this.failure ??= {
+      code: 'payment-returned',
+      detail:
+        'A channel was closed while the payment was under way in it. The chain gave the payment back: nothing was paid. It can be made again.',
+    }
   }
 
   private take(id: number): PaymentPart | undefined {

@@ -361,9 +361,11 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     if (this.options.unattended) return OK
     const ledger = await this.readLedger(this.root)
     const begun = ledger.begin(bytesToHex(paymentHash), most, this.approvals)
-    // Written before its first HTLC is signed for, with that.
+    if (!begun.ok) return begun
+    // Before its first HTLC is durable: after a start that is signed for, or its channel ends.
     this.ledgerChanged = true
-    return begun
+    await this.save()
+    return OK
   }
 
   async endPayment(paymentHash: Uint8Array): Promise<Result<void>> {

@@ -222,6 +222,83 @@ export const GUARDS: readonly Guard[] = [
     breaks: ['revoked'],
   },
   {
+    name: 'What was passed on is not passed on again',
+    focus: 'death',
+    edits: [
+      {
+        file: 'channels/htlc-switch.ts',
+        text: 'if (this.isPassedOn(keyId, terms.id)) return',
+        without: '',
+      },
+    ],
+    // The signer stands behind it.
+    breaks: ['refused', 'balance'],
+  },
+  {
+    name: 'The signer pays what was agreed to, and no more',
+    focus: 'death',
+    edits: [
+      {
+        file: 'channels/payment-book.ts',
+        text: '        if (!offered.has(`${hash}/${id}`)) {',
+        without: '        {',
+      },
+      {
+        file: 'signer/channel-spending.ts',
+        text: 'return amount <= left ? undefined : notApproved(amount, left)',
+        without: 'return undefined',
+      },
+    ],
+    breaks: ['balance', 'payments'],
+  },
+  {
+    name: 'The signer fails nothing upstream that stands downstream',
+    focus: 'death',
+    edits: [
+      {
+        file: 'channels/htlc-switch.ts',
+        text: "if (!offered.ok && offered.code !== 'channel-halted')",
+        without: "if (offered.ok || offered.code !== 'channel-halted')",
+      },
+      {
+        file: 'signer/channel-guard.ts',
+        text: 'else if (owed.includes(htlc.id)) least += htlc.amount',
+        without: '',
+      },
+    ],
+    breaks: ['balance', 'hops'],
+  },
+  {
+    name: 'What the signer agreed to is durable before its HTLC',
+    focus: 'death',
+    edits: [
+      {
+        file: 'signer/channel-keeper.ts',
+        text: 'this.ledgerChanged = true\n    await this.save()\n    return OK',
+        without: 'this.ledgerChanged = true\n    return OK',
+      },
+    ],
+    breaks: ['refused'],
+  },
+  {
+    name: 'What was gone before a start is settled after it',
+    focus: 'death',
+    edits: [{ file: 'signer/channel-keeper.ts', text: '      this.settleFor(channel)\n', without: '' }],
+    breaks: ['refused'],
+  },
+  {
+    name: 'What the chain gave back is not paid again',
+    focus: 'chain',
+    edits: [
+      {
+        file: 'channels/payment-book.ts',
+        text: 'if (!removal) underway.payment.returned(part)',
+        without: 'if (!removal) underway.payment.notSent(part)',
+      },
+    ],
+    breaks: ['refused'],
+  },
+  {
     name: 'What an HTLC brings is taken off the other side',
     focus: 'death',
     edits: [

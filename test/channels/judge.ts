@@ -9,7 +9,7 @@
  * - `payments`: who paid has a payee that was paid, and, where all are honest, the other way round; `ends`: each payment of an honest node is over;
  *   `once`: an invoice is paid by one, where all are honest.
  *
- * While a run lasts: `sums` of every state, `nonce` and `revoked` of every signature (`signers.ts`), `durable` (no node finds itself to run on an old
+ * While a run lasts: `sums` of every state, `nonce`, `revoked` and `refused` of every signature (`signers.ts`: an honest node asks for none that it must not have), `durable` (no node finds itself to run on an old
  * state), `hops` (no HTLC counts as given back whose preimage shows later), `fault` (nothing of the program throws).
  */
 import {

@@ -16,8 +16,8 @@ import type {
 } from '../../src/channels/ports.ts'
 import { fundingKey } from '../../src/channels/scripts.ts'
 import { perCommitmentSecret, secretIndex } from '../../src/channels/secrets.ts'
-import { bytesToHex } from '../../src/primitives/bytes.ts'
-import { notNow, ok } from '../../src/primitives/result.ts'
+import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
+import { notNow, ok, type Result } from '../../src/primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
 import { MusigSession, nonceAgg, nonceGen } from '../../src/script/musig2.ts'
@@ -32,6 +32,16 @@ export interface HeldCommitment {
   readonly commitment: Commitment
   readonly signatures: HolderCommitmentSignatures
 }
+
+/** Codes of what a node must never have asked for. */
+const REFUSALS = new Set([
+  'channel-mismatch',
+  'closing-unexplained',
+  'commitment-missing',
+  'commitment-revoked',
+  'commitment-unexplained',
+  'payment-not-approved',
+])
 
 /** What a node's signer has done in all its lives. */
 export class SignerWitness {
@@ -49,6 +59,13 @@ export class SignerWitness {
   /** `report`: told what a signer must never do. */
   constructor(report: (text: string) => void) {
     this.report = report
+  }
+
+  /** An honest node asks for nothing that its signer must refuse: the channel would end by it. */
+  private answered<T>(what: string, answer: Result<T>): Result<T> {
+    if (!answer.ok && REFUSALS.has(answer.code))
+      this.report(`refused: ${what}: ${answer.code}: ${answer.detail}`)
+    return answer
   }
 
   private use(nonce: string, message: string): void {
@@ -74,7 +91,7 @@ export class SignerWitness {
       },
       attach: (contract, state) => signer.attach(contract, state),
       async acceptHolderCommitment(request) {
-        const accepted = await signer.acceptHolderCommitment(request)
+        const accepted = witness.answered('accept', await signer.acceptHolderCommitment(request))
         if (!accepted.ok) return accepted
         const { contract, commitment, signatures } = request
         const held = witness.held.get(contract.keyId) ?? new Map<number, HeldCommitment>()
@@ -82,12 +99,12 @@ export class SignerWitness {
         return accepted
       },
       async releaseSecret(keyId, number) {
-        const secret = await signer.releaseSecret(keyId, number)
+        const secret = witness.answered('release', await signer.releaseSecret(keyId, number))
         if (secret.ok) witness.released.set(keyId, Math.max(witness.released.get(keyId) ?? 0, number + 1))
         return secret
       },
       async signCounterpartyCommitment(request) {
-        const signed = await signer.signCounterpartyCommitment(request)
+        const signed = witness.answered('sign', await signer.signCounterpartyCommitment(request))
         if (!signed.ok) return signed
         const { contract, commitment } = request
         const said = JSON.stringify({ ...commitment, point: bytesToHex(commitment.point) })
@@ -101,7 +118,10 @@ export class SignerWitness {
         return signed
       },
       async signHolderCommitment(contract, commitment, signatures) {
-        const signed = await signer.signHolderCommitment(contract, commitment, signatures)
+        const signed = witness.answered(
+          'publish',
+          await signer.signHolderCommitment(contract, commitment, signatures),
+        )
         if (!signed.ok) return signed
         const { keyId } = contract
         if (commitment.number < (witness.released.get(keyId) ?? 0))
@@ -112,7 +132,10 @@ export class SignerWitness {
       },
       closingNonce: (keyId) => signer.closingNonce(keyId),
       async signClosing(contract, transaction, nonce, counterpartyNonce) {
-        const signed = await signer.signClosing(contract, transaction, nonce, counterpartyNonce)
+        const signed = witness.answered(
+          'close',
+          await signer.signClosing(contract, transaction, nonce, counterpartyNonce),
+        )
         if (signed.ok) witness.use(bytesToHex(nonce), `closing ${++calls}`)
         return signed
       },

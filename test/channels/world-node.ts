@@ -12,7 +12,7 @@ import { ChannelGraph, type ForwardingPolicy, graphLimits } from '../../src/chan
 import { HtlcSwitch } from '../../src/channels/htlc-switch.ts'
 import { decodeInvoice, type Invoice } from '../../src/channels/invoice.ts'
 import { InvoiceBook } from '../../src/channels/invoice-book.ts'
-import { checkOffer } from '../../src/channels/limits.ts'
+import { sendable } from '../../src/channels/limits.ts'
 import { LiquidityMemory } from '../../src/channels/liquidity.ts'
 import { ChannelMonitor, type FeeSource, type MonitorEvent } from '../../src/channels/monitor.ts'
 import { PaymentBook } from '../../src/channels/payment-book.ts'
@@ -23,7 +23,7 @@ import { decodeCommitment } from '../../src/channels/records.ts'
 import { type OwnChannel, routingCosts } from '../../src/channels/router.ts'
 import { type ShortChannelId, shortChannelId } from '../../src/channels/short-channel-id.ts'
 import type { FeeCoin } from '../../src/channels/spends.ts'
-import { balanceOf, type ChannelState, isOperating } from '../../src/channels/state.ts'
+import { type ChannelState, isOperating } from '../../src/channels/state.ts'
 import type { TowerClient } from '../../src/channels/tower-client.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex, equalBytes } from '../../src/primitives/bytes.ts'
@@ -73,6 +73,7 @@ export const FEES: Omit<ForwardingPolicy, 'cltvExpiryDelta'> = {
 }
 
 const ADDRESS_PREFIX = 'tabrt'
+const FEW_HTLCS = 3
 const SIGNING_KEYS = new Map<string, KeeperSide>()
 
 /** How a node departs from the protocol. All are false of an honest one. */
@@ -97,6 +98,11 @@ export class WorldNode implements Station {
   readonly random: SeededRandom
   readonly wallet: TestWallet
   readonly witness: SignerWitness
+  /** Whether its signer asks for each payment, as that of a page does; what it may spend without asking, millisatoshis. */
+  readonly attended: boolean
+  readonly allowance: Msat
+  /** Of some nodes the others fill a channel soon: payments then wait for their turn. */
+  readonly policy: ChannelPolicy
   readonly manners: Manners = {
     silent: false,
     unsigning: false,
@@ -130,6 +136,9 @@ export class WorldNode implements Station {
     this.ports = ports
     this.random = new SeededRandom(`${seed}/${name}`)
     this.wallet = new TestWallet(name)
+    this.attended = this.random.chance(0.5)
+    this.allowance = msat(this.random.chance(0.5) ? 0 : 1_000_000_000)
+    this.policy = this.random.chance(0.2) ? { ...ports.policy, maxAcceptedHtlcs: FEW_HTLCS } : ports.policy
     this.keys = SIGNING_KEYS.get(name) ?? new KeeperSide(name)
     SIGNING_KEYS.set(name, this.keys)
     this.payout = { branch: 0, index: 0, script: this.keys.payoutScript }
@@ -292,6 +301,8 @@ export class NodeLife {
   /** Whether all was read, so that peers may be met. */
   isReady = false
   signer!: ChannelSigner
+  private keeper!: ChannelKeeper
+  private approvals = 0
   manager!: ChannelManager
   monitor!: ChannelMonitor
   invoices!: InvoiceBook
@@ -327,7 +338,8 @@ export class NodeLife {
 
   async start(): Promise<void> {
     const { node, graph } = this
-    const { chain, policy, network } = node.ports
+    const { chain, network } = node.ports
+    const { policy } = node
     const { time: clock } = chain
     const random = node.random.fork('life')
     const { descriptor } = node.keys.account
@@ -335,9 +347,11 @@ export class NodeLife {
       records: this.records,
       random,
       account: () => descriptor,
-      unattended: true,
+      unattended: !node.attended,
     })
     keeper.open(node.keys.root())
+    this.keeper = keeper
+    if (node.allowance > 0) await keeper.allowance(node.allowance)
     const signer = node.witness.watching(keeper)
     this.signer = signer
     node.id = nodeId(value(await signer.nodeKey()))
@@ -390,6 +404,7 @@ export class NodeLife {
       },
       welcome: async () => ok(node.payout),
       onEvent: (channel, event) => this.onEvent(channel, event),
+      founded: ({ state }) => this.monitor.watch(state.contract.keyId),
     })
     const { chain: headers } = chain.node
     const genesis = { hash: headers.headers.hash(0), height: 0 }
@@ -566,6 +581,8 @@ export class NodeLife {
   pay(invoice: Invoice, payee: NodeId, maxShadow: number): void {
     const { policy } = this.node.ports
     const amount = invoice.amount!
+    const maxFee = greatestFee(amount)
+    this.approve(invoice.paymentHash, amount + maxFee)
     void this.payments.pay(
       {
         payer: this.node.id,
@@ -575,7 +592,7 @@ export class NodeLife {
         paymentSecret: invoice.paymentSecret,
         minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
         hints: [],
-        maxFee: msat(20_000 + Math.floor(amount / 100)),
+        maxFee,
         maxCltvExpiryDelta: policy.maxToSelfDelay,
         maxParts: 8,
         maxFailures: 10,
@@ -588,6 +605,8 @@ export class NodeLife {
   /** Pays a node that asked for nothing. */
   keysend(payee: NodeId, amount: number, preimage: Uint8Array): void {
     const { policy } = this.node.ports
+    const maxFee = greatestFee(amount)
+    this.approve(undefined, amount + maxFee)
     void this.payments.pay({
       payer: this.node.id,
       payee,
@@ -596,11 +615,19 @@ export class NodeLife {
       preimage,
       minFinalCltvExpiryDelta: policy.claimMargin + policy.expiryGrace,
       hints: [],
-      maxFee: msat(20_000 + Math.floor(amount / 100)),
+      maxFee,
       maxCltvExpiryDelta: policy.maxToSelfDelay,
       maxParts: 1,
       maxFailures: 10,
       maxShadow: 0,
+    })
+  }
+
+  /** The person at this node agrees to a payment. */
+  private approve(paymentHash: Uint8Array | undefined, most: number): void {
+    this.keeper.approve(++this.approvals, {
+      hash: paymentHash && bytesToHex(paymentHash),
+      most: msat(most),
     })
   }
 
@@ -718,28 +745,9 @@ export class NodeLife {
   }
 }
 
+function greatestFee(amount: number): Msat {
+  return msat(20_000 + Math.floor(amount / 100))
+}
+
 /** Blocks below the oldest channel at which the monitor begins. */
 const MARGIN = 144
-
-/** What can be offered in one HTLC now, up to `amount`. */
-function sendable(state: ChannelState, amount: Msat): Msat {
-  const most = Math.min(amount, balanceOf(state).holder)
-  const allows = (value: number) =>
-    value > 0 &&
-    checkOffer(state, {
-      offered: true,
-      id: state.nextHolderHtlc,
-      amount: msat(value),
-      paymentHash: new Uint8Array(32),
-      expiry: state.height + 1,
-      onion: new Uint8Array(0),
-    }).ok
-  if (allows(most)) return msat(most)
-  let [least, beyond] = [0, most]
-  while (beyond - least > 1) {
-    const middle = least + Math.floor((beyond - least) / 2)
-    if (allows(middle)) least = middle
-    else beyond = middle
-  }
-  return msat(least)
-}

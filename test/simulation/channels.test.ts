@@ -1,6 +1,6 @@
 /**
  * Promise: whatever happens to the nodes of a network of channels, and whoever cheats, what `test/channels/judge.ts` names holds. A world a seed:
- * OPENTAB_SEEDS says how many (60), OPENTAB_SEED one alone, with all that happens in it told.
+ * OPENTAB_SEEDS says how many (100), OPENTAB_SEED one alone, with all that happens in it told.
  */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { GUARDS, withoutGuard } from '../channels/guards.ts'
 import { installQuickCurve } from '../channels/quick-curve.ts'
 
-const { OPENTAB_SEED, OPENTAB_SEEDS = '60' } = process.env
+const { OPENTAB_SEED, OPENTAB_SEEDS = '100' } = process.env
 
 test('the guards that a night takes out of the program stand in it', async () => {
   for (const guard of GUARDS)

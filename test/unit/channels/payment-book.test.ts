@@ -74,6 +74,19 @@ async function bookOver(store: MemoryChannelStore, offers: HtlcOffer[], known: r
   })
 }
 
+test('a part that the chain gave back ends its payment: the signer counts it as paid, and signs for no other', async () => {
+  const offers: HtlcOffer[] = []
+  const book = await bookOver(new MemoryChannelStore(), offers)
+  const paid = book.pay(TERMS)
+  while (offers.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  const [{ origin }] = offers
+  await book.failed(origin?.kind === 'payment' ? origin.id : '', undefined)
+  const ended = await paid
+  assert.ok(ended.ok)
+  assert.deepEqual([ended.value.status, ended.value.code], ['failed', 'payment-returned'])
+  assert.equal(offers.length, 1)
+})
+
 test('a payer killed at any write while a payment ends is told of it again, and has paid once', async () => {
   const store = new RecordedStore()
   const offers: HtlcOffer[] = []

@@ -763,6 +763,19 @@ test('a payment that nobody agreed to is not signed, and one that was takes what
   assert.equal(await begin(sha256(preimage(1)), 1), 'payment-not-approved')
 })
 
+test('what was agreed to is remembered as soon as its payment has begun', async () => {
+  const pair = await attended()
+  const [alice] = pair.sides
+  alice.keeper.approve(7, { hash: HASH, most: 10_000_000 as Msat })
+  value(await alice.keeper.beginPayment(sha256(preimage(1)), 10_000_000 as Msat))
+  const state = {
+    holder: await pair.commitment(first, 0, 0),
+    counterparty: [await pair.commitment(first, 1, 0)],
+  }
+  value(await alice.start().attach(alice.contract, state))
+  assert.equal(codeOf(await pair.sign(offering, 0)), 'accepted')
+})
+
 test('what comes back may be sent again, what was taken not, also after a restart', async () => {
   for (const isTaken of [false, true]) {
     const pair = await attended()
