@@ -42,6 +42,8 @@ import { decodeChannel } from './records.ts'
 /** Openings that one peer may have under way with us, and channels of its that are not funded yet. */
 const MAX_OPENINGS = 4
 const MAX_UNFUNDED = 8
+/** Of all peers together: a node's key costs nothing, and each of them is stored and watched until its time is over. */
+const MAX_UNFUNDED_OF_ALL = 100
 
 export interface ManagerPorts {
   readonly signer: ChannelSigner
@@ -262,10 +264,15 @@ export class ChannelManager {
     const openings = this.openings.get(peer)
     if (openings?.has(message.temporaryChannelId))
       return invalid('opening-known', 'A channel with this temporary id is being opened already.')
-    const unfunded = this.channelsOf(peer).filter(
+    const unfunded = [...this.byId.values()].filter(
       ({ state }) => !state.contract.holderIsFunder && state.fundingHeight === undefined,
     )
-    if ((openings?.size ?? 0) >= MAX_OPENINGS || unfunded.length >= MAX_UNFUNDED)
+    const ofPeer = unfunded.filter(({ state }) => state.peer === peer)
+    if (
+      (openings?.size ?? 0) >= MAX_OPENINGS ||
+      ofPeer.length >= MAX_UNFUNDED ||
+      unfunded.length >= MAX_UNFUNDED_OF_ALL
+    )
       return notNow('openings-many', 'Too many channels are being opened at once. Try again later.')
     const asked = receiveOpen(message, peer, policy, chainHash)
     if (!asked.ok) return asked

@@ -455,6 +455,29 @@ test('a channel that is never funded is forgotten by who accepted it, and kept b
   assert.equal(alice.channel.state.status, 'failed')
 })
 
+test('a channel that its opener never funds and fails is forgotten like one that waits; and few are let wait, whoever they are with', async () => {
+  const bob = new ChannelNode('bob', mockSigner('bob'))
+  await bob.start()
+  const open = async (at: number): Promise<unknown> => {
+    const stranger = new ChannelNode(`stranger ${at}`, mockSigner(`stranger ${at}`))
+    const link = new Link(stranger, bob)
+    await stranger.start()
+    link.connect()
+    await openChannel(link, { confirmed: false })
+    value(await stranger.channel.forceClose())
+    await deliverAll(link)
+    return link.cut()
+  }
+  for (let at = 0; at < 100; at++) await open(at)
+  for (const { state } of bob.manager!.channels.values()) assert.equal(state.status, 'failed')
+  await assert.rejects(open(100), /Too many channels are being opened/)
+  await moveChain([bob], { height: 101 + POLICY.fundingTimeout })
+  await quiet([bob])
+  assert.equal(bob.manager!.channels.size, 0)
+  assert.deepEqual(await bob.store.load(), [])
+  await open(101)
+})
+
 test('an opening ends with its connection, and with a refusal, in the peer’s words', async () => {
   const alice = new ChannelNode('alice', mockSigner('alice'))
   const bob = new ChannelNode('bob', mockSigner('bob'))
