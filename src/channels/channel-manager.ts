@@ -86,6 +86,8 @@ export interface ToFund {
 /** An opening under way, and who waits for it. */
 interface Underway {
   opening: Opening
+  /** Height of the chain when it began. */
+  readonly since: number
   /** Of the opener: for `accept_channel`, then for `funding_signed`. */
   accepted?: (result: Result<ToFund>) => void
   founded?: (result: Result<Channel>) => void
@@ -179,6 +181,7 @@ export class ChannelManager {
 
   /** The chain moved. `viewOf`: what it says of a channel. */
   async chainMoved(viewOf: (channel: Channel) => ChainView): Promise<void> {
+    this.endSilent()
     await Promise.all([...this.byId.values()].map((channel) => channel.chainMoved(viewOf(channel))))
   }
 
@@ -248,6 +251,32 @@ export class ChannelManager {
     this.send(peer, { type: 'error', channelId: id, text: result.detail })
   }
 
+  /** Who does not go on with an opening while the connection stands would have us wait for ever. */
+  private endSilent(): void {
+    const { policy, height } = this.ports
+    const latest = height() - 2 * policy.expiryGrace
+    for (const [peer, openings] of [...this.openings])
+      for (const [
+        id,
+        {
+          since,
+          opening: { funding },
+        },
+      ] of [...openings]) {
+        if (since >= latest) continue
+        this.endOpening(
+          peer,
+          id,
+          notNow(
+            'opening-silent',
+            'The other side did not go on with the opening. No channel was opened, and nothing was paid.',
+          ),
+        )
+        const channelId = funding ? channelIdOf(funding.txid, funding.output) : id
+        this.send(peer, { type: 'error', channelId, text: 'The opening took too long and was given up.' })
+      }
+  }
+
   private endOpening(peer: string, id: ChannelId, why: Rejection): void {
     const openings = this.openings.get(peer)
     const underway = openings?.get(id)
@@ -285,7 +314,7 @@ export class ChannelManager {
       return invalid('opening-terms', 'The reserve is below our dust limit.')
     if (!this.connectedPeers.has(peer)) return ok(undefined)
     const opening = { ...asked.value, holder: holder.value }
-    this.put(peer, { opening })
+    this.put(peer, { opening, since: this.ports.height() })
     this.send(peer, acceptMessage(opening))
     return ok(undefined)
   }
@@ -405,7 +434,7 @@ export class ChannelManager {
       holder: holder.value,
     }
     return new Promise((accepted) => {
-      this.put(peer, { opening, accepted })
+      this.put(peer, { opening, since: this.ports.height(), accepted })
       this.send(peer, openMessage(opening, chainHash))
     })
   }
@@ -480,6 +509,8 @@ export class ChannelManager {
     const accepted = founded.ok
       ? await this.ports.signer.acceptHolderCommitment(founded.value.accept)
       : founded
+    // It was given up while the signer was asked: nobody would fund it.
+    if (this.openings.get(peer)?.get(opening.temporaryChannelId) !== underway) return undefined
     if (!founded.ok || !accepted.ok) {
       const why = accepted.ok ? notNow('opening-refused', 'The channel was given up.') : accepted
       this.endOpening(peer, opening.temporaryChannelId, why)

@@ -478,6 +478,30 @@ test('a channel that its opener never funds and fails is forgotten like one that
   await open(101)
 })
 
+test('an opening that the other side does not go on with ends after some blocks, and nothing of it is left', async () => {
+  for (const silentOn of ['accept_channel', 'funding_signed']) {
+    const alice = new ChannelNode('alice')
+    const bob = new ChannelNode('bob')
+    const link = new Link(alice, bob)
+    for (const node of [alice, bob]) await node.start()
+    link.connect()
+    const send = link.send.bind(link)
+    link.send = (from, bytes) => {
+      if (value(decodeMessage(bytes)).type !== silentOn) send(from, bytes)
+    }
+    const opening = openChannel(link)
+    const ended = assert.rejects(opening, /did not go on with the opening/)
+    await deliverAll(link)
+    await moveChain([alice, bob], { height: 100 + 2 * POLICY.expiryGrace })
+    await deliverAll(link)
+    await moveChain([alice, bob], { height: 101 + 2 * POLICY.expiryGrace })
+    await ended
+    await deliverAll(link)
+    assert.equal(alice.manager!.channels.size, 0)
+    for (const { state } of bob.manager!.channels.values()) assert.equal(state.status, 'failed')
+  }
+})
+
 test('an opening ends with its connection, and with a refusal, in the peer’s words', async () => {
   const alice = new ChannelNode('alice', mockSigner('alice'))
   const bob = new ChannelNode('bob', mockSigner('bob'))
