@@ -42,6 +42,8 @@ import { decodeChannel } from './records.ts'
 /** Openings that one peer may have under way with us, and channels of its that are not funded yet. */
 const MAX_OPENINGS = 4
 const MAX_UNFUNDED = 8
+/** Of all peers together: a node's key costs nothing, and each of them is stored and watched until its time is over. */
+const MAX_UNFUNDED_OF_ALL = 100
 
 export interface ManagerPorts {
   readonly signer: ChannelSigner
@@ -84,6 +86,8 @@ export interface ToFund {
 /** An opening under way, and who waits for it. */
 interface Underway {
   opening: Opening
+  /** Height of the chain when it began. */
+  readonly since: number
   /** Of the opener: for `accept_channel`, then for `funding_signed`. */
   accepted?: (result: Result<ToFund>) => void
   founded?: (result: Result<Channel>) => void
@@ -177,6 +181,7 @@ export class ChannelManager {
 
   /** The chain moved. `viewOf`: what it says of a channel. */
   async chainMoved(viewOf: (channel: Channel) => ChainView): Promise<void> {
+    this.endSilent()
     await Promise.all([...this.byId.values()].map((channel) => channel.chainMoved(viewOf(channel))))
   }
 
@@ -246,6 +251,32 @@ export class ChannelManager {
     this.send(peer, { type: 'error', channelId: id, text: result.detail })
   }
 
+  /** Who does not go on with an opening while the connection stands would have us wait for ever. */
+  private endSilent(): void {
+    const { policy, height } = this.ports
+    const latest = height() - 2 * policy.expiryGrace
+    for (const [peer, openings] of [...this.openings])
+      for (const [
+        id,
+        {
+          since,
+          opening: { funding },
+        },
+      ] of [...openings]) {
+        if (since >= latest) continue
+        this.endOpening(
+          peer,
+          id,
+          notNow(
+            'opening-silent',
+            'The other side did not go on with the opening. No channel was opened, and nothing was paid.',
+          ),
+        )
+        const channelId = funding ? channelIdOf(funding.txid, funding.output) : id
+        this.send(peer, { type: 'error', channelId, text: 'The opening took too long and was given up.' })
+      }
+  }
+
   private endOpening(peer: string, id: ChannelId, why: Rejection): void {
     const openings = this.openings.get(peer)
     const underway = openings?.get(id)
@@ -262,10 +293,15 @@ export class ChannelManager {
     const openings = this.openings.get(peer)
     if (openings?.has(message.temporaryChannelId))
       return invalid('opening-known', 'A channel with this temporary id is being opened already.')
-    const unfunded = this.channelsOf(peer).filter(
+    const unfunded = [...this.byId.values()].filter(
       ({ state }) => !state.contract.holderIsFunder && state.fundingHeight === undefined,
     )
-    if ((openings?.size ?? 0) >= MAX_OPENINGS || unfunded.length >= MAX_UNFUNDED)
+    const ofPeer = unfunded.filter(({ state }) => state.peer === peer)
+    if (
+      (openings?.size ?? 0) >= MAX_OPENINGS ||
+      ofPeer.length >= MAX_UNFUNDED ||
+      unfunded.length >= MAX_UNFUNDED_OF_ALL
+    )
       return notNow('openings-many', 'Too many channels are being opened at once. Try again later.')
     const asked = receiveOpen(message, peer, policy, chainHash)
     if (!asked.ok) return asked
@@ -278,7 +314,7 @@ export class ChannelManager {
       return invalid('opening-terms', 'The reserve is below our dust limit.')
     if (!this.connectedPeers.has(peer)) return ok(undefined)
     const opening = { ...asked.value, holder: holder.value }
-    this.put(peer, { opening })
+    this.put(peer, { opening, since: this.ports.height() })
     this.send(peer, acceptMessage(opening))
     return ok(undefined)
   }
@@ -398,7 +434,7 @@ export class ChannelManager {
       holder: holder.value,
     }
     return new Promise((accepted) => {
-      this.put(peer, { opening, accepted })
+      this.put(peer, { opening, since: this.ports.height(), accepted })
       this.send(peer, openMessage(opening, chainHash))
     })
   }
@@ -473,6 +509,8 @@ export class ChannelManager {
     const accepted = founded.ok
       ? await this.ports.signer.acceptHolderCommitment(founded.value.accept)
       : founded
+    // It was given up while the signer was asked: nobody would fund it.
+    if (this.openings.get(peer)?.get(opening.temporaryChannelId) !== underway) return undefined
     if (!founded.ok || !accepted.ok) {
       const why = accepted.ok ? notNow('opening-refused', 'The channel was given up.') : accepted
       this.endOpening(peer, opening.temporaryChannelId, why)

@@ -5,7 +5,7 @@
  */
 import { putBounded } from '../primitives/bounded.ts'
 import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
-import { closeChannel, closingHalves, closingSigned, completeClosing } from './closing.ts'
+import { closeChannel, closingHalves, closingSigned, completeClosing, isClosed } from './closing.ts'
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
 import { htlcRoom } from './limits.ts'
@@ -547,10 +547,10 @@ export class Channel {
     if (event.kind === 'failed') void this.publishCommitment().catch((error: unknown) => this.halt(error))
   }
 
-  /** Hands out the holder's last commitment. A closing transaction that is whole is worth more: it was told already. */
+  /** Hands out the holder's last commitment, where no closing transaction is worth more: those were told already. */
   private async publishCommitment(): Promise<void> {
-    const { status, holder, contract, closingTransactions, spent } = this.current
-    if (status !== 'failed' || closingTransactions.length > 0 || spent) return
+    const { status, holder, contract, spent } = this.current
+    if (status !== 'failed' || spent || isClosed(this.current)) return
     const { commitment, signatures } = holder
     const signature = await this.ports.signer.signHolderCommitment(contract, commitment, signatures)
     if (!signature.ok) {

@@ -6,7 +6,7 @@ import { DUST } from '../policy/fees.ts'
 import { type Sats, sats } from '../primitives/amount.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
-import type { Transaction } from '../primitives/transaction.ts'
+import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { MusigSession, nonceAgg } from '../script/musig2.ts'
 import { isP2tr } from '../script/taproot.ts'
 import { msatToSats } from './amount.ts'
@@ -20,6 +20,11 @@ import { type Outgoing, type Step, type StepResult, step } from './step.ts'
 
 /** Weight of the witness of a closing transaction: marker and flag, one item, one signature. */
 const WITNESS_WEIGHT = 2 + 1 + 1 + 64
+
+/** Satoshis at a feerate for 1,000 weight units. */
+function feeOf(feerate: number, weight: number): Sats {
+  return sats(Math.ceil((feerate * weight) / 1000))
+}
 
 type VariantName = ClosingVariant['name']
 const VARIANT_NAMES: readonly VariantName[] = ['closerOnly', 'closeeOnly', 'both']
@@ -108,7 +113,7 @@ export function propose(state: ChannelState, nonces: readonly Uint8Array[]): Ste
     state.contract,
     closingOf(state, true, 'both', closerScript, closeeScript, sats(0), 0),
   ).weight
-  const fee = sats(Math.ceil((state.closingFeerate! * (weight + WITNESS_WEIGHT)) / 1000))
+  const fee = feeOf(state.closingFeerate!, weight + WITNESS_WEIGHT)
   const own = msatToSats(state.holderAmount)
   const names = variantsOf(state, fee)
   if (fee > own || names.length === 0) return step(proposed)
@@ -245,6 +250,12 @@ export function receiveClosingComplete(
     )
   const { closerScript, closeeScript, fee, lockTime } = message
   const transaction = closingOf(state, false, variant, closerScript, closeeScript, fee, lockTime)
+  // One that no mempool takes would be signed for nothing, and push out of our memory those that are worth something.
+  if (lockTime > state.height + state.policy.expiryGrace)
+    return notNow('closing-lock-time', `A closing transaction waits for height ${lockTime}.`)
+  const { weight } = closingTransaction(contract, transaction)
+  if (fee < feeOf(state.policy.minFeerate, weight + WITNESS_WEIGHT))
+    return notNow('closing-fee', `A closing transaction pays ${fee} satoshis, which nobody relays.`)
   const valid = checkHalf(
     contract,
     transaction,
@@ -319,6 +330,17 @@ const MAX_CLOSING_TRANSACTIONS = 4
 export function closingSigned(state: ChannelState, transaction: Uint8Array): Step {
   const closingTransactions = [...state.closingTransactions, transaction].slice(-MAX_CLOSING_TRANSACTIONS)
   return step({ ...state, closingTransactions }, [], [{ kind: 'publish', transaction, what: 'closing' }])
+}
+
+/** Whether a closing transaction is whole that is mined as soon as the holder's commitment would be: it pays as much, and may be in the next block. */
+export function isClosed({ closingTransactions, contract, holder, height }: ChannelState): boolean {
+  return closingTransactions.some((bytes) => {
+    const transaction = decodeTransaction(bytes)
+    if (!transaction.ok) return false
+    const { outputs, weight, lockTime } = transaction.value
+    const fee = outputs.reduce((left, { value }) => left - value, contract.fundingAmount as number)
+    return lockTime <= height && fee >= feeOf(holder.commitment.feerate, weight)
+  })
 }
 
 /** The signer has made the halves of our proposal, by variant: it is sent. Nothing changes where the proposal is gone. */

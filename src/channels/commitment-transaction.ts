@@ -100,6 +100,18 @@ export function commitmentFee(feerate: number, htlcs: number): Sats {
 }
 
 /**
+ * Whether the funder pays at least `feerate` for a commitment. A side may offer HTLCs whose fee the other can't pay: a commitment that no mempool
+ * takes would leave every HTLC in it to whoever finds a miner.
+ */
+export function paysFee(contract: ChannelContract, commitment: Commitment, feerate: number): boolean {
+  const { holderAmount, counterpartyAmount, htlcs } = commitment
+  const { dustLimit } = sidesOf(contract, commitment).broadcaster
+  const untrimmed = htlcs.filter(({ amount }) => !isTrimmed(amount, dustLimit)).length
+  const share = msatToSats(contract.holderIsFunder ? holderAmount : counterpartyAmount)
+  return share >= commitmentFee(feerate, untrimmed) + 2 * ANCHOR_AMOUNT
+}
+
+/**
  * The commitment transaction, unsigned. Rejects with `commitment-amounts` amounts that do not add up to the channel's, and with
  * `commitment-fee` a funder who can't pay the two anchors. A funder who can pay them and not the whole fee pays what it has: HTLCs that the
  * two sides add at once can bring that about, and both must then build the same.

@@ -44,13 +44,13 @@ export class HtlcSets<Id> {
     this.clock = clock
   }
 
-  /** Takes in a part. A part of another total than the first fails the whole set. */
+  /** Takes in a part. A part of another total than the first fails the whole set, as does one that comes after `expire` was due: a tab that slept hears of both at once. */
   add({ id, paymentHash, amount, total }: ReceivedPart<Id>): SetOutcome<Id> {
     const key = bytesToHex(paymentHash)
     const set = this.sets.get(key) ?? { total, since: this.clock.now(), ids: [], sum: 0 }
     set.ids.push(id)
     set.sum += amount
-    if (set.total !== total) {
+    if (set.total !== total || this.isDue(set)) {
       this.sets.delete(key)
       return { kind: 'fail', ids: set.ids, failure: { name: 'mpp_timeout' } }
     }
@@ -65,12 +65,16 @@ export class HtlcSets<Id> {
   /** The sets whose first part has waited too long: they are failed whole. */
   expire(): SetOutcome<Id>[] {
     const outcomes: SetOutcome<Id>[] = []
-    for (const [key, { since, ids }] of this.sets)
-      if (this.clock.now() >= since + MPP_TIMEOUT) {
+    for (const [key, set] of this.sets)
+      if (this.isDue(set)) {
         this.sets.delete(key)
-        outcomes.push({ kind: 'fail', ids, failure: { name: 'mpp_timeout' } })
+        outcomes.push({ kind: 'fail', ids: set.ids, failure: { name: 'mpp_timeout' } })
       }
     return outcomes
+  }
+
+  private isDue({ since }: HtlcSet<Id>): boolean {
+    return this.clock.now() >= since + MPP_TIMEOUT
   }
 
   /** When `expire` has something to do next, milliseconds since 1970; undefined where nothing waits. */

@@ -174,14 +174,12 @@ export class HtlcSwitch {
     const incoming: Incoming = { channel, terms, name, secret: secret.value, remembered: Promise.resolve() }
     if (terms.refused)
       return this.fail(incoming, { name: 'temporary_channel_failure', channelUpdate: NO_UPDATE })
-    const opened = openIncoming(htlc, read.packet, secret.value, this.guard)
+    const furthest = this.ports.height() + this.ports.policy.maxToSelfDelay
+    const opened = openIncoming(htlc, read.packet, secret.value, this.guard, furthest)
     const record = ONION_PREFIX + bytesToHex(read.packet.hmac)
-    if (opened.kind !== 'malformed' && book.get(record) === undefined) {
-      const named = 'payload' in opened ? opened.payload.cltvExpiry : 0
-      incoming.remembered = book.set(
-        record,
-        JSON.stringify({ expiry: Math.max(cltvExpiry, named), htlc: name }),
-      )
+    const known = this.guard.recordOf(read.packet.hmac)
+    if (known?.htlc === name && book.get(record) === undefined) {
+      incoming.remembered = book.set(record, JSON.stringify(known))
       // A part that waits for others is not waited for.
       incoming.remembered.catch((error: unknown) => this.ports.failed(error))
     }
@@ -216,8 +214,8 @@ export class HtlcSwitch {
       htlcMaximum: next!.state.counterpartyLimits.maxHtlcValueInFlight,
       disabled: false,
     }))
-    const limits = { soonest: 2 * policy.expiryGrace, furthest: policy.maxToSelfDelay }
-    const failure = checkForward(htlc, { amount, cltvExpiry, shortChannelId }, asked, height(), limits)
+    const soonest = height() + 2 * policy.expiryGrace
+    const failure = checkForward(htlc, { amount, cltvExpiry, shortChannelId }, asked, soonest)
     if (failure || !next) return this.fail(incoming, failure ?? { name: 'unknown_next_peer' })
     await incoming.remembered
     const offered = await next.offer({
@@ -266,8 +264,13 @@ export class HtlcSwitch {
       await Promise.all(outcome.ids.map((part) => this.fail(part, outcome.failure)))
       return
     }
-    const { invoices } = this.ports
+    const { invoices, height, policy } = this.ports
     const parts = outcome.ids
+    // Blocks came while they waited: of a part that expires, its sender could have the preimage and the money.
+    if (parts.some(({ terms }) => terms.expiry < height() + policy.claimMargin)) {
+      await Promise.all(parts.map((part) => this.fail(part, { name: 'mpp_timeout' })))
+      return
+    }
     const { paymentHash } = parts[0].terms
     const known = invoices.get(paymentHash)
     // Another set of parts was faster: what comes behind is not taken as well.
@@ -275,7 +278,7 @@ export class HtlcSwitch {
       const failure: Failure = {
         name: 'incorrect_or_unknown_payment_details',
         htlcMsat: parts[0].terms.amount,
-        height: this.ports.height(),
+        height: height(),
       }
       await Promise.all(parts.map((part) => this.fail(part, failure)))
       return

@@ -51,13 +51,15 @@ export function readIncoming(
 
 /**
  * The second step. `secret`: what the node's key shares with `packet.ephemeralKey`. An onion that was opened before is failed as one that is not for
- * this node; one that is taken is remembered in `guard`, whose record must be durable before anything follows from it.
+ * this node; one that is taken is remembered in `guard`, whose record must be durable before anything follows from it. One that expires beyond
+ * `furthest`, a height, or asks for that, is failed and not remembered: it would be for ever, and a few of them a second would fill the memory for good.
  */
 export function openIncoming(
   htlc: IncomingHtlc,
   packet: OnionPacket,
   secret: Uint8Array,
   guard: ReplayGuard,
+  furthest: number,
 ): OpenedHtlc {
   const opened = openOnion(packet, secret, htlc.paymentHash)
   if (!opened.ok)
@@ -67,6 +69,7 @@ export function openIncoming(
   const { payload, next } = opened.value
   const decoded = next ? decodeForwardPayload(payload) : decodeFinalPayload(payload)
   const expiry = Math.max(htlc.cltvExpiry, decoded.ok ? decoded.value.cltvExpiry : 0)
+  if (expiry > furthest) return { kind: 'fail', failure: { name: 'expiry_too_far' } }
   const remembered = guard.remember({ hmac: packet.hmac, expiry, htlc: htlc.name })
   if (!remembered.ok)
     return remembered.code === 'onion-replayed'
@@ -89,34 +92,22 @@ export interface OutgoingPolicy extends ForwardingPolicy {
   readonly disabled: boolean
 }
 
-/** Bounds of expiries, in blocks above the tip. */
-export interface ExpiryLimits {
-  /** An outgoing HTLC must be so far from its expiry at least. */
-  readonly soonest: number
-  /** An HTLC may lock money for so long at most (`max_htlc_cltv`). */
-  readonly furthest: number
-}
-
 /** No update is told in an error: it would say who looked at it (BOLT 4, rationale of Failure Messages). */
 const NO_UPDATE = new Uint8Array(0)
 
 /**
  * Whether an HTLC may be passed on by a channel of these policies, the newest first: the failure to answer where none of them allows it. That the
- * channel has the money is the channel's to say: `temporary_channel_failure`.
+ * channel has the money is the channel's to say: `temporary_channel_failure`. `soonest`: least height at which the outgoing HTLC may expire.
  */
 export function checkForward(
   htlc: Pick<IncomingHtlc, 'amount' | 'cltvExpiry'>,
   payload: ForwardPayload,
   policies: readonly OutgoingPolicy[],
-  height: number,
-  limits: ExpiryLimits,
+  soonest: number,
 ): Failure | undefined {
   const failures = policies.map((policy) => checkPolicy(htlc, payload, policy))
   if (failures.every((failure) => failure !== undefined)) return failures[0] ?? { name: 'unknown_next_peer' }
-  if (payload.cltvExpiry < height + limits.soonest)
-    return { name: 'expiry_too_soon', channelUpdate: NO_UPDATE }
-  if (htlc.cltvExpiry > height + limits.furthest) return { name: 'expiry_too_far' }
-  return undefined
+  return payload.cltvExpiry < soonest ? { name: 'expiry_too_soon', channelUpdate: NO_UPDATE } : undefined
 }
 
 function checkPolicy(

@@ -163,12 +163,9 @@ export function chainMoved(state: ChannelState, { height, fundingHeight, spent }
     spent,
     fundingTransaction: fundingHeight === undefined ? state.fundingTransaction : undefined,
   }
-  if (spent || state.status === 'failed' || state.status === 'stale') return step(moved)
-  const late = lateHtlc(moved)
-  if (late) return fail(moved, late)
+  if (spent) return step(moved)
   const { status, readySent, minimumDepth, contract, policy, madeAt } = moved
-  if (status === 'funding' && !readySent && fundingDepth(moved) >= minimumDepth)
-    return opened({ ...moved, readySent: true }, moved.connection === 'connected' ? [{ kind: 'ready' }] : [])
+  // Also one that has failed: else who never funds channels, and fails them, would have them watched for ever.
   if (
     !contract.holderIsFunder &&
     fundingHeight === undefined &&
@@ -176,6 +173,11 @@ export function chainMoved(state: ChannelState, { height, fundingHeight, spent }
     height - madeAt > policy.fundingTimeout
   )
     return step(moved, [], [{ kind: 'abandoned' }])
+  if (status === 'failed' || status === 'stale') return step(moved)
+  const late = lateHtlc(moved)
+  if (late) return fail(moved, late)
+  if (status === 'funding' && !readySent && fundingDepth(moved) >= minimumDepth)
+    return opened({ ...moved, readySent: true }, moved.connection === 'connected' ? [{ kind: 'ready' }] : [])
   return step(moved)
 }
 

@@ -462,7 +462,13 @@ export class ChannelMonitor implements ChainConsumer {
     const depthOf = (at: number) => this.tip.height - at + 1
     const { resolutions } = watched
     for (const { terms: htlc, removal } of channel.htlcs) {
-      if (!htlc.offered || this.shown.has(bytesToHex(htlc.paymentHash))) continue
+      if (!htlc.offered) continue
+      // Shown by another HTLC of its hash, in this channel or another, it is paid upstream all the same.
+      const preimage = this.shown.get(bytesToHex(htlc.paymentHash))
+      if (preimage) {
+        this.tellOnce(watched, `preimage ${htlc.id}`, { kind: 'preimage', htlc, preimage })
+        continue
+      }
       // Its preimage was told before the close: it is paid upstream, whoever takes this output.
       if (removal?.kind === 'fulfill') continue
       const output = resolutions.find((each) => each.htlc?.offered && each.htlc.id === htlc.id)

@@ -25,6 +25,9 @@ export interface ErrorPacket {
 /** Least bytes of a failure's message and its padding: no length tells which failure it is. */
 const MIN_MESSAGE_BYTES = 256
 
+/** Longest reason that `update_fail_htlc` carries beside attribution data: 65,535 bytes, less 44 of other fields and 924 of that record. */
+export const MAX_ATTRIBUTED_REASON_BYTES = 64_567
+
 /**
  * The packet of the hop that fails a payment. `secret`: what it shares with the sender. `message`: `encodeFailure`. `holdTime`: how long it held the
  * payment, in tenths of a second.
@@ -39,14 +42,15 @@ export function createError(secret: Uint8Array, message: Uint8Array, holdTime: n
   return wrapError(secret, { reason }, holdTime)
 }
 
-/** The packet of a hop that passes an error on from the hop after it, which may be any bytes. */
+/**
+ * The packet of a hop that passes an error on from the hop after it, which may be any bytes. Of a reason so long that the two don't fit into one
+ * message no attribution is given: whoever failed a payment could else have the hop before us break off with us.
+ */
 export function wrapError(secret: Uint8Array, received: ErrorPacket, holdTime: number): ErrorPacket {
-  const { reason } = received
-  const attribution = attribute(secret, reason, holdTime, received.attribution)
-  return {
-    reason: applyStream(deriveKey('ammag', secret), reason),
-    attribution: obfuscateAttribution(secret, attribution),
-  }
+  const wrapped = applyStream(deriveKey('ammag', secret), received.reason)
+  if (wrapped.length > MAX_ATTRIBUTED_REASON_BYTES) return { reason: wrapped }
+  const attribution = attribute(secret, received.reason, holdTime, received.attribution)
+  return { reason: wrapped, attribution: obfuscateAttribution(secret, attribution) }
 }
 
 function obfuscateAttribution(secret: Uint8Array, attribution: Uint8Array): Uint8Array {

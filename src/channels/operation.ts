@@ -5,7 +5,7 @@ import { sha256 } from '../primitives/hashes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
 import { curve } from '../script/curve.ts'
 import { type Msat, msat } from './amount.ts'
-import { isTrimmed } from './commitment-transaction.ts'
+import { isTrimmed, paysFee } from './commitment-transaction.ts'
 import { BADONION } from './failures.ts'
 import { checkFee, checkOffer, checkOffered, checkProposedFee, exceedsDust } from './limits.ts'
 import type {
@@ -358,6 +358,11 @@ export function receiveCommitment(
     return notNow('commitment-empty', 'A commitment was signed that changes nothing.')
   const number = holderNumber(state)
   const commitment = commitmentIn(signed, HOLDER, number + 1, point)
+  if (!paysFee(contract, commitment, state.policy.minFeerate))
+    return invalid(
+      'commitment-fee',
+      'A commitment was signed whose fee its funder can’t pay: nobody would relay it, so the one before it is kept.',
+    )
   const outputs = commitment.htlcs.filter(({ amount }) => !isTrimmed(amount, contract.holder.dustLimit))
   if (message.htlcSignatures.length !== outputs.length)
     return invalid(

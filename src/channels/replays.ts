@@ -50,6 +50,11 @@ export class ReplayGuard {
     return OK
   }
 
+  /** Of an onion that is remembered, by its HMAC, what a store is to keep. */
+  recordOf(hmac: Uint8Array): Omit<OpenedOnionRecord, 'hmac'> | undefined {
+    return this.opened.get(tagOf(hmac))
+  }
+
   /** Forgets the onions that are of no use any more at this height of the tip. Once a block. */
   forgetExpired(height: number): void {
     for (const [tag, { expiry }] of this.opened) if (expiry <= height) this.opened.delete(tag)

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DriverEvent } from '../../../src/channels/channel.ts'
 import { commitmentTransaction } from '../../../src/channels/commitment-transaction.ts'
+import { decodeMessage } from '../../../src/channels/messages.ts'
 import type { ShortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
 import { sats } from '../../../src/primitives/amount.ts'
@@ -174,6 +175,50 @@ test('a side whose share is dust is left out of the closing transaction', async 
   assert.equal(more.length, 0)
   assert.equal(value(decodeTransaction(only)).outputs.length, 1)
   assert.equal(verdict(bob, only), 'valid')
+})
+
+/** Alice signs no closing transaction but the one that she proposes. */
+function signsNothing({ alice, link }: Pair): void {
+  const send = link.send.bind(link)
+  link.send = (from, bytes) => {
+    const isAnswer = from === alice && value(decodeMessage(bytes)).type === 'closing_sig'
+    if (!isAnswer) send(from, bytes)
+  }
+}
+
+test('a closing transaction that nobody would relay, or not for years, is not signed, and keeps nobody from closing alone', async () => {
+  for (const change of [{ closingFeerate: 100 }, { height: 499_999_999 }]) {
+    const both = await pair()
+    const { alice, bob, link } = both
+    signsNothing(both)
+    value(await alice.channel.close(500))
+    Object.assign(alice.channel.state, change)
+    const codes: string[] = []
+    bob.onSend = (message) => codes.push(message.type)
+    await deliverAll(link)
+    assert.deepEqual(bob.channel.state.closingTransactions, [])
+    assert.deepEqual(codes, ['shutdown', 'closing_complete', 'warning'])
+    value(await bob.channel.forceClose())
+    await quiet([bob])
+    assert.equal(verdict(bob, eventsOf(bob, 'publish-commitment')[0].transaction), 'valid')
+  }
+})
+
+test('closed alone after a closing transaction that both signed: the commitment is published where it pays more', async () => {
+  for (const [feerate, published] of [
+    [POLICY.minFeerate, 1],
+    [POLICY.feerate, 0],
+  ]) {
+    const both = await pair()
+    const { alice, bob, link } = both
+    signsNothing(both)
+    value(await alice.channel.close(feerate))
+    await deliverAll(link)
+    assert.equal(bob.channel.state.closingTransactions.length, 1)
+    value(await bob.channel.forceClose())
+    await quiet([bob])
+    assert.equal(eventsOf(bob, 'publish-commitment').length, published)
+  }
 })
 
 test('the halves of an announcement reach the other side, of a channel that is to be announced', async () => {
@@ -408,6 +453,53 @@ test('a channel that is never funded is forgotten by who accepted it, and kept b
   link.connect()
   await deliverAll(link)
   assert.equal(alice.channel.state.status, 'failed')
+})
+
+test('a channel that its opener never funds and fails is forgotten like one that waits; and few are let wait, whoever they are with', async () => {
+  const bob = new ChannelNode('bob', mockSigner('bob'))
+  await bob.start()
+  const open = async (at: number): Promise<unknown> => {
+    const stranger = new ChannelNode(`stranger ${at}`, mockSigner(`stranger ${at}`))
+    const link = new Link(stranger, bob)
+    await stranger.start()
+    link.connect()
+    await openChannel(link, { confirmed: false })
+    value(await stranger.channel.forceClose())
+    await deliverAll(link)
+    return link.cut()
+  }
+  for (let at = 0; at < 100; at++) await open(at)
+  for (const { state } of bob.manager!.channels.values()) assert.equal(state.status, 'failed')
+  await assert.rejects(open(100), /Too many channels are being opened/)
+  await moveChain([bob], { height: 101 + POLICY.fundingTimeout })
+  await quiet([bob])
+  assert.equal(bob.manager!.channels.size, 0)
+  assert.deepEqual(await bob.store.load(), [])
+  await open(101)
+})
+
+test('an opening that the other side does not go on with ends after some blocks, and nothing of it is left', async () => {
+  for (const silentOn of ['accept_channel', 'funding_signed']) {
+    const alice = new ChannelNode('alice')
+    const bob = new ChannelNode('bob')
+    const link = new Link(alice, bob)
+    for (const node of [alice, bob]) await node.start()
+    link.connect()
+    const send = link.send.bind(link)
+    link.send = (from, bytes) => {
+      if (value(decodeMessage(bytes)).type !== silentOn) send(from, bytes)
+    }
+    const opening = openChannel(link)
+    const ended = assert.rejects(opening, /did not go on with the opening/)
+    await deliverAll(link)
+    await moveChain([alice, bob], { height: 100 + 2 * POLICY.expiryGrace })
+    await deliverAll(link)
+    await moveChain([alice, bob], { height: 101 + 2 * POLICY.expiryGrace })
+    await ended
+    await deliverAll(link)
+    assert.equal(alice.manager!.channels.size, 0)
+    for (const { state } of bob.manager!.channels.values()) assert.equal(state.status, 'failed')
+  }
 })
 
 test('an opening ends with its connection, and with a refusal, in the peer’s words', async () => {

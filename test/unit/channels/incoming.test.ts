@@ -41,7 +41,7 @@ function htlcWith(payloads: readonly Uint8Array[], session = 9): IncomingHtlc {
 }
 
 /** As node `at` does with its signer. */
-function open(htlc: IncomingHtlc, at = 0, guard = new ReplayGuard()): OpenedHtlc {
+function open(htlc: IncomingHtlc, at = 0, guard = new ReplayGuard(), furthest = 2_000): OpenedHtlc {
   const read = readIncoming(htlc)
   if (read.kind === 'malformed') return read
   return openIncoming(
@@ -49,6 +49,7 @@ function open(htlc: IncomingHtlc, at = 0, guard = new ReplayGuard()): OpenedHtlc
     read.packet,
     sharedSecret(testNode(at).secretKey, read.packet.ephemeralKey),
     guard,
+    furthest,
   )
 }
 
@@ -110,7 +111,21 @@ const POLICY: OutgoingPolicy = {
   htlcMaximum: msat(1000),
   disabled: false,
 }
-const LIMITS = { soonest: 20, furthest: 2016 }
+
+test('incoming: an onion that expires too far off, by its HTLC or by what it asks for, takes no room among those that are remembered', () => {
+  const guard = new ReplayGuard([], 1)
+  const htlc = htlcWith([encodePayload(FORWARD), encodePayload(FINAL)])
+  assert.equal(failureOf(open({ ...htlc, cltvExpiry: 2_001 }, 0, guard)), 'expiry_too_far')
+  for (const payload of [
+    { ...FORWARD, cltvExpiry: 499_999_999 },
+    { ...FINAL, cltvExpiry: 2_001 },
+  ]) {
+    const last = 'shortChannelId' in payload ? [encodePayload(FINAL)] : []
+    assert.equal(failureOf(open(htlcWith([encodePayload(payload), ...last]), 0, guard)), 'expiry_too_far')
+  }
+  assert.equal(guard.size, 0)
+  assert.equal(open({ ...htlc, cltvExpiry: 2_000 }, 0, guard).kind, 'forward')
+})
 
 test('forwarding: fees, expiries and amounts are those of one of the policies, else the first failure is told', () => {
   const check = (
@@ -119,7 +134,7 @@ test('forwarding: fees, expiries and amounts are those of one of the policies, e
   ): string | undefined => {
     const htlc = { amount: msat(change.amount ?? 1010), cltvExpiry: change.cltvExpiry ?? 650 }
     const all = policies.map((policy) => ({ ...POLICY, ...policy }))
-    return checkForward(htlc, FORWARD, all, change.height ?? 500, LIMITS)?.name
+    return checkForward(htlc, FORWARD, all, (change.height ?? 500) + 20)?.name
   }
   assert.equal(check([{}]), undefined)
   assert.equal(check([]), 'unknown_next_peer')
@@ -130,8 +145,6 @@ test('forwarding: fees, expiries and amounts are those of one of the policies, e
   assert.equal(check([{ disabled: true }]), 'channel_disabled')
   assert.equal(check([{}], { height: 580 }), undefined)
   assert.equal(check([{}], { height: 581 }), 'expiry_too_soon')
-  assert.equal(check([{}], { cltvExpiry: 500 + 2016 }), undefined)
-  assert.equal(check([{}], { cltvExpiry: 500 + 2017 }), 'expiry_too_far')
   // The policy before this one still counts for a while.
   assert.equal(check([{ feeBase: msat(11) }, {}]), undefined)
   assert.equal(check([{ feeBase: msat(11) }, { disabled: true }]), 'fee_insufficient')
@@ -206,4 +219,8 @@ test('parts: a set is fulfilled whole, or failed whole when a part is missing, o
     failure: { name: 'mpp_timeout' },
   })
   assert.deepEqual(part('f', 3000), { kind: 'fulfil', ids: ['f'] })
+  // The rest comes before the timer fires, and too late.
+  part('g', 1000)
+  clock.time += MPP_TIMEOUT
+  assert.deepEqual(part('h', 2000), { kind: 'fail', ids: ['g', 'h'], failure: { name: 'mpp_timeout' } })
 })

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { msat } from '../../../src/channels/amount.ts'
+import { commitmentTransaction } from '../../../src/channels/commitment-transaction.ts'
 import { type ChannelMessage, encodeMessage } from '../../../src/channels/messages.ts'
+import { FEERATE_FLOOR } from '../../../src/channels/policy.ts'
 import { brokenInvariants } from '../../../src/channels/state.ts'
 import { bytesToHex } from '../../../src/primitives/bytes.ts'
 import { sha256 } from '../../../src/primitives/hashes.ts'
@@ -24,13 +26,13 @@ import {
 import { mockSigner } from '../../support/mock-channel-signer.ts'
 import { codeOf, value } from '../../support/wallets.ts'
 
-async function pair(push = 200_000_000) {
+async function pair(push = 200_000_000, amount = 1_000_000) {
   const alice = new ChannelNode('alice', mockSigner('alice'))
   const bob = new ChannelNode('bob', mockSigner('bob'))
   const link = new Link(alice, bob)
   for (const node of [alice, bob]) await node.start()
   link.connect()
-  await openChannel(link, { push })
+  await openChannel(link, { push, amount })
   return { alice, bob, link }
 }
 
@@ -98,6 +100,23 @@ test('a side whose counterparty could not pay the fee of one more HTLC offers no
   // All but the reserve and the fee of a commitment without HTLCs is Bob's.
   const { bob } = await pair(1_000_000_000 - 10_000_000 - 968_000 - 660_000)
   assert.equal(codeOf(await bob.channel.offer(offerOf(1_000_000, hash(), 200))), 'peer-balance-insufficient')
+})
+
+test('HTLCs whose fee the other side can’t pay fail the channel: the commitment before them is kept, which is relayed', async () => {
+  const { alice, bob, link } = await pair(500_000_000 - 5_000_000 - 968_000 - 660_000 - 1_000_000, 500_000)
+  value(await bob.channel.offer(offerOf(50_000_000, hash(), 200)))
+  await deliverAll(link)
+  // Bob, who does not pay, looks no more at what Alice has left.
+  const { holderLimits } = bob.channel.state
+  Object.assign(bob.channel.state, { holderLimits: { ...holderLimits, channelReserve: -1_000_000 } })
+  for (let at = 1; at < POLICY.maxAcceptedHtlcs; at++)
+    value(await bob.channel.offer(offerOf(1_000_000, hash(), 200)))
+  await deliverAll(link)
+  const { status, holder, contract } = alice.channel.state
+  const { fee, htlcs, transaction } = value(commitmentTransaction(contract, holder.commitment))
+  assert.equal(status, 'failed')
+  assert(htlcs.length > 0 && htlcs.length < POLICY.maxAcceptedHtlcs)
+  assert(fee >= (FEERATE_FLOOR * transaction.weight) / 1_000)
 })
 
 test('as many HTLCs at a time as the other side takes', async () => {

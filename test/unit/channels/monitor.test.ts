@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { IRREVOCABLE_DEPTH, SETTLED_DEPTH } from '../../../src/channels/monitor.ts'
-import { equalBytes } from '../../../src/primitives/bytes.ts'
+import { bytesToHex, equalBytes } from '../../../src/primitives/bytes.ts'
+import { sha256 } from '../../../src/primitives/hashes.ts'
 import type { Transaction } from '../../../src/primitives/transaction.ts'
 import {
   agreedOf,
@@ -322,6 +323,25 @@ test('a preimage in a transaction that waits is told before any block', async ()
   assert.deepEqual(
     alice.told('preimage').map(({ htlc }) => htlc.id),
     [1],
+  )
+})
+
+test('an HTLC whose preimage another channel showed is paid upstream, also where its own output came back', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  const expiry = rig.height + 4
+  await rig.advance(agreedOf(1, 450_000, [htlcOf(1, true, 100_000, expiry), htlcOf(2, true, 50_000, expiry)]))
+  const [alice] = rig.sides
+  const preimage = preimageFor(1)
+  Reflect.get(alice.monitor, 'shown').set(bytesToHex(sha256(preimage)), preimage)
+  await close(rig, 0)
+  await rig.mineBlocks(4 + SETTLED_DEPTH + 4)
+  assert.deepEqual(
+    alice.told('preimage').map(({ htlc }) => htlc.id),
+    [1],
+  )
+  assert.deepEqual(
+    alice.told('htlc-returned').map(({ htlc }) => htlc.id),
+    [2],
   )
 })
 

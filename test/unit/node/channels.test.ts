@@ -427,3 +427,54 @@ test('channels: a node whose wallet is locked when it starts has its channels ag
   const { bolt11 } = await b.rpc('invoice', 1_000_000, 'after', 'unlocked')
   assert.equal((await a.rpc('pay', bolt11)).status, 'complete')
 })
+
+test('channels: a payee that fails a payment with the longest of reasons breaks nothing between those before it', async () => {
+  const { rig, a, b, c } = await trio('long reason')
+  await open(a, b)
+  await open(b, c)
+  await rig.until(() => c.channels.routeHints().length === 1)
+  const { bolt11 } = await c.rpc('invoice', 100_000_000, 'long', 'failed at length')
+  const [own] = c.channels.all()
+  const remove = own.remove.bind(own)
+  // As long as a message can be: nothing can be added to it.
+  own.remove = (id) => remove(id, { kind: 'fail', reason: new Uint8Array(65_535 - 44).fill(1) })
+  assert('error' in (await rig.time.complete(callRpc(a.core, 'pay', [bolt11, null, 1]))))
+  await rig.until(() => htlcs(a).length === 0 && htlcs(b).length === 0)
+  for (const node of [a, b, c])
+    for (const { state } of node.channels.all())
+      assert.deepEqual([state.status, state.connection], ['open', 'connected'])
+})
+
+test('channels: a payment whose first part is about to expire when its last one comes is not taken', async () => {
+  const { rig, a, b, c } = await trio('late part')
+  await open(a, b)
+  await open(a, b)
+  await rig.until(() => b.channels.routeHints().length === 2)
+  const { bolt11 } = await b.rpc('invoice', 1_500_000_000, 'late', 'in parts')
+  let goOn = () => {}
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const later = a.channels.all()[1]
+  const offer = later.offerInTurn.bind(later)
+  later.offerInTurn = async (each) => {
+    await held
+    return offer({ ...each, expiry: each.expiry + 40 })
+  }
+  const ends: string[] = []
+  for (const channel of b.channels.all()) {
+    const remove = channel.remove.bind(channel)
+    channel.remove = (id, removal) => {
+      ends.push(removal.kind)
+      return remove(id, removal)
+    }
+  }
+  void callRpc(a.core, 'pay', [bolt11, null, 1])
+  await rig.until(() => htlcs(b).some(({ added }) => added === 4))
+  const [{ terms }] = htlcs(b)
+  await mine(c, [a, b, c], terms.expiry - b.channels.all()[0].state.height - 3)
+  assert.deepEqual(ends, [])
+  goOn()
+  await rig.until(() => ends.length >= 2)
+  assert.deepEqual(ends.slice(0, 2), ['fail', 'fail'])
+})
