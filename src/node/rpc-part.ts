@@ -32,6 +32,7 @@ export const rpcPart: RpcPart = {
   ],
   absence,
   isOfChannels: (name) => Object.hasOwn(channelResults, name),
+  channelDeclarations: async () => (await import('./rpc-channel-declarations.ts')).channelDeclarations,
   blockTransactionsJson,
   byPosition,
   helpList,
