@@ -32,7 +32,7 @@ export const rpcPart: RpcPart = {
   ],
   absence,
   isOfChannels: (name) => Object.hasOwn(channelResults, name),
-  channelDeclarations: async () => (await import('./rpc-channel-declarations.ts')).channelDeclarations,
+  channelDeclarations: async () => (await import('./rpc-channel-methods.ts')).channelDeclarations,
   blockTransactionsJson,
   byPosition,
   helpList,
