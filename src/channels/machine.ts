@@ -270,5 +270,5 @@ export function forceClose(state: ChannelState): Result<Step> {
     )
   if (state.status === 'failed' || state.spent)
     return notNow('channel-closed', 'The channel is closed already.')
-  return ok(fail(state, 'The channel was closed by its owner.'))
+  return ok(fail(state, 'One side closed the channel alone.'))
 }

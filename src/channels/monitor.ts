@@ -5,6 +5,7 @@
  * reorganisation it is only asked again. What it tells may be told again. Thread: the brain.
  */
 import type { BlockPlace, ChainConsumer } from '../chain/follower.ts'
+import { formatCoins, sats } from '../primitives/amount.ts'
 import type { Block } from '../primitives/block.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import type { Txid } from '../primitives/hashes.ts'
@@ -529,15 +530,20 @@ function troubleWith(close: Close): string | undefined {
   }
 }
 
+/** `0.05`: satoshis in coins, without the zeros at their end. */
+function coinsText(amount: number): string {
+  return formatCoins(sats(amount)).replace(/\.?0+$/, '')
+}
+
 /** A resolution in words and blocks. */
 function wordsOf({ kind, state, height, amount, htlc }: Resolution, tip: number): string {
   const blocks = Math.max(0, height - tip)
   const wait = blocks === 1 ? 'in 1 block' : `in ${blocks} blocks`
   const what = htlc
     ? htlc.offered
-      ? `A payment of yours of ${amount} sat under way`
-      : `A payment to you of ${amount} sat under way`
-    : `${amount} sat`
+      ? `A payment of yours of ${coinsText(amount)} coins under way`
+      : `A payment to you of ${coinsText(amount)} coins under way`
+    : `${coinsText(amount)} coins`
   if (state === 'ours') return `${what}: yours since block ${height}.`
   if (state === 'theirs') return `${what}: the other side’s since block ${height}.`
   if (kind === 'htlc-unclaimable')

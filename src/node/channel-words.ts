@@ -26,14 +26,16 @@ export function stateName(state: ChannelState): StateName {
 export function statusOf(state: ChannelState, outlook: readonly Outlook[]): string[] {
   const why = state.failure ? [state.failure.text] : []
   if (state.spent) return [closedWords(outlook), ...outlook.map(({ text }) => text), ...why]
-  const away = state.connection === 'connected' ? [] : ['The other side is away.']
+  const away = state.connection === 'connected' ? [] : ['The other side is not connected.']
   if (state.closingTransactions.length > 0)
     return ['closing: the transaction that both signed waits for a block']
   switch (state.status) {
     case 'funding':
       return [openingWords(state), ...away]
     case 'open':
-      return [away.length > 0 ? 'open, but the other side is away: payments wait until it is back' : 'open']
+      return [
+        away.length > 0 ? 'open, but the other side is not connected: payments wait until it is' : 'open',
+      ]
     case 'shutdown':
       return [
         state.htlcs.length > 0

@@ -49,6 +49,8 @@ export interface RpcPart {
   byPosition(declared: Declaration, args: readonly unknown[]): readonly unknown[]
   /** Whether a method is one of the channels', which have to be opened for it. */
   isOfChannels(name: string): boolean
+  /** The methods of channels for `help`, opened or not; nothing of them can be called. Rejects where they can't be fetched. */
+  channelDeclarations(): Promise<readonly Declaration[]>
   /** Why there is no method of a name that Bitcoin Core has: a sentence. */
   absence(name: string): string | undefined
   /** `help` without a method, and with one. */

@@ -50,6 +50,20 @@ function amountMsat<const Name extends string>(name: Name, describe: string) {
   return integer(name, `${describe}, in millisatoshis`, 1, Number.MAX_SAFE_INTEGER)
 }
 
+/** As Core Lightning's `any`: undefined for it. */
+function amountOrAny<const Name extends string>(
+  name: Name,
+  describe: string,
+): Parameter<number | undefined, number | 'any', Name> {
+  const inner = amountMsat(name, describe)
+  return parameter(
+    name,
+    inner.describe,
+    (given) => (given === 'any' ? undefined : inner.parse(given)),
+    `${inner.type}, or 'any'`,
+  )
+}
+
 function node<const Name extends string>(name: Name, describe: string): Parameter<string, string, Name> {
   const wanted = 'a node id of 66 hex digits, or a peer id'
   return parameter(
@@ -233,7 +247,7 @@ export function channelMethods(channels: Channels) {
       'Asks for a payment. Answers the invoice, which the payer needs.',
       [
         optional(
-          amountMsat('amount_msat', 'that is asked for; the payer chooses where it is left out'),
+          amountOrAny('amount_msat', 'that is asked for; the payer chooses where it is left out'),
           undefined,
         ),
         text('label', 'unique, for yourself'),

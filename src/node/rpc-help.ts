@@ -11,9 +11,9 @@ export function helpList(declared: readonly Declaration[]): string {
   const usages = (isIn: (name: string) => boolean): string[] =>
     [...new Set(declared.filter(({ name }) => isIn(name)).map(({ usage }) => usage))].sort()
   return Object.entries(GROUPS)
-    .map(([group, results]) =>
-      [`== ${group} ==`, ...usages((name) => Object.hasOwn(results, name))].join('\n'),
-    )
+    .map(([group, results]) => [group, usages((name) => Object.hasOwn(results, name))] as const)
+    .filter(([, listed]) => listed.length > 0)
+    .map(([group, listed]) => [`== ${group} ==`, ...listed].join('\n'))
     .join('\n\n')
 }
 
@@ -124,7 +124,9 @@ function rowsOf(result: Result, key = '', depth = 0, note = ''): Row[] {
 
 /** How it is called from a script or the browser's console. */
 function exampleOf({ name, parameters }: Declaration): string[] {
-  const required = parameters.filter(({ optional }) => !optional).map((parameter) => parameter.name)
+  // An optional one before a required one keeps its place.
+  const last = parameters.findLastIndex(({ optional }) => !optional)
+  const required = parameters.slice(0, last + 1).map(({ name, optional }) => (optional ? 'undefined' : name))
   const call = (args: readonly string[]): string =>
     `> await opentab.rpc(${[`'${name}'`, ...args].join(', ')})`
   const named =

@@ -34,6 +34,7 @@ export const rpcPart: RpcPart = {
   ],
   absence,
   isOfChannels: (name) => Object.hasOwn(channelResults, name),
+  channelDeclarations: async () => (await import('./rpc-channel-methods.ts')).channelDeclarations,
   blockTransactionsJson,
   byPosition,
   helpList,

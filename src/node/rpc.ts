@@ -18,17 +18,12 @@ export const help = method(
   'The methods, by groups; or how one is called and what it answers.',
   [optional(text('command', 'a method'), undefined)],
   async (node: NodeCore, name) => {
-    const { helpOn, helpList, pageMethods } = await node.loadRpc()
+    const { helpOn, helpList, pageMethods, channelDeclarations, methods: later } = await node.loadRpc()
+    // Told of where they can't be opened now, too: a call says why.
+    const apart = [...pageMethods, ...(node.openChannels ? await channelDeclarations() : [])]
     if (name === undefined)
-      return helpList([
-        ...methods.values(),
-        ...pageMethods,
-        ...(await node.loadRpc()).methods,
-        ...(await node.loadWallet()).methods,
-        // Where they can't be opened now, a call says why.
-        ...((await node.openChannels?.().catch(() => undefined))?.methods ?? []),
-      ])
-    return helpOn(pageMethods.find((declared) => declared.name === name) ?? (await find(node, name)))
+      return helpList([...methods.values(), ...apart, ...later, ...(await node.loadWallet()).methods])
+    return helpOn(apart.find((declared) => declared.name === name) ?? (await find(node, name)))
   },
 )
 

@@ -148,6 +148,8 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
   private root: HDKey | undefined
   /** Of the node's key, derived from `root`: every payment needs it. */
   private node: Uint8Array | undefined
+  /** Somebody has asked for the node since the keys were opened. */
+  private isAsked = false
   private readonly held = new Map<string, HeldKeys>()
   private readonly channels = new Map<string, Attached>()
   /** The last request of each channel: they run one after another. */
@@ -170,9 +172,12 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     this.options = options
   }
 
-  /** Whether it stands for a channel: its keys then outlast the wallet's, since a channel is at risk while nobody can sign for it. */
+  /**
+   * Whether it stands for a channel, or for a node that others may know: its keys then outlast the wallet's. A channel is at risk while nobody can sign
+   * for it, and a node whose wallet locks by itself would refuse the channel that somebody opens with it, and the penalties that a tower takes.
+   */
   get isInUse(): boolean {
-    return this.channels.size > 0
+    return this.channels.size > 0 || this.isAsked
   }
 
   /** Takes the key that the channels' come from (`channelRoot`), and wipes it when it closes. */
@@ -184,6 +189,7 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
   /** Overwrites every key in memory, and throws away the nonces that wait. */
   close(): void {
     this.wipeRoot()
+    this.isAsked = false
     for (const { secrets } of this.held.values()) wipeChannel(secrets)
     this.held.clear()
     this.channels.clear()
@@ -654,6 +660,7 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
 
   private withNodeSecret<T>(run: (secret: Uint8Array) => Result<T>): Result<T> {
     if (!this.root) return this.closed()
+    this.isAsked = true
     this.node ??= nodeSecret(this.root)
     return run(this.node)
   }

@@ -167,7 +167,7 @@ export class ChannelSpending {
 function notApproved(amount: number, left: number): Rejection {
   return notNow(
     'payment-not-approved',
-    `This payment was not agreed to, and nothing was sent: ${amount} millisatoshis are asked for, and ${left} may be spent without asking. Pay it from the page, or set a greater allowance.`,
+    `This payment was not agreed to, and nothing was sent: it asks for ${amount} millisatoshis, and ${left} may be spent while the wallet is locked or by a program. Unlock the wallet and pay again, or allow more (payallowance).`,
   )
 }
 

@@ -238,8 +238,8 @@ export class LocalSigner implements Signer {
   }
 
   /**
-   * Overwrites the account's private key in memory. The keys of channels stay as long as there is one: who can't sign can't punish. They
-   * open no coin of the wallet.
+   * Overwrites the account's private key in memory. The keys of channels stay where there is one, or a node that was asked for: who can't sign can't
+   * punish, and can't be opened a channel with. They open no coin of the wallet.
    */
   lock(): void {
     if (!this.unlocked) return

@@ -1,9 +1,8 @@
 /** The channels of a tab's default wallet over the tab's store and signer. Fetched with channels, not before. Thread: the brain. */
 import { Channels, type ChannelsPorts } from '../node/channels-part.ts'
 import type { ChannelsPart, NodeCore } from '../node/node-core.ts'
-import { channelMethods } from '../node/rpc-channels.ts'
+import { methodsOf } from '../node/rpc-channel-methods.ts'
 import { RPC_MISC_ERROR, RpcError } from '../node/rpc-error.ts'
-import { towerMethods } from '../node/rpc-towers.ts'
 import { IdbChannelStore } from '../storage/idb-channel-store.ts'
 import { IdbTowerStore } from '../storage/idb-tower-store.ts'
 import type { ProfileDatabase } from '../storage/profile-database.ts'
@@ -36,5 +35,5 @@ export async function openChannelsOver(
   const opened = await Channels.open(node, { ...stores, signer, wallet: WALLET })
   if (!opened.ok) throw new RpcError(RPC_MISC_ERROR, opened.detail)
   const channels = opened.value
-  return { methods: [...channelMethods(channels), ...towerMethods(channels)], close: () => channels.close() }
+  return { methods: methodsOf(channels), close: () => channels.close() }
 }

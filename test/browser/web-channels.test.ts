@@ -10,6 +10,8 @@ import { ChannelDetails } from '../../web/views/channel-details.ts'
 import { ChannelList } from '../../web/views/channel-list.ts'
 import { ChannelOpen } from '../../web/views/channel-open.ts'
 import { ChannelPay } from '../../web/views/channel-pay.ts'
+import { ChannelPayment } from '../../web/views/channel-payment.ts'
+import { ChannelPayments } from '../../web/views/channel-payments.ts'
 import { ChannelReceive } from '../../web/views/channel-receive.ts'
 import { ChannelTowers } from '../../web/views/channel-towers.ts'
 import { ChannelsView } from '../../web/views/channels-view.ts'
@@ -346,6 +348,35 @@ describe('paying over channels', () => {
     assert.deepInclude(opentab.calls, { method: 'keysend', params: [PEER, 0.1 * COIN_MSAT, 0.5] })
   })
 
+  it('asks for the passphrase of a locked wallet, unless the allowance is enough', async () => {
+    let left = 0
+    const open = async () => {
+      show(new ChannelPay(), {
+        decode: () => answer(),
+        pay: () => PAID,
+        payallowance: () => ({ left_msat: left }),
+      })
+      opentab.signer = { state: 'locked', account: ACCOUNT }
+      await paste(INVOICE)
+      await says('Pay 0.5 coins')
+    }
+    await open()
+    const answers = [false, true]
+    view.addEventListener('ot-unlock', (event) => {
+      ;(event as CustomEvent<UnlockRequest>).detail.resolve(answers.shift()!)
+    })
+    press('Pay 0.5 coins')
+    await until('it was refused', () => answers.length === 1)
+    assert.equal(opentab.count('pay'), 0)
+    press('Pay 0.5 coins')
+    await says('0.5 coins paid')
+    view.remove()
+    left = 0.51 * COIN_MSAT
+    await open()
+    press('Pay 0.5 coins')
+    await says('0.5 coins paid')
+  })
+
   it('says that nothing was paid where it failed', async () => {
     refusal = 'No way to the payee was found.'
     await paste(INVOICE)
@@ -381,6 +412,49 @@ describe('paying over channels', () => {
   })
 })
 
+describe('one payment', () => {
+  const hash = 'ef'.repeat(32)
+  function open(): void {
+    const made = new ChannelPayment()
+    made.paymentHash = hash
+    show(made)
+  }
+
+  it('says whom it was paid to, what for, what it cost, and what proves it', async () => {
+    pays = [
+      {
+        payment_hash: hash,
+        status: 'complete',
+        destination: PEER,
+        created_at: 1_700_000_000,
+        description: 'Tea',
+        amount_msat: 0.5 * COIN_MSAT,
+        amount_sent_msat: 0.5 * COIN_MSAT + 1050,
+        preimage: '99'.repeat(32),
+      },
+    ]
+    open()
+    for (const words of ['They get 0.5 coins', 'Fee 1.05 sat', 'Tea', 'paid', 'Proof of payment'])
+      await says(words)
+  })
+
+  it('says what was received', async () => {
+    const received = {
+      amount_received_msat: 0.2 * COIN_MSAT,
+      paid_at: 1_700_000_000,
+      payment_preimage: '99'.repeat(32),
+    }
+    invoices = [{ payment_hash: hash, label: 'x', status: 'paid', description: 'Cake', ...received }]
+    open()
+    for (const words of ['You got 0.2 coins', 'Cake', 'Secret that the payer has as proof']) await says(words)
+  })
+
+  it('says that there is none of this hash', async () => {
+    open()
+    await says('No payment of this hash was made or received here')
+  })
+})
+
 describe('receiving over channels', () => {
   const invoice = {
     bolt11: INVOICE,
@@ -411,6 +485,16 @@ describe('receiving over channels', () => {
     invoices = [{ ...invoice, status: 'paid', amount_received_msat: 0.1 * COIN_MSAT }]
     emit({ notification: 'invoice_payment', label: '', msat: 0.1 * COIN_MSAT })
     await says('0.1 coins received')
+  })
+
+  it('shows an invoice again that still waits', async () => {
+    invoices = [{ ...invoice, label: 'cake' }]
+    show(new ChannelPayments())
+    await says('Invoices that wait')
+    press('Show')
+    show(new ChannelReceive())
+    await says('Waiting for the payment')
+    assert.deepInclude(opentab.calls, { method: 'listinvoices', params: ['cake'] })
   })
 
   it('says how much could come, and that nothing can without a channel', async () => {
@@ -496,9 +580,9 @@ describe('one channel', () => {
   it('closes together only with the other side there', async () => {
     await open({
       peer_connected: false,
-      status: ['open, but the other side is away: payments wait until it is back'],
+      status: ['open, but the other side is not connected: payments wait until it is'],
     })
-    await says('Open, but the other side is away')
+    await says('Open, but the other side is not connected')
     assert.isTrue((deepOne(view, 'button', 'Close together') as HTMLButtonElement).disabled)
     assert.isFalse((deepOne(view, 'button', 'Close alone') as HTMLButtonElement).disabled)
   })
@@ -529,6 +613,23 @@ describe('watchtowers', () => {
     await says('Watches')
     await says('It keeps what punishes 7 old states; 2 further ones it has not taken yet.')
     assert.deepInclude(opentab.calls, { method: 'registertower', params: [PEER] })
+  })
+
+  it('are no other side of a channel, where another tab is there', async () => {
+    const other = `02${'33'.repeat(32)}`
+    show(new ChannelTowers(), {
+      listpeers: () => ({
+        peers: [
+          { id: PEER, connected: true, num_channels: 1, netaddr: ['12D3KooWben'] },
+          { id: other, connected: true, num_channels: 0, netaddr: ['12D3KooWcy'] },
+        ],
+      }),
+      registertower: () => ({ tower_id: other, available_slots: 100 }),
+    })
+    await says('can’t watch your channel with it')
+    press('Ask it to watch')
+    await until('it is asked', () => opentab.count('registertower') === 1)
+    assert.deepInclude(opentab.calls, { method: 'registertower', params: [other] })
   })
 
   it('say why one refuses, are asked again, and are given up', async () => {
@@ -611,7 +712,7 @@ describe('the wallet’s history', () => {
     )
     // Fractions of a satoshi that it cost count as one.
     assert.include(deepOne(view, '.line', 'Sent · Tea').textContent!, '0.00000002')
-    assert.equal(deepOne(view, 'a', 'Sent · Tea').getAttribute('href'), '/channels/payments')
+    assert.equal(deepOne(view, 'a', 'Sent · Tea').getAttribute('href'), '/channels/payment-aa')
     localStorage.removeItem('opentab.channels.abcdefgh')
   })
 })

@@ -11,9 +11,8 @@ import { Channels } from '../../src/node/channels-part.ts'
 import type { NodeEvent, NodeEventName, NodeEvents } from '../../src/node/events.ts'
 import { type ChannelsPart, type LoadRpc, type LoadWallet, NodeCore } from '../../src/node/node-core.ts'
 import { callRpc } from '../../src/node/rpc.ts'
-import { channelMethods } from '../../src/node/rpc-channels.ts'
+import { methodsOf } from '../../src/node/rpc-channel-methods.ts'
 import { rpcPart } from '../../src/node/rpc-part.ts'
-import { towerMethods } from '../../src/node/rpc-towers.ts'
 import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
@@ -211,8 +210,7 @@ export class RigNode {
       ...(this.options.towerLimits && { towerLimits: this.options.towerLimits }),
     })
     this.channels = value(opened)
-    const methods = [...channelMethods(this.channels), ...towerMethods(this.channels)]
-    return { methods, close: () => this.channels.close() }
+    return { methods: methodsOf(this.channels), close: () => this.channels.close() }
   }
 
   /** The records of a wallet. */

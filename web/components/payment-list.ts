@@ -201,7 +201,7 @@ export class PaymentList extends LitElement {
         ? html`<span class="to"> · <span class="mono">${shortened(address, 10)}</span></span>`
         : ''
     return html`<a
-      href=${payment.isOverChannel ? `/channels/payments` : `/wallet/tx/${txid}`}
+      href=${payment.isOverChannel ? `/channels/payment-${txid}` : `/wallet/tx/${txid}`}
       class=${`${net > 0 ? 'in' : ''} ${isVoid(payment) ? 'void' : ''}`}
     >
       <span class="mark">${icon}</span>

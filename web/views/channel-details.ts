@@ -278,9 +278,9 @@ export class ChannelDetails extends LitElement {
         <div>
           ${isClosing ? nothing : html`<h3>Alone</h3>`}
           <p>
-            Your last state is published. Your share is yours again after ${blocksText(our_to_self_delay, spacing)}; the other side has its own at
-            once. It costs ${channel.opener === 'local' ? 'you' : 'the other side'} the fee agreed on, and you that of one or more transactions that
-            bring your share home. For when the other side does not come back.
+            This publishes the last state. Your share is yours again ${blocksText(our_to_self_delay, spacing)} after it is in a block, or earlier
+            where the other side publishes first. ${channel.opener === 'local' ? 'You pay' : 'The other side pays'} the fee that was agreed on, and you
+            pay for the transactions that bring your share home. It is for when the other side does not come back.
           </p>
           ${this.#way('unilateral', 'Close alone', false)}
         </div>

@@ -26,6 +26,7 @@ import { amountWithUnit, durationText, OWN_STYLE } from '../format.ts'
 import { handOver, takeHanded } from '../handover.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { readAmount } from '../payment.ts'
+import { requestUnlock } from '../requests.ts'
 import type { ChannelResult, DecodedInvoice, ChannelPay as Pay } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
 
@@ -204,7 +205,7 @@ export class ChannelPay extends LitElement {
       this.renderRoot.querySelector<HTMLElement>('#amount')?.focus()
       return
     }
-    if (this.#obstacle !== undefined) return
+    if (this.#obstacle !== undefined || !(await this.#mayPay(amountMsat))) return
     const paid = await this.#task.run(() =>
       'invoice' in read
         ? this.node.rpc(
@@ -223,6 +224,17 @@ export class ChannelPay extends LitElement {
     }
     await this.updateComplete
     this.renderRoot.querySelector<HTMLElement>('h1')?.focus()
+  }
+
+  /** Whether the wallet is unlocked, or was for this; what falls into the allowance needs no passphrase. */
+  async #mayPay(amountMsat: number): Promise<boolean> {
+    const { node } = this
+    if (node.signer.state !== 'locked') return true
+    const { left_msat } = await node.rpc('payallowance')
+    return (
+      left_msat >= amountMsat + greatestFee(amountMsat) ||
+      requestUnlock(this, node, 'Your passphrase is needed for this payment.')
+    )
   }
 
   override render() {

@@ -8,6 +8,7 @@ import '../components/copy-button.ts'
 import '../components/payment-list.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { dateText } from '../format.ts'
+import { handOver } from '../handover.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import type { ChannelInvoice, ChannelPay } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -94,14 +95,17 @@ export class ChannelPayments extends LitElement {
     </div>`
   }
 
-  #invoice({ amount_msat, description, expires_at, bolt11 }: ChannelInvoice) {
+  #invoice({ label, amount_msat, description, expires_at, bolt11 }: ChannelInvoice) {
     return html`<li class="spread">
       <div>
         ${amount_msat === undefined ? 'Any amount' : amount(msatToSats(amount_msat))}
         ${description ? html`· <span class="wrap">${description}</span>` : nothing}
         <p class="hint">until ${dateText(expires_at)}</p>
       </div>
-      ${bolt11 ? html`<ot-copy wide .text=${invoiceLink(bolt11)} label="Copy link"></ot-copy>` : nothing}
+      <div class="row">
+        <button class="small" @click=${() => handOver(this, '/channels/receive', label)}>Show</button>
+        ${bolt11 ? html`<ot-copy wide .text=${invoiceLink(bolt11)} label="Copy link"></ot-copy>` : nothing}
+      </div>
     </li>`
   }
 }

@@ -10,6 +10,7 @@ import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, dateText, OWN_STYLE } from '../format.ts'
+import { takeHanded } from '../handover.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { readAmount } from '../payment.ts'
 import type { ChannelInvoice, ChannelResult } from '../rpc-results.ts'
@@ -118,6 +119,11 @@ export class ChannelReceive extends LitElement {
     super()
     this.amount = ''
     this.description = ''
+  }
+
+  /** An invoice that waits, shown again. */
+  override firstUpdated(): void {
+    this.label = takeHanded()
   }
 
   async #make(event: SubmitEvent): Promise<void> {

@@ -64,7 +64,7 @@ export class ChannelTowers extends LitElement {
     `,
   ]
   declare node: LiveNode
-  /** Node id of the tab that is to watch; the first as long as none was chosen. */
+  /** Node id of the tab that is to watch; as long as none was chosen, the first that is no other side of a channel. */
   declare chosen: string | undefined
   readonly #task = new TaskController(this)
   readonly #loaded: RpcController<Loaded> = new RpcController(this, {
@@ -164,7 +164,9 @@ export class ChannelTowers extends LitElement {
   }
 
   #choice(others: Loaded['peers']): string | undefined {
-    return (others.find(({ id }) => id === this.chosen) ?? others[0])?.id
+    const chosen =
+      others.find(({ id }) => id === this.chosen) ?? others.find(({ num_channels }) => num_channels === 0)
+    return (chosen ?? others[0])?.id
   }
 
   #tower({ tower_id, status, status_detail, acknowledged_states, pending_states }: Tower, channels: number) {

@@ -9,7 +9,7 @@ import { amount } from '../components/amount.ts'
 import '../components/hash.ts'
 import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
-import { countText, plural } from '../format.ts'
+import { amountWithUnit, countText, plural } from '../format.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import type { ChannelPay } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
@@ -334,7 +334,7 @@ export class ChannelGraphView extends LitElement {
           ${pays.map(
             (each) =>
               html`<option value=${each.payment_hash} ?selected=${each === pay}>
-                ${satText(each.amount_msat)} to ${name(each.destination)}${each.description ? `: ${cut(each.description, 40)}` : ''}
+                ${amountWithUnit(msatToSats(each.amount_msat))} to ${name(each.destination)}${each.description ? `: ${cut(each.description, 40)}` : ''}
               </option>`,
           )}
         </select>

@@ -16,6 +16,7 @@ import './channel-details.ts'
 import './channel-list.ts'
 import './channel-open.ts'
 import './channel-pay.ts'
+import './channel-payment.ts'
 import './channel-payments.ts'
 import './channel-receive.ts'
 import './channel-towers.ts'
@@ -117,8 +118,8 @@ export class ChannelsView extends LitElement {
         : html`<div class="notice warn locked" role="status">
             ${icons.lock}
             <div>
-              <strong>The wallet was not unlocked since this page was opened.</strong> Until then nobody pays or is paid over channels, and
-              what another side takes wrongly is not taken back.
+              <strong>Your channels have no keys: the wallet has to be unlocked once after each start of this page.</strong> Until then you can
+              neither pay nor be paid over them, and what another side takes wrongly is not taken back.
               <p>${this.#unlockButton(this.#held)}</p>
             </div>
           </div>`
@@ -143,10 +144,14 @@ export class ChannelsView extends LitElement {
         return this.#later(page, () => html`<ot-channel-graph .node=${node}></ot-channel-graph>`)
       case 'payments':
         return html`<ot-channel-payments .node=${node}></ot-channel-payments>`
-      default:
+      default: {
+        const [, paymentHash] = /^payment-([0-9a-f]{64})$/.exec(page) ?? []
+        if (paymentHash !== undefined)
+          return html`<ot-channel-payment .node=${node} .paymentHash=${paymentHash}></ot-channel-payment>`
         return /^[0-9a-f]{64}$/.test(page)
           ? html`<ot-channel-details .node=${node} .channelId=${page}></ot-channel-details>`
           : notFound(`This page has no view at /channels/${page.slice(0, 80)}.`)
+      }
     }
   }
 

@@ -132,7 +132,7 @@ test('events of channels: a side that goes is missed, a close alone counts its b
   await rig.until(() => [a, b].every(({ channels }) => channels.all()[0].state.status === 'open'))
   await b.kill()
   await rig.until(() => heard(a, 'disconnect').length === 1)
-  assert.match((await first(a)).status[0], /^open, but the other side is away/)
+  assert.match((await first(a)).status[0], /^open, but the other side is not connected/)
   await a.rpc('close', b.channels.self)
   assert.match((await first(a)).status[0], /^closing alone: your last commitment waits/)
   const words: string[] = []

@@ -77,6 +77,8 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   await rig.until(() => c.channels.routeHints().length === 1)
   const direct = await b.rpc('invoice', 10_000_000, 'direct', 'one hop')
   assert.equal((await a.rpc('pay', direct.bolt11)).amount_sent_msat, 10_000_000)
+  const tip = await b.rpc('invoice', 'any', 'tip', 'any amount')
+  assert.equal((await a.rpc('decode', tip.bolt11)).amount_msat, undefined)
   const asked = await c.rpc('invoice', 50_000_000, 'coffee', 'two hops')
   assert.equal((await a.rpc('decode', asked.bolt11)).routes.length, 1)
   const paid = await a.rpc('pay', asked.bolt11)

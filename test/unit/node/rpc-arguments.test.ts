@@ -1,6 +1,8 @@
 /** Promise: a wrong argument gets Bitcoin Core's code and a sentence that says what to do, and changes nothing. */
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import type { NodeCore } from '../../../src/node/node-core.ts'
+import { callRpc } from '../../../src/node/rpc.ts'
 import { pageMethods } from '../../../src/node/rpc-page-methods.ts'
 import { NodeRig, type RigNode, STRANGER } from '../../support/node-rig.ts'
 
@@ -226,6 +228,23 @@ test('help lists methods by groups, and explains arguments and results of one', 
   const create: string = await node.rpc('help', 'createwallet')
   assert.match(create, /wordcount +\(a whole number from 12 to 24, optional\)/)
   assert.match(create, /"mnemonic": "text" +\(not always, text\) the seed words/)
+})
+
+test('help tells of channels before they are open, and not where there are none', async () => {
+  const locked = Object.create(node.core, {
+    openChannels: { value: () => Promise.reject(new Error('The wallet is locked.')) },
+  }) as NodeCore
+  const ask = async (...args: string[]) => {
+    const response = await callRpc(locked, 'help', args)
+    return 'result' in response ? String(response.result) : response.error.message
+  }
+  assert.match(await ask(), /== Channels ==\n[^=]*\nfundchannel /)
+  assert.match(await ask('pay'), /^pay bolt11 /)
+  // What is left out before something that is needed keeps its place.
+  assert.match(await ask('invoice'), /rpc\('invoice', undefined, label, description\)/)
+  assert.match(await ask('registertower'), /tower_id/)
+  assert.ok('error' in (await callRpc(locked, 'listpays', [])))
+  assert.doesNotMatch(await node.rpc('help'), /== Channels ==/)
 })
 
 async function snapshot(): Promise<string> {

@@ -229,6 +229,15 @@ test('a wallet that locks keeps the keys of its channels, and none where there i
   assert.equal(codeOf(await signer.channels.createKeys()), 'accepted')
 })
 
+test('a wallet that locks keeps the node that was asked for: others may open a channel with it', async () => {
+  const signer = await unlockedSigner()
+  value(await signer.channels.nodeKey())
+  value(await signer.unlock(PASSPHRASE))
+  signer.lock()
+  assert.equal(codeOf(await signer.channels.createKeys()), 'accepted')
+  assert.equal(codeOf(await signer.channels.ecdh(value(await signer.channels.nodeKey()))), 'accepted')
+})
+
 test('the brain calls the methods of a channel’s signer, and no others', () =>
   Opening.run(0, async ({ brain }) => {
     for (const method of ['close', 'open', 'givenAway', 'constructor'])
