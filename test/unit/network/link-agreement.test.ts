@@ -212,6 +212,11 @@ test('a tab that refuses is not shaped, all are told, and it can refuse while co
   a.links.ask(at0({ isCut: true }))
   await world.time.run(1000)
   assert.deepEqual([a, b, c].map(others), ['c', 'c', 'a,b'])
+  for (const tab of [a, b])
+    assert.deepEqual(
+      [tab.links.link(c.id), c.links.link(tab.id)].flatMap(({ there, back }) => [there, back]),
+      [UNSHAPED, UNSHAPED, UNSHAPED, UNSHAPED],
+    )
   assert.deepEqual(a.links.known.map(({ id, takesPart }) => [id, takesPart]).sort(), [
     ['a', true],
     ['b', true],
