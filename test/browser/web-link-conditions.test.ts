@@ -18,7 +18,7 @@ const ASKED: LinkConditionsResult = {
       author: OTHER,
       self: false,
       elapsed: 61,
-      groups: {},
+      groups: { west: [OWN] },
       timetable: [{ after: 0, conditions: [{ latency: 300, loss: 0.05, from: 'all', to: 'all' }] }],
       step: 0,
     },
@@ -56,6 +56,7 @@ describe('conditions on links', () => {
   it('say who asked for what, and offer to heal only what this tab asked for', async () => {
     await show(ASKED)
     assert.match(text(), /asked for it .* ago: latency 300 ms, loss 5 %, all links/)
+    assert.match(text(), /west: 12D3Koo/)
     assert.match(text(), /takes no part/)
     assert.isTrue(button('Heal').disabled)
   })
