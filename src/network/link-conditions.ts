@@ -66,6 +66,8 @@ const PONG = 252
 const WORD_BYTES = 5
 /** Sessions of a link that its other side may begin at once, and a second: as many as a timetable and its people may cut and heal. */
 const RESUMES = [30, 0.5] as const
+/** Pings that it is answered; a tab asks one about every 15 s, and whenever conditions change. */
+const PINGS = [30, 1] as const
 
 /** What the tabs say to each other about conditions: it passes them all, and is nobody else's business. */
 export interface Aside {
@@ -102,6 +104,8 @@ interface Link {
   isAwaited: boolean
   /** Sessions that the other side may begin. */
   readonly resumes: TokenBucket
+  /** Pings of the other side that are answered. */
+  readonly pings: TokenBucket
   /** Round-trip time of the transport below, milliseconds; undefined until it was measured. */
   ping: number | undefined
   /** The ping through the shaped link that was asked last and not answered yet. */
@@ -225,6 +229,7 @@ export class ConditionedTransport implements Transport {
       isHeard: false,
       isAwaited: false,
       resumes: new TokenBucket(this.clock, ...RESUMES),
+      pings: new TokenBucket(this.clock, ...PINGS),
       ping: undefined,
       asked: undefined,
       measured: undefined,
@@ -358,8 +363,9 @@ export class ConditionedTransport implements Transport {
   /** Hands over a frame that has arrived, after all conditions. */
   private deliver(link: Link, frame: Uint8Array): Promise<void> {
     const { id } = link.info
-    if (frame[0] === PING && frame.length === WORD_BYTES) this.inner.send(id, word(PONG, numberOf(frame)))
-    else if (frame[0] === PONG && frame.length === WORD_BYTES) {
+    if (frame[0] === PING && frame.length === WORD_BYTES) {
+      if (link.pings.take(1)) this.inner.send(id, word(PONG, numberOf(frame)))
+    } else if (frame[0] === PONG && frame.length === WORD_BYTES) {
       if (link.asked?.id !== numberOf(frame)) return Promise.resolve()
       link.measured = this.clock.now() - link.asked.at
       link.asked = undefined

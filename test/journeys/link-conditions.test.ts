@@ -71,7 +71,7 @@ test(
     await eva.until('Eva is alone', 'getconnectioncount', [], (count) => count === 0)
     await eva.page.goto(eva.page.url().replace(/\/(\?|$)/, '/network$1'))
     await eva.ready()
-    await eva.page.getByLabel(/^Take part/).uncheck()
+    await eva.page.getByRole('checkbox', { name: /Take part/ }).uncheck()
     await eva.until('Eva has both again', 'getconnectioncount', [], (count) => count === 2)
     for (const tab of [ada, ben])
       await tab.until('it has Eva alone', 'getconnectioncount', [], (count) => count === 1)

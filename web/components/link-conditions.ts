@@ -36,6 +36,7 @@ export class LinkConditionsPanel extends LitElement {
       }
       .numbers {
         display: grid;
+        align-items: end;
         grid-template-columns: repeat(auto-fill, minmax(150px, 1fr));
         gap: 12px;
       }
@@ -49,7 +50,6 @@ export class LinkConditionsPanel extends LitElement {
       }
       label.tick {
         display: flex;
-        flex-wrap: wrap;
         align-items: center;
         gap: 8px;
         min-height: 32px;
@@ -58,6 +58,10 @@ export class LinkConditionsPanel extends LitElement {
         display: flex;
         flex-wrap: wrap;
         gap: 8px;
+      }
+      .group {
+        display: block;
+        overflow-wrap: anywhere;
       }
       .asked li {
         padding: 8px 0;
@@ -149,6 +153,10 @@ export class LinkConditionsPanel extends LitElement {
                 : html`<ot-hash .value=${request.author} what="peer id"></ot-hash>`
             }
             asked for it ${durationText(request.elapsed)} ago: ${inForce(request)}
+            ${Object.entries(request.groups).map(
+              ([name, members]) =>
+                html`<span class="hint group">${name}: <span class="mono">${members.map((id) => shortened(id)).join(', ')}</span></span>`,
+            )}
           </li>`,
       )}
     </ul>`
@@ -165,7 +173,7 @@ export class LinkConditionsPanel extends LitElement {
           void this.#do(() => this.node.rpc('allowlinkconditions', checked))
         }}
       />
-      Take part: what tabs ask for holds for this tab’s links, too
+      <span>Take part: what tabs ask for holds for this tab’s links, too</span>
     </label>`
   }
 
@@ -201,7 +209,7 @@ export class LinkConditionsPanel extends LitElement {
       <div class="buttons">
         <button class="primary" ?disabled=${isBusy}>${ticked === 0 ? 'Apply to all links' : 'Apply between the sides'}</button>
         <button type="button" ?disabled=${isBusy || ticked === 0} @click=${() => this.#cut(false)}>
-          Cut off ${plural(ticked, 'tab')}
+          ${ticked === 0 ? 'Cut off ticked tabs' : `Cut off ${plural(ticked, 'tab')}`}
         </button>
         <button type="button" ?disabled=${isBusy || ticked === 0} @click=${() => this.#cut(true)}>
           Cut what they say

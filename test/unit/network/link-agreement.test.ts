@@ -44,6 +44,8 @@ class Tab implements TransportHandler {
   readonly transport: ConditionedTransport
   readonly links: LinkAgreement
   kept: boolean | undefined
+  offences = 0
+  connections = 0
 
   constructor(world: World, id: PeerId, takesPart: boolean) {
     const { time, network, random } = world
@@ -66,6 +68,7 @@ class Tab implements TransportHandler {
   peerConnected({ id }: { readonly id: PeerId }): void {
     assert(!this.peers.has(id), 'connected twice')
     this.peers.add(id)
+    this.connections++
   }
   peerDisconnected(id: PeerId): void {
     assert(this.peers.delete(id), 'gone without having been there')
@@ -81,7 +84,7 @@ class Tab implements TransportHandler {
     this.pings.set(id, milliseconds)
   }
   misbehaved(): void {
-    assert.fail('nobody misbehaves here')
+    this.offences++
   }
   status(): void {}
 }
@@ -156,7 +159,10 @@ test('a partition parts its groups and the rest; words on conditions pass it, an
   a.links.heal()
   await world.time.run(1000)
   assert.deepEqual([a, b, c, d].map(others), ['b,c,d', 'a,c,d', 'a,b,d', 'a,b,c'])
-  for (const tab of [a, b, c, d]) assert(!tab.lines.some((line) => line.includes('is gone')))
+  for (const tab of [a, b, c, d]) {
+    assert(!tab.lines.some((line) => line.includes('is gone')))
+    assert.equal(tab.offences, 0)
+  }
 })
 
 test('one direction is cut alone', async () => {
@@ -212,6 +218,11 @@ test('a tab that refuses is not shaped, all are told, and it can refuse while co
   a.links.ask(at0({ isCut: true }))
   await world.time.run(1000)
   assert.deepEqual([a, b, c].map(others), ['c', 'c', 'a,b'])
+  for (const tab of [a, b])
+    assert.deepEqual(
+      [tab.links.link(c.id), c.links.link(tab.id)].flatMap(({ there, back }) => [there, back]),
+      [UNSHAPED, UNSHAPED, UNSHAPED, UNSHAPED],
+    )
   assert.deepEqual(a.links.known.map(({ id, takesPart }) => [id, takesPart]).sort(), [
     ['a', true],
     ['b', true],
@@ -341,6 +352,42 @@ test('floods end at their bounds: of an author, of a forwarder, and of authors t
   const friend = await world.tab('friend')
   await world.time.run(LEASE / 2)
   assert(tab.links.known.some(({ id }) => id === friend.id))
+})
+
+test('floods below the protocol end at their bounds, too: pings are answered no more, and sessions cost who begins them', async () => {
+  const world = new World()
+  const tab = await world.tab('victim')
+  const raw = world.network.endpoint('raw' as PeerId)
+  let answers = 0
+  await raw.start({
+    subscriptions: [],
+    peerConnected() {},
+    peerDisconnected() {},
+    async frame() {
+      answers++
+    },
+    gossip: async () => 'ignore',
+    latency() {},
+    misbehaved() {},
+    status() {},
+  })
+  await world.time.run(6000)
+  const say = (byte: number, number: number) =>
+    raw.send(tab.id, Uint8Array.of(byte, number & 255, number >> 8, 0, 0))
+  for (let at = 1; at <= 1000; at++) say(253, at)
+  await world.time.run(1000)
+  assert(answers > 0 && answers <= 31, `${answers} pings answered`)
+  assert.equal(tab.connections, 1)
+  for (let at = 1; at <= 1000; at++) say(254, at)
+  await world.time.run(1000)
+  assert(tab.connections <= 32 && tab.offences > 900, `${tab.connections} sessions, ${tab.offences} offences`)
+  // What is none of these words is the node's.
+  for (const frame of [[253], [254, 0], [252, 1, 2, 3, 4, 5]]) raw.send(tab.id, Uint8Array.from(frame))
+  await world.time.run(1000)
+  assert.deepEqual(tab.frames, [
+    ['raw', 253],
+    ['raw', 252],
+  ])
 })
 
 const plainRecord = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>

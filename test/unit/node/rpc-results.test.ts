@@ -21,8 +21,8 @@ const PAGE_METHODS: readonly string[] = pageMethods.map(({ name }) => name)
 
 test('the answers of all methods have exactly the fields that are described', async () => {
   const rig = new NodeRig()
-  const node = await rig.add(ALICE)
-  const other = await rig.add(BOB)
+  const node = await rig.add(ALICE, { links: true })
+  const other = await rig.add(BOB, { links: true })
   const asked = new Set<string>()
   /** The rig compares every answer with its description. */
   const askOf: RigNode['rpcOf'] = (wallet, method, ...args) => {
@@ -63,6 +63,13 @@ test('the answers of all methods have exactly the fields that are described', as
   await ask('getnetworkinfo')
   await ask('getconnectioncount')
   await ask('getnettotals')
+  await ask('allowlinkconditions', true)
+  await ask('schedulelinkconditions', [{ after: 600, conditions: [] }])
+  await ask('partition', [['nobody']])
+  await ask('setlinkconditions', [{ latency: 1, jitter: 1, loss: 0.01, duplication: 0.01, bandwidth: 1e9 }])
+  await rig.time.run(1000)
+  await ask('getlinkconditions')
+  await ask('heal')
   await ask('setban', STRANGER_ID, 'add')
   await ask('listbanned')
   await ask('clearbanned')
