@@ -16,7 +16,7 @@ import type {
 } from '../../src/channels/ports.ts'
 import { fundingKey } from '../../src/channels/scripts.ts'
 import { perCommitmentSecret, secretIndex } from '../../src/channels/secrets.ts'
-import { bytesToHex, concatBytes } from '../../src/primitives/bytes.ts'
+import { bytesToHex } from '../../src/primitives/bytes.ts'
 import { notNow, ok, type Result } from '../../src/primitives/result.ts'
 import { decodeTransaction, type Transaction } from '../../src/primitives/transaction.ts'
 import { packOutputs } from '../../src/script/input-check.ts'

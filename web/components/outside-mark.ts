@@ -39,6 +39,15 @@ export class OutsideMark extends LitElement {
         color: var(--text);
         font-size: 14px;
       }
+      .mark button {
+        flex: none;
+      }
+      /* The views are chosen at the lower edge there. */
+      @media (max-width: 960px) {
+        .mark {
+          bottom: calc(76px + env(safe-area-inset-bottom));
+        }
+      }
       form {
         display: grid;
         gap: 20px;
@@ -125,7 +134,7 @@ export class OutsideMark extends LitElement {
               <div>
                 <h2 id="title" class="wrap">A program wants a new wallet: ${walletTitle(wallet)}</h2>
                 <p class="hint">
-                  Choose its passphrase here; the program does not get it, nor the seed words. They are shown under Wallet, “Keys and backup”.
+                  Choose its passphrase here; the program does not get it, nor the seed words. They are shown under Wallet, “Backup and passphrase”.
                 </p>
               </div>
               <ot-passphrase
