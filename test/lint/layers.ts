@@ -216,6 +216,7 @@ export const LAYERS: readonly Layer[] = [
     imports: [
       'src/transport',
       'src/workers',
+      'rpc',
       'web/invitation.ts',
       'web/tab/network-file.ts',
       'web/tab/payment-methods.ts',
