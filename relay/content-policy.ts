@@ -1,6 +1,6 @@
 /**
  * The page's Content-Security-Policy: its own files and the relays, nothing else. The built page carries it, for hosts that send files and nothing
- * more; this server sends it as well, for the threads, which no policy in the page reaches, and with the relays by name.
+ * more; this server sends it as well, for the threads, which no policy in the page reaches, and to them with the relays by name.
  */
 
 /** Directives that say the same wherever the policy stands. */
@@ -30,7 +30,7 @@ export function policyHeader(relays: readonly string[]): string {
 }
 
 /**
- * The policy as the page carries it. It is built before anybody knows its relays, and `network.json` may name others at any time: any WebSocket may
+ * The policy as the page carries it. It is built before anybody knows its relays, and `network.json` may name others at any time, as an invitation may: any WebSocket may
  * be opened. Text becomes script nowhere (Trusted Types) but in lit's templates and in the names of the page's own threads (web/own-threads.ts).
  */
 export const PAGE_POLICY: string = [

@@ -74,8 +74,13 @@ export function networkJson(host: AskedHost, offer: Offer): NetworkJson {
   }
 }
 
-/** The page's Content-Security-Policy, as a header: it may talk to this host and the relays. */
-export function contentSecurityPolicy(host: AskedHost, otherRelays: readonly string[]): string {
+/**
+ * The Content-Security-Policy of the file at `path`, as a header. What the page's threads begin with may talk to this host and the relays. The page itself may open any
+ * WebSocket: an invitation can name relays of others, which it asks about.
+ */
+export function contentSecurityPolicy(host: AskedHost, otherRelays: readonly string[], path: string): string {
+  const name = path.slice(path.lastIndexOf('/'))
+  if (!name.includes('.') || name.endsWith('.html')) return policyHeader(['ws:', 'wss:'])
   const self = `${bracketed(host.name)}:${host.port}`
   const relays = otherRelays.map((relay) => relayUrl(relay)).filter((url) => url !== undefined)
   // Some browsers don't count ws: and wss: of the same host as 'self'.

@@ -187,10 +187,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       response.setHeader('x-content-type-options', 'nosniff')
       response.setHeader('referrer-policy', 'no-referrer')
       response.setHeader('cross-origin-opener-policy', 'same-origin')
+      const path = (request.url ?? '/').split('?', 1)[0]!
       if (options.development !== true) {
-        response.setHeader('content-security-policy', contentSecurityPolicy(asked, otherRelays))
+        response.setHeader('content-security-policy', contentSecurityPolicy(asked, otherRelays, path))
       }
-      const path = (request.url ?? '/').split('?', 1)[0]
       if (path === '/network.json') {
         const notice = relay && door.refusal(relay, door.sourceOf(request))
         const offer = { relayPeerId, stunPort: stun?.port, otherRelays, notice }

@@ -11,7 +11,7 @@ test(
     for (const [query, sentence] of [
       [
         '?network=nope',
-        'There is no network “nope” here. This page knows ?network=opentab and ?network=regtest.',
+        'There is no network “nope” here. This page knows ?network=opentab and ?network=regtest, and links of other networks, which begin with ?network=net1.',
       ],
       [
         '?profile=bad%20name!',

@@ -73,6 +73,7 @@ test(
       address: `/address/${to}`,
       miner: '/miner',
       network: '/network',
+      networks: '/networks',
       'not-found': '/no/such/view',
       'no-block': '/block/999999',
     })
@@ -80,6 +81,7 @@ test(
     await channels(ada, ben)
     await learn(ada)
     await severalWallets(ada, to, (await ben.rpc('getwalletinfo')).descriptor!)
+    await network(ada)
     assert.deepEqual(ada.consoleErrors, [])
   }),
 )
@@ -198,6 +200,25 @@ async function learn(tab: Tab): Promise<void> {
   }
 }
 
+/** Shows a network that was made by the form, and the page that asks before it is joined. */
+async function network(tab: Tab): Promise<void> {
+  const { page } = tab
+  await show(tab, { 'networks-again': '/networks?network=regtest' })
+  const maker = page.locator('ot-network-maker')
+  await maker.getByText('Classroom').click()
+  await maker.getByText('All rules').click()
+  await maker.getByLabel('Name').fill('class-7b')
+  await maker.getByRole('button', { name: 'Make the link' }).click()
+  await maker.getByRole('link', { name: 'Open it' }).waitFor()
+  assert.deepEqual(await look(tab, 'network-made'), [])
+  const relay = '/dns4/relay.example/tcp/443/wss/p2p/12D3KooWGYkDqWcVfaUMLd5HRfKFVjFq1yqr8mMhy4GCcMVrUXQW'
+  const link = await maker.getByLabel('Link', { exact: true }).inputValue()
+  await page.goto(`${link}&relay=${relay}`)
+  await page.evaluate('globalThis.__name = (named) => named')
+  await page.getByRole('heading', { name: 'Join the network “class-7b”?' }).waitFor()
+  assert.deepEqual(await look(tab, 'network-join'), [])
+}
+
 /** A payment that lost its coin to another one which was confirmed meanwhile; answers its txid. */
 async function conflicted(tab: Tab, to: string): Promise<string> {
   const confirmed = await tab.pay(to, 0.75)
@@ -294,7 +315,8 @@ async function unreadable(tab: Tab): Promise<readonly string[]> {
 /** Resolves when what the view has asked of the node is answered and drawn. */
 async function rendered(tab: Tab): Promise<void> {
   for (let step = 0; step < 3; step++) {
-    await tab.rpc('uptime')
+    // A page that asks before it starts has no node yet.
+    if (await tab.page.evaluate(() => 'opentab' in globalThis)) await tab.rpc('uptime')
     await tab.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))))
   }
 }

@@ -141,15 +141,22 @@ describe('the page', () => {
     }
   })
 
-  test('may talk to itself and its relays, and to nobody else', async () => {
-    const policy = (await get('/', { host: 'opentab.test:8080' })).headers['content-security-policy']
-    assert.equal(
-      policy,
+  test('may talk to itself and to relays, its threads to those of its server, and nobody to anybody else', async () => {
+    const policyOf = async (path: string): Promise<unknown> =>
+      (await get(path, { host: 'opentab.test:8080' })).headers['content-security-policy']
+    const policy = (sockets: string): string =>
       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; " +
-        "img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; " +
-        "connect-src 'self' ws://opentab.test:8080 wss://opentab.test:8080 wss://relay.example:443; " +
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    )
+      "img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; " +
+      `connect-src 'self' ${sockets}; ` +
+      "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    for (const view of ['/', '/index.html', '/wallet/send', '/block/1?network=regtest'])
+      assert.equal(await policyOf(view), policy('ws: wss:'), view)
+    for (const file of ['/assets/brain.js', '/network.json', '/a.b/../brain.js'])
+      assert.equal(
+        await policyOf(file),
+        policy('ws://opentab.test:8080 wss://opentab.test:8080 wss://relay.example:443'),
+        file,
+      )
     assert.equal((await get('/')).headers['x-content-type-options'], 'nosniff')
   })
 
