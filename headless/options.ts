@@ -2,6 +2,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { RPC_OPTIONS, type RpcOptions, readRpcOptions } from '../rpc/options.ts'
 import { type NetworkParams, PUBLIC } from '../src/consensus/params.ts'
 import { isRelayAddress } from '../src/transport/relay-client.ts'
 import { readInvitation } from '../web/invitation.ts'
@@ -12,6 +13,8 @@ export interface NodeOptions {
   readonly params: NetworkParams
   readonly folder: string
   readonly relays: readonly string[]
+  /** Programs of this computer may call by HTTP; undefined: they may not. */
+  readonly rpc: RpcOptions | undefined
   /** Whether lines of the standard input are calls. */
   readonly console: boolean
   /** Whether events are written to the standard output. */
@@ -38,6 +41,11 @@ Runs a node without a browser, a peer of the tabs that use the same relay.
   --datadir FOLDER  where chain and wallets lie, in a folder for each network; ${DEFAULT_FOLDER} if not given
   --relay ADDRESS   address of a page (${DEFAULT_PAGE}) whose relays are used, or a relay's multiaddr (may be repeated);
                     those that the link names and those of its page, or of ${DEFAULT_PAGE}, if not given
+  --rpc             let programs of this computer call by JSON-RPC, as Bitcoin Core has it
+  --rpcport N       port for that, on 127.0.0.1; 18443 if not given, Bitcoin Core's for test networks
+  --rpccookiefile FILE  where the password for programs is written; .cookie in the network's folder if not given
+  --rpcuser NAME, --rpcpassword WORD  a user and a password in place of that file
+  --rpcauth USER:SALT$HASH  a further user, as Bitcoin Core's rpcauth.py writes it (may be repeated)
   --console         take calls from the standard input, one a line: a method, a blank, and its arguments in JSON with commas in
                     between, such as: getblockhash 0
                     Each is answered by one line of the standard output, {"result":…} or {"error":…}
@@ -60,18 +68,21 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
   const link = isPage(network) ? new URL(network) : linkOf(network)
   const invitation = readInvitation(link.search, isRelayAddress)
   if (!invitation.ok) return wrong(`--network: ${invitation.detail}`)
-  const { params, relays } = invitation.value
+  const { params, networkId, relays } = invitation.value
   for (const relay of values.relay)
     if (!isRelayAddress(relay) && !(isPage(relay) && URL.canParse(relay)))
       return wrong(
         `--relay takes the address of a page, such as ${DEFAULT_PAGE}, or the multiaddr of a relay that ends in /p2p/ and its peer id, not "${relay}".`,
       )
+  const rpc = readRpcOptions(values, join(values.datadir, networkId, '.cookie'))
+  if (typeof rpc === 'string') return wrong(rpc)
   return {
     ok: true,
     options: {
       params,
       folder: values.datadir,
       relays: values.relay.length > 0 ? values.relay : [...relays, link.origin],
+      rpc,
       console: values.console,
       events: values.events,
       help: values.help,
@@ -94,6 +105,7 @@ function parse(argv: readonly string[]) {
       network: { type: 'string', default: 'public' },
       datadir: { type: 'string', default: DEFAULT_FOLDER },
       relay: { type: 'string', multiple: true, default: [] },
+      ...RPC_OPTIONS,
       console: { type: 'boolean', default: false },
       events: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },

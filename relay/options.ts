@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
-import { type CredentialOptions, isRpcAuth } from '../rpc/credentials.ts'
+import { RPC_OPTIONS, type RpcOptions, readRpcOptions } from '../rpc/options.ts'
 import { relayUrl } from './network-json.ts'
 import { DEFAULT_COOKIE_FILE, DEFAULT_KEY_FILE } from './relay-key.ts'
 
@@ -24,13 +24,6 @@ export interface StartOptions {
   /** Programs of this computer may call a tab that allows it; undefined: they may not. */
   readonly rpc: RpcOptions | undefined
   readonly help: boolean
-}
-
-/** How programs call a tab, by the names of Bitcoin Core's options. */
-export interface RpcOptions {
-  /** TCP port on the loopback. */
-  readonly port: number
-  readonly credentials: CredentialOptions
 }
 
 /** A command line understood, or a sentence on what is wrong with it. */
@@ -95,8 +88,12 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
   }
   if (values.dev && values['relay-only'])
     return wrong('--dev serves the page and --relay-only none: choose one.')
-  const rpc = rpcOptions(values)
+  const rpc = readRpcOptions(values, DEFAULT_COOKIE_FILE)
   if (typeof rpc === 'string') return wrong(rpc)
+  if (rpc && values['relay-only'])
+    return wrong('--rpc lets programs call a tab, and --relay-only serves none: choose one.')
+  if (rpc && values['behind-proxy'])
+    return wrong('--rpc is for tabs of this computer, and --behind-proxy for those of others: choose one.')
   const { cert, key } = values
   return {
     ok: true,
@@ -117,38 +114,6 @@ export function parseOptions(argv: readonly string[]): ParsedOptions {
   }
 }
 
-/** What is asked for programs; undefined where nothing is, a sentence where it can't be. */
-function rpcOptions(values: ReturnType<typeof parse>['values']): RpcOptions | string | undefined {
-  const { rpcuser, rpcpassword, rpcauth, rpccookiefile } = values
-  if (!values.rpc) {
-    const named = [values.rpcport, rpcuser, rpcpassword, rpccookiefile, ...rpcauth].some(
-      (value) => value !== undefined,
-    )
-    return named
-      ? '--rpcport, --rpccookiefile, --rpcuser, --rpcpassword and --rpcauth go with --rpc.'
-      : undefined
-  }
-  if (values['relay-only']) return '--rpc lets programs call a tab, and --relay-only serves none: choose one.'
-  if (values['behind-proxy'])
-    return '--rpc is for tabs of this computer, and --behind-proxy for those of others: choose one.'
-  const text = values.rpcport ?? '18443'
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > 65_535) return `--rpcport takes a number from 1 to 65535, not "${text}".`
-  if (rpcuser !== undefined && !rpcpassword)
-    return '--rpcuser goes with --rpcpassword: without a password there is the cookie file.'
-  if (rpcuser?.includes(':')) return '--rpcuser takes a name without a colon.'
-  if (!rpcauth.every(isRpcAuth))
-    return '--rpcauth takes USER:SALT$HASH as Bitcoin Core’s rpcauth.py writes it; in a shell it stands in single quotes.'
-  return {
-    port,
-    credentials: {
-      rpcauth,
-      cookieFile: rpccookiefile ?? DEFAULT_COOKIE_FILE,
-      ...(rpcpassword && { password: { user: rpcuser ?? '', password: rpcpassword } }),
-    },
-  }
-}
-
 function parse(argv: readonly string[]) {
   return parseArgs({
     args: [...argv],
@@ -165,12 +130,7 @@ function parse(argv: readonly string[]) {
       'relay-only': { type: 'boolean', default: false },
       'behind-proxy': { type: 'boolean', default: false },
       dev: { type: 'boolean', default: false },
-      rpc: { type: 'boolean', default: false },
-      rpcport: { type: 'string' },
-      rpccookiefile: { type: 'string' },
-      rpcuser: { type: 'string' },
-      rpcpassword: { type: 'string' },
-      rpcauth: { type: 'string', multiple: true, default: [] },
+      ...RPC_OPTIONS,
       help: { type: 'boolean', short: 'h', default: false },
     },
   })

@@ -34,9 +34,13 @@ export function relayHost(address: string): string | undefined {
 
 /** What the address calls a network: its name where that stands for it, else the text that carries it. */
 export function networkParameter(params: NetworkParams): string {
+  return ownNetwork(params)?.name ?? encodeNetworkLink(params)
+}
+
+/** The network of this program that has these very params. */
+function ownNetwork(params: NetworkParams): NetworkParams | undefined {
   const bytes = encodeParams(params)
-  const known = NETWORKS.find((network) => equalBytes(encodeParams(network), bytes))
-  return known?.name ?? encodeNetworkLink(params)
+  return NETWORKS.find((network) => equalBytes(encodeParams(network), bytes))
 }
 
 /** The path of the page that joins a network, from `/?`; of the public one without relays `/`. */
@@ -78,8 +82,11 @@ export function readInvitation(
 function readNetwork(text: string): Result<NetworkParams> {
   const known = NETWORKS.find(({ name }) => name === text)
   if (known !== undefined) return ok(known)
-  const isLink = /^net1/i.test(text)
-  if (isLink) return decodeNetworkLink(text)
+  if (/^net1/i.test(text)) {
+    const decoded = decodeNetworkLink(text)
+    // A link may carry one of ours.
+    return decoded.ok ? ok(ownNetwork(decoded.value) ?? decoded.value) : decoded
+  }
   const names = NETWORKS.map(({ name }) => `?network=${name}`).join(' and ')
   return invalid(
     'invitation-network',

@@ -217,6 +217,7 @@ export const LAYERS: readonly Layer[] = [
     imports: [
       'src/transport',
       'src/workers',
+      'rpc',
       'web/invitation.ts',
       'web/tab/network-file.ts',
       'web/tab/payment-methods.ts',

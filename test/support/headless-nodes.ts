@@ -24,10 +24,20 @@ export class HeadlessProcess {
   private wake: () => void = () => {}
   private nextEvent = this.anEvent()
 
-  /** `folder`: its data. `relay`: as its option. */
-  constructor(name: string, folder: string, relay: string) {
+  /** `folder`: its data. `relay`: as its option. `more`: further options. */
+  constructor(name: string, folder: string, relay: string, more: readonly string[] = []) {
     this.name = name
-    const options = ['--network', 'regtest', '--datadir', folder, '--relay', relay, '--console', '--events']
+    const options = [
+      '--network',
+      'regtest',
+      '--datadir',
+      folder,
+      '--relay',
+      relay,
+      '--console',
+      '--events',
+      ...more,
+    ]
     const child = spawn(process.execPath, ['--import', 'tsx', 'headless/main.ts', ...options], {
       cwd: PROJECT,
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -87,6 +97,11 @@ export class HeadlessProcess {
     await this.exited
   }
 
+  /** Resolves when it has ended. */
+  async ended(): Promise<void> {
+    await this.exited
+  }
+
   /** Has it stop by itself. */
   async stop(): Promise<void> {
     await this.rpc('stop')
@@ -140,9 +155,9 @@ export class HeadlessNodes {
   }
 
   /** A node of this name, with the folder that others of the same name left or have. */
-  async start(name: string, relay: string): Promise<HeadlessProcess> {
+  async start(name: string, relay: string, more: readonly string[] = []): Promise<HeadlessProcess> {
     const folder = await this.folder(name)
-    const started = new HeadlessProcess(name, folder, relay)
+    const started = new HeadlessProcess(name, folder, relay, more)
     this.processes.push(started)
     return started
   }

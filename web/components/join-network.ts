@@ -26,6 +26,9 @@ export class JoinNetwork extends LitElement {
         height: 40px;
         color: var(--accent);
       }
+      .relays .notice {
+        margin-top: 12px;
+      }
       .relays label {
         display: flex;
         gap: 10px;

@@ -50,6 +50,7 @@ export class NetworkMaker extends LitElement {
       .check {
         display: grid;
         grid-template-columns: auto minmax(0, 1fr);
+        align-content: start;
         gap: 2px 10px;
       }
       .check .hint {

@@ -7,6 +7,7 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { invitationPath, MAX_INVITED_RELAYS, relayHost } from '../invitation.ts'
 import type { LiveNode } from '../live-node.ts'
 import { base } from '../styles/base.ts'
+import { NETWORKS } from '../tab/address-parameters.ts'
 import './network-list.ts'
 import './network-maker.ts'
 
@@ -23,6 +24,11 @@ export class NetworksView extends LitElement {
         display: flex;
         gap: 10px;
         align-items: start;
+      }
+      .invite .hint {
+        display: block;
+        margin: 0;
+        font-weight: 400;
       }
     `,
   ]
@@ -60,7 +66,8 @@ export class NetworksView extends LitElement {
       .filter(({ address, state }) => relayHost(address) !== undefined && state !== 'unreachable')
       .map(({ address }) => address)
       .slice(0, MAX_INVITED_RELAYS)
-    return html`<p class="muted">Whoever opens this link is asked, and joins it.</p>
+    const isAsked = !NETWORKS.includes(params) || (this.carries && relays.length > 0)
+    return html`<p class="muted">Whoever opens this link ${isAsked ? 'is asked, and then joins' : 'joins'} this network.</p>
       ${
         relays.length === 0
           ? nothing

@@ -1,10 +1,11 @@
 /** Promise: `npm run node` understands its command line or says what is wrong; it answers lines by lines, one node to a folder, and stops cleanly. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { before, describe, test } from 'node:test'
 import { parseOptions } from '../../../headless/options.ts'
 import { buildKernels } from '../../../kernels/build.ts'
@@ -27,13 +28,13 @@ describe('options of npm run node', () => {
   test('a network is one of ours by name, or any by its link, which may name relays', () => {
     const own = { ...REGTEST, name: 'class', addressPrefix: 'cls' }
     const page = 'https://class.example'
-    for (const [text, params, relays] of [
+    for (const [network, params, relays] of [
       ['public', PUBLIC, ['http://localhost:8080']],
       ['regtest', REGTEST, ['http://localhost:8080']],
       [encodeNetworkLink(own), own, ['http://localhost:8080']],
       [`${page}${invitationPath(own, [RELAY])}`, own, [RELAY, page]],
     ] as const) {
-      const parsed = parseOptions(['--network', text])
+      const parsed = parseOptions(['--network', network])
       assert.ok(parsed.ok)
       assert.deepEqual(parsed.options.params, params)
       assert.deepEqual(parsed.options.relays, relays)
@@ -48,6 +49,7 @@ describe('options of npm run node', () => {
     assert.match(complaint('--network', 'http://'), /not the address of a page/)
     assert.match(complaint('--relay', 'relay.example'), /--relay takes the address of a page/)
     assert.match(complaint('--relay', '/ip4/127.0.0.1/tcp/9/ws'), /--relay takes the address of a page/)
+    assert.match(complaint('--rpcport', '18443'), /go with --rpc/)
     assert.match(complaint('--verbose'), /--verbose/)
   })
 })
@@ -110,4 +112,46 @@ describe('a node as a process', () => {
       await node.until('it has asked', 'uptime', [], () => /can't be asked/.test(node.report()))
       assert.deepEqual(await relays(), [RELAY])
     }))
+
+  test('programs call by HTTP with its cookie, a wallet by its path, and nobody without', () =>
+    withNodes(async (nodes) => {
+      const port = await freePort()
+      const node = await nodes.start('Ada', RELAY, ['--rpc', '--rpcport', `${port}`])
+      // It answers lines once it answers programs.
+      await node.rpc('uptime')
+      const cookieFile = join(await nodes.folder('Ada'), networkId(REGTEST), '.cookie')
+      const cookie = await readFile(cookieFile, 'utf8')
+      const call = async (method: string, params: unknown[], path = '/', user = cookie) => {
+        const asked = request({ host: '127.0.0.1', port, path, method: 'POST', auth: user })
+        asked.end(JSON.stringify({ id: 1, method, params }))
+        const [response] = (await once(asked, 'response')) as [IncomingMessage]
+        const body = await text(response)
+        return { status: response.statusCode, ...(body && (JSON.parse(body) as { result: unknown })) }
+      }
+      const wallet = '/wallet/My%20savings'
+      const passphrase = 'copper window battery staple'
+      await call('createwallet', ['My savings', { passphrase }])
+      await call('createwallet', ['Other', { passphrase }])
+      const { result: address } = await call('getnewaddress', [], wallet)
+      assert.equal((await call('generatetoaddress', [101, address])).status, 200)
+      await call('walletpassphrase', [passphrase, 60], wallet)
+      const { result: txid } = await call('sendtoaddress', [address, 1], wallet)
+      assert.deepEqual((await call('getrawmempool', [])).result, [txid])
+      assert.equal((await call('getbalance', [])).status, 500, 'two wallets are loaded, and none is named')
+      assert.equal((await call('uptime', [], '/', '__cookie__:guess')).status, 401)
+
+      assert.equal((await call('stop', [])).status, 200)
+      await node.ended()
+      await assert.rejects(readFile(cookieFile), { code: 'ENOENT' })
+    }))
 })
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -106,6 +106,9 @@ test('an invitation comes back from its address, with its relays', () => {
     ),
   )
   assert.equal(invitationPath(PUBLIC), '/')
+  // Nobody is told that the public network isn't the public one.
+  const own = readInvitation(`?network=${encodeNetworkLink(PUBLIC)}`, isRelay)
+  assert.equal(own.ok && own.value.params, PUBLIC)
   assert.equal(invitationPath(REGTEST), '/?network=regtest')
   assert.equal(networkParameter({ ...REGTEST, name: 'x', addressPrefix: 'x' }).slice(0, 4), 'net1')
 })
