@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,20 @@ async function outcome(child: Start): Promise<{ code: number; said: string }> {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
   const [code] = await once(child, 'close')
   return { code, said }
+}
+
+/** Ports that nobody has now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  return Promise.all(
+    servers.map(async (server) => {
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      server.close()
+      await once(server, 'close')
+      return port
+    }),
+  )
 }
 
 /** Output up to and including the line on how to stop. */
@@ -83,5 +97,38 @@ describe('npm start', () => {
       (await outcome(start('--cert', join(folder, 'gone'), '--key', file))).said,
       /could not be read/,
     )
+  })
+
+  test('with --rpc a program with the cookie is let in, and told to allow it in a tab; a second server takes nothing away', async () => {
+    const [port, rpcport] = await freePorts(2)
+    const cookieFile = join(folder, '.cookie')
+    const options = (at: number): string[] => [
+      ...['--rpc', '--rpcport', `${rpcport}`, '--rpccookiefile', cookieFile, '--port', `${at}`],
+      ...['--no-build', '--dev', '--relay-key', join(folder, 'rpc.key')],
+    ]
+    const child = start(...options(port!))
+    const ended = once(child, 'close')
+    try {
+      const said = await announcement(child)
+      assert.match(
+        said,
+        new RegExp(`http://127\\.0\\.0\\.1:${rpcport}/ .*\\.cookie.*\\n.*the code [0-9a-f]{10}\\n`),
+      )
+      const second = await outcome(start(...options(await freePorts(1).then(([one]) => one!))))
+      assert.equal(second.code, 1)
+      assert.match(second.said, new RegExp(`Port ${rpcport} is taken`))
+      const cookie = await readFile(cookieFile, 'utf8')
+      const response = await fetch(`http://127.0.0.1:${rpcport}/`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${Buffer.from(cookie).toString('base64')}` },
+        body: '{"method":"getblockcount"}',
+      })
+      const { error } = (await response.json()) as { error: { code: number; message: string } }
+      assert.deepEqual([response.status, error.code], [500, -28])
+    } finally {
+      child.kill('SIGTERM')
+      await ended
+    }
+    await assert.rejects(stat(cookieFile))
   })
 })

@@ -113,6 +113,37 @@ describe('options of npm start', () => {
       assert.match(HELP, new RegExp(`--${option}[ \\n]`))
     }
   })
+
+  test('programs may call only where --rpc is given, by the cookie file unless there is a password', () => {
+    assert.equal(options().rpc, undefined)
+    const { port, credentials } = options('--rpc').rpc!
+    assert.deepEqual([port, credentials.password], [18443, undefined])
+    assert.match(credentials.cookieFile, /\.opentab.\.cookie$/)
+    const hashed = `ada:00$${'0'.repeat(64)}`
+    assert.deepEqual(
+      options('--rpc', '--rpcport', '8332', '--rpcuser', 'ada', '--rpcpassword', 'a:b', '--rpcauth', hashed)
+        .rpc,
+      {
+        port: 8332,
+        credentials: {
+          rpcauth: [hashed],
+          cookieFile: credentials.cookieFile,
+          password: { user: 'ada', password: 'a:b' },
+        },
+      },
+    )
+    for (const wrong of [
+      ['--rpcport', '8332'],
+      ['--rpcauth', hashed],
+      ['--rpc', '--relay-only'],
+      ['--rpc', '--behind-proxy'],
+      ['--rpc', '--rpcport', '0'],
+      ['--rpc', '--rpcuser', 'ada'],
+      ['--rpc', '--rpcuser', 'a:b', '--rpcpassword', 'x'],
+      ['--rpc', '--rpcauth', 'ada'],
+    ])
+      assert.match(complaint(...wrong), /^--/)
+  })
 })
 
 describe('a port that can not be had', () => {
