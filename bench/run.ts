@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`, `sync`) or the
- * beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same run:
- * absolute ones depend on the machine.
+ * `npm run bench [-- NAME...] [--json]`: benchmarks in Chromium. NAME is a group (`blocks`, `store`, `mining`, `signatures`, `worst-case`, `page`, `network`, `sync`,
+ * `channels`) or the beginning of a figure's name. With `--json` one object a line, else a table. Figures are ratios against a reference of the same
+ * run: absolute ones depend on the machine.
  */
 import '../relay/polyfill.ts'
+import { benchChannels } from './channels.ts'
 import type { BenchResult } from './result.ts'
 import { runInPage } from './run-in-page.ts'
 import { benchSignatures } from './signatures.ts'
@@ -19,6 +20,7 @@ const GROUPS: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
   page: benchPage,
   network: benchNetwork,
   sync: benchSync,
+  channels: benchChannels,
 }
 /** Figures whose name begins otherwise than their group's. */
 const GROUP_OF: Readonly<Record<string, string>> = { coins: 'store' }

@@ -1,5 +1,5 @@
 /** `page.*` and `network.*`: the real page in real tabs, on a network of their own. */
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { buildPage, DIST, isStale } from '../relay/build.ts'
 import { loadPage } from '../relay/page.ts'
 import { type Server, startServer } from '../relay/server.ts'
@@ -130,9 +130,13 @@ export async function withTabs(
   }
 }
 
-/** Opens the page in storage of its own; resolves when its node runs. */
+/** Opens the page in storage of its own, which is memory; resolves when its node runs. */
 export async function openTab(browser: Browser, server: Server): Promise<Page> {
-  const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] })
+  return openTabIn(await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS] }), server)
+}
+
+/** The same in a context that there is. */
+export async function openTabIn(context: BrowserContext, server: Server): Promise<Page> {
   const page = await context.newPage()
   // The functions that run in the page are compiled as the rest of this file, where each is given its name by this helper.
   await page.addInitScript('globalThis.__name = (named) => named')

@@ -10,7 +10,7 @@ import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { WebSocket } from 'ws'
-import { TokenBucket } from '../src/network/token-bucket.ts'
+import { TokenBucket } from '../src/primitives/token-bucket.ts'
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts'
 import { sourceOf } from './source.ts'
 

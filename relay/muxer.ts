@@ -2,7 +2,7 @@
 
 import type { StreamMuxerFactory } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
-import { TokenBucket } from '../src/network/token-bucket.ts'
+import { TokenBucket } from '../src/primitives/token-bucket.ts'
 
 /** Streams that a tab may have open at a time: one or two for each introduction under way, and few others. */
 const MAX_OPEN = 64

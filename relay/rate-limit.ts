@@ -3,8 +3,8 @@
  * a full table forgets its oldest entries, which then start afresh. Thread: Node's main.
  */
 
-import { TokenBucket } from '../src/network/token-bucket.ts'
 import { putBounded } from '../src/primitives/bounded.ts'
+import { TokenBucket } from '../src/primitives/token-bucket.ts'
 
 /** The shape of a limit. */
 export interface RateLimitOptions {

@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests whose worth grows with their number, at the numbers of a night. `npm run test:deep -- differential`
  * runs a part alone. A fresh seed is drawn and printed unless OPENTAB_SEED is given; OPENTAB_CASES, OPENTAB_SIGNATURES, OPENTAB_INPUTS,
- * OPENTAB_MUTANTS, OPENTAB_SEEDS, OPENTAB_SOAK_MINUTES, OPENTAB_DAYS and OPENTAB_CHAINS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
+ * OPENTAB_MUTANTS, OPENTAB_SEEDS, OPENTAB_WORLDS, OPENTAB_SOAK_MINUTES, OPENTAB_DAYS and OPENTAB_CHAINS change the numbers. Ends with one table, and with 1 where anything differed, failed or survived unexplained.
  */
 import { randomInt } from 'node:crypto'
 import { MINUTE, PROJECT, runProgram, runTestFiles, testFiles } from './support/test-runs.ts'
@@ -24,6 +24,7 @@ const PARTS: readonly Part[] = [
   { name: 'fuzz', run: fuzz },
   { name: 'mutation', run: mutation },
   { name: 'simulation', run: simulation },
+  { name: 'channels', run: channels },
   { name: 'difficulty', run: difficulty },
   { name: 'hostile', run: hostile },
   { name: 'soak', run: soak },
@@ -36,6 +37,7 @@ const {
   OPENTAB_INPUTS = '10000000',
   OPENTAB_MUTANTS = '200',
   OPENTAB_SEEDS = '400',
+  OPENTAB_WORLDS = '2000',
   OPENTAB_DAYS = '10000',
   OPENTAB_CHAINS = '1000000',
 } = process.env
@@ -100,6 +102,24 @@ async function simulation(): Promise<Outcome> {
   const files = (await testFiles('simulation')).filter((file) => /seeds-/.test(file))
   const run = await runTestFiles(files, 2, 120 * MINUTE, { ...rest, OPENTAB_SEEDS })
   return { cases: run.passed + run.failed, failures: run.failed }
+}
+
+/** Networks of channels, half of the worlds in each of two processes; then each guard taken out, which must not go unnoticed. */
+async function channels(seed: string): Promise<Outcome> {
+  const half = Math.ceil(Number(OPENTAB_WORLDS) / 2)
+  const worlds = await Promise.all(
+    [0, half].map((offset) =>
+      runProgram(['test/channels/run.ts', '--from', String(Number(seed) + offset), '--seeds', String(half)]),
+    ),
+  )
+  const guards = await runProgram(['test/channels/run-guards.ts'])
+  const told = worlds.map(({ output }) => output.replaceAll(',', '')).join('\n')
+  const failures =
+    sumOf(told, /^broken invariants +(\d+)/gm) + sumOf(guards.output, /removed, (\d+) unnoticed/g)
+  return {
+    cases: sumOf(told, /^runs +(\d+)/gm) + sumOf(guards.output, /^(\d+) guards removed/gm),
+    failures: [...worlds, guards].every(({ succeeded }) => succeeded) ? 0 : Math.max(1, failures),
+  }
 }
 
 /** Headers against the bound on difficulty, and years of traffic against that on waits: what they come to, and what broke. */

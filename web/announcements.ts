@@ -1,4 +1,5 @@
 /** What the node tells by short messages: blocks that were mined or replaced, payments that come in. Thread: Window. */
+import { msatToSats } from './channels.ts'
 import { amountWithUnit, countText, fromCoins, plural } from './format.ts'
 import type { WalletTransactionDetail } from './rpc-results.ts'
 import type { Opentab } from './tab/opentab.ts'
@@ -21,6 +22,19 @@ export function announce(opentab: Opentab, show: Show): void {
       'mined',
     ),
   )
+  opentab.on('channel', (event) => {
+    switch (event.notification) {
+      case 'invoice_payment':
+        show(`${amountWithUnit(msatToSats(event.msat))} came in over a channel.`)
+        return
+      case 'channel_state_changed':
+        if (event.new_state === 'CHANNELD_NORMAL') show('A channel is open.')
+        else if (event.new_state === 'ONCHAIN') show('A channel was closed: its transaction is in a block.')
+        return
+      case 'warning':
+        show(event.message)
+    }
+  })
   /** Seconds since 1970: what was seen before, the page that was open then has told. */
   const opened = Math.floor(Date.now() / 1000)
   /** Own transactions that were looked at, by wallet and id: each is news once. */

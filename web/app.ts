@@ -42,6 +42,7 @@ const EXPLORING: readonly Route['view'][] = ['explorer', 'block', 'tx', 'address
 const ENTRIES = [
   { path: '/', name: 'Overview', icon: icons.overview, views: ['overview'] },
   { path: '/wallet', name: 'Wallet', icon: icons.wallet, views: ['wallet'] },
+  { path: '/channels', name: 'Channels', icon: icons.channels, views: ['channels'] },
   {
     path: '/explorer',
     name: 'Explorer',
@@ -196,7 +197,7 @@ export class App extends LitElement {
                 >${node.identity.networkName}</span
               >`
           }
-          <nav class="nav-top" aria-label="Main">${this.#entries()}</nav>
+          <nav class="nav-top" aria-label="Main">${this.#entries(node)}</nav>
           <ot-search .node=${node}></ot-search>
           <div class="right">
             ${linkState(node.network)}
@@ -232,16 +233,18 @@ export class App extends LitElement {
           <span>Everything runs in this tab. Nothing is sent to a server.</span>
         </div>
       </footer>
-      <nav class="nav-bottom" aria-label="Main">${this.#entries()}</nav>
+      <nav class="nav-bottom" aria-label="Main">${this.#entries(node)}</nav>
       <ot-unlock-dialog></ot-unlock-dialog>
       <ot-notices .opentab=${this.#opentab}></ot-notices>`
   }
 
-  #entries() {
+  #entries(node: LiveNode) {
     return html`<ul>
-      ${ENTRIES.map(
-        ({ path, name, icon, views }) =>
-          html`<li>
+      ${ENTRIES.map(({ path, name, icon, views }) =>
+        // Only where coins are worth nothing, so far.
+        path === '/channels' && !node.identity.testControls
+          ? nothing
+          : html`<li>
             <a href=${path} aria-current=${(views as readonly string[]).includes(this.route.view) ? 'page' : nothing}
               >${icon}${name}</a
             >
@@ -257,6 +260,8 @@ export class App extends LitElement {
         return html`<ot-overview .node=${node}></ot-overview>`
       case 'wallet':
         return html`<ot-wallet .node=${node} .page=${route.page} .paymentId=${route.id}></ot-wallet>`
+      case 'channels':
+        return html`<ot-channels .node=${node} .page=${route.page}></ot-channels>`
       case 'explorer':
         return html`<ot-explorer .node=${node} .page=${route.page}></ot-explorer>`
       case 'block':

@@ -26,6 +26,8 @@ export interface Payment {
   readonly replacedBy: string | undefined
   /** The one whose place it took. */
   readonly replaces: string | undefined
+  /** Made over payment channels: `txid` is its payment hash, and no block knows of it. */
+  readonly isOverChannel?: true
 }
 
 /** Groups the entries of `listtransactions` (one an output, oldest first) by transaction, newest first. */

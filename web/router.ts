@@ -23,6 +23,8 @@ export type WalletPage = keyof typeof WALLET_PAGES
 export type Route =
   | { readonly view: 'overview' | 'miner' | 'network' | 'networks' }
   | { readonly view: 'wallet'; readonly page: WalletPage; readonly id?: string }
+  /** `page`: '' for the list; which others there are, its element knows. */
+  | { readonly view: 'channels'; readonly page: string }
   | { readonly view: 'explorer'; readonly page: 'blocks' | 'mempool' }
   | { readonly view: 'block' | 'tx' | 'address'; readonly id: string }
   | { readonly view: 'not-found'; readonly path: string }
@@ -41,6 +43,7 @@ export function parseRoute(path: string): Route {
       Object.hasOwn(WALLET_PAGES, second) && second !== 'home' && second !== 'payment' && parts.length === 2
     return isPage ? { view, page: second as WalletPage } : notFound
   }
+  if (view === 'channels' && parts.length <= 2) return { view, page: second ?? '' }
   if (view === 'block' || view === 'tx' || view === 'address')
     return second !== undefined && parts.length === 2 ? { view, id: second } : notFound
   if (view === 'explorer' && (second === undefined || second === 'mempool') && parts.length <= 2)
@@ -64,6 +67,8 @@ export function titleOf(route: Route): string {
       return 'Overview'
     case 'wallet':
       return WALLET_PAGES[route.page]
+    case 'channels':
+      return 'Channels'
     case 'explorer':
       return route.page === 'mempool' ? 'Waiting transactions' : 'Explorer'
     case 'block':

@@ -30,3 +30,15 @@ export type ImportedLabels = RpcResult<'importlabels'>
 /** What the keeper of keys reads in a PSBT. */
 export type PsbtReview = RpcResult<'reviewpsbt'>
 export type FeeEstimate = RpcResult<'estimatesmartfee'>
+
+/** A payment channel. */
+export type ChannelResult = RpcResult<'listpeerchannels'>['channels'][number]
+/** One direction of a channel that is announced. */
+export type AnnouncedChannel = RpcResult<'listchannels'>['channels'][number]
+export type KnownNode = RpcResult<'listnodes'>['nodes'][number]
+export type ChannelPay = RpcResult<'listpays'>['pays'][number]
+export type ChannelInvoice = RpcResult<'listinvoices'>['invoices'][number]
+export type DecodedInvoice = RpcResult<'decode'>
+/** A watchtower of this tab's channels. */
+export type Tower = RpcResult<'listtowers'>['towers'][number]
+export type TowerService = RpcResult<'towerservice'>

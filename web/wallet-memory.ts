@@ -26,3 +26,12 @@ export function lastReceiveAddress(node: LiveNode): string | undefined {
 export function rememberReceiveAddress(node: LiveNode, address: string): void {
   remember(`opentab.receive.${accountName(node)}`, address)
 }
+
+/** Whether its channels were looked at: its history then has their payments, too. */
+export function hasChannels(node: LiveNode): boolean {
+  return remembered(`opentab.channels.${accountName(node)}`) === 'yes'
+}
+
+export function rememberChannels(node: LiveNode): void {
+  remember(`opentab.channels.${accountName(node)}`, 'yes')
+}

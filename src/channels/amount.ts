@@ -29,3 +29,11 @@ export function satsToMsat(amount: Sats): Msat {
 export function msatToSats(amount: Msat): Sats {
   return sats(Math.floor(amount / MSAT_PER_SAT))
 }
+
+/** Where a fee may always be so much, a payment is not too small to be passed on. */
+export const FEE_EXEMPT = msat(5_000)
+
+/** Most that a payment may cost beside its amount, where `percent` hundredths of it were agreed to: at least `FEE_EXEMPT`, as in Core Lightning. */
+export function greatestPaymentFee(amount: number, percent: number): Msat {
+  return msat(Math.max(FEE_EXEMPT, Math.floor((amount * percent) / 100)))
+}

@@ -59,6 +59,8 @@ export interface ManagerPorts {
   /** Whether a channel that a peer wants to open is welcome, and where our share goes in the end. A rejection's sentence is told to the peer. */
   welcome(opening: Opening): Promise<Result<Payout>>
   onEvent(channel: Channel, event: DriverEvent): void
+  /** A channel is there, durable, whose funding is in no block yet. */
+  founded?(channel: Channel): void
 }
 
 /** A channel that the holder opens. */
@@ -180,10 +182,9 @@ export class ChannelManager {
 
   /** Takes a message from a peer, with its two bytes of type. */
   receive(peer: string, bytes: Uint8Array): void {
-    if (!this.connectedPeers.has(peer)) return
     const message = decodeMessage(bytes)
     if (!message.ok) {
-      if (message.kind !== 'invalid') return
+      if (message.kind !== 'invalid' || !this.connectedPeers.has(peer)) return
       this.send(peer, { type: 'warning', channelId: ALL_CHANNELS, text: message.detail })
       this.ports.disconnect(peer)
       return
@@ -191,7 +192,9 @@ export class ChannelManager {
     this.take(peer, message.value)
   }
 
-  private take(peer: string, message: ChannelMessage): void {
+  /** Takes a message that was read. */
+  take(peer: string, message: ChannelMessage): void {
+    if (!this.connectedPeers.has(peer)) return
     const id = channelOf(message)
     if (id === ALL_CHANNELS && (message.type === 'error' || message.type === 'warning')) {
       for (const channel of this.channelsOf(peer)) channel.receive(message)
@@ -351,6 +354,7 @@ export class ChannelManager {
     this.openings.get(peer)?.delete(opening.temporaryChannelId)
     this.byId.set(channel.state.channelId, channel)
     await channel.start([commitmentToSign(channel.state, opening.counterparty.first.nonce)])
+    this.ports.founded?.(channel)
     // The connection may have ended while the signer was asked: then it starts anew with the next.
     if (!this.connectedPeers.has(peer)) channel.disconnected()
     return ok(undefined)

@@ -3,10 +3,12 @@
  * that it follows from is durable, and then goes in order. While a write is under way further events are dealt with, and the next write takes
  * all of them: so many payments share one. Thread: the brain.
  */
+import { putBounded } from '../primitives/bounded.ts'
 import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { closeChannel, closingHalves, closingSigned, completeClosing } from './closing.ts'
 import { commitmentTransaction } from './commitment-transaction.ts'
 import { withFundingSignature } from './funding-spend.ts'
+import { htlcRoom } from './limits.ts'
 import {
   announce,
   type ChainView,
@@ -30,9 +32,10 @@ import {
   type PartialSignatureWithNonce,
 } from './messages.ts'
 import { acknowledge, type HtlcOffer, offerHtlc, proposeFee, removeHtlc } from './operation.ts'
-import type { ChannelSigner, ChannelStore, Commitment } from './ports.ts'
+import type { ChannelSigner, ChannelStore, Commitment, HolderPoint } from './ports.ts'
 import { changedRecords, encodeCommitment } from './records.ts'
 import { connect, disconnect } from './reestablish.ts'
+import { secretIndex } from './secrets.ts'
 import type { ChannelState } from './state.ts'
 import { type ChannelEvent, fail, type Outgoing, outdated, type Step, step } from './step.ts'
 import type { Removal } from './updates.ts'
@@ -48,6 +51,12 @@ const SIGNER_AWAY = new Set([
 
 /** Events of a channel that may wait: the updates of both sides at their most, and as many again. More is a flood, and ends the connection. */
 const MAX_WAITING = 4 * MAX_HTLCS
+
+/** Points of the holder's commitments that are remembered: of the newest, and the two that come next. */
+const MAX_POINTS = 4
+
+/** Blocks for which an offer waits for room: whoever pays may try another way, or later. */
+const MAX_BLOCKS_IN_TURN = 1
 
 /** What a driver is given. */
 export interface ChannelPorts {
@@ -68,6 +77,8 @@ export type DriverEvent =
   | { readonly kind: 'publish-commitment'; readonly transaction: Uint8Array; readonly commitment: Commitment }
   /** The signer can't be asked: the channel rests. `connected` again, it goes on. */
   | { readonly kind: 'signer-away'; readonly rejection: Rejection }
+  /** Commitments of the counterparty are void, and durable: whoever watches for us can be told. */
+  | { readonly kind: 'revoked' }
   /** The store failed, or has a later state than this tab, or there is a bug: the channel stands still until the tab starts again. */
   | { readonly kind: 'halted'; readonly error: unknown }
 
@@ -131,6 +142,9 @@ export class Channel {
   /** The last message on its way through the signer. */
   private sending: Promise<void> = Promise.resolve()
   private halted = false
+  /** Offers that wait for room, and since which height. */
+  private readonly queue: { readonly height: number; resolve(): void }[] = []
+  private readonly points = new Map<number, HolderPoint>()
   private readonly idle: (() => void)[] = []
   private readonly written: (() => void)[] = []
 
@@ -146,6 +160,11 @@ export class Channel {
   /** The newest state, which may not be durable yet. */
   get state(): ChannelState {
     return this.current
+  }
+
+  /** What the store holds; undefined as long as it holds nothing. */
+  get durableState(): ChannelState | undefined {
+    return this.stored
   }
 
   /** Whether it stands still after its store failed. */
@@ -197,8 +216,12 @@ export class Channel {
   /** Tells the signer the channel, by what is durable. */
   private async attach(): Promise<Step> {
     await this.durable()
-    const { contract, holder, counterparty } = this.current
-    const told = { holder: holder.commitment, counterparty }
+    const { contract, holder, counterparty, secrets } = this.current
+    const told = {
+      holder: holder.commitment,
+      counterparty,
+      revocation: secrets.find(secretIndex(counterparty[0].number - 1)),
+    }
     const known = await this.ports.signer.attach(contract, told)
     this.attached = known.ok
     if (known.ok) return step(this.current)
@@ -238,6 +261,35 @@ export class Channel {
       const offered = offerHtlc(this.current, offer)
       return offered.ok ? ok({ step: offered.value, value: this.current.nextHolderHtlc }) : offered
     })
+  }
+
+  /** The same; where as many HTLCs are under way as the counterparty takes, it waits until one is gone, for two blocks at most. */
+  async offerInTurn(offer: HtlcOffer): Promise<Result<number>> {
+    const { height } = this.current
+    // Behind those that wait.
+    if (this.queue.length > 0) await this.room()
+    for (;;) {
+      const offered = await this.offer(offer)
+      if (offered.ok || offered.code !== 'htlc-count' || this.current.height > height + MAX_BLOCKS_IN_TURN)
+        return offered
+      await this.room()
+    }
+  }
+
+  /** Resolves when there may be room for another HTLC, or waiting for it is of no use any more. */
+  private room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.queue.push({ height: this.current.height, resolve })
+    })
+  }
+
+  /** Lets those go on that wait for room, as many as there is room for, and all that wait in vain. */
+  private admit(): void {
+    const { status, connection, height } = this.current
+    const inVain = this.halted || status !== 'open' || connection !== 'connected'
+    let room = inVain ? this.queue.length : htlcRoom(this.current)
+    while (this.queue.length > 0 && (room-- > 0 || height > this.queue[0].height + MAX_BLOCKS_IN_TURN))
+      this.queue.shift()!.resolve()
   }
 
   /** Ends an HTLC that was offered to the holder. Rejects as `removeHtlc`. */
@@ -368,6 +420,7 @@ export class Channel {
 
   private apply(taken: Step): void {
     this.current = taken.state
+    if (this.queue.length > 0) this.admit()
     const { outgoing, events, revoked } = this.pending
     for (const item of taken.outgoing) outgoing.push({ link: this.stateLink, item })
     events.push(...taken.events)
@@ -386,7 +439,7 @@ export class Channel {
     const { keyId } = this.current.contract
     const given: { point?: Uint8Array; closingNonces: Uint8Array[] } = { closingNonces: [] }
     if (point !== undefined) {
-      const known = await signer.holderPoint(keyId, point)
+      const known = await this.holderPoint(point)
       if (!known.ok) return known
       given.point = known.value.point
     }
@@ -396,6 +449,15 @@ export class Channel {
       given.closingNonces.push(nonce.value)
     }
     return ok(given)
+  }
+
+  /** Point and nonce of a commitment of the holder: told once, and needed again when it is signed. */
+  private async holderPoint(number: number): Promise<Result<HolderPoint>> {
+    const known = this.points.get(number)
+    if (known) return ok(known)
+    const told = await this.ports.signer.holderPoint(this.current.contract.keyId, number)
+    if (told.ok) putBounded(this.points, number, told.value, MAX_POINTS)
+    return told
   }
 
   /** The channel rests: whatever was under way starts anew with the next connection. */
@@ -423,8 +485,10 @@ export class Channel {
         this.halt(error, pending)
         break
       }
+      this.tellRevoked(current, pending.revoked)
       for (const { link, item } of pending.outgoing) this.say(link, item)
       for (const event of pending.events) this.tell(event)
+      if (pending.revoked.size > 0) this.ports.onEvent({ kind: 'revoked' })
       for (const run of pending.done) run(true)
     }
     this.writing = false
@@ -436,6 +500,7 @@ export class Channel {
   private halt(error: unknown, pending: Pending = nothingPending()): void {
     if (this.halted) return
     this.halted = true
+    this.admit()
     for (const run of [...pending.done, ...this.pending.done]) run(false)
     for (const { lost } of this.inbox.splice(0)) lost?.()
     this.pending = nothingPending()
@@ -467,6 +532,14 @@ export class Channel {
       this.storedText = text
     }
     this.stored = state
+  }
+
+  /** The signer hears of it before whatever follows from it is asked for, in this channel or in another. */
+  private tellRevoked({ contract, secrets }: ChannelState, revoked: ReadonlyMap<number, string>): void {
+    for (const number of revoked.keys()) {
+      const secret = secrets.find(secretIndex(number))
+      if (secret) void this.ports.signer.counterpartyRevoked(contract.keyId, secret)
+    }
   }
 
   private tell(event: ChannelEvent): void {
@@ -524,15 +597,15 @@ export class Channel {
       case 'message':
         return ok(item.message)
       case 'ready': {
-        const point = await signer.holderPoint(keyId, 1)
+        const point = await this.holderPoint(1)
         if (!point.ok) return point
         const { point: secondPerCommitmentPoint, nonce: nextLocalNonce } = point.value
         return ok({ type: 'channel_ready', channelId, secondPerCommitmentPoint, nextLocalNonce })
       }
       case 'reestablish': {
         const [own, next] = await Promise.all([
-          signer.holderPoint(keyId, item.number),
-          signer.holderPoint(keyId, item.number + 1),
+          this.holderPoint(item.number),
+          this.holderPoint(item.number + 1),
         ])
         if (!own.ok) return own
         if (!next.ok) return next
@@ -549,7 +622,7 @@ export class Channel {
       case 'revoke': {
         const [secret, next] = await Promise.all([
           signer.releaseSecret(keyId, item.number),
-          signer.holderPoint(keyId, item.number + 2),
+          this.holderPoint(item.number + 2),
         ])
         if (!secret.ok) return secret
         if (!next.ok) return next

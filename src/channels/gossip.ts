@@ -3,18 +3,15 @@
  * 1059) gives them for taproot channels: TLV streams, ordered by block heights in place of times. Where it aggregates the signatures under an
  * announcement into one by MuSig2, ours stand side by side, so that two nodes need no more rounds than BOLT 7's (docs/channels.md). Pure, any thread.
  */
-import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { utf8 } from '@scure/base'
 import type { Sats } from '../primitives/amount.ts'
-import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../primitives/bytes.ts'
+import { bytesToHex, hexToBytes } from '../primitives/bytes.ts'
 import { DecodeError } from '../primitives/codec.ts'
 import { sha256, taggedHash } from '../primitives/hashes.ts'
-import { invalid, notNow, OK, ok, type Result, retry } from '../primitives/result.ts'
-import { verifySchnorr } from '../script/schnorr.ts'
-import { type Msat, satsToMsat } from './amount.ts'
+import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
+import type { Msat } from './amount.ts'
 import { decodeFeatures, encodeFeatures, type Features } from './features.ts'
-import { fundingKey, fundingScript } from './scripts.ts'
-import { fundingPlace, type ShortChannelId } from './short-channel-id.ts'
+import type { ShortChannelId } from './short-channel-id.ts'
 import {
   BYTES,
   bytesOf,
@@ -36,9 +33,6 @@ export function nodeId(publicKey: Uint8Array): NodeId {
 
 /** Greatest length of a gossip message, bytes; ours have at most some 500. What a later version adds has room. */
 export const MAX_GOSSIP_BYTES = 1024
-
-/** Confirmations of the funding before a channel is announced (BOLT 7). */
-export const ANNOUNCEMENT_DEPTH = 6
 
 /** A channel that exists: who has it, and the output that holds its money. */
 export interface ChannelAnnouncement {
@@ -198,7 +192,8 @@ function present<T>(value: T | undefined, name: string): T {
   return value
 }
 
-const MAX_ALIAS_CHARACTERS = 32
+/** Of a node's alias. */
+export const MAX_ALIAS_CHARACTERS = 32
 const MAX_PEER_ID_BYTES = 64
 
 /** Everything of a message but its signatures: what they cover. */
@@ -222,15 +217,26 @@ function unsignedRecords(message: GossipMessage): Uint8Array {
 
 /** The hash that a node's key signs (ECDSA) under its own message: 32 bytes (pull 1059, Signature Message Construction). */
 export function gossipHash(message: GossipMessage): Uint8Array {
-  return hashOf(message.type, 'signature', unsignedRecords(message))
+  return gossipHashOf({ message, signed: unsignedRecords(message) })
+}
+
+/** The same of a message as it came: records that this version doesn't know are signed, too. */
+export function gossipHashOf({ message, signed }: Pick<Gossip, 'message' | 'signed'>): Uint8Array {
+  return hashOf(message.type, 'signature', signed)
 }
 
 /** The hash that a funding key signs (BIP340) under the announcement of its channel. */
 export function fundingProofHash(message: ChannelAnnouncement): Uint8Array {
-  return hashOf(message.type, FUNDING_FIELD, unsignedRecords(message))
+  return fundingProofHashOf({ message, signed: unsignedRecords(message) })
 }
 
-const FUNDING_FIELD = 'bitcoin_signature'
+/** The same of an announcement as it came. */
+export function fundingProofHashOf({
+  message,
+  signed,
+}: Pick<Gossip<ChannelAnnouncement>, 'message' | 'signed'>): Uint8Array {
+  return hashOf(message.type, 'bitcoin_signature', signed)
+}
 
 function hashOf(messageName: string, fieldName: string, signed: Uint8Array): Uint8Array {
   return taggedHash(`lightning${messageName}${fieldName}`, sha256(signed))
@@ -246,6 +252,11 @@ export function encodeGossip(message: GossipMessage, signatures: readonly Uint8A
     writer.bigSize(FIRST_UNSIGNED + 2n * BigInt(at)).varBytes(signature)
   })
   return writer.finish()
+}
+
+/** Whether messages of this number are gossip that this program knows. */
+export function isGossip(number: number): boolean {
+  return number === CHANNEL_ANNOUNCEMENT || number === NODE_ANNOUNCEMENT || number === CHANNEL_UPDATE
 }
 
 function typeNumber(type: GossipMessage['type']): number {
@@ -351,162 +362,11 @@ function signedRange(records: Uint8Array): Uint8Array {
   return writer.finish()
 }
 
-/** What the chain says about the output that a short channel id points at. */
-export interface FundingOutput {
-  readonly scriptPubKey: Uint8Array
-  readonly amount: Sats
-  readonly spent: boolean
-}
-
-/** Where announcements are checked against the tab's own coins. */
-export interface FundingOutputs {
-  /** Undefined where the active chain has no such output. */
-  fundingOutput(id: ShortChannelId): Promise<FundingOutput | undefined>
-}
-
-/** What checks of gossip need to know of the chain. */
-export interface GossipContext {
-  /** Hash of the genesis block, 32 bytes, internal order. */
-  readonly chainHash: Uint8Array
-  /** Of the tip. */
-  readonly height: number
-}
-
-/**
- * Checks an announcement against the output that it claims (BOLT 7, pull 1059): it exists, is unspent and deep enough, is made of the two funding
- * keys and holds the capacity, and both nodes and both keys have signed. What is cheap comes first. Rejects with `gossip-network`,
- * `gossip-nodes-order`, `gossip-funding-missing` (retry), `gossip-funding-young` (retry), `gossip-funding-spent`, `gossip-funding-mismatch`,
- * `gossip-capacity`, `gossip-signature`.
- */
-export function checkChannelAnnouncement(
-  { message, signatures, signed }: Gossip<ChannelAnnouncement>,
-  funding: FundingOutput | undefined,
-  { chainHash, height }: GossipContext,
-): Result<void> {
-  if (!equalBytes(message.chainHash, chainHash)) return otherNetwork()
-  const [first, second] = message.nodeIds
-  if (first >= second)
-    return invalid('gossip-nodes-order', 'The nodes of a channel are announced with the lesser key first.')
-  if (!funding)
-    return retry('gossip-funding-missing', `No output of the chain is at ${message.shortChannelId}.`)
-  if (fundingPlace(message.shortChannelId).height > height - ANNOUNCEMENT_DEPTH + 1)
-    return retry(
-      'gossip-funding-young',
-      `The channel ${message.shortChannelId} has not ${ANNOUNCEMENT_DEPTH} confirmations yet.`,
-    )
-  if (funding.spent) return notNow('gossip-funding-spent', `The channel ${message.shortChannelId} is closed.`)
-  const key = fundingKey(...message.fundingKeys)
-  if (!key.ok || !equalBytes(fundingScript(key.value), funding.scriptPubKey))
-    return invalid('gossip-funding-mismatch', 'The output is not made of the keys that are announced.')
-  if (message.capacity > funding.amount)
-    return invalid('gossip-capacity', 'The channel is announced to hold more than its output does.')
-  const byNode = hashOf(message.type, 'signature', signed)
-  const byFunding = hashOf(message.type, FUNDING_FIELD, signed)
-  const proven =
-    message.nodeIds.every((id, at) => verifyNode(signatures[at], byNode, id)) &&
-    message.fundingKeys.every((publicKey, at) =>
-      verifySchnorr({ signature: signatures[2 + at], message: byFunding, publicKey: publicKey.subarray(1) }),
-    )
-  return proven ? OK : wrongSignature()
-}
-
-/**
- * Checks an update of a channel that is known. Rejects with `gossip-network`, `gossip-height` (before the funding, or beyond the tip: retry),
- * `gossip-amounts`, `gossip-signature`. Whether it is news is the graph's to say.
- */
-export function checkChannelUpdate(
-  { message, signatures, signed }: Gossip<ChannelUpdate>,
-  channel: ChannelAnnouncement,
-  { chainHash, height }: GossipContext,
-): Result<void> {
-  if (!equalBytes(message.chainHash, chainHash)) return otherNetwork()
-  if (message.blockHeight < fundingPlace(message.shortChannelId).height)
-    return invalid('gossip-height', 'The update is older than its channel.')
-  if (message.blockHeight > height) return fromTheFuture()
-  if (message.htlcMinimum > message.htlcMaximum || message.htlcMaximum > satsToMsat(channel.capacity))
-    return invalid('gossip-amounts', 'The amounts that the update allows do not fit the channel.')
-  const hash = hashOf(message.type, 'signature', signed)
-  return verifyNode(signatures[0], hash, channel.nodeIds[message.direction]) ? OK : wrongSignature()
-}
-
-/** Checks what a node says about itself. Rejects with `gossip-height` (retry), `gossip-signature`. */
-export function checkNodeAnnouncement(
-  { message, signatures, signed }: Gossip<NodeAnnouncement>,
-  { height }: GossipContext,
-): Result<void> {
-  if (message.blockHeight > height) return fromTheFuture()
-  const hash = hashOf(message.type, 'signature', signed)
-  return verifyNode(signatures[0], hash, message.nodeId) ? OK : wrongSignature()
-}
-
-function verifyNode(signature: Uint8Array, hash: Uint8Array, id: NodeId): boolean {
-  // Low s alone: else whoever passes a message on could make another of it.
-  return secp256k1.verify(signature, hash, hexToBytes(id), { prehash: false, lowS: true })
-}
-
-function otherNetwork(): Result<never> {
-  return invalid('gossip-network', 'This is gossip of another network.')
-}
-
-/** The tip that a peer has and we don't, yet. */
-function fromTheFuture(): Result<never> {
-  return retry('gossip-height', 'The message is newer than the tip.')
-}
-
-function wrongSignature(): Result<never> {
-  return invalid('gossip-signature', 'A signature under this gossip is wrong.')
-}
-
-/** The two nodes of a channel with their funding keys, the lesser node first, as an announcement has them. */
+/** The two nodes of a channel with their funding keys (33 bytes), the lesser node first, as an announcement has them. */
 export function inNodeOrder(
-  a: { readonly publicKey: Uint8Array; readonly fundingKey: Uint8Array },
-  b: { readonly publicKey: Uint8Array; readonly fundingKey: Uint8Array },
+  a: { readonly id: NodeId; readonly fundingKey: Uint8Array },
+  b: { readonly id: NodeId; readonly fundingKey: Uint8Array },
 ): Pick<ChannelAnnouncement, 'nodeIds' | 'fundingKeys'> {
-  const [first, second] = compareBytes(a.publicKey, b.publicKey) < 0 ? [a, b] : [b, a]
-  return {
-    nodeIds: [nodeId(first.publicKey), nodeId(second.publicKey)],
-    fundingKeys: [first.fundingKey, second.fundingKey],
-  }
+  const [first, second] = a.id < b.id ? [a, b] : [b, a]
+  return { nodeIds: [first.id, second.id], fundingKeys: [first.fundingKey, second.fundingKey] }
 }
-
-/** What the two sides of a channel send each other so that both can announce it (BOLT 7): message 259. */
-export interface AnnouncementSignatures {
-  /** 32 bytes. */
-  readonly channelId: Uint8Array
-  readonly shortChannelId: ShortChannelId
-  /** The sender's, by `gossipHash`: ECDSA, 64 bytes. */
-  readonly nodeSignature: Uint8Array
-  /** The sender's, by `fundingProofHash`: BIP340, 64 bytes. */
-  readonly fundingSignature: Uint8Array
-}
-
-export const ANNOUNCEMENT_SIGNATURES = 259
-
-/** With its type. */
-export function encodeAnnouncementSignatures(message: AnnouncementSignatures): Uint8Array {
-  const { channelId, shortChannelId, nodeSignature, fundingSignature } = message
-  return new WireWriter(170)
-    .u16(ANNOUNCEMENT_SIGNATURES)
-    .put(channelId)
-    .shortChannelId(shortChannelId)
-    .put(nodeSignature)
-    .put(fundingSignature)
-    .finish()
-}
-
-/** Reads the message, its type included. Rejects with `message-malformed`; what comes behind must be odd records. */
-export function decodeAnnouncementSignatures(bytes: Uint8Array): Result<AnnouncementSignatures> {
-  return decodeWire(bytes, 'message-malformed', (reader) => {
-    if (reader.u16() !== ANNOUNCEMENT_SIGNATURES) throw new DecodeError('is of another type')
-    const message = {
-      channelId: reader.take(32),
-      shortChannelId: reader.shortChannelId(),
-      nodeSignature: reader.take(SIGNATURE_BYTES),
-      fundingSignature: reader.take(SIGNATURE_BYTES),
-    }
-    NOTHING_MORE.read(reader)
-    return message
-  })
-}
-
-const NOTHING_MORE = tlvStream({})

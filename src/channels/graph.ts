@@ -2,10 +2,10 @@
  * The channels and nodes that a node knows of, from gossip that was checked: the newest of each, in bounded memory. What it holds can be stored and
  * handed to others as it came. Deterministic, any thread.
  */
-import { invalid, notNow, OK, type Result } from '../primitives/result.ts'
+import { notNow, OK, type Result } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
 import type { ChannelAnnouncement, ChannelUpdate, Gossip, NodeAnnouncement, NodeId } from './gossip.ts'
-import type { ShortChannelId } from './short-channel-id.ts'
+import { fundingPlace, type ShortChannelId } from './short-channel-id.ts'
 
 /** What passing payments on costs over a channel, in one direction. */
 export interface ForwardingPolicy {
@@ -26,6 +26,8 @@ export function forwardingFee({ feeBase, feeProportionalMillionths }: Forwarding
 /** A channel of the graph. */
 export interface GraphChannel {
   readonly announcement: Gossip<ChannelAnnouncement>
+  /** That funds it, as `outpointKey`. */
+  readonly outpoint: string
   /** By direction: the newest update of the first node, and of the second. */
   readonly updates: readonly [Gossip<ChannelUpdate> | undefined, Gossip<ChannelUpdate> | undefined]
 }
@@ -39,6 +41,8 @@ export interface GraphLimits {
   /** Most updates of one direction of a channel in `updateWindow` blocks. */
   readonly updates: number
   readonly updateWindow: number
+  /** Least blocks between two announcements of a node. */
+  readonly nodeSpacing: number
   /** Blocks after which a channel is forgotten whose nodes have not both renewed their updates. */
   readonly staleAfter: number
 }
@@ -48,11 +52,13 @@ const HOUR = 3600
 
 /** Limits for a network whose blocks are `targetSpacing` seconds apart: some 30 MB at most. */
 export function graphLimits(targetSpacing: number): GraphLimits {
+  const updateWindow = Math.ceil(HOUR / targetSpacing)
   return {
     channels: 20_000,
     channelsOfPeer: 5_000,
     updates: 12,
-    updateWindow: Math.ceil(HOUR / targetSpacing),
+    updateWindow,
+    nodeSpacing: Math.ceil(updateWindow / 12),
     staleAfter: Math.ceil(TWO_WEEKS / targetSpacing),
   }
 }
@@ -76,6 +82,7 @@ interface UpdateCount {
 export class ChannelGraph {
   private readonly limits: GraphLimits
   private readonly channels = new Map<ShortChannelId, Entry>()
+  private readonly byOutpoint = new Map<string, Entry>()
   /** By node: its channels. Every node has one at least. */
   private readonly nodes = new Map<NodeId, Set<Entry>>()
   private readonly announcedNodes = new Map<NodeId, Gossip<NodeAnnouncement>>()
@@ -111,6 +118,16 @@ export class ChannelGraph {
     return this.announcedNodes.get(id)?.message
   }
 
+  /** The same as it came. */
+  nodeGossip(id: NodeId): Gossip<NodeAnnouncement> | undefined {
+    return this.announcedNodes.get(id)
+  }
+
+  /** All nodes that have a channel. */
+  allNodes(): Iterable<NodeId> {
+    return this.nodes.keys()
+  }
+
   hasNode(id: NodeId): boolean {
     return this.nodes.has(id)
   }
@@ -119,13 +136,13 @@ export class ChannelGraph {
    * Whether an announcement would be taken in, before the work of checking it. Rejects with `gossip-known`, `gossip-conflict` where the same output
    * is announced for other nodes (its owners contradict themselves: the first stays), `gossip-peer-full` and `gossip-full`.
    */
-  wants({ message }: Gossip<ChannelAnnouncement>, source: string): Result<void> {
+  wants({ message }: Pick<Gossip<ChannelAnnouncement>, 'message'>, source: string): Result<void> {
     const known = this.channels.get(message.shortChannelId)
     if (known) {
       const [first, second] = known.announcement.message.nodeIds
       return first === message.nodeIds[0] && second === message.nodeIds[1]
         ? notNow('gossip-known', 'This channel is known.')
-        : invalid('gossip-conflict', 'This channel is known as that of other nodes.')
+        : notNow('gossip-conflict', 'This channel is known as that of other nodes.')
     }
     if ((this.countBySource.get(source) ?? 0) >= this.limits.channelsOfPeer)
       return notNow('gossip-peer-full', 'Enough channels came from this peer.')
@@ -137,8 +154,16 @@ export class ChannelGraph {
     return OK
   }
 
-  /** Takes in an announcement that passed `checkChannelAnnouncement`, at this height of the tip. `source`: the peer. Rejects as `wants`. */
-  addChannel(announcement: Gossip<ChannelAnnouncement>, source: string, height: number): Result<void> {
+  /**
+   * Takes in an announcement that passed `checkChannelAnnouncement`, at this height of the tip. `source`: the peer; `outpoint`: as `outpointKey`, of
+   * what funds it. Rejects as `wants`.
+   */
+  addChannel(
+    announcement: Gossip<ChannelAnnouncement>,
+    source: string,
+    height: number,
+    outpoint: string,
+  ): Result<void> {
     const wanted = this.wants(announcement, source)
     if (!wanted.ok) return wanted
     const { message } = announcement
@@ -147,8 +172,16 @@ export class ChannelGraph {
       { since: height, count: 0 },
       { since: height, count: 0 },
     ]
-    const entry: Entry = { announcement, updates: [undefined, undefined], source, since: height, counted }
+    const entry: Entry = {
+      announcement,
+      outpoint,
+      updates: [undefined, undefined],
+      source,
+      since: height,
+      counted,
+    }
     this.channels.set(message.shortChannelId, entry)
+    this.byOutpoint.set(outpoint, entry)
     this.countBySource.set(source, (this.countBySource.get(source) ?? 0) + 1)
     for (const id of message.nodeIds) {
       const channels = this.nodes.get(id)
@@ -162,7 +195,7 @@ export class ChannelGraph {
    * Whether an update would be taken in, before the work of checking it. Rejects with `gossip-orphan` one of a channel that is not known,
    * `gossip-known` one that is not newer than the last, and `gossip-rate` where its direction had enough for now.
    */
-  wantsUpdate({ message }: Gossip<ChannelUpdate>, height: number): Result<void> {
+  wantsUpdate({ message }: Pick<Gossip<ChannelUpdate>, 'message'>, height: number): Result<void> {
     const entry = this.channels.get(message.shortChannelId)
     if (!entry) return notNow('gossip-orphan', 'The channel of this update is not known.')
     const last = entry.updates[message.direction]
@@ -191,13 +224,18 @@ export class ChannelGraph {
     return OK
   }
 
-  /** Rejects with `gossip-orphan` a node that has no channel, and `gossip-known` what is not newer than the last. */
-  wantsNode({ message }: Gossip<NodeAnnouncement>): Result<void> {
+  /**
+   * Rejects with `gossip-orphan` a node that has no channel, with `gossip-known` what is not newer than the last, and with `gossip-rate` what
+   * follows too soon on it.
+   */
+  wantsNode({ message }: Pick<Gossip<NodeAnnouncement>, 'message'>): Result<void> {
     if (!this.nodes.has(message.nodeId))
       return notNow('gossip-orphan', 'The node has no channel that is known.')
     const last = this.announcedNodes.get(message.nodeId)
     if (last && message.blockHeight <= last.message.blockHeight)
       return notNow('gossip-known', 'A newer announcement of this node is known.')
+    if (last && message.blockHeight < last.message.blockHeight + this.limits.nodeSpacing)
+      return notNow('gossip-rate', 'This node said something about itself only just now.')
     return OK
   }
 
@@ -208,9 +246,14 @@ export class ChannelGraph {
     return wanted
   }
 
-  /** The funding output was spent, or is on no active chain any more. */
-  removeChannel(id: ShortChannelId): void {
-    this.drop(this.channels.get(id))
+  /** An output was spent: the channel that it funded, if it is one, is forgotten. */
+  removeSpent(outpoint: string): void {
+    this.drop(this.byOutpoint.get(outpoint))
+  }
+
+  /** The chain left the blocks above a height: their channels are forgotten. Where the other branch has them, they are announced anew. */
+  removeAbove(height: number): void {
+    for (const [id, entry] of this.channels) if (fundingPlace(id).height > height) this.drop(entry)
   }
 
   /** Forgets the channels whose nodes have not both renewed their updates for `staleAfter` blocks (BOLT 7, Pruning Stale Entries). */
@@ -245,6 +288,7 @@ export class ChannelGraph {
     if (!entry) return
     const { message } = entry.announcement
     this.channels.delete(message.shortChannelId)
+    this.byOutpoint.delete(entry.outpoint)
     const left = (this.countBySource.get(entry.source) ?? 0) - 1
     if (left > 0) this.countBySource.set(entry.source, left)
     else this.countBySource.delete(entry.source)

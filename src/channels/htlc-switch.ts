@@ -7,6 +7,7 @@
 import { bytesToHex, equalBytes, hexToBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { OK } from '../primitives/result.ts'
 import { msat } from './amount.ts'
 import type { Channel, DriverEvent } from './channel.ts'
 import { encodeFailure, type Failure, malformedFailure } from './failures.ts'
@@ -15,7 +16,7 @@ import { HtlcSets, type SetOutcome } from './htlc-sets.ts'
 import { checkForward, checkReceive, type IncomingHtlc, openIncoming, readIncoming } from './incoming.ts'
 import type { InvoiceBook } from './invoice-book.ts'
 import { readOnion } from './onion.ts'
-import { createError, wrapError } from './onion-errors.ts'
+import { createError, type ErrorPacket, wrapError } from './onion-errors.ts'
 import type { FinalPayload, ForwardPayload } from './onion-payload.ts'
 import type { PaymentBook } from './payment-book.ts'
 import type { ChannelPolicy } from './policy.ts'
@@ -26,12 +27,12 @@ import type { ShortChannelId } from './short-channel-id.ts'
 import type { HtlcTerms, Removal } from './updates.ts'
 
 export interface SwitchPorts {
-  readonly signer: Pick<ChannelSigner, 'ecdh'>
+  readonly signer: Pick<ChannelSigner, 'ecdh' | 'htlcReturned'>
   readonly book: RecordBook
   readonly clock: Clock
   readonly policy: ChannelPolicy
-  /** What this node asks for passing on. */
-  readonly forwarding: ForwardingPolicy
+  /** What this node accepts for passing on by a channel, the newest policy first. */
+  accepted(keyId: string): readonly ForwardingPolicy[]
   readonly invoices: InvoiceBook
   readonly payments: PaymentBook
   height(): number
@@ -50,6 +51,8 @@ interface Incoming {
   readonly terms: HtlcTerms
   readonly name: string
   readonly secret: Uint8Array
+  /** Resolves when it is durable that its onion was opened: before, nothing may follow. */
+  remembered: Promise<void>
 }
 
 /** A part that waits for the others, or is taken. */
@@ -168,14 +171,19 @@ export class HtlcSwitch {
       this.waiting.push(() => this.received(channel, terms))
       return
     }
-    const incoming = { channel, terms, name, secret: secret.value }
+    const incoming: Incoming = { channel, terms, name, secret: secret.value, remembered: Promise.resolve() }
     if (terms.refused)
       return this.fail(incoming, { name: 'temporary_channel_failure', channelUpdate: NO_UPDATE })
     const opened = openIncoming(htlc, read.packet, secret.value, this.guard)
     const record = ONION_PREFIX + bytesToHex(read.packet.hmac)
     if (opened.kind !== 'malformed' && book.get(record) === undefined) {
       const named = 'payload' in opened ? opened.payload.cltvExpiry : 0
-      await book.set(record, JSON.stringify({ expiry: Math.max(cltvExpiry, named), htlc: name }))
+      incoming.remembered = book.set(
+        record,
+        JSON.stringify({ expiry: Math.max(cltvExpiry, named), htlc: name }),
+      )
+      // A part that waits for others is not waited for.
+      incoming.remembered.catch((error: unknown) => this.ports.failed(error))
     }
     switch (opened.kind) {
       case 'malformed':
@@ -200,23 +208,18 @@ export class HtlcSwitch {
     const { keyId } = channel.state.contract
     // A node that was killed hears of it again; how it ends will be told.
     if (this.isPassedOn(keyId, terms.id)) return
-    const { channelAt, policy, forwarding, height } = this.ports
+    const { channelAt, policy, accepted, height } = this.ports
     const next = channelAt(shortChannelId)
-    const asked = next && {
-      ...forwarding,
-      htlcMinimum: next.state.counterpartyLimits.htlcMinimum,
-      htlcMaximum: next.state.counterpartyLimits.maxHtlcValueInFlight,
+    const asked = (next ? accepted(next.state.contract.keyId) : []).map((each) => ({
+      ...each,
+      htlcMinimum: next!.state.counterpartyLimits.htlcMinimum,
+      htlcMaximum: next!.state.counterpartyLimits.maxHtlcValueInFlight,
       disabled: false,
-    }
+    }))
     const limits = { soonest: 2 * policy.expiryGrace, furthest: policy.maxToSelfDelay }
-    const failure = checkForward(
-      htlc,
-      { amount, cltvExpiry, shortChannelId },
-      asked ? [asked] : [],
-      height(),
-      limits,
-    )
+    const failure = checkForward(htlc, { amount, cltvExpiry, shortChannelId }, asked, height(), limits)
     if (failure || !next) return this.fail(incoming, failure ?? { name: 'unknown_next_peer' })
+    await incoming.remembered
     const offered = await next.offer({
       amount,
       paymentHash: terms.paymentHash,
@@ -284,15 +287,20 @@ export class HtlcSwitch {
   }
 
   private async fulfil(parts: readonly Incoming[], preimage: Uint8Array): Promise<void> {
+    // The invoice, which says that it is paid, was written with the onion or after it.
     await Promise.all(
-      parts.map(({ channel, terms }) => channel.remove(terms.id, { kind: 'fulfill', preimage })),
+      parts.map(async ({ channel, terms, remembered }) => {
+        await remembered
+        return channel.remove(terms.id, { kind: 'fulfill', preimage })
+      }),
     )
     this.ports.preimageLearnt()
   }
 
-  private async fail({ channel, terms, secret }: Incoming, failure: Failure): Promise<void> {
-    const { reason } = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
-    await channel.remove(terms.id, { kind: 'fail', reason })
+  private async fail({ channel, terms, secret, remembered }: Incoming, failure: Failure): Promise<void> {
+    await remembered
+    const packet = createError(secret, encodeFailure(failure), NO_HOLD_TIME)
+    await channel.remove(terms.id, { kind: 'fail', ...packet })
   }
 
   private scheduleExpiry(): void {
@@ -349,8 +357,17 @@ export class HtlcSwitch {
           this.waiting.push(() => this.gaveBack(channel, terms, removal))
           return
         }
-        const reason = reasonFor(secret.value, removal)
-        const removed = await upstream.remove(origin.htlc, { kind: 'fail', reason })
+        // Of what the chain gave back the signer has this node's word alone. Where that is not enough, the one upstream expires by itself.
+        const returned = removal
+          ? OK
+          : await this.ports.signer.htlcReturned(channel.state.contract.keyId, terms.id)
+        if (!returned.ok) {
+          if (returned.code !== 'payment-not-approved')
+            this.waiting.push(() => this.gaveBack(channel, terms, removal))
+          return
+        }
+        const packet = packetFor(secret.value, removal)
+        const removed = await upstream.remove(origin.htlc, { kind: 'fail', ...packet })
         if (!removed.ok && removed.code === 'channel-halted') return
       }
     }
@@ -359,12 +376,12 @@ export class HtlcSwitch {
 }
 
 /** What the hop before hears. */
-function reasonFor(secret: Uint8Array, removal: Removal | undefined): Uint8Array {
-  if (removal?.kind === 'fail') return wrapError(secret, { reason: removal.reason }, NO_HOLD_TIME).reason
+function packetFor(secret: Uint8Array, removal: Removal | undefined): ErrorPacket {
+  if (removal?.kind === 'fail') return wrapError(secret, removal, NO_HOLD_TIME)
   const told =
     (removal?.kind === 'malformed' && malformedFailure(removal.failureCode, removal.onionHash)) ||
     encodeFailure({ name: 'permanent_channel_failure' })
-  return createError(secret, told, NO_HOLD_TIME).reason
+  return createError(secret, told, NO_HOLD_TIME)
 }
 
 function nameOf({ state }: Channel, { id }: HtlcTerms): string {

@@ -30,6 +30,14 @@ export interface Init {
   readonly networks?: readonly Uint8Array[]
   /** The node, and its signature (ECDSA, 64 bytes) under `nodeProofHash`. */
   readonly node?: { readonly id: NodeId; readonly signature: Uint8Array }
+  readonly session?: Session
+}
+
+/** Which of the sessions on a connection this is, from 1: each side counts its own, and starts another where it wants all to start anew. */
+export interface Session {
+  readonly own: number
+  /** The last of the other side's that was heard of; 0 where none was. */
+  readonly heard: number
 }
 
 const bytes = {
@@ -39,8 +47,19 @@ const bytes = {
   },
 }
 
-/** `node`: of this network of tabs alone, from the range of types that BOLT 1 leaves to custom records. */
-const RECORDS = tlvStream({ networks: tlvField(1, bytes), node: tlvField(71_007, bytes) })
+const session = {
+  read: (reader: WireReader): Session => ({ own: reader.u16(), heard: reader.u16() }),
+  write: (writer: WireWriter, { own, heard }: Session) => {
+    writer.u16(own).u16(heard)
+  },
+}
+
+/** `node` and `session`: of this network of tabs alone, from the range of types that BOLT 1 leaves to custom records. */
+const RECORDS = tlvStream({
+  networks: tlvField(1, bytes),
+  node: tlvField(71_007, bytes),
+  session: tlvField(71_009, session),
+})
 
 /** What a node's key signs so that a peer's identity (as text) is known as its own. */
 export function nodeProofHash(peer: string): Uint8Array {
@@ -48,13 +67,14 @@ export function nodeProofHash(peer: string): Uint8Array {
 }
 
 /** With its type. */
-export function encodeInit({ features, networks, node }: Init): Uint8Array {
+export function encodeInit({ features, networks, node, session }: Init): Uint8Array {
   const writer = new WireWriter(256).u16(INIT).u16Bytes(new Uint8Array(0)).u16Bytes(encodeFeatures(features))
   const joined = networks && new WireWriter(HASH_BYTES)
   for (const hash of networks ?? []) joined?.put(hash)
   RECORDS.write(writer, {
     networks: joined?.finish(),
     node: node && new WireWriter(97).put(hexToBytes(node.id)).put(node.signature).finish(),
+    session,
   })
   return writer.finish()
 }
@@ -65,7 +85,7 @@ export function decodeInit(message: Uint8Array): Result<Init> {
     if (reader.u16() !== INIT) throw new DecodeError('is of another type')
     const global = decodeFeatures(reader.u16Bytes())
     const bits = global | decodeFeatures(reader.u16Bytes())
-    const { networks, node } = RECORDS.read(reader)
+    const { networks, node, session } = RECORDS.read(reader)
     if (networks && networks.length % HASH_BYTES !== 0) throw new DecodeError('names half a chain')
     if (node && node.length !== POINT_BYTES + SIGNATURE_BYTES)
       throw new DecodeError('proves its node by a record of another length')
@@ -76,6 +96,7 @@ export function decodeInit(message: Uint8Array): Result<Init> {
         id: nodeId(node.subarray(0, POINT_BYTES)),
         signature: node.slice(POINT_BYTES),
       },
+      session,
     }
   })
 }

@@ -6,7 +6,7 @@ import { utf8 } from '@scure/base'
 import { bytesToHex, equalBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
-import { notNow, ok, type Result } from '../primitives/result.ts'
+import { notNow, OK, ok, type Result } from '../primitives/result.ts'
 import { type Msat, msat } from './amount.ts'
 import { features } from './features.ts'
 import type { ExpectedPayment } from './incoming.ts'
@@ -52,6 +52,10 @@ export interface InvoiceRequest {
   readonly routeHints: readonly (readonly RouteHint[])[]
 }
 
+export type InvoiceStatus = 'paid' | 'expired' | 'unpaid'
+
+/** Most invoices that are kept, what came unasked among them: strangers send that. */
+const MAX_INVOICES = 20_000
 /** Bytes of a description at most (BOLT 11). */
 const MAX_DESCRIPTION_BYTES = 639
 const PREFIX = 'invoice/'
@@ -66,6 +70,8 @@ export class InvoiceBook {
   private readonly known = new Map<string, KnownInvoice>()
   private readonly waiting = new Map<string, ((invoice: KnownInvoice) => void)[]>()
   private paidCount = 0
+  /** Told of each payment once it is durable. */
+  private readonly paid: (invoice: KnownInvoice) => void
 
   constructor(
     book: RecordBook,
@@ -73,7 +79,9 @@ export class InvoiceBook {
     clock: Pick<Clock, 'now'>,
     random: Random,
     addressPrefix: string,
+    paid: (invoice: KnownInvoice) => void = () => {},
   ) {
+    this.paid = paid
     this.book = book
     this.signer = signer
     this.clock = clock
@@ -102,13 +110,64 @@ export class InvoiceBook {
     return this.clock.now() >= expiresAt * 1000
   }
 
-  /** Makes an invoice, durable before it is told. Rejects with `invoice-label`, `invoice-description` and the signer's codes. */
+  statusOf(invoice: KnownInvoice): InvoiceStatus {
+    if (invoice.paid) return 'paid'
+    return this.isExpired(invoice) ? 'expired' : 'unpaid'
+  }
+
+  /** Forgets one; it can't be paid any more. Rejects with `invoice-status` where it has another status by now. */
+  async delete(invoice: KnownInvoice, status: InvoiceStatus): Promise<Result<void>> {
+    const now = this.statusOf(invoice)
+    if (now !== status) return notNow('invoice-status', `The invoice is ${now}, not ${status}. It was kept.`)
+    await this.remove([invoice])
+    return OK
+  }
+
+  /** Forgets those of a status that were over `age` seconds ago or longer, but for those that `isNeeded` by channels. Answers how many. */
+  async clean(
+    status: 'paid' | 'expired',
+    age: number,
+    isNeeded: (paymentHash: Uint8Array) => boolean,
+  ): Promise<number> {
+    const latest = this.clock.now() / 1000 - age
+    const old = this.all().filter(
+      (invoice) =>
+        this.statusOf(invoice) === status &&
+        (invoice.paid?.at ?? invoice.expiresAt) <= latest &&
+        !isNeeded(invoice.paymentHash),
+    )
+    await this.remove(old)
+    return old.length
+  }
+
+  private async remove(invoices: readonly KnownInvoice[]): Promise<void> {
+    await Promise.all(
+      invoices.map(({ paymentHash }) => {
+        const hash = bytesToHex(paymentHash)
+        this.known.delete(hash)
+        return this.book.set(PREFIX + hash, undefined)
+      }),
+    )
+  }
+
+  /** Whether there is room for one more: what has expired makes it. */
+  private async hasRoom(): Promise<boolean> {
+    if (this.known.size >= MAX_INVOICES) await this.clean('expired', 0, () => false)
+    return this.known.size < MAX_INVOICES
+  }
+
+  /** Makes an invoice, durable before it is told. Rejects with `invoice-label`, `invoice-description`, `invoices-full` and the signer's codes. */
   async create(request: InvoiceRequest): Promise<Result<KnownInvoice>> {
     const { amount, label, description, expiry, minFinalCltvExpiryDelta, routeHints } = request
     if (label === '' || label.length > 128 || this.byLabel(label))
       return notNow('invoice-label', `The label ‘${label}’ is taken, empty or too long. Choose another one.`)
     if (utf8.decode(description).length > MAX_DESCRIPTION_BYTES)
       return notNow('invoice-description', `A description has at most ${MAX_DESCRIPTION_BYTES} bytes.`)
+    if (!(await this.hasRoom()))
+      return notNow(
+        'invoices-full',
+        `There are ${MAX_INVOICES} invoices. Delete old ones with autoclean-once.`,
+      )
     const preimage = this.random.bytes(32)
     const paymentSecret = this.random.bytes(32)
     const timestamp = Math.floor(this.clock.now() / 1000)
@@ -153,6 +212,7 @@ export class InvoiceBook {
     const invoice = this.get(paymentHash)
     if (invoice) return { ...invoice, closed: invoice.paid !== undefined || this.isExpired(invoice) }
     if (!keysend || !equalBytes(sha256(keysend), paymentHash)) return undefined
+    if (this.known.size >= MAX_INVOICES) return undefined
     return { preimage: keysend, minFinalCltvExpiryDelta, closed: false }
   }
 
@@ -178,6 +238,7 @@ export class InvoiceBook {
     await this.put(invoice)
     for (const tell of this.waiting.get(hash) ?? []) tell(invoice)
     this.waiting.delete(hash)
+    this.paid(invoice)
     return invoice
   }
 

@@ -3,15 +3,19 @@
  * none is paid on another: `lntab…`. Pure, any thread; the signature is the signer's.
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import { bech32, utf8 } from '@scure/base'
 import { concatBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import { invalid, ok, type Result } from '../primitives/result.ts'
+import { curve } from '../script/curve.ts'
 import { outputKeyOf, p2trScript } from '../script/taproot.ts'
 import { MAX_MSAT, type Msat, msat } from './amount.ts'
 import { type FeatureName, type Features, hasFeature, NO_FEATURES, unknownRequired } from './features.ts'
 import type { ShortChannelId } from './short-channel-id.ts'
 import { decodeWire, isPoint, POINT_BYTES, WireWriter } from './wire.ts'
+
+const { Fn, Fp } = secp256k1.Point
 
 /** A channel that only the invoice tells of, and what it asks for passing a payment on. */
 export interface RouteHint {
@@ -470,14 +474,23 @@ function signerOf(signature: Uint8Array, hash: Uint8Array, named: Uint8Array | u
     if (secp256k1.verify(compact, hash, named, { prehash: false, lowS: true })) return named
     throw new FieldError('invoice-signature', WRONG_SIGNATURE)
   }
-  try {
-    return secp256k1.Signature.fromBytes(compact, 'compact')
-      .addRecoveryBit(signature[SIGNATURE_BYTES - 1])
-      .recoverPublicKey(hash)
-      .toBytes(true)
-  } catch {
-    throw new FieldError('invoice-signature', WRONG_SIGNATURE)
-  }
+  const signer = recoverPublicKey(compact, signature[SIGNATURE_BYTES - 1], hash)
+  if (!signer) throw new FieldError('invoice-signature', WRONG_SIGNATURE)
+  return signer
+}
+
+/** The public key under whose ECDSA signature (r ‖ s) a hash is (SEC 1, 4.1.6): 33 bytes. Undefined where there is none. */
+function recoverPublicKey(compact: Uint8Array, recovery: number, hash: Uint8Array): Uint8Array | undefined {
+  const [r, s] = [compact.subarray(0, 32), compact.subarray(32)].map((half) => bytesToNumberBE(half))
+  if (r === 0n || s === 0n || r >= Fn.ORDER || s >= Fn.ORDER || recovery > 3) return undefined
+  // The x of the nonce's point is r, or r + n where that is below the field's order.
+  const x = recovery > 1 ? r + Fn.ORDER : r
+  if (x >= Fp.ORDER) return undefined
+  const point = concatBytes(Uint8Array.of(2 + (recovery & 1)), numberToBytesBE(x, 32))
+  // (s·R − hash·G) / r
+  const inverse = Fn.inv(r)
+  const factor = Fn.neg(Fn.mul(Fn.create(bytesToNumberBE(hash)), inverse))
+  return curve().sum([{ point, scalar: Fn.toBytes(Fn.mul(s, inverse)) }], Fn.toBytes(factor))
 }
 
 const WRONG_SIGNATURE = 'The signature of this invoice is wrong: it was changed, or made badly.'

@@ -33,10 +33,13 @@ export function derivePublicKey(basepoint: Uint8Array, point: Uint8Array): Uint8
   return sum([{ point: basepoint }], Fn.toBytes(hashScalar(point, basepoint)))
 }
 
-/** The secret key of `derivePublicKey`. */
-export function deriveSecretKey(basepointSecret: Uint8Array, point: Uint8Array): Uint8Array {
+/** The secret key of `derivePublicKey`. `basepoint`: of the secret, where the caller has it. */
+export function deriveSecretKey(
+  basepointSecret: Uint8Array,
+  point: Uint8Array,
+  basepoint: Uint8Array = perCommitmentPoint(basepointSecret),
+): Uint8Array {
   const secret = Fn.fromBytes(basepointSecret)
-  const basepoint = Point.BASE.multiply(secret).toBytes(true)
   return Fn.toBytes(Fn.add(secret, hashScalar(point, basepoint)))
 }
 

@@ -60,8 +60,9 @@ function htlcOf(terms: HtlcTerms): Htlc {
 }
 
 /**
- * Whether the holder may offer an HTLC. Rejects with `htlc-amount`, `htlc-expiry`, `htlc-count`, `htlc-value-in-flight`, `dust-exposure`,
- * `balance-insufficient` (reserve and fees kept) and `peer-balance-insufficient` (the counterparty, who pays the fees, could not).
+ * Whether the holder may offer an HTLC. Rejects with `htlc-amount`, `htlc-expiry`, `htlc-value-in-flight`, `dust-exposure`,
+ * `balance-insufficient` (reserve and fees kept), `peer-balance-insufficient` (the counterparty, who pays the fees, could not) and, where nothing
+ * else is in the way, `htlc-count`.
  */
 export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> {
   const { amount, expiry } = terms
@@ -76,11 +77,6 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
   const htlcs = [...state.htlcs, htlcOf(terms)]
   const { holder, counterparty, pending } = viewShares(state, COUNTERPARTY_NEXT, htlcs)
   const offered = pending.filter((htlc) => htlc.terms.offered)
-  if (offered.length > maxAcceptedHtlcs)
-    return notNow(
-      'htlc-count',
-      `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`,
-    )
   if (offered.reduce((sum, htlc) => sum + htlc.terms.amount, 0) > maxHtlcValueInFlight)
     return notNow(
       'htlc-value-in-flight',
@@ -108,7 +104,20 @@ export function checkOffer(state: ChannelState, terms: HtlcTerms): Result<void> 
         'The other side, which pays the fees of the channel, has not enough for those of one more payment.',
       )
   }
+  // Last: who waits for room knows that nothing else is in the way.
+  if (offered.length > maxAcceptedHtlcs)
+    return notNow(
+      'htlc-count',
+      `The other side takes ${maxAcceptedHtlcs} payments at a time; they are under way.`,
+    )
   return OK
+}
+
+/** How many HTLCs more the counterparty takes from the holder at a time. */
+export function htlcRoom(state: ChannelState): number {
+  const { pending } = viewShares(state, COUNTERPARTY_NEXT)
+  const offered = pending.filter(({ terms }) => terms.offered).length
+  return state.counterpartyLimits.maxAcceptedHtlcs - offered
 }
 
 function insufficient(left: number, needed: number): Rejection {
@@ -175,4 +184,31 @@ export function checkProposedFee(state: ChannelState, feerate: number): Result<v
   if (counterparty < funderCost(state, true, pending, feerate) + ANCHORS)
     return invalid('balance-insufficient', `The sender of a feerate of ${feerate} can't pay it.`)
   return OK
+}
+
+/** The most that the counterparty could offer in one HTLC now, by what both sides agreed on; what others see of it may be less. */
+export function receivable(state: ChannelState): Msat {
+  const { counterparty, pending } = viewShares(state, HOLDER_NEXT)
+  // As strict as `checkOffer` is there: this HTLC and a further one, at twice the feerate.
+  const trial = htlcOf({
+    offered: false,
+    id: state.nextCounterpartyHtlc,
+    amount: msat(Number.MAX_SAFE_INTEGER),
+    paymentHash: new Uint8Array(32),
+    expiry: state.height + 1,
+    onion: new Uint8Array(0),
+  })
+  const cost = state.contract.holderIsFunder
+    ? 0
+    : greatestCost(state, [...state.htlcs, trial, trial], 2 * viewFeerate(state, HOLDER_NEXT))
+  const underWay = pending.reduce((sum, { terms }) => sum + (terms.offered ? 0 : terms.amount), 0)
+  return msat(
+    Math.max(
+      0,
+      Math.min(
+        counterparty - reserve(state, false) - cost,
+        state.holderLimits.maxHtlcValueInFlight - underWay,
+      ),
+    ),
+  )
 }

@@ -168,6 +168,8 @@ export interface UpdateFailHtlc extends OfChannel {
   readonly id: number
   /** Encrypted for the origin of the payment (BOLT 4, Returning Errors). */
   readonly reason: Uint8Array
+  /** `attribution_data`, 920 bytes: whatever has another length counts as none. */
+  readonly attribution?: Uint8Array
 }
 
 export interface UpdateFailMalformedHtlc extends OfChannel {
@@ -333,6 +335,7 @@ const COMMITMENT_TLVS = tlvStream({
   fundingTxid: tlvField(1, TXID),
   signature: tlvField(2, SIGNATURE_WITH_NONCE),
 })
+const FAIL_TLVS = tlvStream({ attribution: tlvField(1, BYTES) })
 const NONCES_TLVS = tlvStream({ nextLocalNonces: tlvField(22, NONCES) })
 /** Of messages that we extend by nothing. */
 const NO_TLVS = tlvStream({})
@@ -605,10 +608,11 @@ const CODECS: Codecs = {
       channelId: readId(reader),
       id: reader.safeU64(),
       reason: reader.u16Bytes(),
-      ...NO_TLVS.read(reader),
+      ...FAIL_TLVS.read(reader),
     }),
     write(writer, message) {
       writer.put(hexToBytes(message.channelId)).safeU64(message.id).u16Bytes(message.reason)
+      FAIL_TLVS.write(writer, message)
     },
   },
   update_fail_malformed_htlc: {
@@ -723,6 +727,14 @@ const TYPE_OF_NUMBER = new Map(
 /** Whether messages of this number are a channel's. */
 export function isChannelMessage(number: number): boolean {
   return TYPE_OF_NUMBER.has(number)
+}
+
+/** The names of a channel's messages, as the BOLTs have them. */
+export const MESSAGE_NAMES: readonly ChannelMessage['type'][] = [...TYPE_OF_NUMBER.values()]
+
+/** The name of a message by its two bytes of type; undefined where it is not a channel's. */
+export function messageName([high, low]: Uint8Array): ChannelMessage['type'] | undefined {
+  return TYPE_OF_NUMBER.get(high * 256 + low)
 }
 
 /** The message with its two bytes of type. */

@@ -34,6 +34,7 @@ import {
   spendWitness,
   withWitnesses,
 } from './spends.ts'
+import type { Removal } from './updates.ts'
 
 /** Blocks after which what settled an HTLC counts as settled, so that the one who passed it on can be told. */
 export const SETTLED_DEPTH = 6
@@ -70,8 +71,8 @@ export interface FeeSource {
 
 /** A channel as it is watched. */
 export interface MonitoredChannel extends ClosableChannel {
-  /** Pending in any commitment that could be published. */
-  readonly htlcs: readonly { readonly terms: CommitmentHtlc }[]
+  /** Pending in any commitment that could be published. `removal`: as its receiver said, or is to. */
+  readonly htlcs: readonly { readonly terms: CommitmentHtlc; readonly removal?: Pick<Removal, 'kind'> }[]
 }
 
 export interface MonitorPorts {
@@ -108,6 +109,8 @@ export interface Outlook {
   readonly amount: number
   /** Blocks that it takes at least; 0 where it is under way or done. */
   readonly blocks: number
+  /** Settled in a block. */
+  readonly isDone: boolean
 }
 
 /** A transaction of ours that waits for a block. */
@@ -262,11 +265,14 @@ export class ChannelMonitor implements ChainConsumer {
     if (!watched) return []
     const { resolutions, publishing, close } = watched
     if (!close && publishing)
-      return [{ text: 'Your closing of the channel waits for a block.', amount: 0, blocks: 1 }]
-    return resolutions.map((each) => ({
+      return [{ text: 'Your closing of the channel waits for a block.', amount: 0, blocks: 1, isDone: false }]
+    // An anchor that nobody needed is left where it is.
+    const own = resolutions.filter(({ kind }) => kind !== 'anchor')
+    return own.map((each) => ({
       text: wordsOf(each, this.tip.height),
       amount: each.amount,
       blocks: each.state === 'waiting' ? Math.max(0, each.height - this.tip.height) : 0,
+      isDone: each.state === 'ours' || each.state === 'theirs',
     }))
   }
 
@@ -455,8 +461,10 @@ export class ChannelMonitor implements ChainConsumer {
   ): void {
     const depthOf = (at: number) => this.tip.height - at + 1
     const { resolutions } = watched
-    for (const { terms: htlc } of channel.htlcs) {
+    for (const { terms: htlc, removal } of channel.htlcs) {
       if (!htlc.offered || this.shown.has(bytesToHex(htlc.paymentHash))) continue
+      // Its preimage was told before the close: it is paid upstream, whoever takes this output.
+      if (removal?.kind === 'fulfill') continue
       const output = resolutions.find((each) => each.htlc?.offered && each.htlc.id === htlc.id)
       // It has no output: it was dust, or not yet in this commitment, or no more. Who closed by another one got nothing for it.
       const settled = output ? (output.state === 'ours' ? output.height : undefined) : height

@@ -70,7 +70,8 @@ export function createOnion(
       'onion-too-long',
       `The instructions for the ${hops.length} hops of this route take ${space} bytes, an onion has room for ${PAYLOADS_BYTES}.`,
     )
-  const sharedSecrets = secretsOf(hops, sessionKey)
+  const firstKey = publicKeyOf(sessionKey)
+  const sharedSecrets = secretsOf(hops, sessionKey, firstKey)
   const filler = makeFiller(sharedSecrets, spaces)
 
   let payloads = stream(deriveKey('pad', sessionKey), PAYLOADS_BYTES)
@@ -84,17 +85,19 @@ export function createOnion(
     hmac = hmacSha256(deriveKey('mu', secret), payloads, associatedData)
   }
   return ok({
-    packet: encodeOnion({ ephemeralKey: publicKeyOf(sessionKey), payloads, hmac }),
+    packet: encodeOnion({ ephemeralKey: firstKey, payloads, hmac }),
     sharedSecrets,
   })
 }
 
-/** The secret that the sender shares with each hop. */
-function secretsOf(hops: readonly OnionHop[], sessionKey: Uint8Array): Uint8Array[] {
+/** The secret that the sender shares with each hop. `firstKey`: the point of the session key. */
+function secretsOf(hops: readonly OnionHop[], sessionKey: Uint8Array, firstKey: Uint8Array): Uint8Array[] {
   let ephemeral = sessionKey
-  return hops.map(({ nodeId }) => {
+  let point = firstKey
+  return hops.map(({ nodeId }, hop) => {
+    if (hop > 0) point = publicKeyOf(ephemeral)
     const secret = sharedSecret(ephemeral, nodeId)
-    ephemeral = blindSecretKey(ephemeral, publicKeyOf(ephemeral), secret)
+    ephemeral = blindSecretKey(ephemeral, point, secret)
     return secret
   })
 }

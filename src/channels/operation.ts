@@ -3,9 +3,10 @@
 import { equalBytes } from '../primitives/bytes.ts'
 import { sha256 } from '../primitives/hashes.ts'
 import { invalid, notNow, ok, type Result } from '../primitives/result.ts'
+import { curve } from '../script/curve.ts'
 import { type Msat, msat } from './amount.ts'
 import { isTrimmed } from './commitment-transaction.ts'
-import { perCommitmentPoint } from './keys.ts'
+import { BADONION } from './failures.ts'
 import { checkFee, checkOffer, checkOffered, checkProposedFee, exceedsDust } from './limits.ts'
 import type {
   CommitmentSigned,
@@ -40,9 +41,6 @@ import {
 
 const HOLDER: View = { ofHolder: true, next: false }
 const COUNTERPARTY: View = { ofHolder: false, next: false }
-
-/** Set in the failure codes of onions that can't be read (BOLT 4). */
-const BADONION = 0x8000
 
 /** What the holder offers. */
 export interface HtlcOffer {
@@ -159,7 +157,10 @@ export function removalMessage(
 ): UpdateFulfillHtlc | UpdateFailHtlc | UpdateFailMalformedHtlc {
   if (removal.kind === 'fulfill')
     return { type: 'update_fulfill_htlc', channelId, id, preimage: removal.preimage }
-  if (removal.kind === 'fail') return { type: 'update_fail_htlc', channelId, id, reason: removal.reason }
+  if (removal.kind === 'fail') {
+    const { reason, attribution } = removal
+    return { type: 'update_fail_htlc', channelId, id, reason, ...(attribution && { attribution }) }
+  }
   const { onionHash, failureCode } = removal
   return { type: 'update_fail_malformed_htlc', channelId, id, onionHash, failureCode }
 }
@@ -311,8 +312,10 @@ export function receiveRemoval(
     if (!equalBytes(sha256(message.preimage), htlc.terms.paymentHash))
       return invalid('preimage-wrong', `HTLC ${id} was fulfilled with a wrong preimage.`)
     removal = { kind: 'fulfill', preimage: message.preimage }
-  } else if (message.type === 'update_fail_htlc') removal = { kind: 'fail', reason: message.reason }
-  else {
+  } else if (message.type === 'update_fail_htlc') {
+    const { reason, attribution } = message
+    removal = { kind: 'fail', reason, ...(attribution && { attribution }) }
+  } else {
     const { onionHash, failureCode } = message
     if ((failureCode & BADONION) === 0)
       return invalid('failure-code', `HTLC ${id} was failed as malformed with code ${failureCode}.`)
@@ -412,14 +415,11 @@ export function receiveRevocation(state: ChannelState, message: RevokeAndAck): S
   return ok({ ...step(settled, [], events), revoked: [old] })
 }
 
-/** Whether a secret leads to a point, both from a message. */
+/** Whether a secret leads to a point, both from a message: whoever was told it knows it. */
 export function isSecretOf(secret: Uint8Array, point: Uint8Array): boolean {
-  try {
-    return equalBytes(perCommitmentPoint(secret), point)
-  } catch {
-    // Not below the order of the group.
-    return false
-  }
+  // None where it is not below the order of the group.
+  const own = curve().sum([], secret)
+  return own !== undefined && equalBytes(own, point)
 }
 
 function copyOf(secrets: SecretStore): SecretStore {

@@ -104,6 +104,8 @@ export class OutgoingPayment {
   private readonly random: Random
   private readonly parts = new Map<number, PaymentPart>()
   private readonly finalCltvExpiryDelta: number
+  /** Channels of the hints that could not carry a part. */
+  private readonly closedHints = new Set<ShortChannelId>()
   private nextId = 0
   private failures = 0
   private preimage: Uint8Array | undefined
@@ -160,6 +162,9 @@ export class OutgoingPayment {
       {
         ...this.terms,
         ...view,
+        hints: this.terms.hints.filter((hint) =>
+          hint.every(({ shortChannelId }) => !this.closedHints.has(shortChannelId)),
+        ),
         amount: remaining,
         finalCltvExpiryDelta: this.finalCltvExpiryDelta,
         maxFee: msat(this.terms.maxFee - this.sum((route) => route.fee)),
@@ -317,9 +322,10 @@ export class OutgoingPayment {
     // It could not make the next hop read its onion: one of the two is to blame.
     if ((code & BADONION) !== 0) this.avoidStep(route, hop + 1)
     else if ((code & NODE) !== 0) this.memory.avoidNode(route.hops[hop].nodeId)
-    else if (failure?.name === 'temporary_channel_failure' && next.direction)
-      this.memory.failed(next.direction, next.amount)
-    else this.avoidStep(route, hop + 1)
+    else if (failure?.name !== 'temporary_channel_failure') this.avoidStep(route, hop + 1)
+    else if (next.direction) this.memory.failed(next.direction, next.amount)
+    // Known by this invoice alone, which has few ways or one: the next payment may find the tab behind it back.
+    else this.closedHints.add(next.shortChannelId)
   }
 
   private avoidStep(route: Route, at: number): void {

@@ -6,6 +6,7 @@ import type { Sats } from '../primitives/amount.ts'
 import type { Txid } from '../primitives/hashes.ts'
 import type { Result } from '../primitives/result.ts'
 import type { Msat } from './amount.ts'
+import type { ChannelAnnouncement } from './gossip.ts'
 
 /**
  * Satoshis for 1,000 weight units: a commitment of a greater fee rate is signed by nobody here. An anchor's child pays what the hour asks for;
@@ -104,9 +105,12 @@ export interface Commitment {
 
 /** Why the holder offered an HTLC: what the signer holds against the money that it may cost. */
 export type HtlcOrigin =
-  /** A payment of the person: `id` is the one under which it was agreed to. */
+  /** A payment of the person, who agreed to it by its hash (`beginPayment`). `id` is the payer's own. */
   | { readonly kind: 'payment'; readonly id: string }
-  /** Passed on: paid for by an HTLC that was offered to the holder in another channel, of the same hash, no less money and a later expiry. */
+  /**
+   * Passed on: paid for by an HTLC that was offered to the holder in another channel, of the same hash, no less money and a later expiry, and that
+   * stands in every commitment there which could be published. That one is bound until this one came back.
+   */
   | { readonly kind: 'forward'; readonly keyId: string; readonly htlc: number }
 
 /** A commitment of the counterparty to be signed. */
@@ -141,6 +145,8 @@ export interface AttachedState {
    * newest that may be still to come.
    */
   readonly counterparty: readonly Commitment[]
+  /** The secret (32 bytes) of the counterparty's commitment before those; undefined where there is none. */
+  readonly revocation?: Uint8Array
 }
 
 /** The holder's half of a commitment of the counterparty. */
@@ -209,12 +215,33 @@ export interface ChannelSigner {
 
   /**
    * Signs with a fresh nonce each time: the next commitment, or the last one anew. Rejects with `commitment-revoked` (a number that was passed,
-   * or one whose `revocation` is missing or wrong) and `commitment-unexplained` (the holder would have less than its origins and preimages
-   * explain, or the fee is beyond reason).
+   * one whose `revocation` is missing or wrong, or other content under the same number), `commitment-unexplained` (the holder would have less than its
+   * origins and preimages explain, or the fee is beyond reason) and `payment-not-approved`.
    */
   signCounterpartyCommitment(
     request: CounterpartyCommitmentRequest,
   ): Promise<Result<CounterpartyCommitmentSignatures>>
+
+  /**
+   * The secret (32 bytes) by which the counterparty revoked its last commitment but one: what stood there alone is gone. Takes effect in the order of calls, without
+   * waiting for those before. Rejects with `revocation-invalid`.
+   */
+  counterpartyRevoked(keyId: string, secret: Uint8Array): Promise<Result<void>>
+
+  /**
+   * Before the first HTLC of a payment: `most` is what all of them may take, fees included, less what came back. A person has agreed to that, or it falls
+   * into what may be spent without asking. Asked again, also after a restart, it costs nothing more. Rejects with `payment-not-approved`.
+   */
+  beginPayment(paymentHash: Uint8Array, most: Msat): Promise<Result<void>>
+
+  /** Nothing more is offered for a payment: what it has not used may be spent by others. */
+  endPayment(paymentHash: Uint8Array): Promise<Result<void>>
+
+  /**
+   * The chain gave an HTLC back that was passed on, so that the one which pays for it may be failed. The signer sees no chain: its amount is taken from what
+   * may be spent without asking. Rejects with `payment-not-approved`; then the one upstream is left to its expiry.
+   */
+  htlcReturned(keyId: string, id: number): Promise<Result<void>>
 
   /**
    * The whole signature (BIP340, 64 bytes) under the holder's commitment, to be published. Rejects with `commitment-revoked`, and with
@@ -246,6 +273,21 @@ export interface ChannelSigner {
    */
   signSpend(request: SpendRequest): Promise<Result<Uint8Array>>
 
+  /** All payment basepoints that channels of this seed can have, 33 bytes each: what the peers of lost channels pay to. Takes a second. */
+  paymentBasepoints(): Promise<Result<readonly Uint8Array[]>>
+
+  /** As `signSpend`, for a share that the peer of a lost channel paid to a payment basepoint: nothing of the channel need be known. */
+  signLostShare(request: LostShareRequest): Promise<Result<Uint8Array>>
+
+  /**
+   * The holder's half of the announcement of a channel (BOLT 7), of nothing but its fields, whose hashes the signer computes itself. Rejects with
+   * `announcement-mismatch` one that is not of these keys and this node, or claims more than the channel holds.
+   */
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>>
+
   /** The node's public key, 33 bytes: who it is to other nodes. */
   nodeKey(): Promise<Result<Uint8Array>>
 
@@ -254,6 +296,32 @@ export interface ChannelSigner {
 
   /** The node's ECDSA signature under a hash of 32 bytes (BOLT 7, BOLT 11): r, s, of low s, and the recovery id, 65 bytes. The key holds no money. */
   signNode(hash: Uint8Array): Promise<Result<Uint8Array>>
+}
+
+/** One side's signatures under the announcement of a channel, 64 bytes each. */
+export interface HolderAnnouncementSignatures {
+  /** Of its node's key, by `gossipHash`: ECDSA. */
+  readonly nodeSignature: Uint8Array
+  /** Of its funding key, by `fundingProofHash`: BIP340. */
+  readonly fundingSignature: Uint8Array
+}
+
+/** A commitment of the holder that is void, whole: who publishes it loses all of the channel to a counterparty that looks. */
+export interface KeptState {
+  readonly number: number
+  readonly holderAmount: Msat
+  readonly transaction: Uint8Array
+}
+
+/**
+ * A control of signers on networks for tests alone: it lets people cheat, and see what follows. A signer never signs what is void; turned on, it
+ * signs each commitment in the moment before its secret leaves, and keeps that in memory. Rejects with `test-controls` on any other network.
+ */
+export interface StateKeeper {
+  /** Off, it forgets what it kept. */
+  keepStates(on: boolean): Promise<Result<void>>
+  /** The void commitments of a channel that were kept, oldest first. */
+  keptStates(keyId: string): Promise<Result<readonly KeptState[]>>
 }
 
 /** One input that spends an output of a commitment or of a second-level transaction. */
@@ -270,6 +338,14 @@ export interface SpendRequest {
   /** Of a script-path spend: the script of its leaf. */
   readonly leafScript?: Uint8Array
   readonly hashType: number
+}
+
+/** One input that spends a `to_remote` by its leaf. `basepoint`: its place among all. */
+export interface LostShareRequest
+  extends Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'> {
+  readonly basepoint: number
+  /** Where all of it goes. */
+  readonly payout: Payout
 }
 
 /** Which key of the holder signs. `point`: the per-commitment point of the commitment that it is derived for. */

@@ -1,6 +1,7 @@
 /**
  * What a node remembers beside its channels: invoices, payments, onions that it has opened. Texts by name, durable as the channels are, in the same
- * store, under a name that no channel has; so neither an old copy nor a second tab goes on with it. What is set at once is written at once. Thread: the brain.
+ * store, under a name that no channel has; so neither an old copy nor a second tab goes on with it. What is set at once is written at once, in one piece.
+ * Thread: the brain.
  */
 import type { ChannelStore, StoredChannel } from './ports.ts'
 
@@ -72,6 +73,8 @@ export class RecordBook {
   }
 
   private async write(): Promise<void> {
+    // What the caller sets next comes along.
+    await undefined
     const { changes } = this
     this.changes = new Map()
     const write = { keyId: BOOK, sequence: this.sequence + 1, records: changes, revoked: new Map() }

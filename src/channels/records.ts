@@ -61,6 +61,28 @@ function staged(htlc: Htlc): StagedHtlc {
   return { key: keyOf(htlc), added, removed, acknowledged }
 }
 
+/** Texts of parts of states. States are immutable and share what did not change, so that most of one was written before. */
+const texts = new WeakMap<object, string>()
+
+function remembered<T extends object>(part: T, encode: (part: T) => string): string {
+  const known = texts.get(part)
+  if (known !== undefined) return known
+  const text = encode(part)
+  texts.set(part, text)
+  return text
+}
+
+/** As `toText` of an object whose values are texts already. */
+function objectText(fields: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(fields)
+    .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
+    .join(',')}}`
+}
+
+function listText<T extends object>(items: readonly T[], encode: (item: T) => string): string {
+  return `[${items.map((item) => remembered(item, encode)).join(',')}]`
+}
+
 function encodeState(state: ChannelState): string {
   const {
     policy: _policy,
@@ -70,16 +92,34 @@ function encodeState(state: ChannelState): string {
     counterpartyClosingNonce: _counterpartyClosingNonce,
     closingProposal: _closingProposal,
     closingProposed: _closingProposed,
-    ...lasting
+    htlcs,
+    outcomes,
+    secrets,
+    counterparty,
+    holder,
+    ...rest
   } = state
-  const stored: StoredState = {
-    version: VERSION,
-    ...lasting,
-    secrets: state.secrets.encode(),
-    htlcs: state.htlcs.map(staged),
-    outcomes: state.outcomes.map(staged),
-  }
-  return toText(stored)
+  const lasting: Omit<StoredState, 'version' | 'htlcs' | 'outcomes' | 'secrets' | 'counterparty' | 'holder'> =
+    rest
+  const fields: Record<string, string> = { version: `${VERSION}` }
+  for (const [name, value] of Object.entries(lasting))
+    if (value !== undefined)
+      fields[name] = typeof value === 'object' ? remembered(value, toText) : toText(value)
+  return objectText({
+    ...fields,
+    secrets: remembered(secrets, (store) => toText(store.encode())),
+    htlcs: listText(htlcs, (htlc) => toText(staged(htlc))),
+    outcomes: listText(outcomes, (htlc) => toText(staged(htlc))),
+    counterparty: listText(counterparty, commitmentText),
+    holder: remembered(holder, ({ commitment, signatures }) =>
+      objectText({ commitment: remembered(commitment, commitmentText), signatures: toText(signatures) }),
+    ),
+  })
+}
+
+function commitmentText({ htlcs, ...rest }: Commitment): string {
+  const fields = Object.entries(rest).map(([name, value]) => [name, toText(value)])
+  return objectText({ ...Object.fromEntries(fields), htlcs: listText(htlcs, toText) })
 }
 
 /** What has to be written so that a store which holds `before`, nothing where undefined, holds `after`. */
@@ -135,7 +175,7 @@ export function decodeChannel({ records }: StoredChannel, policy: ChannelPolicy)
 
 /** A commitment that the counterparty has revoked. */
 export function encodeCommitment(commitment: Commitment): string {
-  return toText(commitment)
+  return remembered(commitment, commitmentText)
 }
 
 export function decodeCommitment(text: string): Commitment {

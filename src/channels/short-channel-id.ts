@@ -50,3 +50,9 @@ export function writeShortChannelId(writer: Writer, id: ShortChannelId): void {
   ])
     for (let at = bytes - 1; at >= 0; at--) writer.u8(value >>> (8 * at))
 }
+
+/** Below 0 where the first stands before the second on the chain: the order of their bytes. */
+export function compareShortChannelIds(a: ShortChannelId, b: ShortChannelId): number {
+  const [first, second] = [fundingPlace(a), fundingPlace(b)]
+  return first.height - second.height || first.position - second.position || first.output - second.output
+}

@@ -269,7 +269,12 @@ export function secondLevelSpends(
  * payment basepoint alone. What is left to who lost its state (BOLT 5, and `option_data_loss_protect` of BOLT 2).
  */
 export function toRemoteSpends({ holder }: ChannelContract, transaction: Transaction): ChannelSpend[] {
-  const output = toRemoteOutput({ countersignatoryPayment: holder.basepoints.payment.subarray(1) })
+  return sharesOf(holder.basepoints.payment, transaction)
+}
+
+/** What a transaction pays to a payment basepoint (33 bytes), whoever's channel it ends. */
+export function sharesOf(payment: Uint8Array, transaction: Transaction): ChannelSpend[] {
+  const output = shareOutput(payment)
   return transaction.outputs.flatMap(({ scriptPubKey }, index): ChannelSpend[] => {
     if (!equalBytes(scriptPubKey, output.scriptPubKey)) return []
     const spend = sharedSpend(
@@ -278,6 +283,11 @@ export function toRemoteSpends({ holder }: ChannelContract, transaction: Transac
     )
     return spend ? [spend] : []
   })
+}
+
+/** `to_remote` of a payment basepoint. */
+export function shareOutput(payment: Uint8Array): ReturnType<typeof toRemoteOutput> {
+  return toRemoteOutput({ countersignatoryPayment: payment.subarray(1) })
 }
 
 /** The anchors of a commitment, anyone's once it is 16 blocks old. */

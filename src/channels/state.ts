@@ -15,7 +15,15 @@ import type {
   HolderCommitmentSignatures,
 } from './ports.ts'
 import type { SecretStore } from './secrets.ts'
-import { type FeeUpdate, type Htlc, includes, type Shares, sharesIn, type View } from './updates.ts'
+import {
+  type FeeUpdate,
+  type Htlc,
+  type HtlcTerms,
+  includes,
+  type Shares,
+  sharesIn,
+  type View,
+} from './updates.ts'
 
 /** What one side demands of the other's HTLCs, as it told when the channel was opened. */
 export interface HtlcLimits {
@@ -176,8 +184,16 @@ export function commitmentIn(state: ChannelState, view: View, number: number, po
   }
 }
 
-function commitmentHtlc({ offered, id, amount, paymentHash, expiry }: CommitmentHtlc): CommitmentHtlc {
-  return { offered, id, amount, paymentHash, expiry }
+/** One for each HTLC: it is the same in all commitments. What goes to the signer with each of them is not the message behind its hash. */
+const commitmentHtlcs = new WeakMap<HtlcTerms, CommitmentHtlc>()
+
+function commitmentHtlc(terms: HtlcTerms): CommitmentHtlc {
+  const known = commitmentHtlcs.get(terms)
+  if (known) return known
+  const { offered, id, amount, paymentHash, expiry } = terms
+  const htlc = { offered, id, amount, paymentHash: paymentHash.slice(), expiry }
+  commitmentHtlcs.set(terms, htlc)
+  return htlc
 }
 
 function compareHtlcs(a: CommitmentHtlc, b: CommitmentHtlc): number {

@@ -4,6 +4,7 @@
  * signed, and its last one revoked. How many of them are behind an update is its stage. Updates are immutable. Pure, any thread.
  */
 import { type Msat, msat } from './amount.ts'
+import type { ErrorPacket } from './onion-errors.ts'
 import type { CommitmentHtlc, HtlcOrigin } from './ports.ts'
 
 /** Turns behind an update: 0 proposed, 1 signed by its proposer, 2 acknowledged, 3 signed by the other side, 4 irrevocable. */
@@ -59,8 +60,8 @@ export interface HtlcTerms extends CommitmentHtlc {
 /** How an HTLC ended. */
 export type Removal =
   | { readonly kind: 'fulfill'; readonly preimage: Uint8Array }
-  /** `reason`: encrypted for the payment's origin (BOLT 4). */
-  | { readonly kind: 'fail'; readonly reason: Uint8Array }
+  /** Encrypted for the payment's origin (BOLT 4). */
+  | ({ readonly kind: 'fail' } & ErrorPacket)
   | { readonly kind: 'malformed'; readonly onionHash: Uint8Array; readonly failureCode: number }
 
 export interface Htlc {

@@ -2,10 +2,10 @@
  * Reading and writing of the BOLTs' encodings, which are Bitcoin's with the bytes of integers turned round: big-endian (BOLT 1, Fundamental
  * Types). CompactSize becomes BigSize. Pure, any thread.
  */
-import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { type Sats, sats } from '../primitives/amount.ts'
 import { DecodeError, decodeFrom, Reader, Writer } from '../primitives/codec.ts'
 import type { Result } from '../primitives/result.ts'
+import { curve } from '../script/curve.ts'
 import { type Msat, msat } from './amount.ts'
 import { readShortChannelId, type ShortChannelId, writeShortChannelId } from './short-channel-id.ts'
 
@@ -119,5 +119,5 @@ export function decodeWire<T>(bytes: Uint8Array, code: string, read: (reader: Wi
 
 /** Whether these are the 33 bytes of a compressed point (SEC 1, 2.3.3) other than infinity. */
 export function isPoint(bytes: Uint8Array): boolean {
-  return bytes.length === POINT_BYTES && secp256k1.utils.isValidPublicKey(bytes, true)
+  return curve().sum([{ point: bytes }]) !== undefined
 }

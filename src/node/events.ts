@@ -71,6 +71,45 @@ export interface MiningEvent {
   readonly pause: string | undefined
 }
 
+/**
+ * Something happened to the channels of the default wallet. `notification` and the names of its fields are Core Lightning's; amounts are in
+ * millisatoshis, hashes in hex.
+ */
+export type ChannelEvent =
+  /** A node is heard, or is no more. */
+  | { readonly notification: 'connect' | 'disconnect'; readonly id: string }
+  /** Somebody opened a channel with this node. */
+  | {
+      readonly notification: 'channel_opened'
+      readonly id: string
+      readonly funding_msat: number
+      readonly funding_txid: string
+    }
+  | {
+      readonly notification: 'channel_state_changed'
+      readonly peer_id: string
+      readonly channel_id: string
+      /** `listpeerchannels` has them; undefined for a channel that is new, or of which nothing is left. */
+      readonly old_state: string | undefined
+      readonly new_state: string | undefined
+    }
+  | { readonly notification: 'invoice_payment'; readonly label: string; readonly msat: number }
+  | {
+      readonly notification: 'sendpay_success' | 'sendpay_failure'
+      readonly payment_hash: string
+      readonly amount_msat: number
+    }
+  /** A payment was passed on, and is settled or failed. Short channel ids, where they are known. */
+  | {
+      readonly notification: 'forward_event'
+      readonly payment_hash: string
+      readonly out_channel: string | undefined
+      readonly out_msat: number
+      readonly status: 'settled' | 'failed'
+    }
+  /** Somebody must read this: a sentence. */
+  | { readonly notification: 'warning'; readonly id: string; readonly message: string }
+
 /** A block that this tab mined and whose body its chain stored; the tip moves there next. */
 export interface MinedEvent {
   readonly hash: BlockHash
@@ -106,6 +145,7 @@ export interface NodeEvents {
   readonly network: NetworkEvent
   readonly clock: ClockEvent
   readonly wallet: WalletEvent
+  readonly channel: ChannelEvent
   readonly mining: MiningEvent
   readonly mined: MinedEvent
   readonly sync: SyncEvent
@@ -122,6 +162,7 @@ const NAMES: Readonly<Record<NodeEventName, true>> = {
   network: true,
   clock: true,
   wallet: true,
+  channel: true,
   mining: true,
   mined: true,
   sync: true,

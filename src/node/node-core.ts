@@ -315,7 +315,8 @@ export class NodeCore {
     return () => this.listeners.delete(listener)
   }
 
-  private emit<Name extends NodeEventName>(name: Name, detail: NodeEvents[Name]): void {
+  /** Tells the page; also for the parts that are fetched later. */
+  emit<Name extends NodeEventName>(name: Name, detail: NodeEvents[Name]): void {
     for (const listener of this.listeners) listener({ name, detail } as NodeEvent)
   }
 

@@ -1,22 +1,28 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
-import { msat } from '../channels/amount.ts'
+import { base58 } from '@scure/base'
+import { FEE_EXEMPT, greatestPaymentFee, msat, satsToMsat } from '../channels/amount.ts'
 import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
-import { type NodeId, nodeId } from '../channels/gossip.ts'
+import { MAX_ALIAS_CHARACTERS, type NodeAnnouncement, type NodeId, nodeId } from '../channels/gossip.ts'
+import type { GraphChannel } from '../channels/graph.ts'
 import { decodeInvoice } from '../channels/invoice.ts'
 import type { KnownInvoice } from '../channels/invoice-book.ts'
+import { receivable } from '../channels/limits.ts'
 import type { PaymentTerms } from '../channels/payment.ts'
 import type { KnownPayment } from '../channels/payment-book.ts'
 import { findRoutes, routingCosts } from '../channels/router.ts'
-import { balanceOf } from '../channels/state.ts'
-import { isPoint } from '../channels/wire.ts'
+import { balanceOf, isOperating } from '../channels/state.ts'
 import { sats } from '../primitives/amount.ts'
-import { bytesToHex, hexToBytes, isHex } from '../primitives/bytes.ts'
-import { sha256 } from '../primitives/hashes.ts'
-import type { Result } from '../primitives/result.ts'
+import { bytesToHex } from '../primitives/bytes.ts'
+import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
+import type { WalletCoin } from '../wallet/views.ts'
+import { onlineBefore, type StateName, stateName, statusOf } from './channel-words.ts'
 import type { Channels } from './channels-part.ts'
+import { decodeStaticBackup, encodeStaticBackup } from './lost-channels.ts'
 import type { NodeCore } from './node-core.ts'
-import { RPC_INVALID_PARAMETER, RPC_MISC_ERROR, RpcError } from './rpc-error.ts'
+import { CODES, INVOICE_STATUS, lookupIn, PAY_FAILED, value } from './rpc-channel-lookup.ts'
+import { devMethods } from './rpc-channels-dev.ts'
+import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import {
   flag,
   implement,
@@ -28,38 +34,17 @@ import {
   text,
   wrongType,
 } from './rpc-method.ts'
-import { number } from './rpc-parameters.ts'
-import type { AnswerOf } from './rpc-result.ts'
-import type { Results } from './rpc-results.ts'
-import { fundChannel } from './rpc-signing-methods.ts'
+import { list } from './rpc-parameters.ts'
+import { fundChannel, keysend, payInvoice } from './rpc-signing-methods.ts'
 
 /** Core Lightning's codes. */
-const ROUTE_NOT_FOUND = 205
-const PAY_FAILED = 210
-const LABEL_EXISTS = 900
-const UNKNOWN_PEER = 306
-const CODES: Readonly<Record<string, number>> = {
-  'route-none': ROUTE_NOT_FOUND,
-  'route-fee': 206,
-  'route-too-long': ROUTE_NOT_FOUND,
-  'route-balance': ROUTE_NOT_FOUND,
-  'route-self': RPC_INVALID_PARAMETER,
-  'invoice-label': LABEL_EXISTS,
-  'payment-complete': 208,
-}
-
-/** Where a fee may always be so much, a payment is not too small to be passed on: millisatoshis. */
-const FEE_EXEMPT = 5_000
+const INVOICE_UNKNOWN = 905
+const PAYMENT_UNKNOWN = 208
 const SHADOW = 40
 const MAX_PARTS = 16
 const MAX_FAILURES = 30
 const WEEK = 604_800
 const TARGET = 6
-
-function value<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new RpcError(CODES[result.code] ?? RPC_MISC_ERROR, result.detail)
-}
 
 function amountMsat<const Name extends string>(name: Name, describe: string) {
   return integer(name, `${describe}, in millisatoshis`, 1, Number.MAX_SAFE_INTEGER)
@@ -78,37 +63,29 @@ function node<const Name extends string>(name: Name, describe: string): Paramete
   )
 }
 
+function oneOf<const Name extends string, const Choice extends string>(
+  name: Name,
+  choices: readonly Choice[],
+  describe: string,
+): Parameter<Choice, Choice, Name> {
+  const wanted = choices.join(', ')
+  return parameter(
+    name,
+    describe,
+    (given) => {
+      const choice = choices.find((each) => each === given)
+      if (choice === undefined) throw new RpcError(RPC_INVALID_PARAMETER, `${name} must be one of ${wanted}.`)
+      return choice
+    },
+    wanted,
+  )
+}
+
 /** The methods of a node's channels. */
 export function channelMethods(channels: Channels) {
   const { invoices, payments, self } = channels
-
-  function nodeOf(given: string): NodeId {
-    if (isHex(given.toLowerCase(), 33) && isPoint(hexToBytes(given.toLowerCase())))
-      return given.toLowerCase() as NodeId
-    const known = channels.links.nodeOf(given)
-    if (known) return known
-    throw new RpcError(UNKNOWN_PEER, `No node of the id ${given.slice(0, 80)} is connected.`)
-  }
-
-  /** By channel id, short channel id, or the node that there is one channel with. */
-  function channelOf(given: string): Channel {
-    const found = channels
-      .all()
-      .filter(
-        ({ state }) => state.channelId === given || channels.placeOf(state) === given || state.peer === given,
-      )
-    if (found.length === 1) return found[0]
-    throw new RpcError(
-      RPC_INVALID_PARAMETER,
-      found.length === 0
-        ? `There is no channel ${given.slice(0, 80)}.`
-        : 'There are several channels with this node: name one by its channel id.',
-    )
-  }
-
-  function maxFee(amount: number, percent: number): number {
-    return Math.max(FEE_EXEMPT, Math.floor((amount * percent) / 100))
-  }
+  const lookup = lookupIn(channels)
+  const { nodeOf, channelOf } = lookup
 
   async function paid(terms: PaymentTerms, more: Pick<KnownPayment, 'text' | 'description'>) {
     const known = value(await payments.pay(terms, more))
@@ -128,14 +105,13 @@ export function channelMethods(channels: Channels) {
 
   return [
     implement(fundChannel, async (core: NodeCore, id, amount, feerate, announce, push) => {
-      if (announce) throw new RpcError(RPC_INVALID_PARAMETER, 'Channels are not announced yet.')
       const feeRate = feerate === undefined ? core.mempool.estimateFeeRate(TARGET) : feerate * 1000
       const opened = value(
         await channels.openChannel({
           peer: nodeOf(id),
           amount: sats(amount),
           pushAmount: msat(push),
-          announced: false,
+          announced: announce,
           feeRate,
         }),
       )
@@ -162,6 +138,75 @@ export function channelMethods(channels: Channels) {
         }
         value(await channel.close(Math.max(253, Math.ceil(core.mempool.estimateFeeRate(TARGET) / 4))))
         return { type: 'mutual' as const }
+      },
+    ),
+    method(
+      'staticbackup',
+      'What to keep of the channels, beside the seed words, to have their peers close them once all else is lost. Holds no secret.',
+      [],
+      () => ({ scb: channels.staticBackups().map(encodeStaticBackup) }),
+    ),
+    method(
+      'recoverchannel',
+      'After the words were restored: asks the peers of lost channels to close them, searches the whole chain for what peers have paid out, and brings it into the wallet. To be called again once peers were met and have closed.',
+      [optional(list('scb', 'of lost channels, as staticbackup answered them', text('scb', 'one')), [])],
+      async (_: NodeCore, scb) => {
+        const asked = await channels.askToClose(scb.map((text) => value(decodeStaticBackup(text))))
+        const { shares, claim } = value(await channels.recoverShares())
+        return {
+          stubs: asked.map(({ channelId }) => channelId),
+          outputs: shares.map(({ spend }) => ({
+            txid: toDisplay<Txid>(spend.outpoint.txid),
+            output: spend.outpoint.index,
+            amount_msat: spend.output.value * 1000,
+          })),
+          txid: claim?.txid,
+        }
+      },
+    ),
+    method('getinfo', 'This node of channels, in a few numbers.', [], async (core: NodeCore) => {
+      const { chain, params } = core
+      const states = channels.all().map(({ state }) => stateName(state))
+      const count = (isIt: (state: StateName) => boolean) => states.filter(isIt).length
+      const active = count((state) => state === 'CHANNELD_NORMAL')
+      const pending = count((state) => state === 'CHANNELD_AWAITING_LOCKIN')
+      const signer = await channels.nodeKey()
+      return {
+        id: self,
+        alias: channels.alias,
+        num_peers: channels.links.nodes.length,
+        num_pending_channels: pending,
+        num_active_channels: active,
+        num_inactive_channels: states.length - pending - active,
+        blockheight: chain.headers.height(chain.tip),
+        network: params.name,
+        to_self_delay: channels.policy.toSelfDelay,
+        warning_signer: signer.ok ? undefined : signer.detail,
+      }
+    }),
+    method(
+      'listfunds',
+      'What the wallet of the channels has on the chain, and what its channels hold.',
+      [],
+      (core: NodeCore) => {
+        const { wallet } = channels
+        return {
+          outputs: wallet.coins().map((coin) => outputJson(core, coin)),
+          channels: channels.all().map(({ state }) => {
+            const { contract } = state
+            return {
+              peer_id: state.peer,
+              connected: state.connection === 'connected',
+              state: stateName(state),
+              channel_id: state.channelId,
+              short_channel_id: channels.placeOf(state),
+              our_amount_msat: balanceOf(state).holder,
+              amount_msat: satsToMsat(contract.fundingAmount),
+              funding_txid: contract.fundingTxid,
+              funding_output: contract.fundingOutput,
+            }
+          }),
+        }
       },
     ),
     method('listpeers', 'The nodes that are connected.', [], () => ({
@@ -235,6 +280,58 @@ export function channelMethods(channels: Channels) {
         return invoiceJson(channels, await invoices.wait(invoice))
       },
     ),
+    method(
+      'delinvoice',
+      'Deletes an invoice: it can’t be paid any more. Answers what it was.',
+      [
+        text('label', 'that it was made with'),
+        oneOf(
+          'status',
+          ['paid', 'expired', 'unpaid'],
+          'that it has, so that none is deleted that was paid meanwhile',
+        ),
+      ],
+      async (_: NodeCore, label, status) => {
+        const invoice = invoices.byLabel(label)
+        if (!invoice) throw new RpcError(INVOICE_UNKNOWN, `There is no invoice ‘${label}’.`)
+        if (channels.isUnderWay(invoice.paymentHash))
+          throw new RpcError(INVOICE_STATUS, 'It is being paid. It was kept.')
+        const was = invoiceJson(channels, invoice)
+        value(await invoices.delete(invoice, status))
+        return was
+      },
+    ),
+    method(
+      'delpay',
+      'Deletes a payment that is over from the list. Answers what it was.',
+      [text('payment_hash', '64 hex digits'), oneOf('status', ['complete', 'failed'], 'that it has')],
+      async (_: NodeCore, hash, status) => {
+        const payment = payments
+          .all()
+          .find(({ terms }) => bytesToHex(terms.paymentHash) === hash.toLowerCase())
+        if (!payment) throw new RpcError(PAYMENT_UNKNOWN, 'There is no payment of this hash.')
+        value(await payments.delete(payment, status))
+        return { payments: [payJson(payment)] }
+      },
+    ),
+    method(
+      'autoclean-once',
+      'Deletes what is over since a while, once. What channels still need is kept.',
+      [
+        oneOf('subsystem', ['succeededpays', 'failedpays', 'paidinvoices', 'expiredinvoices'], 'of what'),
+        integer('age', 'seconds since it was over, or the payment was made', 0, Number.MAX_SAFE_INTEGER),
+      ],
+      async (_: NodeCore, subsystem, age) => {
+        const isNeeded = (hash: Uint8Array) => channels.isUnderWay(hash)
+        const clean = {
+          succeededpays: () => payments.clean('complete', age),
+          failedpays: () => payments.clean('failed', age),
+          paidinvoices: () => invoices.clean('paid', age, isNeeded),
+          expiredinvoices: () => invoices.clean('expired', age, isNeeded),
+        }
+        return { subsystem, cleaned: await clean[subsystem]() }
+      },
+    ),
     method('decode', 'What an invoice says.', [text('string', 'the invoice')], (core: NodeCore, string) => {
       const invoice = value(decodeInvoice(string, core.params.addressPrefix))
       const { description } = invoice
@@ -263,91 +360,69 @@ export function channelMethods(channels: Channels) {
         ),
       }
     }),
-    method(
-      'pay',
-      'Pays an invoice, once: to call it again for the same one is safe.',
-      [
-        text('bolt11', 'the invoice'),
-        optional(amountMsat('amount_msat', 'where the invoice leaves it open'), undefined),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, bolt11, given, percent) => {
-        const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
-        const amount = invoice.amount ?? given
-        if (amount === undefined || (given !== undefined && given !== amount))
-          throw new RpcError(
-            RPC_INVALID_PARAMETER,
-            amount === undefined
-              ? 'The invoice leaves the amount open: give amount_msat.'
-              : 'The invoice names another amount.',
-          )
-        if (
-          core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
-          !payments.get(invoice.paymentHash)
+    implement(payInvoice, async (core: NodeCore, bolt11, given, percent) => {
+      const invoice = value(decodeInvoice(bolt11, core.params.addressPrefix))
+      const amount = invoice.amount ?? given
+      if (amount === undefined || (given !== undefined && given !== amount))
+        throw new RpcError(
+          RPC_INVALID_PARAMETER,
+          amount === undefined
+            ? 'The invoice leaves the amount open: give amount_msat.'
+            : 'The invoice names another amount.',
         )
-          throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
-        const { description } = invoice
-        return paid(
-          {
-            payer: self,
-            payee: nodeId(invoice.payee),
-            amount: msat(amount),
-            paymentHash: invoice.paymentHash,
-            paymentSecret: invoice.paymentSecret,
-            ...(invoice.metadata && { metadata: invoice.metadata }),
-            minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
-            hints: invoice.routeHints,
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          { text: bolt11, ...(typeof description === 'string' && { description }) },
-        )
-      },
-    ),
-    method(
-      'keysend',
-      'Pays a node that asked for nothing.',
-      [
-        node('destination', 'who is paid'),
-        amountMsat('amount_msat', 'that it gets'),
-        optional(number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100), 0.5),
-      ],
-      async (core: NodeCore, destination, amount, percent) => {
-        const preimage = core.random.bytes(32)
-        return paid(
-          {
-            payer: self,
-            payee: nodeOf(destination),
-            amount: msat(amount),
-            paymentHash: sha256(preimage),
-            preimage,
-            minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
-            hints: [],
-            maxFee: msat(maxFee(amount, percent)),
-            maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
-            maxParts: 1,
-            maxFailures: MAX_FAILURES,
-            maxShadow: shadow(channels),
-          },
-          {},
-        )
-      },
-    ),
+      if (
+        core.clock.now() >= (invoice.timestamp + invoice.expiry) * 1000 &&
+        !payments.get(invoice.paymentHash)
+      )
+        throw new RpcError(207, 'The invoice has expired. Ask for a new one.')
+      const { description } = invoice
+      return paid(
+        {
+          payer: self,
+          payee: nodeId(invoice.payee),
+          amount: msat(amount),
+          paymentHash: invoice.paymentHash,
+          paymentSecret: invoice.paymentSecret,
+          ...(invoice.metadata && { metadata: invoice.metadata }),
+          minFinalCltvExpiryDelta: invoice.minFinalCltvExpiryDelta,
+          hints: invoice.routeHints,
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: hasFeature(invoice.features, 'basic_mpp') ? MAX_PARTS : 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        { text: bolt11, ...(typeof description === 'string' && { description }) },
+      )
+    }),
+    implement(keysend, async (core: NodeCore, destination, amount, percent) => {
+      const preimage = core.random.bytes(32)
+      return paid(
+        {
+          payer: self,
+          payee: nodeOf(destination),
+          amount: msat(amount),
+          paymentHash: sha256(preimage),
+          preimage,
+          minFinalCltvExpiryDelta: channels.policy.claimMargin + channels.policy.expiryGrace,
+          hints: [],
+          maxFee: greatestPaymentFee(amount, percent),
+          maxCltvExpiryDelta: channels.policy.maxToSelfDelay,
+          maxParts: 1,
+          maxFailures: MAX_FAILURES,
+          maxShadow: shadow(channels),
+        },
+        {},
+      )
+    }),
     method('listpays', 'The payments that this node made.', [], () => ({
-      pays: payments.all().map(({ terms, text, description, status, createdAt, fee, preimage, detail }) => ({
-        payment_hash: bytesToHex(terms.paymentHash),
-        status,
-        destination: terms.payee,
-        created_at: createdAt,
-        bolt11: text,
-        description,
-        amount_msat: terms.amount,
-        amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
-        preimage: preimage && bytesToHex(preimage),
-        erroronion: detail,
+      pays: payments.all().map((payment) => ({
+        ...payJson(payment),
+        ways: payments.waysOf(payment.terms.paymentHash).map(({ status, amount, hops }) => ({
+          status,
+          amount_msat: amount,
+          hops: hops.map(({ nodeId: id, shortChannelId }) => ({ id, channel: shortChannelId })),
+        })),
       })),
     })),
     method(
@@ -390,28 +465,85 @@ export function channelMethods(channels: Channels) {
         }
       },
     ),
-    method('listchannels', 'The channels that this node knows of, each in both directions.', [], () => ({
-      channels: [...channels.graph.allChannels()].flatMap(({ announcement: { message }, updates }) =>
-        updates.flatMap((update, direction) => {
-          if (!update) return []
-          const { nodeIds, shortChannelId, capacity } = message
-          return {
-            source: nodeIds[direction],
-            destination: nodeIds[1 - direction],
-            short_channel_id: shortChannelId,
-            direction,
-            public: true,
-            amount_msat: capacity * 1000,
-            active: !update.message.disabled,
-            base_fee_millisatoshi: update.message.feeBase,
-            fee_per_millionth: update.message.feeProportionalMillionths,
-            delay: update.message.cltvExpiryDelta,
-            htlc_minimum_msat: update.message.htlcMinimum,
-            htlc_maximum_msat: update.message.htlcMaximum,
-          }
-        }),
-      ),
-    })),
+    method(
+      'listchannels',
+      'The channels that are announced, each in both directions.',
+      [
+        optional(text('short_channel_id', 'this one alone'), undefined),
+        optional(node('source', 'those from this node alone'), undefined),
+        optional(node('destination', 'those to this node alone'), undefined),
+      ],
+      (_: NodeCore, id, source, destination) => {
+        const [from, to] = [source, destination].map((given) => given && nodeOf(given))
+        return {
+          channels: [...channels.graph.allChannels()]
+            .flatMap(directionsJson)
+            .filter(
+              (each) =>
+                (id === undefined || each.short_channel_id === id) &&
+                (from === undefined || each.source === from) &&
+                (to === undefined || each.destination === to),
+            ),
+        }
+      },
+    ),
+    method(
+      'listnodes',
+      'The nodes that have an announced channel, and what they say about themselves: nobody vouches for it.',
+      [optional(node('id', 'this one alone'), undefined)],
+      (_: NodeCore, id) => {
+        const { graph } = channels
+        const wanted = id && nodeOf(id)
+        return {
+          nodes: [...graph.allNodes()]
+            .filter((each) => wanted === undefined || each === wanted)
+            .map((nodeid) => nodeJson(nodeid, graph.node(nodeid))),
+        }
+      },
+    ),
+    method(
+      'setchannel',
+      'Sets what this node asks for passing payments on by a channel, and tells it to everybody.',
+      [
+        text('id', 'channel id, short channel id, or the node'),
+        optional(integer('feebase', 'for each payment, in millisatoshis', 0, 0xffff_ffff), undefined),
+        optional(integer('feeppm', 'in millionths of what is passed on', 0, 0xffff_ffff), undefined),
+      ],
+      async (_: NodeCore, id, base, millionths) => {
+        const channel = channelOf(id)
+        const { state } = channel
+        const before = channels.forwarding.policy(state.contract.keyId)
+        const feeBase = base === undefined ? before.feeBase : msat(base)
+        const feeProportionalMillionths = millionths ?? before.feeProportionalMillionths
+        await channels.setFees(channel, { feeBase, feeProportionalMillionths })
+        return {
+          channels: [
+            {
+              peer_id: state.peer,
+              channel_id: state.channelId,
+              short_channel_id: channels.placeOf(state),
+              fee_base_msat: feeBase,
+              fee_proportional_millionths: feeProportionalMillionths,
+            },
+          ],
+        }
+      },
+    ),
+    method(
+      'setalias',
+      'Sets the name under which this node announces itself.',
+      [text('alias', 'at most 32 characters; empty for none')],
+      async (_: NodeCore, alias) => {
+        if ([...alias].length > MAX_ALIAS_CHARACTERS)
+          throw new RpcError(
+            RPC_INVALID_PARAMETER,
+            `An alias has at most ${MAX_ALIAS_CHARACTERS} characters.`,
+          )
+        await channels.setAlias(alias)
+        return { alias }
+      },
+    ),
+    ...devMethods(channels, lookup),
   ] as const
 }
 
@@ -420,40 +552,89 @@ function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
 }
 
+function payJson({ terms, text, description, status, createdAt, fee, preimage, detail }: KnownPayment) {
+  return {
+    payment_hash: bytesToHex(terms.paymentHash),
+    status,
+    destination: terms.payee,
+    created_at: createdAt,
+    bolt11: text,
+    description,
+    amount_msat: terms.amount,
+    amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
+    preimage: preimage && bytesToHex(preimage),
+    erroronion: detail,
+  }
+}
+
+function directionsJson({ announcement: { message }, updates }: GraphChannel) {
+  const { nodeIds, shortChannelId, capacity } = message
+  return updates.flatMap((update, direction) => {
+    if (!update) return []
+    return {
+      source: nodeIds[direction],
+      destination: nodeIds[1 - direction],
+      short_channel_id: shortChannelId,
+      direction,
+      public: true,
+      amount_msat: capacity * 1000,
+      active: !update.message.disabled,
+      last_update: update.message.blockHeight,
+      base_fee_millisatoshi: update.message.feeBase,
+      fee_per_millionth: update.message.feeProportionalMillionths,
+      delay: update.message.cltvExpiryDelta,
+      htlc_minimum_msat: update.message.htlcMinimum,
+      htlc_maximum_msat: update.message.htlcMaximum,
+    }
+  })
+}
+
+/** `said`: undefined where the node has said nothing about itself. */
+function nodeJson(nodeid: NodeId, said: NodeAnnouncement | undefined) {
+  return {
+    nodeid,
+    last_announcement: said?.blockHeight,
+    alias: said?.alias,
+    features: said && bytesToHex(encodeFeatures(said.features)),
+    peer_id: said?.peerId && base58.encode(said.peerId),
+  }
+}
+
+/** A coin of the wallet, as `listfunds` has it. */
+function outputJson({ params }: NodeCore, coin: WalletCoin) {
+  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
+  const isImmature = coinbase && confirmations < params.coinbaseMaturity
+  return {
+    txid: toDisplay<Txid>(outpoint.txid),
+    output: outpoint.index,
+    amount_msat: satsToMsat(amount),
+    scriptpubkey: bytesToHex(scriptPubKey),
+    address,
+    status:
+      height === undefined
+        ? ('unconfirmed' as const)
+        : isImmature
+          ? ('immature' as const)
+          : ('confirmed' as const),
+    blockheight: height,
+    reserved: height !== undefined && !isImmature && !spendable,
+  }
+}
+
 function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
   const { label, text: bolt11, paymentHash, amount, description, expiresAt, paid, preimage } = invoice
-  const status: 'paid' | 'expired' | 'unpaid' = paid
-    ? 'paid'
-    : invoices.isExpired(invoice)
-      ? 'expired'
-      : 'unpaid'
   return {
     label,
     bolt11,
     payment_hash: bytesToHex(paymentHash),
     amount_msat: amount,
-    status,
+    status: invoices.statusOf(invoice),
     description,
     expires_at: expiresAt,
     pay_index: paid?.index,
     amount_received_msat: paid?.received,
     paid_at: paid?.at,
     payment_preimage: paid && bytesToHex(preimage),
-  }
-}
-
-function stateName({ state }: Channel): AnswerOf<Results['listpeerchannels']>['channels'][number]['state'] {
-  if (state.spent) return 'ONCHAIN'
-  if (state.closingTransactions.length > 0) return 'CLOSINGD_COMPLETE'
-  switch (state.status) {
-    case 'funding':
-      return 'CHANNELD_AWAITING_LOCKIN'
-    case 'open':
-      return 'CHANNELD_NORMAL'
-    case 'shutdown':
-      return 'CHANNELD_SHUTTING_DOWN'
-    default:
-      return 'AWAITING_UNILATERAL'
   }
 }
 
@@ -467,8 +648,8 @@ function channelJson(channels: Channels, channel: Channel) {
   return {
     peer_id: state.peer,
     peer_connected: state.connection === 'connected',
-    state: stateName(channel),
-    status: channels.monitor.outlook(contract.keyId).map(({ text }) => text),
+    state: stateName(state),
+    status: statusOf(state, channels.monitor.outlook(contract.keyId)),
     opener: contract.holderIsFunder ? ('local' as const) : ('remote' as const),
     private: !state.announced,
     short_channel_id: id,
@@ -478,9 +659,13 @@ function channelJson(channels: Channels, channel: Channel) {
     total_msat: contract.fundingAmount * 1000,
     to_us_msat: balanceOf(state).holder,
     spendable_msat: own?.sendable ?? 0,
+    receivable_msat: isOperating(state) ? receivable(state) : 0,
     our_reserve_msat: counterpartyLimits.channelReserve * 1000,
     their_reserve_msat: holderLimits.channelReserve * 1000,
     our_to_self_delay: contract.holder.delay,
+    their_to_self_delay: contract.counterparty.delay,
+    lost_state: state.status === 'stale',
+    online_before: onlineBefore(state),
     feerate: { perkw: feerate },
     htlcs: state.htlcs.map(({ terms }) => ({
       direction: terms.offered ? ('out' as const) : ('in' as const),

@@ -25,6 +25,7 @@ import type { searchMethods } from './rpc-search.ts'
 import type { sendMethods } from './rpc-send.ts'
 import type { signMethods } from './rpc-sign.ts'
 import type { statisticsMethods } from './rpc-statistics.ts'
+import type { TowerMethods } from './rpc-towers.ts'
 import type { waitMethods } from './rpc-wait.ts'
 import type { walletMethods } from './rpc-wallet.ts'
 import type { walletsMethods } from './rpc-wallets.ts'
@@ -49,6 +50,7 @@ type Declared =
   | (typeof sendMethods)[number]
   | (typeof signMethods)[number]
   | (typeof statisticsMethods)[number]
+  | TowerMethods[number]
   | (typeof waitMethods)[number]
   | (typeof walletMethods)[number]
   | (typeof walletsMethods)[number]

@@ -52,7 +52,7 @@ export interface RpcMethod<Context, Name extends string = string, P extends Para
 }
 
 /** What a method's function answers: as `rpc-results.ts` describes the method's result. */
-type Answer<Name> = Name extends keyof Results ? AnswerOf<Results[Name]> : unknown
+export type Answer<Name> = Name extends keyof Results ? AnswerOf<Results[Name]> : unknown
 
 /** What runs when a method is called: it gets the parsed arguments. */
 export type Run<Name extends string, P extends Parameters> = (

@@ -15,6 +15,7 @@ import {
 } from './rpc-method.ts'
 import { number, object, only } from './rpc-parameters.ts'
 import { PSBT } from './rpc-payment-parameters.ts'
+import { MAX_FEE_PERCENT, OPEN_AMOUNT } from './rpc-signing-methods.ts'
 
 const AVOID_REUSE = only('avoid_reuse', false, 'a wallet here spends from every address')
 const DESCRIPTORS = only('descriptors', true, 'a wallet here is one of descriptors')
@@ -192,6 +193,28 @@ export const reviewPsbt = declaration(
   [PSBT],
 )
 
+export const reviewInvoice = declaration(
+  'reviewinvoice',
+  'What the keeper of keys reads in an invoice: who is paid, how much, and what it may cost. Nothing is paid.',
+  [text('bolt11', 'the invoice'), OPEN_AMOUNT, MAX_FEE_PERCENT],
+)
+
+export const payAllowance = declaration(
+  'payallowance',
+  'What payments over channels may take without being asked for, fees included: from programs that call the node itself, and for HTLCs that the chain gave back. Each takes of it; it is remembered until it is set anew. 0 at first.',
+  [
+    optional(
+      integer(
+        'amount_msat',
+        'sets it, in millisatoshis; the wallet must be unlocked',
+        0,
+        Number.MAX_SAFE_INTEGER,
+      ),
+      undefined,
+    ),
+  ],
+)
+
 export const pageMethods = [
   createWallet,
   walletPassphrase,
@@ -203,4 +226,6 @@ export const pageMethods = [
   importBackup,
   restoreWallet,
   reviewPsbt,
+  reviewInvoice,
+  payAllowance,
 ] as const

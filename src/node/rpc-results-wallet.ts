@@ -220,6 +220,15 @@ export const walletResults = {
     stop_height: number('last block searched'),
   }),
   restorewallet: object(CREATED),
+  reviewinvoice: object({
+    payee: hex('node id: who signed the invoice'),
+    payment_hash: hex(''),
+    amount_msat: number('', 'msat'),
+    max_fee_msat: number('most that it may cost beside', 'msat'),
+    description: maybe(text('absent where the invoice has a hash of it alone')),
+    expires_at: time('of the invoice'),
+  }),
+  payallowance: object({ left_msat: number('that may be spent without asking', 'msat') }),
   reviewpsbt: object({
     digest: hex('names exactly what was reviewed, for sendpsbt'),
     txid: hex('id of the transaction once signed'),

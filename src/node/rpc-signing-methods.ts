@@ -151,10 +151,34 @@ export const fundChannel = declaration(
     text('id', 'the other side: node id of 66 hex digits, or peer id'),
     integer('amount', 'that the channel holds, in satoshis', 1, Number.MAX_SAFE_INTEGER),
     optional(number('feerate', 'of the funding, in satoshis for a virtual byte', 0, 100_000), undefined),
-    optional(flag('announce', 'only false: channels are not announced yet'), false),
+    optional(flag('announce', 'whether others may pay through it'), true),
     optional(integer('push_msat', 'given away, in millisatoshis', 0, Number.MAX_SAFE_INTEGER), 0),
   ],
 )
+
+/** Most that a payment over channels may cost. */
+export const MAX_FEE_PERCENT = optional(
+  number('maxfeepercent', 'most that it may cost, in hundredths of the amount', 0, 100),
+  0.5,
+)
+
+/** Where an invoice leaves the amount open. */
+export const OPEN_AMOUNT = optional(
+  integer('amount_msat', 'where the invoice leaves it open, in millisatoshis', 1, Number.MAX_SAFE_INTEGER),
+  undefined,
+)
+
+export const payInvoice = declaration(
+  'pay',
+  'Pays an invoice, once: to call it again for the same one is safe.',
+  [text('bolt11', 'the invoice'), OPEN_AMOUNT, MAX_FEE_PERCENT],
+)
+
+export const keysend = declaration('keysend', 'Pays a node that asked for nothing.', [
+  text('destination', 'who is paid: a node id of 66 hex digits, or a peer id'),
+  integer('amount_msat', 'that it gets, in millisatoshis', 1, Number.MAX_SAFE_INTEGER),
+  MAX_FEE_PERCENT,
+])
 
 export const signMessage = declaration(
   'signmessage',
@@ -164,6 +188,8 @@ export const signMessage = declaration(
 
 export const signingMethods = [
   fundChannel,
+  payInvoice,
+  keysend,
   sendToAddress,
   bumpFee,
   sendPsbt,

@@ -78,7 +78,7 @@ export interface PartPorts {
   readonly chain: Chain
   readonly mempool: Mempool
   readonly peers: PeerSet
-  readonly transport: Pick<Transport, 'publish'>
+  readonly transport: Pick<Transport, 'publish' | 'valued'>
   /** Steady: whatever lasts or is due goes by it. */
   readonly clock: SteadyClock
   readonly random: Random

@@ -3,9 +3,9 @@
  * declared, and tells the parts who comes and goes. Sans I/O, runs where NodeCore runs.
  */
 import { requestIdOf, type WireMessage } from '../network/frames.ts'
-import { TokenBucket } from '../network/token-bucket.ts'
 import type { GossipVerdict, PeerId, Subscription, Topic } from '../network/transport.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { TokenBucket } from '../primitives/token-bucket.ts'
 import type { MessageHandler, ProtocolPart, Rate, TopicHandler } from './part.ts'
 import type { Peer } from './peer.ts'
 import type { PeerSet } from './peer-set.ts'

@@ -1,8 +1,8 @@
 /** What is known of one connected peer. Its score falls with time; everything else lasts as long as the connection. */
 import { type HeaderIndex, NO_HEADER } from '../chain/header-tree.ts'
-import { TokenBucket } from '../network/token-bucket.ts'
 import type { PeerId, PeerInfo } from '../network/transport.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { TokenBucket } from '../primitives/token-bucket.ts'
 import { FORGIVEN_PER_MINUTE } from './verdict.ts'
 import type { HelloMessage } from './wire.ts'
 

@@ -6,12 +6,12 @@
  * `MAX_VALIDATING_BYTES` of those and `MAX_INV` wtxids that it announced.
  */
 import type { Mempool } from '../mempool/mempool.ts'
-import { TokenBucket } from '../network/token-bucket.ts'
 import { type GossipVerdict, MAX_GOSSIP_BYTES, type Transport } from '../network/transport.ts'
 import { addBounded, putBounded } from '../primitives/bounded.ts'
 import { fromDisplay, type Txid, toDisplay, type Wtxid } from '../primitives/hashes.ts'
 import type { Clock } from '../primitives/ports.ts'
 import { notNow, type Result, retry } from '../primitives/result.ts'
+import { TokenBucket } from '../primitives/token-bucket.ts'
 import { decodeTransaction, type Transaction } from '../primitives/transaction.ts'
 import { always, on, type ProtocolPart } from './part.ts'
 import type { Peer } from './peer.ts'

@@ -289,12 +289,15 @@ export class MusigSession {
   /**
    * A partial signature, 32 bytes (BIP327, `Sign`). Uses the nonce up, whatever comes of it. Throws where it was used before, or belongs
    * to another key than `secretKey`, or where that key is none of the aggregate's. The signature is not verified again here: who gets it
-   * does that.
+   * does that. `publicKey`: the secret's, from a caller that computed it from the secret itself, and never from what it was told.
    */
-  sign(secretNonce: SecretNonce, secretKey: Uint8Array): Uint8Array {
+  sign(
+    secretNonce: SecretNonce,
+    secretKey: Uint8Array,
+    publicKey: Uint8Array = Point.BASE.multiply(Fn.fromBytes(secretKey)).toBytes(true),
+  ): Uint8Array {
     const scalars = secretNonce.take()
     const secret = Fn.fromBytes(secretKey)
-    const publicKey = Point.BASE.multiply(secret).toBytes(true)
     if (!equalBytes(publicKey, secretNonce.publicKey)) throw new Error('The nonce belongs to another key')
     const factor = this.key.signingFactor(publicKey)
     if (factor === undefined) throw new Error('The key is none of those that were aggregated')

@@ -58,6 +58,22 @@ export type Agreement =
     }
   /** Another fee for a payment that these keys have signed. */
   | { readonly type: 'replacement'; readonly txid: Txid; readonly feeRate: number | undefined }
+  /** An invoice (BOLT 11) that is paid over channels. */
+  | ({ readonly type: 'invoice' } & InvoiceAsked)
+  /** A payment over channels that nobody asked for: its payee can't be seen here, its amount (millisatoshis) can. */
+  | { readonly type: 'keysend'; readonly amount: number; readonly maxFeePercent: number }
+
+/** What a page asks about an invoice. */
+export interface InvoiceAsked {
+  readonly invoice: string
+  /** Millisatoshis, where the invoice leaves it open. */
+  readonly amount: number | undefined
+  /** Most that it may cost, in hundredths of the amount: see `greatestPaymentFee`. */
+  readonly maxFeePercent: number
+}
+
+/** An agreement about coins; the others are about money in channels. */
+export type CoinAgreement = Exclude<Agreement, { readonly type: 'invoice' | 'keysend' }>
 
 /** An address and what it gets, in satoshis, where that is not whatever is left; or data that the payment carries. */
 export type AgreedPayee =
@@ -71,7 +87,7 @@ export type AgreedPayee =
 
 /** An agreement that was understood. */
 type Terms =
-  | Exclude<Agreement, { readonly type: 'payment' | 'transaction' | 'message' }>
+  | Exclude<CoinAgreement, { readonly type: 'payment' | 'transaction' | 'message' }>
   | ({ readonly type: 'transaction'; readonly txid: Txid } & NamedHashType)
   | (Omit<Extract<Agreement, { readonly type: 'payment' }>, 'payees'> & { readonly payees: readonly Owed[] })
 
@@ -99,19 +115,22 @@ export class Approvals {
   private readonly addressPrefix: string
   private readonly channels: FundingCheck
   private readonly waiting = new Map<number, Terms>()
-  private next = 0
+  private readonly nextNumber: () => number
 
-  constructor(addressPrefix: string, channels: FundingCheck) {
+  /** `nextNumber`: another one with each call. */
+  constructor(addressPrefix: string, channels: FundingCheck, nextNumber: () => number) {
     this.addressPrefix = addressPrefix
     this.channels = channels
+    this.nextNumber = nextNumber
   }
 
   /** Returns the number to `revoke` it by. Rejects with `psbt-invalid`, `psbt-message` and the codes of `decodeAddress`. */
-  add(agreement: Agreement): Result<number> {
+  add(agreement: CoinAgreement): Result<number> {
     const terms = this.understood(agreement)
     if (!terms.ok) return terms
-    this.waiting.set(this.next, terms.value)
-    return ok(this.next++)
+    const approval = this.nextNumber()
+    this.waiting.set(approval, terms.value)
+    return ok(approval)
   }
 
   /** Takes one back that was not used. */
@@ -137,7 +156,7 @@ export class Approvals {
     return reason ?? notApproved('Nobody in this page asked for it.')
   }
 
-  private understood(agreement: Agreement): Result<Terms> {
+  private understood(agreement: CoinAgreement): Result<Terms> {
     if (agreement.type === 'transaction') {
       const transaction = transactionOf(agreement)
       if (!transaction.ok) return transaction

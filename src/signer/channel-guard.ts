@@ -19,7 +19,7 @@ import { Writer } from '../primitives/codec.ts'
 import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import { LOCK_TIME_THRESHOLD } from '../primitives/lock-times.ts'
 import { invalid, notNow, ok, type Rejection, type Result } from '../primitives/result.ts'
-import type { ChannelMarks, CommitmentMark, FormerPoint } from './channel-record.ts'
+import type { ChannelMarks, CommitmentMark, FormerPoint, OfferedMark } from './channel-record.ts'
 import { greatestFee } from './greatest-fee.ts'
 
 /** Most HTLCs that a commitment can hold: 483 of each side (BOLT 2, `max_accepted_htlcs`). */
@@ -35,13 +35,14 @@ export interface GuardState {
   readonly holder: readonly Commitment[]
   /** See `ChannelMarks`. */
   readonly released: number
-  /** The last that were signed, two at most, oldest first. */
+  /** Signed and not void, as far as the counterparty has told: two at most, oldest first. */
   readonly counterparty: readonly Commitment[]
   /** See `ChannelMarks`. */
   readonly former: FormerPoint | undefined
   readonly published: CommitmentMark | undefined
   readonly closing: boolean
   readonly owed: readonly number[]
+  readonly offered: readonly OfferedMark[]
 }
 
 /** Hash of a contract, 64 hex digits. */
@@ -62,8 +63,19 @@ export function contractDigest(contract: ChannelContract): string {
   return bytesToHex(sha256(writer.finish()))
 }
 
+/** Of commitments that stand: each is marked in every record as long as it does. */
+const knownMarks = new WeakMap<Commitment, CommitmentMark>()
+
 /** A commitment by number and hash. */
 export function markOf(commitment: Commitment): CommitmentMark {
+  const known = knownMarks.get(commitment)
+  if (known) return known
+  const mark = makeMark(commitment)
+  knownMarks.set(commitment, mark)
+  return mark
+}
+
+function makeMark(commitment: Commitment): CommitmentMark {
   const { ofHolder, number, point, feerate, holderAmount, counterpartyAmount, htlcs } = commitment
   const writer = new Writer(128 + htlcs.length * 57).u8(ofHolder ? 1 : 0).i64FromNumber(number)
   writer.varBytes(point).u32(feerate).i64FromNumber(holderAmount).i64FromNumber(counterpartyAmount)
@@ -78,7 +90,7 @@ export function markOf(commitment: Commitment): CommitmentMark {
 }
 
 export function marksOf(state: GuardState): ChannelMarks {
-  const { holder, released, counterparty, former, published, closing, owed } = state
+  const { holder, released, counterparty, former, published, closing, owed, offered } = state
   return {
     holder: holder.map(markOf),
     released,
@@ -87,6 +99,7 @@ export function marksOf(state: GuardState): ChannelMarks {
     published,
     closing,
     owed,
+    offered,
   }
 }
 
@@ -101,28 +114,37 @@ export function newState(contract: ChannelContract): GuardState {
     published: undefined,
     closing: false,
     owed: [],
+    offered: [],
   }
 }
 
 /**
- * The state after a restart: what the brain has kept, as far as it is what the signer remembers. What the signer remembers beyond the newest of
- * each side never left the tab, or this is an old copy. Rejects with `channel-outdated` and `channel-mismatch`.
+ * The state after a restart: what the brain has kept, as far as it is what the signer remembers. The holder's newest may be one that the brain had not
+ * kept yet; the counterparty's can't be, since the brain keeps it before its signature is asked for. Rejects with `channel-outdated` and
+ * `channel-mismatch`.
  */
 export function resumed(
   contract: ChannelContract,
   told: AttachedState,
   marks: ChannelMarks,
 ): Result<GuardState> {
-  const { released, former, published, closing, owed } = marks
-  // The brain keeps a commitment before it asks for its signature, so the newest may be one that was never asked for.
+  const { released, former, published, closing, owed, offered } = marks
   const asked = told.counterparty.filter((commitment) => remembers(marks.counterparty, commitment))
   const newest = isNextOf(marks.counterparty, told.counterparty) ? asked.at(-1) : told.counterparty.at(-1)
   if (!remembers(marks.holder, told.holder)) return mismatch(marks.holder, told.holder)
-  if (!remembers(marks.counterparty, newest)) return mismatch(marks.counterparty, newest)
+  if (!remembers(marks.counterparty.slice(-1), newest)) return mismatch(marks.counterparty, newest)
   const holder = told.holder ? [told.holder] : []
-  // What was signed last may be signed anew, but not before what was to be void then.
-  const rest = former && newest && former.number >= newest.number ? undefined : former
-  return ok({ contract, holder, released, counterparty: asked, former: rest, published, closing, owed })
+  return ok({
+    contract,
+    holder,
+    released,
+    counterparty: asked,
+    former,
+    published,
+    closing,
+    owed,
+    offered,
+  })
 }
 
 /** Takes in a commitment of the holder, whose signatures were verified. Codes: see `ChannelSigner.acceptHolderCommitment`. */
@@ -142,9 +164,11 @@ export function accepted(
   const isAgain = commitment.number === at && !isSettled
   if (!isNext && !isAgain) return revoked(commitment)
   const before = state.holder.filter(({ number }) => number < commitment.number)
-  const unexplained = unexplainedIn(state, before.at(-1), commitment, preimages, true)
+  const unexplained =
+    unexplainedIn(state, before.at(-1), commitment, preimages, true) ?? unheardIn(state, commitment)
   if (unexplained) return unexplained
-  return ok({ ...state, holder: [...before, commitment].slice(-2) })
+  const next = { ...state, holder: [...before, commitment].slice(-2) }
+  return ok(markTaken(next, before.at(-1), commitment, preimages))
 }
 
 /** Makes a commitment of the holder void. Codes: see `ChannelSigner.releaseSecret`. */
@@ -164,33 +188,55 @@ export function releasedOf(state: GuardState, number: number): Result<GuardState
   })
 }
 
-/** Takes in a commitment of the counterparty that is to be signed. Codes: see `ChannelSigner.signCounterpartyCommitment`. */
+/** The counterparty has told the secret of a point: the commitment of it is void. The same state where it is not the one that is waited for. */
+export function voidedBy(state: GuardState, point: Uint8Array): GuardState {
+  const { former, counterparty } = state
+  if (!former || bytesToHex(point) !== former.point) return state
+  return {
+    ...state,
+    former: undefined,
+    counterparty: counterparty.filter(({ number }) => number > former.number),
+  }
+}
+
+/**
+ * Takes in a commitment of the counterparty that is to be signed: the next, or the last again, as it was. `offered`: what pays for the HTLCs that the holder
+ * offers in it for the first time. Codes: see `ChannelSigner.signCounterpartyCommitment`.
+ */
 export function signedFor(
   state: GuardState,
   commitment: Commitment,
   preimages: ReadonlyMap<number, Uint8Array>,
-  /** The point whose secret the counterparty has told. */
-  revokedPoint: Uint8Array | undefined,
+  offered: readonly OfferedMark[],
 ): Result<GuardState> {
   const stopped = stoppedBy(state)
   if (stopped) return stopped
   const newest = state.counterparty.at(-1)
   if (newest && isSame(newest, commitment)) return ok(state)
-  const at = newest?.number ?? -1
-  const isNext = commitment.number === at + 1
-  if (!isNext && commitment.number !== at) return revoked(commitment)
+  // Of two contents under one number the counterparty could publish either.
+  if (commitment.number !== (newest?.number ?? -1) + 1) return revoked(commitment)
   // At most two can be published: before a third is signed, the first must be void.
   const { former } = state
-  if (isNext && former && !(revokedPoint && bytesToHex(revokedPoint) === former.point))
+  if (former)
     return notNow(
       'commitment-revoked',
       `Commitment ${commitment.number} was not signed: the other side has not revoked number ${former.number}.`,
     )
-  const before = state.counterparty.filter(({ number }) => number < commitment.number)
-  const unexplained = unexplainedIn(state, before.at(-1), commitment, preimages, false)
+  const unexplained = unexplainedIn(state, newest, commitment, preimages, false)
   if (unexplained) return unexplained
-  const next = isNext && newest ? { number: at, point: bytesToHex(newest.point) } : former
-  return ok({ ...state, counterparty: [...before, commitment].slice(-2), former: next })
+  const next = {
+    ...state,
+    counterparty: newest ? [newest, commitment] : [commitment],
+    former: newest && { number: newest.number, point: bytesToHex(newest.point) },
+    offered: [...state.offered, ...offered],
+  }
+  return ok(markTaken(next, newest, commitment, preimages))
+}
+
+/** The HTLCs of a commitment that the holder offers and that nothing was said to pay for yet. */
+export function newlyOffered({ offered }: GuardState, { htlcs }: Commitment): CommitmentHtlc[] {
+  const known = new Set(offered.map(({ id }) => id))
+  return htlcs.filter((htlc) => htlc.offered && !known.has(htlc.id))
 }
 
 /** Marks a commitment of the holder as signed to be published: `digest` is the hash that is signed. Codes: see `ChannelSigner.signHolderCommitment`. */
@@ -234,14 +280,85 @@ export function closedBy(state: GuardState, transaction: ClosingTransaction): Re
   return ok({ ...state, closing: true })
 }
 
-/** Marks an HTLC that the holder was offered as paid for in another channel. */
+/** Marks an HTLC that the holder was offered as passed on. */
 export function owing(state: GuardState, id: number): GuardState {
-  return state.owed.includes(id) ? state : { ...state, owed: [...state.owed, id] }
+  return { ...state, owed: [...state.owed, id] }
 }
 
-/** The HTLC that the holder was offered, where it stands in a commitment that the holder could publish. */
-export function standing(state: GuardState, id: number): CommitmentHtlc | undefined {
-  return state.holder.at(-1)?.htlcs.find((htlc) => !htlc.offered && htlc.id === id)
+/** What it paid for came back: it may be failed. */
+export function freed(state: GuardState, id: number): GuardState {
+  return { ...state, owed: state.owed.filter((each) => each !== id) }
+}
+
+/**
+ * The HTLC that the holder was offered and may pass on: one that stands in every commitment that either side could publish, and was not passed
+ * on before.
+ */
+export function passable(state: GuardState, id: number): CommitmentHtlc | undefined {
+  const isIt = (htlc: CommitmentHtlc) => !htlc.offered && htlc.id === id
+  const live = liveIn(state)
+  const isOpen = state.holder.length > 0 && state.counterparty.length > 0
+  if (!live || !isOpen || state.owed.includes(id)) return undefined
+  return live.every(({ htlcs }) => htlcs.some(isIt)) ? live[0].htlcs.find(isIt) : undefined
+}
+
+/** What stands in no commitment any more that could be published: those marks, and the state without them. */
+export function settledOf(state: GuardState): {
+  readonly state: GuardState
+  readonly gone: readonly OfferedMark[]
+} {
+  const { owed, offered } = state
+  const live = owed.length > 0 || offered.length > 0 ? liveIn(state) : undefined
+  if (!live) return { state, gone: [] }
+  const names = new Set(live.flatMap(({ htlcs }) => htlcs.map(nameOf)))
+  const stands = (isOffered: boolean) => (id: number) => names.has(nameOf({ offered: isOffered, id }))
+  const gone = offered.filter(({ id }) => !stands(true)(id))
+  const bound = owed.filter(stands(false))
+  if (gone.length === 0 && bound.length === owed.length) return { state, gone }
+  const left = offered.filter((mark) => !gone.includes(mark))
+  return { state: { ...state, owed: bound, offered: left }, gone }
+}
+
+/** Every commitment that could be published; undefined where the brain has left one out. */
+function liveIn({ holder, counterparty, former }: GuardState): readonly Commitment[] | undefined {
+  const isWhole = !former || counterparty.some(({ number }) => number === former.number)
+  return isWhole ? [...holder, ...counterparty] : undefined
+}
+
+/** Marks the HTLCs that are gone for their preimages since the commitment before. */
+function markTaken(
+  state: GuardState,
+  before: Commitment | undefined,
+  { htlcs }: Commitment,
+  preimages: ReadonlyMap<number, Uint8Array>,
+): GuardState {
+  if (preimages.size === 0) return state
+  const standing = new Set(htlcs.map(nameOf))
+  const taken = new Set(
+    before?.htlcs.flatMap((htlc) =>
+      htlc.offered && !standing.has(nameOf(htlc)) && isPreimage(preimages.get(htlc.id), htlc.paymentHash)
+        ? [htlc.id]
+        : [],
+    ),
+  )
+  if (taken.size === 0) return state
+  const offered = state.offered.map((mark) => (taken.has(mark.id) ? { ...mark, taken: true } : mark))
+  return { ...state, offered }
+}
+
+/** An HTLC that the holder offers stands in the counterparty's commitment first, where it was looked at what pays for it. */
+function unheardIn({ counterparty, holder }: GuardState, commitment: Commitment): Rejection | undefined {
+  const known = new Map(
+    [holder.at(-1), counterparty.at(-1)].flatMap(
+      (each) => each?.htlcs.map((htlc) => [nameOf(htlc), htlc] as const) ?? [],
+    ),
+  )
+  for (const htlc of commitment.htlcs) {
+    const signed = known.get(nameOf(htlc))
+    if (htlc.offered && !(signed && isSameHtlc(signed, htlc)))
+      return unexplained(commitment, `HTLC ${htlc.id} was never offered to the other side.`)
+  }
+  return undefined
 }
 
 /** Whether bytes are the preimage of a payment hash. */
@@ -317,7 +434,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-function nameOf({ offered, id }: CommitmentHtlc): string {
+function nameOf({ offered, id }: Pick<CommitmentHtlc, 'offered' | 'id'>): string {
   return `${offered ? 'offered' : 'received'} ${id}`
 }
 

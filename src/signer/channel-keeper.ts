@@ -4,15 +4,17 @@
  * record to what it signed; what a rule allows is durable before the signature or the secret leaves; the holder's money goes to the key of the
  * account that the contract names, and to nothing else without an HTLC.
  */
-import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { HDKey } from '@scure/bip32'
+import type { Msat } from '../channels/amount.ts'
 import {
   type CommitmentTransaction,
   commitmentTransaction,
   keysOf,
   sidesOf,
 } from '../channels/commitment-transaction.ts'
-import { closingTransaction, fundingSighash } from '../channels/funding-spend.ts'
+import { closingTransaction, fundingSighash, withFundingSignature } from '../channels/funding-spend.ts'
+import { type ChannelAnnouncement, fundingProofHash, gossipHash, nodeId } from '../channels/gossip.ts'
 import { htlcSighash, htlcSignatureCheck, htlcTransactions } from '../channels/htlc-transactions.ts'
 import { deriveRevocationSecretKey, deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
 import type {
@@ -22,13 +24,19 @@ import type {
   ChannelSigner,
   ClosingTransaction,
   Commitment,
+  CommitmentHtlc,
   CounterpartyCommitmentRequest,
   CounterpartyCommitmentSignatures,
+  HolderAnnouncementSignatures,
   HolderCommitmentRequest,
   HolderCommitmentSignatures,
   HolderPoint,
   HtlcOrigin,
+  KeptState,
+  LostShareRequest,
+  Payout,
   SpendRequest,
+  StateKeeper,
 } from '../channels/ports.ts'
 import { fundingKey, fundingScript, secondLevelOutput } from '../channels/scripts.ts'
 import { MAX_COMMITMENT_NUMBER, perCommitmentSecret, secretIndex } from '../channels/secrets.ts'
@@ -41,7 +49,7 @@ import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
 import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
-import { verifyByCurve } from '../script/curve.ts'
+import { curve, verifyByCurve } from '../script/curve.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { type AggregateKey, MusigSession, nonceAgg, nonceGen, type SecretNonce } from '../script/musig2.ts'
 import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
@@ -52,16 +60,19 @@ import {
   accepted,
   closedBy,
   contractDigest,
+  freed,
   type GuardState,
-  isPreimage,
   marksOf,
+  newlyOffered,
   newState,
   owing,
+  passable,
   publishedBy,
   releasedOf,
   resumed,
+  settledOf,
   signedFor,
-  standing,
+  voidedBy,
 } from './channel-guard.ts'
 import {
   type ChannelKeysId,
@@ -70,29 +81,53 @@ import {
   deriveChannel,
   isKeysId,
   nodeSecret,
+  PAYMENT_BASEPOINTS,
+  paymentSecret,
+  spendingSecret,
   wipeChannel,
 } from './channel-keys.ts'
-import { type ChannelRecord, type ChannelRecordStore, openRecord, sealRecord } from './channel-record.ts'
+import {
+  type ChannelMarks,
+  type ChannelRecord,
+  type ChannelRecordStore,
+  type OfferedMark,
+  type OfferedSource,
+  openRecord,
+  sealRecord,
+} from './channel-record.ts'
+import { ChannelSpending, type PaymentApproval, SPENDING } from './channel-spending.ts'
 import { greatestFee } from './greatest-fee.ts'
 import { walletLocked } from './refusals.ts'
+import { SchnorrKey } from './schnorr-key.ts'
 
 /** Closing nonces that wait for their signature, of one channel. */
 const MAX_CLOSING_NONCES = 16
 /** Channels whose keys are held derived. */
 const MAX_HELD_KEYS = 1_000
+/** Void commitments that are kept of one channel, see `StateKeeper`: of more, the oldest go. */
+const MAX_KEPT_STATES = 10_000
 
 export interface ChannelKeeperOptions {
   readonly records: ChannelRecordStore
   readonly random: Random
   /** The wallet's account, whose keys contracts name; undefined where there is none. */
   readonly account: () => Descriptor | undefined
+  /** Nobody is there to be asked: whoever calls is the owner, and agrees to each payment by that. For nodes without a page. */
+  readonly unattended?: boolean
+  /** Whether the network is for tests alone, so that people may cheat on it: see `StateKeeper`. */
+  readonly testControls?: boolean
 }
+
+/** Points of the holder's commitments that are held of each channel: of those that stand and that the counterparty was told. */
+const MAX_HELD_POINTS = 4
 
 /** The keys of a channel. */
 interface HeldKeys {
   readonly id: ChannelKeysId
   readonly secrets: ChannelSecrets
   readonly basepoints: ChannelKeys['basepoints']
+  /** By number: each is told once, and needed again for the commitment. */
+  readonly points: Map<number, HolderPoint>
 }
 
 /** A channel that the brain has told. */
@@ -102,24 +137,34 @@ interface Attached {
   readonly digest: string
   readonly fundingKey: AggregateKey
   state: GuardState
-  /** Of the HTLCs that the holder offers, by id. */
-  origins: ReadonlyMap<number, HtlcOrigin>
   /** By the hex of their public half. */
   readonly closingNonces: Map<string, SecretNonce>
+  /** Of the holder's newest commitments, by number, two at most: where void ones are kept. */
+  readonly signatures: Map<number, HolderCommitmentSignatures>
 }
 
-export class ChannelKeeper implements ChannelSigner {
+export class ChannelKeeper implements ChannelSigner, StateKeeper {
   private readonly options: ChannelKeeperOptions
   private root: HDKey | undefined
+  /** Of the node's key, derived from `root`: every payment needs it. */
+  private node: Uint8Array | undefined
   private readonly held = new Map<string, HeldKeys>()
   private readonly channels = new Map<string, Attached>()
   /** The last request of each channel: they run one after another. */
   private readonly last = new Map<string, Promise<unknown>>()
   /** What waits to be written with the next save. */
   private readonly dirty = new Set<Attached>()
+  private spending: Promise<ChannelSpending> | undefined
+  /** Undefined until it was read, which comes before all that signs. */
+  private ledger: ChannelSpending | undefined
+  private ledgerChanged = false
+  /** Agreed to in this page, and not used. */
+  private readonly approvals = new Map<number, PaymentApproval>()
   private saving: Promise<void> = Promise.resolve()
   private closingNonces = 0
   private nextSave: Promise<void> | undefined
+  /** By channel, then number; undefined while none are kept. */
+  private kept: Map<string, Map<number, KeptState>> | undefined
 
   constructor(options: ChannelKeeperOptions) {
     this.options = options
@@ -132,17 +177,57 @@ export class ChannelKeeper implements ChannelSigner {
 
   /** Takes the key that the channels' come from (`channelRoot`), and wipes it when it closes. */
   open(root: HDKey): void {
-    this.root?.wipePrivateData()
+    this.wipeRoot()
     this.root = root
   }
 
   /** Overwrites every key in memory, and throws away the nonces that wait. */
   close(): void {
-    this.root?.wipePrivateData()
-    this.root = undefined
+    this.wipeRoot()
     for (const { secrets } of this.held.values()) wipeChannel(secrets)
     this.held.clear()
     this.channels.clear()
+    this.approvals.clear()
+    this.spending = undefined
+    this.ledger = undefined
+  }
+
+  /** Lets one payment be made. `number`: to `revoke` it by. */
+  approve(number: number, approval: PaymentApproval): void {
+    this.approvals.set(number, approval)
+  }
+
+  /** Takes an approval back that no payment has used. */
+  revoke(number: number): void {
+    this.approvals.delete(number)
+  }
+
+  /** What may be spent without asking, millisatoshis, after it was set to `amount` where that is given: durable when it resolves. Rejects as keys do. */
+  async allowance(amount: Msat | undefined): Promise<Result<Msat>> {
+    if (!this.root) return this.closed()
+    const ledger = await this.readLedger(this.root)
+    if (amount !== undefined) {
+      ledger.allow(amount)
+      this.ledgerChanged = true
+      await this.save()
+    }
+    return ok(ledger.left)
+  }
+
+  private readLedger(root: HDKey): Promise<ChannelSpending> {
+    this.spending ??= (async () => {
+      const key = spendingSecret(root)
+      this.ledger = new ChannelSpending(await this.options.records.load(SPENDING), key)
+      return this.ledger
+    })()
+    return this.spending
+  }
+
+  private wipeRoot(): void {
+    this.root?.wipePrivateData()
+    this.root = undefined
+    this.node?.fill(0)
+    this.node = undefined
   }
 
   async createKeys(): Promise<Result<ChannelKeys>> {
@@ -155,9 +240,7 @@ export class ChannelKeeper implements ChannelSigner {
     if (!keys.ok) return keys
     if (!Number.isSafeInteger(number) || number < 0 || number > MAX_COMMITMENT_NUMBER)
       return invalid('commitment-number', `${number} is no number of a commitment.`)
-    const { secrets, basepoints } = keys.value
-    const point = perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number)))
-    return ok({ point, nonce: verificationNonce(secrets, basepoints.funding, number).publicNonce })
+    return ok(holderPointOf(keys.value, number))
   }
 
   attach(contract: ChannelContract, told: AttachedState): Promise<Result<void>> {
@@ -168,18 +251,31 @@ export class ChannelKeeper implements ChannelSigner {
       if (wrong) return mismatch(wrong)
       const key = fundingKey(contract.holder.basepoints.funding, contract.counterparty.basepoints.funding)
       if (!key.ok) return key
+      await this.readLedger(this.root!)
       const digest = contractDigest(contract)
-      const state = await this.stateOf(contract, digest, told, keys.value)
+      const known = this.channels.get(contract.keyId)
+      // Of a channel that is told again the memory is the newest that there is.
+      const resume = (digestKnown: string, marks: ChannelMarks) =>
+        digestKnown === digest
+          ? resumed(contract, told, marks)
+          : mismatch('It is not the contract that was signed for.')
+      const state = known
+        ? resume(known.digest, marksOf(known.state))
+        : await this.stateOf(contract, told, keys.value, resume)
       if (!state.ok) return state
-      this.channels.set(contract.keyId, {
+      const point = told.revocation && pointOf(told.revocation)
+      const channel = known ?? {
         keys: keys.value,
         contract,
         digest,
         fundingKey: key.value,
         state: state.value,
-        origins: new Map(),
         closingNonces: new Map(),
-      })
+        signatures: new Map(),
+      }
+      channel.state = point ? voidedBy(state.value, point) : state.value
+      channel.closingNonces.clear()
+      this.channels.set(contract.keyId, channel)
       return OK
     })
   }
@@ -195,6 +291,7 @@ export class ChannelKeeper implements ChannelSigner {
       if (!next.ok) return next
       const verified = verifyHolderCommitment(channel, commitment, signatures)
       if (!verified.ok) return verified
+      if (this.kept) putBounded(channel.signatures, commitment.number, signatures, 2)
       await this.keep(channel, next.value)
       return OK
     })
@@ -204,6 +301,7 @@ export class ChannelKeeper implements ChannelSigner {
     return this.serveById(keyId, async (channel) => {
       const next = releasedOf(channel.state, number)
       if (!next.ok) return next
+      if (this.kept && number === channel.state.released) this.keepState(this.kept, channel, number)
       await this.keep(channel, next.value)
       return ok(perCommitmentSecret(channel.keys.secrets.commitmentSeed, secretIndex(number)))
     })
@@ -214,11 +312,11 @@ export class ChannelKeeper implements ChannelSigner {
   ): Promise<Result<CounterpartyCommitmentSignatures>> {
     const { contract, commitment, counterpartyNonce, origins, preimages, revocation } = request
     return this.serve(contract, async (channel) => {
-      const revokedPoint = revocation && pointOf(revocation)
-      const next = signedFor(channel.state, commitment, preimages, revokedPoint)
+      if (revocation) this.takeRevocation(channel, revocation)
+      const offered = this.fundedIn(channel, commitment, origins)
+      if (!offered.ok) return offered
+      const next = signedFor(channel.state, commitment, preimages, offered.value)
       if (!next.ok) return next
-      const unfunded = this.unfundedIn(channel, commitment, origins)
-      if (unfunded) return unfunded
       const built = commitmentTransaction(contract, commitment)
       if (!built.ok) return built
       const message = fundingSighash(contract, channel.fundingKey, built.value.transaction)
@@ -238,16 +336,53 @@ export class ChannelKeeper implements ChannelSigner {
         'nonce-invalid',
       )
       if (!session.ok) return session
-      const paidFor = this.markOwed(channel, commitment, preimages)
-      channel.origins = origins
-      await this.keep(channel, next.value, paidFor)
-      const partialSignature = session.value.sign(nonce, secrets.funding)
-      const key = deriveSecretKey(secrets.htlc, commitment.point)
-      const htlcSignatures = htlcTransactions(contract, commitment, built.value).map((transaction) =>
-        this.sign(htlcSighash(transaction), key),
-      )
-      key.fill(0)
+      await this.keep(channel, next.value, offered.value)
+      const partialSignature = session.value.sign(nonce, secrets.funding, basepoints.funding)
+      const htlcSignatures = this.signHtlcs(channel, commitment, built.value)
       return ok({ partialSignature, nonce: nonce.publicNonce, htlcSignatures })
+    })
+  }
+
+  async counterpartyRevoked(keyId: string, secret: Uint8Array): Promise<Result<void>> {
+    const channel = this.channels.get(keyId)
+    // Where it is not known yet, it is told with the secret.
+    if (!channel || this.takeRevocation(channel, secret)) return OK
+    return invalid(
+      'revocation-invalid',
+      'The secret that was told is not that of the commitment before the last.',
+    )
+  }
+
+  async beginPayment(paymentHash: Uint8Array, most: Msat): Promise<Result<void>> {
+    if (!this.root) return this.closed()
+    if (this.options.unattended) return OK
+    const ledger = await this.readLedger(this.root)
+    const begun = ledger.begin(bytesToHex(paymentHash), most, this.approvals)
+    // Written before its first HTLC is signed for, with that.
+    this.ledgerChanged = true
+    return begun
+  }
+
+  async endPayment(paymentHash: Uint8Array): Promise<Result<void>> {
+    this.ledger?.end(bytesToHex(paymentHash))
+    this.ledgerChanged = true
+    return OK
+  }
+
+  htlcReturned(keyId: string, id: number): Promise<Result<void>> {
+    return this.serveById(keyId, async (channel) => {
+      const source = channel.state.offered.find((mark) => mark.id === id && !mark.taken)
+      if (source?.source.kind !== 'forward') return OK
+      const upstream = this.channels.get(source.source.keyId)
+      if (!upstream) return OK
+      const charged = this.options.unattended ? OK : this.ledger!.charge(source.amount as Msat)
+      if (!charged.ok) return charged
+      this.ledgerChanged = true
+      const offered = channel.state.offered.filter((mark) => mark !== source)
+      upstream.state = freed(upstream.state, source.source.htlc)
+      this.dirty.add(upstream)
+      await this.keep(channel, { ...channel.state, offered })
+      return OK
     })
   }
 
@@ -272,9 +407,50 @@ export class ChannelKeeper implements ChannelSigner {
       const next = publishedBy(channel.state, commitment, bytesToHex(sha256(message, signatures.nonce)))
       if (!next.ok) return next
       await this.keep(channel, next.value)
-      const own = session.value.sign(nonce, secrets.funding)
+      const own = session.value.sign(nonce, secrets.funding, basepoints.funding)
       return session.value.aggregate([own, signatures.partialSignature])
     })
+  }
+
+  async keepStates(on: boolean): Promise<Result<void>> {
+    if (!this.options.testControls) return noTestControls()
+    this.kept = on ? (this.kept ?? new Map()) : undefined
+    return OK
+  }
+
+  async keptStates(keyId: string): Promise<Result<readonly KeptState[]>> {
+    return this.options.testControls ? ok([...(this.kept?.get(keyId)?.values() ?? [])]) : noTestControls()
+  }
+
+  /**
+   * Signs a commitment whose secret is about to leave for the first time. Its nonce signs nothing else: the next one was accepted, so that no other
+   * signature of the counterparty under this one is ever taken, and none of it is published.
+   */
+  private keepState(
+    kept: NonNullable<typeof this.kept>,
+    { contract, keys: { id, secrets, basepoints }, fundingKey, state, signatures }: Attached,
+    number: number,
+  ): void {
+    const commitment = state.holder.find((held) => held.number === number)
+    const theirs = signatures.get(number)
+    if (!commitment || !theirs) return
+    const built = commitmentTransaction(contract, commitment)
+    if (!built.ok) return
+    const { transaction } = built.value
+    const nonce = verificationNonce(secrets, basepoints.funding, number)
+    const message = fundingSighash(contract, fundingKey, transaction)
+    const session = startSession(fundingKey, [nonce.publicNonce, theirs.nonce], message, 'signature-invalid')
+    if (!session.ok) return
+    const whole = session.value.aggregate([
+      session.value.sign(nonce, secrets.funding),
+      theirs.partialSignature,
+    ])
+    if (!whole.ok) return
+    const states = kept.get(id) ?? new Map<number, KeptState>()
+    kept.set(id, states)
+    const { holderAmount } = commitment
+    const { bytes } = withFundingSignature(transaction, whole.value)
+    putBounded(states, number, { number, holderAmount, transaction: bytes }, MAX_KEPT_STATES)
   }
 
   closingNonce(keyId: string): Promise<Result<Uint8Array>> {
@@ -309,21 +485,59 @@ export class ChannelKeeper implements ChannelSigner {
       const session = startSession(channel.fundingKey, nonces, message, 'nonce-invalid')
       if (!session.ok) return session
       await this.keep(channel, next.value)
-      return ok(session.value.sign(secretNonce, channel.keys.secrets.funding))
+      const { secrets, basepoints } = channel.keys
+      return ok(session.value.sign(secretNonce, secrets.funding, basepoints.funding))
     })
   }
 
+  async paymentBasepoints(): Promise<Result<readonly Uint8Array[]>> {
+    const { root } = this
+    if (!root) return this.closed()
+    return ok(
+      Array.from({ length: PAYMENT_BASEPOINTS }, (_, index) => publicKeyOf(paymentSecret(root, index))),
+    )
+  }
+
+  async signLostShare(request: LostShareRequest): Promise<Result<Uint8Array>> {
+    const { basepoint, payout } = request
+    if (!this.root) return this.closed()
+    if (!Number.isSafeInteger(basepoint) || basepoint < 0 || basepoint >= PAYMENT_BASEPOINTS)
+      return invalid('channel-keys-unknown', 'There is no such payment basepoint.')
+    if (!this.isOwn(payout)) return mismatch(NOT_OWN)
+    const secret = paymentSecret(this.root, basepoint)
+    const signature = this.signInput(request, [payout.script], secret)
+    secret.fill(0)
+    return signature
+  }
+
   async signSpend(request: SpendRequest): Promise<Result<Uint8Array>> {
-    const { contract, input, spent, key, merkleRoot, leafScript, hashType } = request
+    const { contract, key, merkleRoot, leafScript } = request
     const keys = this.keysOf(contract.keyId)
     if (!keys.ok) return keys
     const wrong = this.faultOf(contract, keys.value)
     if (wrong) return mismatch(wrong)
+    const secret = spendSecret(request, keys.value.secrets)
+    if (!secret) return invalid('revocation-invalid', 'The secret that was told is none.')
+    const signing = leafScript ? secret : tweakSecretKey(secret, merkleRoot)
+    const signature = this.signInput(request, allowedScripts(request), signing)
+    if (key.kind !== 'payment') secret.fill(0)
+    return signature
+  }
+
+  /** Signs where every output is one of `allowed`, and the fee is none beyond reason. */
+  private signInput(
+    request: Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript' | 'hashType'>,
+    allowed: readonly Uint8Array[],
+    secretKey: Uint8Array,
+  ): Result<Uint8Array> {
+    const { input, spent, leafScript, hashType } = request
     const decoded = decodeTransaction(request.transaction)
     if (!decoded.ok) return decoded
     const transaction = decoded.value
-    const foreign = foreignOutput(request, transaction.outputs)
-    if (foreign) return foreign
+    const isForeign = transaction.outputs.some(
+      ({ scriptPubKey }) => !allowed.some((script) => equalBytes(script, scriptPubKey)),
+    )
+    if (isForeign) return invalid('payout-foreign', 'An output pays somebody else: it was not signed.')
     if (spent.length !== transaction.inputs.length)
       return invalid('spend-inputs', 'Not every output that is spent was told.')
     const told = spent.map(({ amount, script }) => ({ value: amount, scriptPubKey: script }))
@@ -343,12 +557,36 @@ export class ChannelKeeper implements ChannelSigner {
       context,
     )
     if (!message) return invalid('spend-hash-type', 'There is nothing to sign by this hash type.')
-    const secret = spendSecret(request, keys.value.secrets)
-    if (!secret) return invalid('revocation-invalid', 'The secret that was told is none.')
-    const signing = leafScript ? secret : tweakSecretKey(secret, merkleRoot)
-    const signature = this.sign(message, signing)
-    if (key.kind !== 'payment') secret.fill(0)
+    const signature = new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32))
     return ok(hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType)))
+  }
+
+  signAnnouncement(
+    contract: ChannelContract,
+    announcement: ChannelAnnouncement,
+  ): Promise<Result<HolderAnnouncementSignatures>> {
+    return this.serve(contract, async ({ keys }) =>
+      this.withNodeSecret((secret) => {
+        const { nodeIds, fundingKeys, capacity } = announcement
+        const own = nodeIds.indexOf(nodeId(secp256k1.getPublicKey(secret, true)))
+        const { holder, counterparty, fundingAmount } = contract
+        const isOfChannel =
+          own >= 0 &&
+          equalBytes(fundingKeys[own], holder.basepoints.funding) &&
+          equalBytes(fundingKeys[1 - own], counterparty.basepoints.funding) &&
+          capacity <= fundingAmount
+        if (!isOfChannel)
+          return invalid('announcement-mismatch', 'The announcement is not that of this channel: not signed.')
+        return ok({
+          nodeSignature: secp256k1.sign(gossipHash(announcement), secret, { prehash: false }),
+          // By a tagged hash of the fields (BIP340): it is a signature under nothing else, no spend of the funding output for one.
+          fundingSignature: new SchnorrKey(keys.secrets.funding).sign(
+            fundingProofHash(announcement),
+            this.options.random.bytes(32),
+          ),
+        })
+      }),
+    )
   }
 
   async nodeKey(): Promise<Result<Uint8Array>> {
@@ -411,10 +649,8 @@ export class ChannelKeeper implements ChannelSigner {
 
   private withNodeSecret<T>(run: (secret: Uint8Array) => Result<T>): Result<T> {
     if (!this.root) return this.closed()
-    const secret = nodeSecret(this.root)
-    const result = run(secret)
-    secret.fill(0)
-    return result
+    this.node ??= nodeSecret(this.root)
+    return run(this.node)
   }
 
   /** The keys of an id; of any: those of a channel that was never opened hold nothing. */
@@ -424,15 +660,14 @@ export class ChannelKeeper implements ChannelSigner {
     if (known) return ok(known)
     if (!isKeysId(keyId)) return invalid('channel-keys-unknown', 'No keys of a channel have this name.')
     const secrets = deriveChannel(this.root, keyId)
-    const publicKey = (secret: Uint8Array) => secp256k1.getPublicKey(secret, true)
     const basepoints = {
-      funding: publicKey(secrets.funding),
-      revocation: publicKey(secrets.revocation),
-      payment: publicKey(secrets.payment),
-      delayedPayment: publicKey(secrets.delayedPayment),
-      htlc: publicKey(secrets.htlc),
+      funding: publicKeyOf(secrets.funding),
+      revocation: publicKeyOf(secrets.revocation),
+      payment: publicKeyOf(secrets.payment),
+      delayedPayment: publicKeyOf(secrets.delayedPayment),
+      htlc: publicKeyOf(secrets.htlc),
     }
-    const keys = { id: keyId, secrets, basepoints }
+    const keys = { id: keyId, secrets, basepoints, points: new Map() }
     putBounded(this.held, keyId, keys, MAX_HELD_KEYS)
     return ok(keys)
   }
@@ -442,23 +677,27 @@ export class ChannelKeeper implements ChannelSigner {
     const points = Object.keys(basepoints) as (keyof typeof basepoints)[]
     if (!points.every((name) => equalBytes(basepoints[name], holder.basepoints[name])))
       return 'It names other keys for this side.'
+    return this.isOwn(payout) ? undefined : NOT_OWN
+  }
+
+  /** Whether a script is that of a key of the wallet's account. */
+  private isOwn({ branch, index, script }: Payout): boolean {
     const account = this.options.account()
-    const { branch, index, script } = payout
-    const isOurs =
-      account &&
+    return (
+      account !== undefined &&
       branch < account.branches &&
       Number.isSafeInteger(index) &&
       index >= 0 &&
       index < 0x8000_0000 &&
       equalBytes(p2trScript(account.derive(branch, index).outputKey), script)
-    return isOurs ? undefined : 'It pays out to a script that is not of this wallet.'
+    )
   }
 
   private async stateOf(
     contract: ChannelContract,
-    digest: string,
     told: AttachedState,
     { id, secrets }: HeldKeys,
+    resume: (digest: string, marks: ChannelMarks) => Result<GuardState>,
   ): Promise<Result<GuardState>> {
     const stored = await this.options.records.load(id)
     if (stored === undefined)
@@ -469,73 +708,95 @@ export class ChannelKeeper implements ChannelSigner {
           )
         : ok(newState(contract))
     const record = openRecord(stored, id, secrets.commitmentSeed)
-    if (!record) return mismatch('The record of what was signed for it is damaged.')
-    if (record.contract !== digest) return mismatch('It is not the contract that was signed for.')
-    return resumed(contract, told, record)
+    return record
+      ? resume(record.contract, record)
+      : mismatch('The record of what was signed for it is damaged.')
   }
 
-  /** Why an HTLC that the holder is to offer is not paid for; undefined where all are. */
-  private unfundedIn(
+  /** What pays for the HTLCs that the holder offers in a commitment for the first time. */
+  private fundedIn(
     channel: Attached,
     commitment: Commitment,
     origins: ReadonlyMap<number, HtlcOrigin>,
-  ): Rejection | undefined {
-    const before = channel.state.counterparty.at(-1)?.htlcs ?? []
-    for (const { offered, id, amount, expiry, paymentHash } of commitment.htlcs) {
-      if (!offered || before.some((htlc) => htlc.offered && htlc.id === id)) continue
-      const origin = origins.get(id)
-      if (origin?.kind === 'payment') continue
-      const source = origin && this.channels.get(origin.keyId)
-      const paying = source && standing(source.state, origin.htlc)
-      const isPaid =
-        paying &&
-        equalBytes(paying.paymentHash, paymentHash) &&
-        paying.amount >= amount &&
-        paying.expiry > expiry &&
-        !this.isForwarded(origin, channel, id)
-      if (!isPaid)
-        return invalid(
+  ): Result<readonly OfferedMark[]> {
+    const marks: OfferedMark[] = []
+    for (const htlc of newlyOffered(channel.state, commitment)) {
+      const source = this.sourceOf(commitment, htlc, origins.get(htlc.id), marks)
+      if (!source.ok) return source
+      marks.push({ id: htlc.id, amount: htlc.amount, source: source.value, taken: false })
+    }
+    return ok(marks)
+  }
+
+  /** `before`: those of the same commitment. */
+  private sourceOf(
+    { number }: Commitment,
+    { id, amount, expiry, paymentHash }: CommitmentHtlc,
+    origin: HtlcOrigin | undefined,
+    before: readonly OfferedMark[],
+  ): Result<OfferedSource> {
+    if (origin?.kind === 'payment') {
+      const hash = bytesToHex(paymentHash)
+      const others = before.filter(({ source }) => source.kind === 'payment' && source.hash === hash)
+      const refusal = this.options.unattended
+        ? undefined
+        : this.ledger!.refusal(hash, amount, sum(others.map((mark) => mark.amount)))
+      return refusal ?? ok({ kind: 'payment', hash })
+    }
+    const upstream = origin && this.channels.get(origin.keyId)
+    // After a start it may be told in a moment.
+    if (origin && !upstream) return unattached()
+    const paying = upstream && passable(upstream.state, origin.htlc)
+    const isPaid =
+      paying &&
+      equalBytes(paying.paymentHash, paymentHash) &&
+      paying.amount >= amount &&
+      paying.expiry > expiry &&
+      !before.some(
+        ({ source }) =>
+          source.kind === 'forward' && source.keyId === origin.keyId && source.htlc === origin.htlc,
+      )
+    return isPaid
+      ? ok({ kind: 'forward', keyId: origin.keyId, htlc: origin.htlc })
+      : invalid(
           'commitment-unexplained',
-          `Commitment ${commitment.number} was refused. Nothing pays for HTLC ${id}, which it offers.`,
+          `Commitment ${number} was refused. Nothing pays for HTLC ${id}, which it offers.`,
         )
-    }
-    return undefined
   }
 
-  /** Whether another HTLC than this one takes what an HTLC brought. */
-  private isForwarded(
-    { keyId, htlc }: HtlcOrigin & { kind: 'forward' },
-    channel: Attached,
-    id: number,
-  ): boolean {
-    for (const other of this.channels.values())
-      for (const [outgoing, origin] of other.origins) {
-        if (origin.kind !== 'forward' || origin.keyId !== keyId || origin.htlc !== htlc) continue
-        const stands = other.state.counterparty.some(({ htlcs }) =>
-          htlcs.some(({ offered, id }) => offered && id === outgoing),
-        )
-        if (stands && (other !== channel || outgoing !== id)) return true
+  /** False where it is not the secret that is waited for. */
+  private takeRevocation(channel: Attached, secret: Uint8Array): boolean {
+    const point = channel.state.former && pointOf(secret)
+    if (!point) return channel.state.former === undefined
+    const state = voidedBy(channel.state, point)
+    if (state === channel.state) return false
+    // It is told again after a start: nothing has to be written for it.
+    this.settle(channel, state)
+    return true
+  }
+
+  /** Takes on a state; what stands nowhere any more is settled with what paid for it. */
+  private settle(channel: Attached, next: GuardState): void {
+    const { state, gone } = settledOf(next)
+    channel.state = state
+    this.dirty.add(channel)
+    for (const { amount, source, taken, ...mark } of gone) {
+      if (source.kind === 'payment') {
+        this.ledger?.settle(source.hash, amount as Msat, taken)
+        this.ledgerChanged = true
+        continue
       }
-    return false
-  }
-
-  /** Marks what the holder is owed elsewhere for HTLCs that are taken by this commitment. Returns the channels that owe it. */
-  private markOwed(
-    channel: Attached,
-    commitment: Commitment,
-    preimages: ReadonlyMap<number, Uint8Array>,
-  ): Attached[] {
-    const owers: Attached[] = []
-    for (const { offered, id, paymentHash } of channel.state.counterparty.at(-1)?.htlcs ?? []) {
-      const origin = offered ? channel.origins.get(id) : undefined
-      const source = origin?.kind === 'forward' ? this.channels.get(origin.keyId) : undefined
-      if (!source || origin?.kind !== 'forward') continue
-      const stands = commitment.htlcs.some((htlc) => htlc.offered && htlc.id === id)
-      if (stands || !isPreimage(preimages.get(id), paymentHash)) continue
-      source.state = owing(source.state, origin.htlc)
-      owers.push(source)
+      if (taken) continue
+      const upstream = this.channels.get(source.keyId)
+      if (upstream) {
+        upstream.state = freed(upstream.state, source.htlc)
+        this.dirty.add(upstream)
+      } else
+        channel.state = {
+          ...channel.state,
+          offered: [...channel.state.offered, { amount, source, taken, ...mark }],
+        }
     }
-    return owers
   }
 
   /** Runs for an attached channel, whose contract is the one told. */
@@ -554,9 +815,7 @@ export class ChannelKeeper implements ChannelSigner {
     return this.exclusively(keyId, async () => {
       if (!this.root) return this.closed()
       const channel = this.channels.get(keyId)
-      return channel
-        ? run(channel)
-        : notNow('channel-keys-unknown', 'This channel has not been told to its signer since the last start.')
+      return channel ? run(channel) : unattached()
     })
   }
 
@@ -573,24 +832,49 @@ export class ChannelKeeper implements ChannelSigner {
     return result
   }
 
-  /** Takes on a state and resolves when it is durable, with that of other channels that changed by it. */
-  private keep(channel: Attached, state: GuardState, others: readonly Attached[] = []): Promise<void> {
-    if (state === channel.state && others.length === 0) return this.saving
-    channel.state = state
-    for (const changed of [channel, ...others]) this.dirty.add(changed)
+  /** Takes on a state and resolves when it is durable, with all that changed by it. `offered`: HTLCs that are new in it. */
+  private keep(channel: Attached, state: GuardState, offered: readonly OfferedMark[] = []): Promise<void> {
+    if (state === channel.state && !this.dirty.has(channel)) return this.saving
+    this.settle(channel, state)
+    for (const { amount, source } of offered)
+      if (source.kind === 'payment') {
+        this.ledger?.use(source.hash, amount as Msat)
+        this.ledgerChanged = true
+      } else {
+        const upstream = this.channels.get(source.keyId)!
+        upstream.state = owing(upstream.state, source.htlc)
+        this.dirty.add(upstream)
+      }
+    return this.save()
+  }
+
+  private save(): Promise<void> {
     // All that comes while a save is under way goes with the next one.
     this.nextSave ??= this.saving.then(() => {
       this.nextSave = undefined
       const records = [...this.dirty].map(recordOf)
       this.dirty.clear()
-      this.saving = this.options.records.save(records)
+      const spending = this.ledgerChanged && this.ledger ? [this.ledger.record()] : []
+      this.ledgerChanged = false
+      this.saving = this.options.records.save([...records, ...spending])
       return this.saving
     })
     return this.nextSave
   }
 
-  private sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
-    return schnorr.sign(message, secretKey, this.options.random.bytes(32))
+  /** Under the second-level transactions of a commitment of the counterparty. */
+  private signHtlcs(
+    { contract, keys: { secrets, basepoints } }: Attached,
+    commitment: Commitment,
+    built: CommitmentTransaction,
+  ): Uint8Array[] {
+    if (built.htlcs.length === 0) return []
+    const secret = deriveSecretKey(secrets.htlc, commitment.point, basepoints.htlc)
+    const key = new SchnorrKey(secret)
+    secret.fill(0)
+    return htlcTransactions(contract, commitment, built).map((transaction) =>
+      key.sign(htlcSighash(transaction), this.options.random.bytes(32)),
+    )
   }
 
   private closed(): Rejection {
@@ -611,6 +895,18 @@ function verificationNonce(secrets: ChannelSecrets, publicKey: Uint8Array, numbe
   return nonceGen({ random, publicKey, secretKey: secrets.funding })
 }
 
+/** What the counterparty is told of commitment `number` of the holder. */
+function holderPointOf({ secrets, basepoints, points }: HeldKeys, number: number): HolderPoint {
+  const known = points.get(number)
+  if (known) return known
+  const made = {
+    point: perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number))),
+    nonce: verificationNonce(secrets, basepoints.funding, number).publicNonce,
+  }
+  putBounded(points, number, made, MAX_HELD_POINTS)
+  return made
+}
+
 function startSession(
   key: AggregateKey,
   publicNonces: readonly Uint8Array[],
@@ -623,18 +919,17 @@ function startSession(
 }
 
 function verifyHolderCommitment(
-  { contract, keys: { secrets, basepoints }, fundingKey }: Attached,
+  { contract, keys, fundingKey }: Attached,
   commitment: Commitment,
   signatures: HolderCommitmentSignatures,
 ): Result<CommitmentTransaction> {
   const { number, point } = commitment
-  const own = perCommitmentPoint(perCommitmentSecret(secrets.commitmentSeed, secretIndex(number)))
-  if (!equalBytes(own, point)) return mismatch('The commitment names another point than its own.')
+  const own = holderPointOf(keys, number)
+  if (!equalBytes(own.point, point)) return mismatch('The commitment names another point than its own.')
   const built = commitmentTransaction(contract, commitment)
   if (!built.ok) return built
   const message = fundingSighash(contract, fundingKey, built.value.transaction)
-  const nonce = verificationNonce(secrets, basepoints.funding, number).publicNonce
-  const session = startSession(fundingKey, [nonce, signatures.nonce], message, 'signature-invalid')
+  const session = startSession(fundingKey, [own.nonce, signatures.nonce], message, 'signature-invalid')
   if (!session.ok) return session
   const { funding } = contract.counterparty.basepoints
   if (!session.value.verify(signatures.partialSignature, signatures.nonce, funding)) return signatureInvalid()
@@ -650,20 +945,13 @@ function verifyHolderCommitment(
     : invalid('htlc-signature-invalid', 'A signature of the other side under an HTLC is not valid.')
 }
 
-/** An output that pays neither the account nor the holder's second level. */
-function foreignOutput(
-  { contract, key }: SpendRequest,
-  outputs: readonly { readonly scriptPubKey: Uint8Array }[],
-): Rejection | undefined {
-  const allowed = [contract.payout.script]
-  if (key.kind === 'htlc' && isPoint(key.point)) {
-    const commitment = { ofHolder: true, point: key.point }
-    const keys = keysOf(contract, commitment)
-    allowed.push(secondLevelOutput(keys, sidesOf(contract, commitment).broadcaster.delay).scriptPubKey)
-  }
-  return outputs.every(({ scriptPubKey }) => allowed.some((script) => equalBytes(script, scriptPubKey)))
-    ? undefined
-    : invalid('payout-foreign', 'An output pays somebody else: it was not signed.')
+/** Where a spend may pay: the account, and the holder's second level. */
+function allowedScripts({ contract, key }: SpendRequest): Uint8Array[] {
+  const { script } = contract.payout
+  if (key.kind !== 'htlc' || !isPoint(key.point)) return [script]
+  const commitment = { ofHolder: true, point: key.point }
+  const keys = keysOf(contract, commitment)
+  return [script, secondLevelOutput(keys, sidesOf(contract, commitment).broadcaster.delay).scriptPubKey]
 }
 
 /** The secret key that signs; undefined where a secret that was told is none. */
@@ -680,16 +968,34 @@ function spendSecret({ key }: SpendRequest, secrets: ChannelSecrets): Uint8Array
   }
 }
 
+const NOT_OWN = 'It pays out to a script that is not of this wallet.'
+
+function publicKeyOf(secret: Uint8Array): Uint8Array {
+  return secp256k1.getPublicKey(secret, true)
+}
+
+/** The point of a secret that the counterparty has told: it is none any more. Undefined where it never was. */
 function pointOf(secret: Uint8Array): Uint8Array | undefined {
-  return secp256k1.utils.isValidSecretKey(secret) ? perCommitmentPoint(secret) : undefined
+  return curve().sum([], secret)
 }
 
 function sum(amounts: readonly number[]): number {
   return amounts.reduce((total, amount) => total + amount, 0)
 }
 
+function unattached(): Rejection {
+  return notNow('channel-keys-unknown', 'This channel has not been told to its signer since the last start.')
+}
+
 function signatureInvalid(): Rejection {
   return invalid('signature-invalid', 'The signature of the other side under this commitment is not valid.')
+}
+
+function noTestControls(): Rejection {
+  return invalid(
+    'test-controls',
+    'Void states are kept on networks for tests alone, such as ?network=regtest.',
+  )
 }
 
 function mismatch(sentence: string): Rejection {

@@ -7,6 +7,7 @@
  * | 0'                | the node's own: who it is to other nodes, signs announcements and invoices, opens onions   |
  * | 1'/`a`'/`b`'/`k`' | of one channel: funding, revocation, delayed payment, HTLC, seed of its commitments' secrets |
  * | 2'/`n`'           | payment basepoint of a channel: whom the other's commitment pays                           |
+ * | 3'                | seals what payments may take without being asked for                                       |
  *
  * `a` and `b` are drawn at random for each channel, never counted: a counter that an old copy of the profile or the words alone would start
  * anew could give two channels the same secrets, and those of the first are known to its peer. `n` is one of 1,024, by the same draw: the
@@ -80,6 +81,11 @@ export function deriveChannel(root: HDKey, id: ChannelKeysId): ChannelSecrets {
 /** The secret of a payment basepoint, 32 bytes: `index` is below `PAYMENT_BASEPOINTS`. */
 export function paymentSecret(root: HDKey, index: number): Uint8Array {
   return secretAt(root, [2, index])
+}
+
+/** The key of the MAC under what may be spent, 32 bytes. */
+export function spendingSecret(root: HDKey): Uint8Array {
+  return secretAt(root, [3])
 }
 
 /** Overwrites what `deriveChannel` gave. */

@@ -8,6 +8,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8 } from '@scure/base'
 import { bytesToHex, isHex } from '../primitives/bytes.ts'
 import { type ChannelKeysId, isKeysId } from './channel-keys.ts'
+import type { SPENDING, SpendingRecord } from './channel-spending.ts'
 
 /** A commitment that was taken in or signed, by its number and the hash of its content. */
 export interface CommitmentMark {
@@ -23,6 +24,22 @@ export interface FormerPoint {
   readonly point: string
 }
 
+/** An HTLC that the holder offered, and what pays for it: from its first signature on, until no commitment that can be published holds it. */
+export interface OfferedMark {
+  readonly id: number
+  /** Millisatoshis. */
+  readonly amount: number
+  readonly source: OfferedSource
+  /** Its preimage was shown: the money is the counterparty's. */
+  readonly taken: boolean
+}
+
+export type OfferedSource =
+  /** A payment of the person: its hash, 64 hex digits. */
+  | { readonly kind: 'payment'; readonly hash: string }
+  /** An HTLC that the holder was offered in the channel of that name. */
+  | { readonly kind: 'forward'; readonly keyId: string; readonly htlc: number }
+
 /** What is known of a channel beside its content. */
 export interface ChannelMarks {
   /** Of the holder's, accepted and not void: two at most, oldest first. */
@@ -37,8 +54,9 @@ export interface ChannelMarks {
   readonly published: CommitmentMark | undefined
   /** A closing transaction was signed: nothing is updated any more. */
   readonly closing: boolean
-  /** Ids of HTLCs that the holder was offered and has paid for in another channel: they go for money alone. */
+  /** Ids of HTLCs that the holder was offered and has passed on: they go for money alone, unless those that they pay for came back. */
   readonly owed: readonly number[]
+  readonly offered: readonly OfferedMark[]
 }
 
 /** The one record of a channel: plain data. */
@@ -54,9 +72,9 @@ export interface ChannelRecord extends ChannelMarks {
 /** Port: keeps the records of channels. Durable in the strict sense when `save` resolves; throws when storage fails. */
 export interface ChannelRecordStore {
   /** The stored record, unvalidated: what comes from a disk is input. Undefined when there is none. */
-  load(keyId: ChannelKeysId): Promise<unknown>
-  /** Replaces the records of some channels together. A failed save leaves the former ones. */
-  save(records: readonly ChannelRecord[]): Promise<void>
+  load(keyId: ChannelKeysId | typeof SPENDING): Promise<unknown>
+  /** Replaces some records together. A failed save leaves the former ones. */
+  save(records: readonly (ChannelRecord | SpendingRecord)[]): Promise<void>
 }
 
 const MAC_CONTEXT = 'opentab/channel-record'
@@ -68,7 +86,7 @@ export function sealRecord(
   marks: ChannelMarks,
   key: Uint8Array,
 ): ChannelRecord {
-  const { holder, released, counterparty, former, published, closing, owed } = marks
+  const { holder, released, counterparty, former, published, closing, owed, offered } = marks
   const open = {
     version: 1,
     keyId,
@@ -80,6 +98,7 @@ export function sealRecord(
     published,
     closing,
     owed,
+    offered,
   } as const
   return { ...open, mac: macOf(open, key) }
 }
@@ -96,7 +115,19 @@ export function openRecord(
 }
 
 function macOf(open: Omit<ChannelRecord, 'mac'>, key: Uint8Array): string {
-  const { version, keyId, contract, holder, released, counterparty, former, published, closing, owed } = open
+  const {
+    version,
+    keyId,
+    contract,
+    holder,
+    released,
+    counterparty,
+    former,
+    published,
+    closing,
+    owed,
+    offered,
+  } = open
   const marks = (list: readonly CommitmentMark[]) => list.map(({ number, digest }) => [number, digest])
   const told = [
     MAC_CONTEXT,
@@ -110,14 +141,31 @@ function macOf(open: Omit<ChannelRecord, 'mac'>, key: Uint8Array): string {
     published ? marks([published]) : [],
     closing,
     owed,
+    offered.map(({ id, amount, source, taken }) =>
+      source.kind === 'payment'
+        ? [id, amount, taken, source.hash]
+        : [id, amount, taken, source.keyId, source.htlc],
+    ),
   ]
   return bytesToHex(hmac(sha256, key, utf8.decode(JSON.stringify(told))))
 }
 
 function isRecord(value: unknown): value is ChannelRecord {
   const record = (value ?? {}) as Partial<Record<keyof ChannelRecord, unknown>>
-  const { version, keyId, contract, holder, released, counterparty, former, published, closing, owed, mac } =
-    record
+  const {
+    version,
+    keyId,
+    contract,
+    holder,
+    released,
+    counterparty,
+    former,
+    published,
+    closing,
+    owed,
+    offered,
+    mac,
+  } = record
   return (
     version === 1 &&
     typeof keyId === 'string' &&
@@ -130,6 +178,7 @@ function isRecord(value: unknown): value is ChannelRecord {
     (published === undefined || isMark(published)) &&
     typeof closing === 'boolean' &&
     isList(owed, Number.isSafeInteger) &&
+    isList(offered, isOffered) &&
     isDigest(mac)
   )
 }
@@ -137,6 +186,14 @@ function isRecord(value: unknown): value is ChannelRecord {
 function isMark(value: unknown): boolean {
   const { number, digest } = (value ?? {}) as Partial<Record<keyof CommitmentMark, unknown>>
   return Number.isSafeInteger(number) && isDigest(digest)
+}
+
+function isOffered(value: unknown): boolean {
+  const { id, amount, source, taken } = (value ?? {}) as Partial<Record<keyof OfferedMark, unknown>>
+  const { kind, hash, keyId, htlc } = (source ?? {}) as Partial<Record<string, unknown>>
+  const isSource =
+    kind === 'payment' ? isDigest(hash) : typeof keyId === 'string' && Number.isSafeInteger(htlc)
+  return Number.isSafeInteger(id) && Number.isSafeInteger(amount) && typeof taken === 'boolean' && isSource
 }
 
 function isFormer(value: unknown): boolean {

@@ -4,14 +4,16 @@
  * only under a passphrase; the account's private key is in memory only while unlocked; no command destroys a stored
  * seed; nothing is signed that the page did not agree to; nothing is logged.
  */
+import { msat } from '../channels/amount.ts'
 import type { Clock, Random } from '../primitives/ports.ts'
+import * as results from '../primitives/result.ts'
 import { packOutputs } from '../script/input-check.ts'
 import { SighashCache } from '../script/sighash.ts'
 import { type Descriptor, parseDescriptor } from '../wallet/descriptor.ts'
 import { Psbt } from '../wallet/psbt.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../wallet/result.ts'
 import { type Account, keysMissing, type Signer, type SignerStatus } from '../wallet/signer.ts'
-import { type Agreement, Approvals } from './approvals.ts'
+import { type Agreement, Approvals, type InvoiceAsked } from './approvals.ts'
 import {
   type BackupNetwork,
   checkBackupPassphrase,
@@ -22,6 +24,8 @@ import {
 import { ChannelKeeper } from './channel-keeper.ts'
 import { channelRoot } from './channel-keys.ts'
 import type { ChannelRecordStore } from './channel-record.ts'
+import type { PaymentApproval } from './channel-spending.ts'
+import { type InvoiceReview, mostOfKeysend, reviewInvoice } from './invoice-review.ts'
 import {
   decodeSecret,
   encodeSecret,
@@ -47,12 +51,17 @@ export interface LocalSignerOptions {
   readonly channelRecords: ChannelRecordStore
   readonly clock: Clock
   readonly random: Random
+  /** See `ChannelKeeperOptions`. */
+  readonly unattended?: boolean
   /** Cost of a passphrase guess, see `DEFAULT_LOG_N`: lower in tests alone. */
   readonly logN?: number
 }
 
 /** A stored record that can't be used. The message is a sentence for people. */
 export class UnusableKeysError extends Error {}
+
+/** The coin type of networks for tests, and of no other (SLIP44, `coinType`). */
+const TEST_COIN_TYPE = 1
 
 /** A timer of a browser counts to 2^31 ms. */
 const MAX_UNLOCK_SECONDS = 2_000_000
@@ -67,6 +76,7 @@ export class LocalSigner implements Signer {
   /** The last command: they run one after another. */
   private last: Promise<unknown> = Promise.resolve()
   private readonly approvals: Approvals
+  private nextApproval = 0
   private readonly listeners = new Set<(status: SignerStatus) => void>()
 
   private constructor(options: LocalSignerOptions, record: KeyRecord | undefined) {
@@ -75,8 +85,10 @@ export class LocalSigner implements Signer {
       records: options.channelRecords,
       random: options.random,
       account: () => this.account(),
+      unattended: options.unattended,
+      testControls: options.coinType === TEST_COIN_TYPE,
     })
-    this.approvals = new Approvals(options.addressPrefix, this.channels)
+    this.approvals = new Approvals(options.addressPrefix, this.channels, () => this.nextApproval++)
     this.record = record
   }
 
@@ -245,21 +257,60 @@ export class LocalSigner implements Signer {
     return read.ok ? ok(read.value.reading.review) : read
   }
 
-  /** Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` does. */
-  approve(agreement: Agreement): Result<number> {
-    return this.record ? this.approvals.add(agreement) : keysMissing()
+  /**
+   * Lets one payment that keeps the agreement be signed. Returns the number to `revoke` it by. Rejects as `Approvals.add` and `reviewInvoice` do, and one that is
+   * paid over channels with `wallet-locked`: they would sign for it without the passphrase.
+   */
+  approve(agreement: Agreement): results.Result<number> {
+    if (!this.record) return keysMissing()
+    if (agreement.type !== 'invoice' && agreement.type !== 'keysend') return this.approvals.add(agreement)
+    if (!this.isUnlocked()) return walletLocked()
+    const approval =
+      agreement.type === 'invoice' ? this.approvalOfInvoice(agreement) : approvalOfKeysend(agreement)
+    if (!approval.ok) return approval
+    this.channels.approve(this.nextApproval, approval.value)
+    return ok(this.nextApproval++)
   }
 
   /** Takes an approval back, unless it was used. */
   revoke(approval: number): void {
     this.approvals.revoke(approval)
+    this.channels.revoke(approval)
+  }
+
+  /** What an invoice asks for, for a person or a caller to agree to. Rejects as `reviewInvoice` does. */
+  reviewInvoice(asked: InvoiceAsked): results.Result<InvoiceReview> {
+    return reviewInvoice(asked, this.options.addressPrefix)
+  }
+
+  private approvalOfInvoice(asked: InvoiceAsked): results.Result<PaymentApproval> {
+    const review = this.reviewInvoice(asked)
+    if (!review.ok) return review
+    const { paymentHash, amount, maxFee } = review.value
+    return ok({ hash: paymentHash, most: msat(amount + maxFee) })
+  }
+
+  /**
+   * What payments over channels may take without being asked for, in millisatoshis, after it was set where `amount` is given: that takes an unlocked wallet. It is
+   * remembered, and grows less with each payment. Rejects with `wallet-locked`.
+   */
+  async allowance(amount?: number): Promise<results.Result<number>> {
+    if (!this.record) return keysMissing()
+    if (amount !== undefined && !this.isUnlocked()) return walletLocked()
+    if (amount !== undefined && !(Number.isSafeInteger(amount) && amount >= 0))
+      return results.invalid('allowance-amount', 'An allowance is a whole number of millisatoshis.')
+    return this.channels.allowance(amount === undefined ? undefined : msat(amount))
+  }
+
+  /** Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not. */
+  private isUnlocked(): boolean {
+    if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
+    return this.unlocked !== undefined
   }
 
   async signPsbt(bytes: Uint8Array, replaced?: Uint8Array, hashType?: number): Promise<Result<Uint8Array>> {
     if (!this.record) return keysMissing()
-    // Timers stand still while a machine sleeps or a browser freezes the tab; the clock does not.
-    if (this.unlocked?.until !== undefined && this.options.clock.now() >= this.unlocked.until) this.lock()
-    if (!this.unlocked) return walletLocked()
+    if (!this.isUnlocked() || !this.unlocked) return walletLocked()
     const read = this.read(bytes, hashType)
     if (!read.ok) return read
     const { psbt, reading } = read.value
@@ -380,6 +431,14 @@ export class LocalSigner implements Signer {
     const status = this.status()
     for (const listener of this.listeners) listener(status)
   }
+}
+
+function approvalOfKeysend({
+  amount,
+  maxFeePercent,
+}: Extract<Agreement, { readonly type: 'keysend' }>): results.Result<PaymentApproval> {
+  const most = mostOfKeysend(amount, maxFeePercent)
+  return most.ok ? ok({ hash: undefined, most: most.value }) : most
 }
 
 function walletExists(): Rejection {

@@ -8,6 +8,7 @@ import {
   MAX_GOSSIP_BYTES,
   type NetworkStatus,
   type PeerId,
+  type Standing,
   type Topic,
   type Transport,
   type TransportHandler,
@@ -81,7 +82,7 @@ export class VirtualTransport implements Transport, Endpoint<VirtualTransport> {
   }
 
   /** It dials whom the network introduces, and has room for all. */
-  valued(): void {}
+  valued(_peer: PeerId, _standing: Standing): void {}
 
   linked(link: TabLink, direction: 'inbound' | 'outbound'): void {
     if (this.handler === undefined) return

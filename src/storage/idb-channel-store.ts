@@ -70,15 +70,17 @@ async function put(transaction: ProfileTransaction<'readwrite'>, write: ChannelW
   const { keyId, sequence, records, revoked, forget } = write
   const channels = transaction.objectStore('channels')
   const commitments = transaction.objectStore('revoked-commitments')
-  const last = await channels.get([keyId, SEQUENCE])
-  checkSequence(write, typeof last === 'number' ? last : undefined)
-  if (forget) {
-    await Promise.all([channels.delete(keysOf(keyId)), commitments.delete(keysOf(keyId))])
-    return
+  // What comes behind is undone where this write does not follow: to wait for the answer first would take as long again.
+  const checked = channels.get([keyId, SEQUENCE]).then((last) => {
+    checkSequence(write, typeof last === 'number' ? last : undefined)
+  })
+  const requests: Promise<unknown>[] = [checked]
+  if (forget) requests.push(channels.delete(keysOf(keyId)), commitments.delete(keysOf(keyId)))
+  else {
+    requests.push(channels.put(sequence, [keyId, SEQUENCE]))
+    for (const [name, text] of records)
+      requests.push(text === undefined ? channels.delete([keyId, name]) : channels.put(text, [keyId, name]))
+    for (const [number, text] of revoked) requests.push(commitments.put(text, [keyId, number]))
   }
-  const requests: Promise<unknown>[] = [channels.put(sequence, [keyId, SEQUENCE])]
-  for (const [name, text] of records)
-    requests.push(text === undefined ? channels.delete([keyId, name]) : channels.put(text, [keyId, name]))
-  for (const [number, text] of revoked) requests.push(commitments.put(text, [keyId, number]))
   await Promise.all(requests)
 }

@@ -14,11 +14,12 @@ import type { ChainState } from '../chain/store.ts'
 import { StorageError } from '../chain/store.ts'
 import type { BanRecord, KnownPeer } from '../protocol/peer-store.ts'
 import type { ChannelRecord } from '../signer/channel-record.ts'
+import type { SpendingRecord } from '../signer/channel-spending.ts'
 import type { KeyRecord } from '../signer/key-record.ts'
 import type { WalletEntry } from '../wallet/store.ts'
 
 /** A change of the schema, or of what records hold, is a new version, and a step in `upgrade`. */
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 
 /** What is kept of peers: bans, or peers to come back to, by key. */
 export type PeerRecords = readonly BanRecord[] | readonly KnownPeer[]
@@ -38,10 +39,15 @@ export interface ProfileSchema extends DBSchema {
   'wallet-records': { key: [wallet: string, record: string]; value: string }
   /** By the wallet's name. */
   keys: { key: string; value: KeyRecord }
-  /** What the signer keeps of the channels of a wallet. */
-  'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord }
+  /** What the signer keeps of the channels of a wallet, and of what they may spend. */
+  'channel-keys': { key: [wallet: string, keyId: string]; value: ChannelRecord | SpendingRecord }
   channels: { key: [keyId: string, name: string]; value: string | number }
   'revoked-commitments': { key: [keyId: string, number: number]; value: string }
+  /** Blobs that this profile keeps as a watchtower of other nodes. */
+  'tower-appointments': {
+    key: [client: string, series: string, locator: string, part: number]
+    value: Uint8Array
+  }
   peers: { key: string; value: PeerRecords }
   identity: { key: string; value: Uint8Array }
 }
@@ -68,6 +74,7 @@ const STORES: readonly StoreName[] = [
   'channel-keys',
   'channels',
   'revoked-commitments',
+  'tower-appointments',
   'peers',
   'identity',
 ]
@@ -106,7 +113,7 @@ export class ProfileDatabase {
       upgrade(database, from, _to, transaction) {
         const has = (store: StoreName) => database.objectStoreNames.contains(store)
         // Version 1 kept neither filters nor snapshots: its chain is fetched again. Wallet, keys and identity stay.
-        // Versions up to 3 knew no channels: they lack their stores alone.
+        // Versions up to 3 knew no channels, version 4 no towers: they lack their stores alone.
         if (from < 2) for (const store of CHAIN_STORES.filter(has)) database.deleteObjectStore(store)
         for (const store of STORES) if (!has(store)) database.createObjectStore(store)
         if (from > 0 && from < 3) nameTheWallet(transaction as unknown as OneWalletUpgrade)

@@ -5,8 +5,8 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import { TokenBucket } from '../network/token-bucket.ts'
 import type { TransportOffence } from '../network/transport.ts'
+import { TokenBucket } from '../primitives/token-bucket.ts'
 
 /**
  * Channels that the other side may open: at once, and how many more a second. An honest tab opens some five when it

@@ -3,7 +3,7 @@
  * for have a purse each: whoever floods the tab with offers never stops it from dialling. Thread: Window.
  */
 
-import { TokenBucket } from '../network/token-bucket.ts'
+import { TokenBucket } from '../primitives/token-bucket.ts'
 import { freeConnections, unfreedConnections } from './peer-connections.ts'
 
 /** What Chrome grants, measured. Other browsers grant more. */

@@ -2,9 +2,9 @@
  * The signers of all wallets across threads. The brain has a MessagePort of its own to them, on which nothing but PSBTs, signatures and the
  * wallets' states pass; passphrases, seed words and what is agreed to travel between Window and signer alone.
  */
-import type { ChannelSigner } from '../channels/ports.ts'
+import type { ChannelSigner, StateKeeper } from '../channels/ports.ts'
 import type * as results from '../primitives/result.ts'
-import type { Agreement } from '../signer/approvals.ts'
+import type { Agreement, InvoiceAsked } from '../signer/approvals.ts'
 import type { BackupNetwork } from '../signer/backup.ts'
 import type { LocalSigner } from '../signer/local-signer.ts'
 import type { LocalSigners } from '../signer/local-signers.ts'
@@ -26,13 +26,15 @@ export type SignRequest =
   | { readonly type: 'lock'; readonly wallet: string }
   | { readonly type: 'channel'; readonly id: number; readonly wallet: string; readonly call: ChannelCall }
 
-/** What a channel asks of its signer: a method of `ChannelSigner`, and what it is given. */
+type ChannelServices = ChannelSigner & StateKeeper
+
+/** What a channel asks of its signer: a method, and what it is given. */
 export type ChannelCall = {
-  readonly [Method in keyof ChannelSigner]: {
+  readonly [Method in keyof ChannelServices]: {
     readonly method: Method
-    readonly args: Parameters<ChannelSigner[Method]>
+    readonly args: Parameters<ChannelServices[Method]>
   }
-}[keyof ChannelSigner]
+}[keyof ChannelServices]
 
 /** Statuses by the names of their wallets. */
 export type SignerStatuses = ReadonlyMap<string, SignerStatus>
@@ -66,6 +68,8 @@ export type SignerCommand =
   | { readonly type: 'unlock'; readonly passphrase: string; readonly seconds: number | undefined }
   | { readonly type: 'lock' }
   | { readonly type: 'review'; readonly psbt: Uint8Array }
+  | ({ readonly type: 'reviewInvoice' } & InvoiceAsked)
+  | { readonly type: 'allowance'; readonly amount: number | undefined }
   | { readonly type: 'approve'; readonly agreement: Agreement }
   | { readonly type: 'revoke'; readonly approval: number }
 
@@ -200,24 +204,33 @@ export function runCommand(
 }
 
 /** The methods that the brain may call. */
-const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelSigner>([
+const CHANNEL_METHODS: ReadonlySet<string> = new Set<keyof ChannelServices>([
   'createKeys',
   'holderPoint',
   'attach',
   'acceptHolderCommitment',
   'releaseSecret',
   'signCounterpartyCommitment',
+  'counterpartyRevoked',
+  'beginPayment',
+  'endPayment',
+  'htlcReturned',
   'signHolderCommitment',
   'closingNonce',
   'signClosing',
   'signSpend',
+  'paymentBasepoints',
+  'signLostShare',
+  'signAnnouncement',
   'nodeKey',
   'ecdh',
   'signNode',
+  'keepStates',
+  'keptStates',
 ])
 
 async function callOf(
-  signer: ChannelSigner,
+  signer: ChannelServices,
   { method, args }: ChannelCall,
 ): Promise<results.Result<unknown>> {
   if (!CHANNEL_METHODS.has(method)) throw new Error(`A channel's signer has no method ${method}`)
@@ -234,7 +247,7 @@ async function answered<T>(run: () => Promise<results.Result<T>>): Promise<resul
   }
 }
 
-async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Result<unknown>> {
+async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<results.Result<unknown>> {
   switch (command.type) {
     case 'create':
       return signer.create(command.passphrase, command.words, command)
@@ -257,6 +270,10 @@ async function carryOut(signer: LocalSigner, command: SignerCommand): Promise<Re
       return OK
     case 'review':
       return signer.review(command.psbt)
+    case 'reviewInvoice':
+      return signer.reviewInvoice(command)
+    case 'allowance':
+      return signer.allowance(command.amount)
     case 'approve':
       return signer.approve(command.agreement)
     case 'revoke':

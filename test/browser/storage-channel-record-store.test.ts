@@ -19,6 +19,10 @@ function marks(number: number): ChannelMarks {
     published: undefined,
     closing: false,
     owed: [3],
+    offered: [
+      { id: 1, amount: 7, source: { kind: 'payment', hash: DIGEST }, taken: false },
+      { id: 2, amount: 8, source: { kind: 'forward', keyId: 'ab', htlc: 3 }, taken: true },
+    ],
   }
 }
 

@@ -4,8 +4,10 @@ import { assert } from 'chai'
 import { StorageError } from '../../src/chain/store.ts'
 import type { Random } from '../../src/primitives/ports.ts'
 import { IdbChainStore } from '../../src/storage/idb-chain-store.ts'
+import { IdbChannelStore } from '../../src/storage/idb-channel-store.ts'
 import { IdbKeyStores, walletsWithKeys } from '../../src/storage/idb-key-store.ts'
 import { IdbPeerStore, loadIdentity } from '../../src/storage/idb-peer-store.ts'
+import { IdbTowerStore } from '../../src/storage/idb-tower-store.ts'
 import { IdbWalletDirectory } from '../../src/storage/idb-wallet-directory.ts'
 import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
@@ -227,6 +229,29 @@ describe('the database of a profile', () => {
     const database = await reopen()
     assert.deepEqual([...(await new IdbWalletDirectory(database).load()).keys()], [''])
     assert.deepEqual(await new IdbKeyStores(database).store('').load(), SECRET)
+  })
+
+  it('of version 4 keeps all, channels too, and can be a watchtower', async () => {
+    await writeOld(4, {
+      ...FIRST_VERSION,
+      headers: [[0, 0], new Uint8Array(97)],
+      snapshots: [[0, 1], new Uint8Array(44)],
+      wallet: undefined,
+      wallets: ['', { loadOnStartup: true }],
+      'wallet-records': [['', 'wallet'], 'the account'],
+      keys: ['', SECRET],
+      'channel-keys': [['', 'a'], { number: 7 }],
+      channels: [['a', 'state'], 'as it was'],
+      'revoked-commitments': [['a', 0], 'the first'],
+    })
+    const database = await reopen()
+    await expectTheWallet(database)
+    const channels = new IdbChannelStore(database)
+    assert.deepEqual([...(await channels.load())[0].records], [['state', 'as it was']])
+    assert.equal(await channels.revoked('a', 0), 'the first')
+    const slot = { client: 'b', series: 'c', locator: 'd', part: 0 }
+    await new IdbTowerStore(database).put([{ ...slot, blob: Uint8Array.of(1) }])
+    assert.deepEqual(await new IdbTowerStore(await reopen()).load(), [slot])
   })
 
   async function expectTheWallet(database: ProfileDatabase): Promise<void> {

@@ -4,6 +4,7 @@ import { bech32 } from '@scure/base'
 import { msat } from '../../src/channels/amount.ts'
 import { decodeFailure, encodeFailure, FAILURES, type Failure } from '../../src/channels/failures.ts'
 import { decodeGossip, encodeGossip } from '../../src/channels/gossip.ts'
+import { decodeGossipQuery, encodeGossipQuery } from '../../src/channels/gossip-queries.ts'
 import { decodeInvoice } from '../../src/channels/invoice.ts'
 import { openError } from '../../src/channels/onion-errors.ts'
 import { decodeFinalPayload, decodeForwardPayload, encodePayload } from '../../src/channels/onion-payload.ts'
@@ -109,6 +110,48 @@ const decoders: readonly Pick<Target, 'name' | 'examples' | 'run' | 'bound'>[] =
       if (!decoded.ok) return false
       const { message, signatures } = decoded.value
       assert.ok(encodeGossip(message, signatures).length <= input.length)
+      return true
+    },
+  },
+  {
+    name: 'gossip-query',
+    examples: [
+      encodeGossipQuery({
+        type: 'query_channel_range',
+        chainHash: bytes32(1),
+        firstBlock: 2,
+        blocks: 3,
+        wantsHeights: true,
+      }),
+      encodeGossipQuery({
+        type: 'reply_channel_range',
+        chainHash: bytes32(1),
+        firstBlock: 2,
+        blocks: 3,
+        complete: true,
+        known: [
+          { id: channelAt(1), updates: [4, 5] },
+          { id: channelAt(2), updates: [0, 6] },
+        ],
+      }),
+      encodeGossipQuery({
+        type: 'query_short_channel_ids',
+        chainHash: bytes32(1),
+        wanted: [{ id: channelAt(1), flags: 31 }],
+      }),
+      encodeGossipQuery({
+        type: 'reply_short_channel_ids_end',
+        chainHash: bytes32(1),
+        fullInformation: true,
+      }),
+    ],
+    bound: linear(4_000, 60),
+    run(input) {
+      const decoded = decodeGossipQuery(input)
+      if (!decoded.ok) return false
+      const again = decodeGossipQuery(encodeGossipQuery(decoded.value))
+      assert.ok(again.ok)
+      assert.deepEqual(again.value, decoded.value)
       return true
     },
   },

@@ -26,6 +26,7 @@ const VIEWS: readonly (readonly [path: string, heading: string | RegExp])[] = [
   ['/block/0', /Block/],
   ['/miner', 'Miner'],
   ['/network', 'Network'],
+  ['/channels', 'Channels'],
   ['/wallet', 'You have no wallet yet'],
   ['/wallet/create', 'Choose a passphrase'],
   ['/wallet/restore', 'Restore a wallet'],
@@ -58,6 +59,8 @@ test(
       'wallet-part',
       'signed-message',
       'other-views',
+      'channels-learn',
+      'channels-graph',
     ])
       assert.ok(waits(part), `${part} is fetched by a tab that has no use for it yet`)
   }),

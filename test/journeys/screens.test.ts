@@ -78,6 +78,8 @@ test(
       'no-block': '/block/999999',
     })
     await review(ada, to)
+    await channels(ada, ben)
+    await learn(ada)
     await severalWallets(ada, to, (await ben.rpc('getwalletinfo')).descriptor!)
     await network(ada)
     assert.deepEqual(ada.consoleErrors, [])
@@ -115,6 +117,106 @@ async function network(tab: Tab): Promise<void> {
   await page.evaluate('globalThis.__name = (named) => named')
   await page.getByRole('heading', { name: 'Join the network “class-7b”?' }).waitFor()
   assert.deepEqual(await look(tab, 'network-join'), [])
+}
+
+/** Shows channels from the first one to its end: opened, paid over, asked to be paid, and closed alone. */
+async function channels(ada: Tab, ben: Tab): Promise<void> {
+  const { page } = ada
+  await show(ada, { 'channels-locked': '/channels' })
+  const unlocked = (tab: Tab) => tab.rpc('walletpassphrase', PASSPHRASE, 10_000)
+  await Promise.all([ada, ben].map(unlocked))
+  await ben.until('the other node is known', 'listpeers', [], ({ peers }) => peers.length === 1)
+  await show(ada, { 'channels-none': '/channels', 'channel-form': '/channels/open' })
+  await page.getByLabel('Amount, coins').fill('0.05')
+  await page.getByRole('button', { name: 'Review' }).click()
+  await page.getByRole('heading', { name: 'Review the channel' }).waitFor()
+  assert.deepEqual(await look(ada, 'channel-review'), [])
+  await page.getByRole('button', { name: 'Open with 0.05 coins' }).click()
+  await page.getByRole('heading', { name: 'Channel', exact: true }).waitFor()
+  await page.getByText('Opening: 0 of 1 confirmation').waitFor()
+  assert.deepEqual(await look(ada, 'channel-opening'), [])
+  const id = (await ada.rpc('listpeerchannels')).channels[0]!.channel_id
+  await ben.until('it can be mined', 'getrawmempool', [], (txids) => txids.length > 0)
+  await ada.generate(1)
+  await untilAgreed([ada, ben])
+  await page.getByTestId('state').getByText('Open').waitFor()
+
+  const { bolt11 } = await ben.rpc(
+    'invoice',
+    1_500_000_000,
+    'coffee',
+    'Coffee for two, and the cake of last week',
+  )
+  await show(ada, { 'channel-pay': '/channels/pay' })
+  await page.getByLabel('Invoice').fill(`lightning:${bolt11.toUpperCase()}`)
+  await page.getByRole('button', { name: 'Pay 0.015 coins' }).waitFor()
+  assert.deepEqual(await look(ada, 'channel-pay-review'), [])
+  await page.getByRole('button', { name: 'Pay 0.015 coins' }).click()
+  await page.getByRole('heading', { name: '0.015 coins paid' }).waitFor()
+  assert.deepEqual(await look(ada, 'channel-paid'), [])
+  await page.getByRole('button', { name: 'Pay another' }).click()
+  await page.getByLabel('Invoice').fill(bolt11)
+  await page.getByText('You have paid this invoice').waitFor()
+  assert.deepEqual(await look(ada, 'channel-pay-again'), [])
+
+  await show(ada, { 'channel-receive': '/channels/receive' })
+  await page.getByLabel('Amount, coins').fill('0.002')
+  await page.getByLabel('What for').fill('The cake')
+  await page.getByRole('button', { name: 'Make an invoice' }).click()
+  const asked = await page.getByTestId('invoice').innerText()
+  assert.deepEqual(await look(ada, 'channel-invoice'), [])
+  await ben.rpc('pay', asked)
+  await page.getByTestId('paid').waitFor()
+  assert.deepEqual(await look(ada, 'channel-received'), [])
+  await show(ada, { 'channel-no-tower': '/channels/towers' })
+  await ben.rpc('towerservice', true)
+  await page.getByRole('button', { name: 'Ask it to watch' }).click()
+  await page.getByText('Watches', { exact: true }).waitFor()
+  await show(ada, {
+    'channel-towers': '/channels/towers',
+    channels: '/channels',
+    channel: `/channels/${id}`,
+    'channel-payments': '/channels/payments',
+    'channel-graph': '/channels/graph',
+    'channel-gone': `/channels/${'0'.repeat(64)}`,
+    'wallet-with-channels': '/wallet',
+  })
+
+  await show(ada, { 'channel-to-close': `/channels/${id}` })
+  await page.getByRole('button', { name: 'Close alone' }).click()
+  await page.getByRole('button', { name: 'Yes, close alone' }).click()
+  await page.getByText('Closing alone').waitFor()
+  await ada.until('it waits', 'getrawmempool', [], (txids) => txids.length > 0)
+  await ada.generate(1)
+  await untilAgreed([ada, ben])
+  await page.getByText('Closing: yours again in 12 blocks').waitFor()
+  assert.deepEqual(await look(ada, 'channel-closing'), [])
+  await show(ada, { 'channels-closing': '/channels' })
+}
+
+/** Shows lessons on channels: their beginning, a payment, a thief who was seen, and a payment that hangs over two channels. */
+async function learn(tab: Tab): Promise<void> {
+  const { page } = tab
+  const forward = async (steps: number): Promise<void> => {
+    for (let step = 0; step < steps; step++) {
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      await page.getByText('Signing and checking').waitFor({ state: 'detached' })
+    }
+  }
+  await show(tab, { learn: '/channels/learn' })
+  await forward(3)
+  await page.getByText('Alice pays Bob 400,000 sat.').waitFor()
+  assert.deepEqual(await look(tab, 'learn-payment'), [])
+  for (const [story, name] of [
+    ['A thief is punished', 'learn-theft'],
+    ['It times out', 'learn-hops'],
+  ] as const) {
+    await page.getByText(story).click()
+    await page.getByText(`${story}: step 0`).waitFor()
+    await forward(5)
+    await page.getByText(`${story}: step 5`).waitFor()
+    assert.deepEqual(await look(tab, name), [])
+  }
 }
 
 /** A payment that lost its coin to another one which was confirmed meanwhile; answers its txid. */

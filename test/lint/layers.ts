@@ -75,7 +75,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'src/channels',
     knows:
       'payment channels: scripts, transactions, state machine, onions, invoices, graph, routes; sans I/O, no key: the signer is a port',
-    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource'],
+    ports: ['ChannelStore', 'ChannelSigner', 'FeeSource', 'TowerStore'],
     imports: ['src/policy', 'src/chain/follower.ts'],
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base'],
   },
@@ -89,7 +89,9 @@ export const LAYERS: readonly Layer[] = [
       'src/channels/amount.ts',
       'src/channels/commitment-transaction.ts',
       'src/channels/funding-spend.ts',
+      'src/channels/gossip.ts',
       'src/channels/htlc-transactions.ts',
+      'src/channels/invoice.ts',
       'src/channels/keys.ts',
       'src/channels/ports.ts',
       'src/channels/scripts.ts',
@@ -162,6 +164,12 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@noble/curves'],
   },
   {
+    folder: 'src/learn',
+    knows: 'lessons on channels: people with the channels of a tab each, on a small chain in memory',
+    imports: ['src/storage', 'src/simulator'],
+    packages: ['@noble/curves', '@scure/bip32'],
+  },
+  {
     folder: 'src/workers',
     knows: 'thread roots and the typed messages between them',
     imports: ['src/node', 'src/storage'],
@@ -170,7 +178,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'web',
     knows: 'the page: `web/tab/` starts the threads and answers `window.opentab`',
-    imports: ['src/transport', 'src/workers'],
+    imports: ['src/transport', 'src/workers', 'src/learn'],
     packages: ['lit', 'uqr', '@zxcvbn-ts'],
     globals: 'window',
   },

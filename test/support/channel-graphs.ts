@@ -83,8 +83,8 @@ export function announcementOf({ a, b, capacity }: TestChannel, place: number): 
     shortChannelId: channelAt(place),
     capacity: sats(capacity),
     ...inNodeOrder(
-      { publicKey: one.publicKey, fundingKey: testNode(1_000_000 + 2 * place).publicKey },
-      { publicKey: other.publicKey, fundingKey: testNode(1_000_001 + 2 * place).publicKey },
+      { id: one.id, fundingKey: testNode(1_000_000 + 2 * place).publicKey },
+      { id: other.id, fundingKey: testNode(1_000_001 + 2 * place).publicKey },
     ),
   }
 }
@@ -117,7 +117,7 @@ export function graphOf(
 ): ChannelGraph {
   const graph = new ChannelGraph(limits)
   channels.forEach((channel, place) => {
-    graph.addChannel(unsigned(announcementOf(channel, place)), 'peer', 100)
+    graph.addChannel(unsigned(announcementOf(channel, place)), 'peer', 100, channelAt(place))
     for (const from of [channel.a, channel.b]) graph.addUpdate(unsigned(updateOf(channel, place, from)), 100)
   })
   return graph
@@ -129,8 +129,12 @@ export function signNode(hash: Uint8Array, secretKey: Uint8Array): Uint8Array {
 }
 
 /** An announcement as both sides of the channel make it. */
-export function signedAnnouncement(channel: TestChannel, place: number): Gossip<ChannelAnnouncement> {
-  const message = announcementOf(channel, place)
+export function signedAnnouncement(
+  channel: TestChannel,
+  place: number,
+  change: Partial<ChannelAnnouncement> = {},
+): Gossip<ChannelAnnouncement> {
+  const message = { ...announcementOf(channel, place), ...change }
   const [a, b] = [channel.a, channel.b].map(testNode)
   const [first, second] = a.id < b.id ? [a, b] : [b, a]
   const funding = [1_000_000 + 2 * place, 1_000_001 + 2 * place].map(testNode)

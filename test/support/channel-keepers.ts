@@ -64,6 +64,8 @@ export class KeeperSide {
   keeper: ChannelKeeper
   keys!: ChannelKeys
   contract!: ChannelContract
+  /** Whether payments need an approval. */
+  attended = false
   /** What the other side has signed of its own commitments, by number. */
   readonly signatures = new Map<number, CounterpartyCommitmentSignatures>()
 
@@ -81,7 +83,12 @@ export class KeeperSide {
   start(records = this.records): ChannelKeeper {
     this.records = records
     const { descriptor } = this.account
-    this.keeper = new ChannelKeeper({ records, random: this.random, account: () => descriptor })
+    this.keeper = new ChannelKeeper({
+      records,
+      random: this.random,
+      account: () => descriptor,
+      unattended: !this.attended,
+    })
     this.keeper.open(this.root())
     return this.keeper
   }
@@ -232,17 +239,33 @@ export class KeeperPair {
     return keeper.acceptHolderCommitment({ contract, commitment, signatures, preimages })
   }
 
-  /** Both sides go on to a state, whose number is one more than that of the last. `preimages`: of the HTLCs that are gone, of either side. */
-  async advance(agreed: Agreed, preimages: ReadonlyMap<number, Uint8Array> = new Map()): Promise<void> {
+  /** Both sides go on to a state, whose number is one more than that of the last. `preimages`: of the HTLCs that are gone, of either side; `origins`: of those that the first side offers. */
+  async advance(
+    agreed: Agreed,
+    preimages: ReadonlyMap<number, Uint8Array> = new Map(),
+    origins = PAYMENTS,
+  ): Promise<void> {
     const { number } = agreed
+    // What is offered stands in the other's commitment first, so both sign before either takes in.
     for (const signer of [0, 1]) {
       const holder = 1 - signer
       const revocation = number >= 2 ? await this.secret(holder, number - 2) : undefined
-      const signatures = value(await this.sign(agreed, signer, { preimages, revocation }))
-      value(await this.accept(agreed, holder, signatures, preimages))
+      const signatures = value(
+        await this.sign(agreed, signer, { preimages, revocation, ...(signer === 0 && { origins }) }),
+      )
       this.sides[holder].signatures.set(number, signatures)
+    }
+    for (const holder of [0, 1]) {
+      const { signatures } = this.sides[holder]
+      value(await this.accept(agreed, holder, signatures.get(number)!, preimages))
       if (number > 0) await this.secret(holder, number - 1)
     }
+  }
+
+  /** A side's signer hears that the other side has revoked a commitment. */
+  async hear(side: number, number: number) {
+    const { keeper, keys } = this.sides[side]
+    return keeper.counterpartyRevoked(keys.keyId, await this.secret(1 - side, number))
   }
 
   /** The secret of a side's commitment, which is thereby void. */

@@ -190,6 +190,30 @@ export class MockChannelSigner implements ChannelSigner {
     return OK
   }
 
+  async paymentBasepoints(): Promise<Result<readonly Uint8Array[]>> {
+    return ok([])
+  }
+
+  async signLostShare(): Promise<Result<Uint8Array>> {
+    throw new Error('No share of a lost channel is looked for here')
+  }
+
+  async counterpartyRevoked(): Promise<Result<void>> {
+    return OK
+  }
+
+  async beginPayment(): Promise<Result<void>> {
+    return OK
+  }
+
+  async endPayment(): Promise<Result<void>> {
+    return OK
+  }
+
+  async htlcReturned(): Promise<Result<void>> {
+    return OK
+  }
+
   async releaseSecret(keyId: string, number: number): Promise<Result<Uint8Array>> {
     const away = this.away(keyId)
     if (away) return away
@@ -270,6 +294,10 @@ export class MockChannelSigner implements ChannelSigner {
   }
 
   signSpend(): Promise<Result<Uint8Array>> {
+    throw new Error('Not asked for')
+  }
+
+  signAnnouncement(): Promise<Result<never>> {
     throw new Error('Not asked for')
   }
 

@@ -132,6 +132,8 @@ export class MonitoredPair {
   /** By number: the commitment of each owner, as each viewer sees it. */
   readonly history = new Map<number, readonly (readonly Commitment[])[]>()
   now!: Agreed
+  /** Ids of HTLCs whose preimage was told, and which no commitment has left out yet. */
+  readonly fulfilled = new Set<number>()
   feerate = 500
 
   private constructor(node: ChainNode, pair: KeeperPair) {
@@ -187,7 +189,10 @@ export class MonitoredPair {
       holder: { commitment: own, signatures: keeper.signatures.get(this.now.number)! },
       counterparty: [owners[1 - index][index]],
       secrets,
-      htlcs: own.htlcs.map((terms) => ({ terms })),
+      htlcs: own.htlcs.map((terms) => ({
+        terms,
+        ...(this.fulfilled.has(terms.id) && { removal: { kind: 'fulfill' as const } }),
+      })),
     }
   }
 

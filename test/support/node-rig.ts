@@ -1,6 +1,7 @@
 /** Whole nodes over virtual time and a virtual network, driven by RPC as users drive a tab. */
 import { setImmediate } from 'node:timers/promises'
 import type { ChainStore } from '../../src/chain/store.ts'
+import type { TowerLimits } from '../../src/channels/tower.ts'
 import { networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, REGTEST } from '../../src/consensus/params.ts'
 import type { PeerId } from '../../src/network/transport.ts'
@@ -10,6 +11,7 @@ import { type ChannelsPart, type LoadRpc, type LoadWallet, NodeCore } from '../.
 import { callRpc } from '../../src/node/rpc.ts'
 import { channelMethods } from '../../src/node/rpc-channels.ts'
 import { rpcPart } from '../../src/node/rpc-part.ts'
+import { towerMethods } from '../../src/node/rpc-towers.ts'
 import { walletPart } from '../../src/node/wallet-part.ts'
 import { taggedHash } from '../../src/primitives/hashes.ts'
 import type { Faults } from '../../src/primitives/ports.ts'
@@ -27,6 +29,7 @@ import { MemoryChainStore } from '../../src/storage/memory-chain-store.ts'
 import { MemoryChannelStore } from '../../src/storage/memory-channel-store.ts'
 import { MemoryKeyStores } from '../../src/storage/memory-key-store.ts'
 import { MemoryPeerStore } from '../../src/storage/memory-peer-store.ts'
+import { MemoryTowerStore } from '../../src/storage/memory-tower-store.ts'
 import { MemoryWalletDirectory } from '../../src/storage/memory-wallet-directory.ts'
 import { NO_SIGNER, type Signers } from '../../src/wallet/signer.ts'
 import type { WalletDirectory, WalletStore } from '../../src/wallet/store.ts'
@@ -54,6 +57,7 @@ export interface RigNodeOptions {
   readonly attended?: boolean
   /** Whether its default wallet has channels. */
   readonly channels?: boolean
+  readonly towerLimits?: TowerLimits
 }
 
 /** An RPC error. */
@@ -106,8 +110,11 @@ export class RigNode {
   core!: NodeCore
   private readonly options: RigNodeOptions
   keys = new MemoryKeyStores()
-  private readonly wallets = new MemoryWalletDirectory()
+  private wallets = new MemoryWalletDirectory()
+  /** Of its default wallet. */
+  private words: string | undefined
   private channelStore = new MemoryChannelStore()
+  towerStore = new MemoryTowerStore()
   channels!: Channels
   private readonly peerStore = new MemoryPeerStore()
   private chainStore: MemoryChainStore
@@ -134,11 +141,15 @@ export class RigNode {
       stores: this.keys,
       clock: time,
       random: random.fork('signer'),
+      unattended: this.options.attended !== true,
       logN: 1,
     })
     this.signer = await this.signers.of('')
     if (this.options.wallet !== false) {
-      if (this.signer.status().state === 'none') value(await this.signer.create(PASSPHRASE))
+      if (this.signer.status().state === 'none') {
+        if (this.words) value(await this.signer.restoreWords(this.words, PASSPHRASE))
+        else this.words = value(await this.signer.create(PASSPHRASE))
+      }
       if (!locked) value(await this.signer.unlock(PASSPHRASE))
     }
     this.core = await time.complete(
@@ -170,9 +181,12 @@ export class RigNode {
       store: this.channelStore,
       signer: this.signer.channels,
       wallet: '',
+      towerStore: this.towerStore,
+      ...(this.options.towerLimits && { towerLimits: this.options.towerLimits }),
     })
     this.channels = value(opened)
-    return { methods: channelMethods(this.channels), close: () => this.channels.close() }
+    const methods = [...channelMethods(this.channels), ...towerMethods(this.channels)]
+    return { methods, close: () => this.channels.close() }
   }
 
   /** The records of a wallet. */
@@ -200,9 +214,18 @@ export class RigNode {
   /** Ends the node at this instant: what its stores of channels and keys did not have is lost. `open` starts it again. */
   async kill(): Promise<void> {
     this.channelStore = this.channelStore.copy()
+    this.towerStore = this.towerStore.copy()
     this.keys = this.keys.copy()
     await this.rig.time.complete(this.core.close())
     this.chainStore = this.chainStore.clone()
+  }
+
+  /** Ends the node; nothing is left of it but the chain and the seed words. `open` restores them. */
+  async lose(): Promise<void> {
+    await this.kill()
+    this.channelStore = new MemoryChannelStore()
+    this.keys = new MemoryKeyStores()
+    this.wallets = new MemoryWalletDirectory()
   }
 
   /** The result of an RPC call; throws where it fails. */

@@ -146,6 +146,7 @@ export class World {
   readonly browser: Browser
   readonly tabs: Tab[] = []
   readonly #servers: Server[] = []
+  readonly #contexts: BrowserContext[] = []
 
   constructor(browser: Browser) {
     this.browser = browser
@@ -169,6 +170,19 @@ export class World {
   async newContext(options: BrowserContextOptions = {}, browser = this.browser): Promise<BrowserContext> {
     const context = await browser.newContext({ permissions: [...CHROMIUM_PERMISSIONS], ...options })
     context.setDefaultTimeout(PATIENCE)
+    return context
+  }
+
+  /** A browser of its own whose storage lies in a folder, so that it can be copied while nobody has it open. */
+  async openFolder(folder: string): Promise<BrowserContext> {
+    const context = await chromium.launchPersistentContext(folder, {
+      executablePath: await findChromium(),
+      args: [...CHROMIUM_FLAGS],
+      permissions: [...CHROMIUM_PERMISSIONS],
+      timeout: PATIENCE,
+    })
+    context.setDefaultTimeout(PATIENCE)
+    this.#contexts.push(context)
     return context
   }
 
@@ -220,6 +234,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.browser.close()
+    for (const context of this.#contexts) await context.close()
     for (const server of this.#servers) await server.stop().catch(() => undefined)
   }
 }

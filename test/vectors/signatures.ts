@@ -5,6 +5,7 @@ import { sats } from '../../src/primitives/amount.ts'
 import { bytesToHex, concatBytes, hexToBytes, isHex } from '../../src/primitives/bytes.ts'
 import { decodeTransaction, type Transaction } from '../../src/primitives/transaction.ts'
 import { addressOf, decodeAddress } from '../../src/script/address.ts'
+import { verifyByCurve } from '../../src/script/curve.ts'
 import { packOutputs } from '../../src/script/input-check.ts'
 import { verifySchnorr } from '../../src/script/schnorr.ts'
 import { SighashCache } from '../../src/script/sighash.ts'
@@ -16,6 +17,7 @@ import {
   tweakSecretKey,
 } from '../../src/script/taproot.ts'
 import { verifyInput } from '../../src/script/verify-input.ts'
+import { SchnorrKey } from '../../src/signer/schnorr-key.ts'
 import { parseAsm } from '../support/script-asm.ts'
 import { controlBlocksOf, rootOf, type ScriptTree, tapLeafHash } from '../support/tapscript-spends.ts'
 import { notApplicable } from '../support/vector-report.ts'
@@ -38,11 +40,15 @@ function checkSignature({ secretKey, publicKey, auxRand, message, signature, val
     publicKey: hexToBytes(publicKey),
   }
   assert.equal(verifySchnorr(check), valid)
+  assert.equal(verifyByCurve(check), valid)
   if (!secretKey) return
   // What the signer calls, held against the same row.
   const made = schnorr.sign(check.message, hexToBytes(secretKey), hexToBytes(auxRand))
   assert.equal(bytesToHex(made), signature.toLowerCase())
   assert.equal(bytesToHex(schnorr.getPublicKey(hexToBytes(secretKey))), publicKey.toLowerCase())
+  const key = new SchnorrKey(hexToBytes(secretKey))
+  assert.equal(bytesToHex(key.sign(check.message, hexToBytes(auxRand))), signature.toLowerCase())
+  assert.equal(bytesToHex(key.publicKey), publicKey.toLowerCase())
 }
 
 /** Comma-separated: index, secret key, public key, aux_rand, message, signature, result, comment. */

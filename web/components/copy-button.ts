@@ -1,7 +1,7 @@
 /** `<ot-copy .text label="Copy the address">`: copies a text and says that it did. Thread: Window. */
 import { html, LitElement } from 'lit'
 import { base } from '../styles/base.ts'
-import { icons } from './icons.ts'
+import { icons } from './view-icons.ts'
 
 /** Milliseconds for which the check mark stays. */
 const SHOWN = 1600

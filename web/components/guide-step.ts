@@ -14,7 +14,7 @@ import { EASING, startMining, stopMining } from '../mining.ts'
 import { newTabUrl } from '../router.ts'
 import type { MiningInfo } from '../rpc-results.ts'
 import { base } from '../styles/base.ts'
-import { icons } from './icons.ts'
+import { icons } from './view-icons.ts'
 
 /** How far the person has come. */
 export interface Progress {

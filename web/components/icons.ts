@@ -1,7 +1,8 @@
-/** Line icons, 20 × 20, in the colour of the text around them. Decoration: the text beside them carries the meaning. */
+/** Line icons of the frame and the first view, 20 × 20, in the colour of the text around them. Decoration: the text beside them carries the meaning. */
 import { html, type SVGTemplateResult, svg, type TemplateResult } from 'lit'
 
-function icon(paths: SVGTemplateResult, size = 20): TemplateResult {
+/** An icon of these paths; `size` in pixels. */
+export function icon(paths: SVGTemplateResult, size = 20): TemplateResult {
   return html`<svg
     width=${size}
     height=${size}
@@ -25,36 +26,18 @@ export const icons = {
   explorer: icon(
     svg`<path d="m10 2.8 6.3 3.6v7.2L10 17.2l-6.3-3.6V6.4Z"/><path d="m3.9 6.5 6.1 3.5 6.1-3.5M10 10v7"/>`,
   ),
+  channels: icon(svg`<path d="M11.2 2.8 4.8 11.3h4.6l-.6 5.9 6.4-8.5h-4.6Z"/>`),
   miner: icon(svg`<path d="M3.2 8.3C6.4 3.4 12 2.4 16.6 5.6"/><path d="m11.6 5.2-7.4 11M9.9 4.1l3.4 2.3"/>`),
   network: icon(
     svg`<circle cx="10" cy="4.6" r="2"/><circle cx="4.4" cy="14.6" r="2"/><circle cx="15.6" cy="14.6" r="2"/><path d="m9 6.4-3.6 6.4M11 6.4l3.6 6.4M6.4 14.6h7.2"/>`,
   ),
-  search: icon(svg`<circle cx="9" cy="9" r="5.2"/><path d="m13 13 3.8 3.8"/>`),
-  copy: icon(
-    svg`<rect x="7.2" y="7.2" width="9" height="9.3" rx="2"/><path d="M4.6 12.8a1 1 0 0 1-.8-1V5.5a2 2 0 0 1 2-2h6a1 1 0 0 1 1 .8"/>`,
-    16,
-  ),
   check: icon(svg`<path d="m4.5 10.6 3.6 3.6 7.4-8"/>`, 16),
   warning: icon(svg`<path d="M10 3.2 17.6 16H2.4Z"/><path d="M10 8.2v3.4M10 13.8h.01"/>`),
   info: icon(svg`<circle cx="10" cy="10" r="7"/><path d="M10 9.4v4M10 6.6h.01"/>`),
-  lock: icon(
-    svg`<rect x="4.2" y="9" width="11.6" height="8" rx="2"/><path d="M6.8 9V6.4a3.2 3.2 0 0 1 6.4 0V9"/>`,
-    18,
-  ),
-  unlock: icon(
-    svg`<rect x="4.2" y="9" width="11.6" height="8" rx="2"/><path d="M6.8 9V6.2a3.2 3.2 0 0 1 6.1-1.4"/>`,
-    18,
-  ),
   send: icon(svg`<path d="M5.5 14.5 14.5 5.5M7 5.5h7.5V13"/>`, 18),
   receive: icon(svg`<path d="M14.5 5.5 5.5 14.5M13 14.5H5.5V7"/>`, 18),
   pickaxe: icon(
     svg`<path d="M3.2 8.3C6.4 3.4 12 2.4 16.6 5.6"/><path d="m11.6 5.2-7.4 11M9.9 4.1l3.4 2.3"/>`,
-    18,
-  ),
-  back: icon(svg`<path d="M12 4.5 6.5 10l5.5 5.5"/>`, 18),
-  forward: icon(svg`<path d="M8 4.5 13.5 10 8 15.5"/>`, 18),
-  external: icon(
-    svg`<path d="M8 4.5H5.5a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1V12M11.5 4.5h4v4M15.5 4.5 9.5 10.5"/>`,
     18,
   ),
   sun: icon(
@@ -62,7 +45,6 @@ export const icons = {
   ),
   moon: icon(svg`<path d="M16.3 11.9A6.8 6.8 0 0 1 8.1 3.7a6.8 6.8 0 1 0 8.2 8.2Z"/>`),
   system: icon(svg`<rect x="3" y="4" width="14" height="9.6" rx="1.8"/><path d="M7 16.8h6"/>`),
-  ban: icon(svg`<circle cx="10" cy="10" r="6.6"/><path d="m5.4 14.6 9.2-9.2"/>`, 18),
 } as const
 
 /** The page's mark: a browser's window with an open tab, and room for another. */

@@ -102,6 +102,10 @@ export class PaymentList extends LitElement {
         text-overflow: ellipsis;
         white-space: nowrap;
       }
+      .badge svg {
+        width: 14px;
+        height: 14px;
+      }
       .group .about {
         flex-shrink: 0;
       }
@@ -197,7 +201,7 @@ export class PaymentList extends LitElement {
         ? html`<span class="to"> · <span class="mono">${shortened(address, 10)}</span></span>`
         : ''
     return html`<a
-      href=${`/wallet/tx/${txid}`}
+      href=${payment.isOverChannel ? `/channels/payments` : `/wallet/tx/${txid}`}
       class=${`${net > 0 ? 'in' : ''} ${isVoid(payment) ? 'void' : ''}`}
     >
       <span class="mark">${icon}</span>
@@ -207,11 +211,15 @@ export class PaymentList extends LitElement {
       </span>
       <span class="line">
         <span class="about"><ot-age .time=${time}></ot-age>${to}</span>
-        <ot-confirmations
-          .count=${confirmations}
-          .of=${immature ? this.node.identity.params.coinbaseMaturity : undefined}
-          .state=${badgeOf(payment)}
-        ></ot-confirmations>
+        ${
+          payment.isOverChannel
+            ? html`<span class="badge">${icons.channels}${payment.state === 'pending' ? 'Under way' : 'Over a channel'}</span>`
+            : html`<ot-confirmations
+                .count=${confirmations}
+                .of=${immature ? this.node.identity.params.coinbaseMaturity : undefined}
+                .state=${badgeOf(payment)}
+              ></ot-confirmations>`
+        }
       </span>
     </a>`
   }

@@ -4,7 +4,7 @@ import { TaskController } from '../controllers/task-controller.ts'
 import type { LiveNode } from '../live-node.ts'
 import { navigate } from '../router.ts'
 import { base } from '../styles/base.ts'
-import { icons } from './icons.ts'
+import { icons } from './view-icons.ts'
 
 export class SearchBox extends LitElement {
   static override properties = { node: { attribute: false } }

@@ -5,7 +5,7 @@ import type { TransactionInput, TransactionOutput, TransactionResult } from '../
 import { base } from '../styles/base.ts'
 import { amount } from './amount.ts'
 import './hash.ts'
-import { icons } from './icons.ts'
+import { icons } from './view-icons.ts'
 
 /** Inputs or outputs that are shown at once. */
 const SHOWN = 10

@@ -2,7 +2,7 @@
 import { html } from 'lit'
 import type { LiveNode } from '../live-node.ts'
 import { isNamed, walletTitle } from '../wallet-name.ts'
-import { icons } from './icons.ts'
+import { icons } from './view-icons.ts'
 
 /** `node` has the page's wallet in hand. */
 export function walletLink(node: LiveNode) {

@@ -196,7 +196,8 @@ export const appStyles = css`
     }
     .nav-bottom ul {
       display: grid;
-      grid-template-columns: repeat(5, 1fr);
+      grid-auto-columns: minmax(0, 1fr);
+      grid-auto-flow: column;
       gap: 0;
       padding: 4px;
     }

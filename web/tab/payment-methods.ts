@@ -7,7 +7,7 @@
 import { MSAT_PER_SAT } from '../../src/channels/amount.ts'
 import { coins } from '../../src/node/rpc-json.ts'
 import { byPosition } from '../../src/node/rpc-names.ts'
-import { reviewPsbt } from '../../src/node/rpc-page-methods.ts'
+import { payAllowance, reviewInvoice, reviewPsbt } from '../../src/node/rpc-page-methods.ts'
 import { amount } from '../../src/node/rpc-parameters.ts'
 import {
   AMOUNTS,
@@ -17,17 +17,19 @@ import {
   SHARES,
 } from '../../src/node/rpc-payment-parameters.ts'
 import { psbtBytesOf } from '../../src/node/rpc-psbt-text.ts'
-import { signingMethods } from '../../src/node/rpc-signing-methods.ts'
+import { MAX_FEE_PERCENT, signingMethods } from '../../src/node/rpc-signing-methods.ts'
 import { unwrap } from '../../src/node/rpc-wallet-error.ts'
 import { chooseWallet } from '../../src/node/wallet-choice.ts'
 import { sats } from '../../src/primitives/amount.ts'
 import { hexToBytes, isHex } from '../../src/primitives/bytes.ts'
 import type { Txid } from '../../src/primitives/hashes.ts'
 import { HASH_TYPES } from '../../src/script/hash-types.ts'
-import type { Agreement } from '../../src/signer/approvals.ts'
+import type { Agreement, InvoiceAsked } from '../../src/signer/approvals.ts'
+import type { InvoiceReview } from '../../src/signer/invoice-review.ts'
 import type { PaymentReview } from '../../src/signer/review.ts'
 import type { Result } from '../../src/wallet/result.ts'
 import { disguisedMessage } from '../../src/wallet/signer.ts'
+import type { SignerCommand } from '../../src/workers/signer-link.ts'
 import type { BrainClient } from './brain-client.ts'
 import type { SignerClient } from './signer-client.ts'
 
@@ -48,15 +50,26 @@ export async function callPayment(
   given: Arguments,
   named?: string,
 ): Promise<unknown> {
-  const declared = [reviewPsbt, ...signingMethods].find(({ name }) => name === method)
+  const declared = [reviewPsbt, reviewInvoice, payAllowance, ...signingMethods].find(
+    ({ name }) => name === method,
+  )
   const args = declared ? byPosition(declared, given) : given
   // Named from here on: what is approved of one wallet is asked of no other.
   const wallet = chooseWallet(named, brain.wallets)
   if (method === 'reviewpsbt') return reviewJson(await review(signer, wallet, args))
+  if (method === 'reviewinvoice')
+    return invoiceJson(await ask(signer, wallet, { type: 'reviewInvoice', ...invoiceOf(args) }))
+  if (method === 'payallowance') {
+    const amount = args[0] === undefined || args[0] === null ? undefined : Number(args[0])
+    return { left_msat: await ask<number>(signer, wallet, { type: 'allowance', amount }) }
+  }
   // A wallet whose keys are elsewhere signs nothing; what is wrong with the arguments, the node tells.
   const agreement = signer.status(wallet).state === 'none' ? undefined : agreementOf(method, args)
   if (!agreement) return brain.rpc(method, args, wallet)
-  const approval = unwrap((await signer.run(wallet, { type: 'approve', agreement })) as Result<number>)
+  const approved = (await signer.run(wallet, { type: 'approve', agreement })) as Result<number>
+  // What falls into the allowance is paid while the wallet is locked, too.
+  if (!approved.ok && approved.code === 'wallet-locked') return brain.rpc(method, args, wallet)
+  const approval = unwrap(approved)
   try {
     return await Promise.race([brain.rpc(method, args, wallet), signer.stopped])
   } finally {
@@ -107,6 +120,13 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
       const given = sats(Math.ceil(Number(push ?? 0) / MSAT_PER_SAT))
       return { type: 'channel', amount: sats(value), given, feeRate: feeRateOf(rate) }
     }
+    case 'pay':
+      return typeof args[0] === 'string' ? { type: 'invoice', ...invoiceOf(args) } : undefined
+    case 'keysend': {
+      const [, value, percent] = args
+      if (!isAmount(value)) return undefined
+      return { type: 'keysend', amount: value, maxFeePercent: percentOf(percent) }
+    }
     case 'signmessage': {
       const [address, message] = args
       if (typeof address !== 'string' || typeof message !== 'string') return undefined
@@ -147,6 +167,34 @@ function agreementOf(method: string, args: Arguments): Agreement | undefined {
 
 function isAmount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function invoiceOf([invoice, amount, percent]: Arguments): InvoiceAsked {
+  return {
+    invoice: String(invoice),
+    amount: isAmount(amount) ? amount : undefined,
+    maxFeePercent: percentOf(percent),
+  }
+}
+
+/** As the methods declare it. */
+function percentOf(percent: unknown): number {
+  return percent === undefined || percent === null ? MAX_FEE_PERCENT.parse(undefined) : Number(percent)
+}
+
+async function ask<T>(signer: Keys, wallet: string, command: SignerCommand): Promise<T> {
+  return unwrap((await signer.run(wallet, command)) as Result<T>)
+}
+
+function invoiceJson({ payee, paymentHash, amount, maxFee, description, expiresAt }: InvoiceReview): object {
+  return {
+    payee,
+    payment_hash: paymentHash,
+    amount_msat: amount,
+    max_fee_msat: maxFee,
+    ...(description !== undefined && { description }),
+    expires_at: expiresAt,
+  }
 }
 
 /** The hash type of a name; undefined where it has none. */

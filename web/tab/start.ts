@@ -37,11 +37,15 @@ const PAGE_METHODS: Readonly<Record<(typeof pageMethods)[number]['name'], true>>
   importbackup: true,
   restorewallet: true,
   reviewpsbt: true,
+  reviewinvoice: true,
+  payallowance: true,
 }
 
 /** Those that the brain answers once this page has told the signer what they ask for. */
 const SIGNING_METHODS: Readonly<Record<(typeof signingMethods)[number]['name'], true>> = {
   fundchannel: true,
+  pay: true,
+  keysend: true,
   sendtoaddress: true,
   bumpfee: true,
   sendpsbt: true,
@@ -147,8 +151,8 @@ async function startNode(
   const client = (wallet: string | undefined): { readonly rpc: RpcCall; signerStatus(): SignerStatus } => ({
     rpc: async (method, ...args) => {
       checkName(method, 'The first argument is the name of a method, such as "help".')
-      const isSigning = Object.hasOwn(SIGNING_METHODS, method) || method === 'reviewpsbt'
-      if (isSigning) {
+      const isPayment = Object.hasOwn(SIGNING_METHODS, method) || /^(review|payallowance)/.test(method)
+      if (isPayment) {
         const { callPayment } = await part(import('./payment-methods.ts'))
         return (await callPayment(brain, signer, method, args, wallet)) as never
       }

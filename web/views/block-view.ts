@@ -4,8 +4,8 @@ import { sats } from '../../src/primitives/amount.ts'
 import '../components/age.ts'
 import { amount, figure } from '../components/amount.ts'
 import '../components/hash.ts'
-import { icons } from '../components/icons.ts'
 import { nothingHere } from '../components/not-found.ts'
+import { icons } from '../components/view-icons.ts'
 import { RpcController } from '../controllers/rpc-controller.ts'
 import {
   bytesText,

@@ -2,8 +2,9 @@
 import { css, html, LitElement, nothing } from 'lit'
 import { sats } from '../../src/primitives/amount.ts'
 import { type Balance, balanceOf } from '../balance.ts'
+import { channelPayments } from '../channels.ts'
 import { amount } from '../components/amount.ts'
-import { icons } from '../components/icons.ts'
+import { icons } from '../components/view-icons.ts'
 import '../components/payment-list.ts'
 import '../components/storage-notice.ts'
 import { NodeController } from '../controllers/node-controller.ts'
@@ -15,7 +16,7 @@ import { type HistoryFilter, rowsOf } from '../history-rows.ts'
 import { type LiveNode, sentence } from '../live-node.ts'
 import { requestUnlock } from '../requests.ts'
 import { base } from '../styles/base.ts'
-import { isBackedUp } from '../wallet-memory.ts'
+import { hasChannels, isBackedUp } from '../wallet-memory.ts'
 import { isNamed, walletTitle } from '../wallet-name.ts'
 import './wallet-watch.ts'
 
@@ -158,7 +159,7 @@ export class WalletHome extends LitElement {
     load: async (node) => balanceOf((await node.rpc('getbalances')).mine),
   })
   readonly #history: RpcController<HistoryPage> = new RpcController(this, {
-    events: ['tip', 'wallet'],
+    events: ['tip', 'wallet', 'channel'],
     key: () => `${this.filter} ${this.shown}`,
     load: (node) => loadHistory(node, this.filter, this.shown),
   })
@@ -341,14 +342,37 @@ export class WalletHome extends LitElement {
 
 /** Reads as much of the history as gives so many lines: many rewards make one, and a filter leaves lines out. */
 async function loadHistory(node: LiveNode, filter: HistoryFilter, shown: number): Promise<HistoryPage> {
+  const overChannels = await channelHistory(node)
   for (let count = 2 * shown; ; count = Math.min(4 * count, MAX_ENTRIES)) {
     const entries = await node.rpc('listtransactions', '*', count)
     const isWhole = entries.length < count
-    const payments = paymentsOf(entries)
+    const payments = joined(paymentsOf(entries), overChannels, isWhole)
     const rows = rowsOf(payments, filter).length
     // The last line may go on in what was not read.
     if (isWhole || rows > shown || count === MAX_ENTRIES)
       return { payments, rows, isWhole: isWhole && rows <= shown }
   }
+}
+/** Payments over channels, newest first; none where they can't be read now. */
+async function channelHistory(node: LiveNode): Promise<readonly Payment[]> {
+  if (node.wallet !== '' || !node.identity.testControls || !hasChannels(node)) return []
+  try {
+    const [{ pays }, { invoices }] = await Promise.all([node.rpc('listpays'), node.rpc('listinvoices')])
+    return channelPayments(pays, invoices)
+  } catch {
+    return []
+  }
+}
+
+/** Both histories in one, newest first; where the chain's goes on below what was read, so does the other. */
+function joined(onChain: readonly Payment[], overChannels: readonly Payment[], isWhole: boolean): Payment[] {
+  const oldest = isWhole ? 0 : (onChain.at(-1)?.time ?? 0)
+  const left = overChannels.filter(({ time }) => time >= oldest)
+  const rows: Payment[] = []
+  for (const payment of onChain) {
+    while (left.length > 0 && left[0]!.time > payment.time) rows.push(left.shift()!)
+    rows.push(payment)
+  }
+  return [...rows, ...left]
 }
 customElements.define('ot-wallet-home', WalletHome)

@@ -7,6 +7,7 @@ import { formatCoins, type Sats, sats } from '../../src/primitives/amount.ts'
 import { MAX_LABEL_CHARACTERS } from '../../src/wallet/metadata.ts'
 import type { PaymentLink } from '../../src/wallet/uri.ts'
 import { balanceOf } from '../balance.ts'
+import { invoiceIn } from '../channels.ts'
 import type { FeePicker } from '../components/fee-picker.ts'
 import '../components/fee-picker.ts'
 import { icons } from '../components/icons.ts'
@@ -15,6 +16,7 @@ import { RpcController } from '../controllers/rpc-controller.ts'
 import { StepController } from '../controllers/step-controller.ts'
 import { TaskController } from '../controllers/task-controller.ts'
 import { amountWithUnit, OWN_STYLE } from '../format.ts'
+import { handOver, takeHanded } from '../handover.ts'
 import type { LiveNode } from '../live-node.ts'
 import { decimalText, readAmount, readRecipient } from '../payment.ts'
 import { type Asked, foreignReview, paidBy, type Review, reviewOf } from '../review.ts'
@@ -112,6 +114,11 @@ export class WalletSend extends LitElement {
     this.#reset()
   }
 
+  override firstUpdated(): void {
+    const handed = takeHanded()
+    if (handed !== undefined) this.#typeRecipient(handed)
+  }
+
   #reset(): void {
     this.recipient = ''
     this.amount = ''
@@ -127,6 +134,10 @@ export class WalletSend extends LitElement {
 
   /** A link fills in amount and note; what came with one goes with it. */
   #typeRecipient(text: string): void {
+    if (invoiceIn(text) !== undefined && this.#hasChannels) {
+      handOver(this, '/channels/pay', text)
+      return
+    }
     this.recipient = text
     this.suggestion = undefined
     this.problems = { ...this.problems, recipient: undefined }
@@ -137,6 +148,11 @@ export class WalletSend extends LitElement {
     const { label, amount } = this.#link ?? {}
     if (label !== undefined) this.note = label
     if (amount !== undefined) this.#typeAmount(decimalText(amount))
+  }
+
+  /** They are the default wallet's, on a network that has them. */
+  get #hasChannels(): boolean {
+    return this.node.identity.testControls && this.node.wallet === '' && !this.#isWatching
   }
 
   /** What a link asked for is about its own recipient: another one gets neither its amount nor its note. */
@@ -156,7 +172,13 @@ export class WalletSend extends LitElement {
   /** The recipient's address; undefined, and said why, when it is none. */
   async #checkRecipient(): Promise<string | undefined> {
     const typed = this.recipient
-    const { value, problem } = readRecipient(typed)
+    const { value, problem } =
+      invoiceIn(typed) === undefined
+        ? readRecipient(typed)
+        : {
+            problem:
+              'This is an invoice of payment channels, which this wallet does not have here. Ask for an address.',
+          }
     const answer = value && (await this.node.rpc('validateaddress', value.address))
     // Typed on in the meantime: the answer is about something else.
     if (this.recipient !== typed) return undefined

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { numberToBytesBE } from '@noble/curves/utils.js'
 import { bech32 } from '@scure/base'
 import fc from 'fast-check'
 import { MAX_MSAT, msat } from '../../../src/channels/amount.ts'
@@ -11,17 +13,22 @@ import { features } from '../../../src/channels/features.ts'
 import {
   decodeInvoice,
   type InvoiceTerms,
+  invoiceMessage,
   type RouteHint,
+  signedInvoice,
   unsignedInvoice,
 } from '../../../src/channels/invoice.ts'
 import { shortChannelId } from '../../../src/channels/short-channel-id.ts'
 import { publicKeyOf } from '../../../src/channels/sphinx.ts'
 import { PUBLIC, REGTEST } from '../../../src/consensus/params.ts'
+import { bytesToHex, concatBytes } from '../../../src/primitives/bytes.ts'
+import { sha256 } from '../../../src/primitives/hashes.ts'
 import { p2trScript } from '../../../src/script/taproot.ts'
 import { encodeInvoice, signInvoice } from '../../support/invoices.ts'
 
 const KEY = new Uint8Array(32).fill(7)
 const PREFIX = PUBLIC.addressPrefix
+const ORDER = secp256k1.Point.Fn.ORDER
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
 
@@ -211,4 +218,33 @@ test('invoices: garbage is refused, never thrown at', () => {
     }),
   )
   assert.equal(codeOf(`lntab1${'q'.repeat(5000)}`), 'invoice-length')
+})
+
+test('invoices: whom a signature recovers to is what noble-curves says, whatever the signature', () => {
+  const half = fc.oneof(
+    bytes32,
+    fc.constantFrom(0n, 1n, ORDER - 1n, ORDER, 2n ** 256n - 1n).map((number) => numberToBytesBE(number, 32)),
+    // Below p − n: the only ones whose point may have the x r + n.
+    fc.bigInt({ min: 1n, max: 2n ** 128n }).map((number) => numberToBytesBE(number, 32)),
+  )
+  fc.assert(
+    fc.property(terms, half, half, fc.nat(3), (terms, r, s, recovery) => {
+      const unsigned = unsignedInvoice(terms, PREFIX)
+      const decoded = decodeInvoice(
+        signedInvoice(unsigned, concatBytes(r, s, Uint8Array.of(recovery))),
+        PREFIX,
+      )
+      let expected: string
+      try {
+        expected = secp256k1.Signature.fromBytes(concatBytes(r, s), 'compact')
+          .addRecoveryBit(recovery)
+          .recoverPublicKey(sha256(invoiceMessage(unsigned)))
+          .toHex(true)
+      } catch {
+        expected = 'invoice-signature'
+      }
+      assert.equal(decoded.ok ? bytesToHex(decoded.value.payee) : decoded.code, expected)
+    }),
+    { numRuns: 300 },
+  )
 })

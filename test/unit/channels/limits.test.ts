@@ -13,10 +13,12 @@ import {
   ChannelNode,
   deliverAll,
   Link,
+  moveChain,
   offerOf,
   openChannel,
   POLICY,
   quiet,
+  settled,
   utf8,
 } from '../../support/channel-nodes.ts'
 import { mockSigner } from '../../support/mock-channel-signer.ts'
@@ -109,6 +111,50 @@ test('as many HTLCs at a time as the other side takes', async () => {
   await deliverAll(link)
   assert.equal(bob.channel.state.htlcs.length, POLICY.maxAcceptedHtlcs)
   assert.equal(await answerTo({ alice, bob, link }, {}), 'failed')
+})
+
+test('offers in turn wait for room, and go on as others end', async () => {
+  const { alice, bob, link } = await pair()
+  alice.settling()
+  bob.settling()
+  const count = 2 * POLICY.maxAcceptedHtlcs + 10
+  let most = 0
+  bob.onEvent = ((settle) => (channel, event) => {
+    most = Math.max(most, channel.state.htlcs.length)
+    settle(channel, event)
+  })(bob.onEvent)
+  const offers = Array.from({ length: count }, (_, at) =>
+    alice.channel.offerInTurn(offerOf(400_000, bob.invoice(`${at}`), 200)),
+  )
+  const ids = (await settled(link, Promise.all(offers))).map((result) => value(result))
+  assert.deepEqual(
+    ids,
+    Array.from({ length: count }, (_, at) => at),
+  )
+  await deliverAll(link)
+  assert.equal(most, POLICY.maxAcceptedHtlcs)
+  assert.equal(alice.channel.state.htlcs.length, 0)
+  assert.equal(alice.channel.state.counterpartyAmount, 200_000_000 + count * 400_000)
+})
+
+test('offers in turn wait two blocks, and no longer than the connection', async () => {
+  const { alice, bob, link } = await pair()
+  const offers = (count: number) =>
+    Array.from({ length: count }, () => alice.channel.offerInTurn(offerOf(400_000, hash(), 300)))
+  await settled(link, Promise.all(offers(POLICY.maxAcceptedHtlcs)))
+  const { height } = alice.channel.state
+  let over = 0
+  const waiting = offers(3)
+  for (const each of waiting) void each.then(() => over++)
+  await moveChain([alice, bob], { height: height + 1 })
+  await deliverAll(link)
+  assert.equal(over, 0)
+  await moveChain([alice, bob], { height: height + 2 })
+  assert.deepEqual((await settled(link, Promise.all(waiting))).map(codeOf), Array(3).fill('htlc-count'))
+  const cut = offers(2)
+  await quiet([alice])
+  link.cut()
+  assert.deepEqual((await Promise.all(cut)).map(codeOf), Array(2).fill('peer-disconnected'))
 })
 
 test('dust: no more is offered than is risked, and what is offered beyond must be failed', async () => {

@@ -111,6 +111,13 @@ function messages(draw: Draw): ChannelMessage[] {
     { type: 'update_fulfill_htlc', channelId: id, id: draw.u32(), preimage: draw.bytes(32) },
     { type: 'update_fail_htlc', channelId: id, id: draw.u32(), reason: draw.bytes(draw.below(300)) },
     {
+      type: 'update_fail_htlc',
+      channelId: id,
+      id: draw.u32(),
+      reason: draw.bytes(292),
+      attribution: draw.bytes(920),
+    },
+    {
       type: 'update_fail_malformed_htlc',
       channelId: id,
       id: draw.u32(),
@@ -180,7 +187,7 @@ test('numbers are those of the BOLTs', () => {
   })
   assert.deepEqual(
     numbers,
-    [1, 17, 32, 33, 34, 35, 36, 38, 40, 41, 128, 130, 131, 135, 134, 132, 133, 259, 136],
+    [1, 17, 32, 33, 34, 35, 36, 38, 40, 41, 128, 130, 131, 131, 135, 134, 132, 133, 259, 136],
   )
 })
 

@@ -124,6 +124,20 @@ for (const closer of [0, 1] as const)
     await near(rig, 1, due[1], 8_000)
   })
 
+test('an HTLC whose preimage was told before the close is not told as returned, whatever becomes of its output', async () => {
+  const rig = await MonitoredPair.open(FIRST)
+  const expiry = rig.height + 4
+  await rig.advance(agreedOf(1, 450_000, [htlcOf(1, true, 100_000, expiry), htlcOf(2, true, 50_000, expiry)]))
+  rig.fulfilled.add(1)
+  await close(rig, 0)
+  await rig.mineBlocks(4 + SETTLED_DEPTH + 4)
+  const [alice] = rig.sides
+  assert.deepEqual(
+    alice.told('htlc-returned').map(({ htlc }) => htlc.id),
+    [2],
+  )
+})
+
 test('an HTLC that came back is told when it is settled, not before', async () => {
   const rig = await MonitoredPair.open(FIRST)
   const expiry = rig.height + 4

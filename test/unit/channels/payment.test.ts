@@ -12,7 +12,7 @@ import { OutgoingPayment, type PaymentStep, type PaymentTerms } from '../../../s
 import { routingCosts } from '../../../src/channels/router.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { sha256 } from '../../../src/primitives/hashes.ts'
-import { graphOf, type TestChannel } from '../../support/channel-graphs.ts'
+import { channelAt, graphOf, type TestChannel, testNode } from '../../support/channel-graphs.ts'
 import { Draw } from '../../support/draw.ts'
 import { type Arrival, HiddenNetwork, idOf } from '../../support/hidden-network.ts'
 
@@ -52,10 +52,11 @@ function run(
   terms: PaymentTerms,
   answer?: Failure,
   memory = new LiquidityMemory(clock),
+  announced = channels,
 ): Run {
   const network = new HiddenNetwork(channels, balances)
   const draw = new Draw('payment')
-  const payment = new OutgoingPayment(terms, graphOf(channels), memory, routingCosts(30), draw)
+  const payment = new OutgoingPayment(terms, graphOf(announced), memory, routingCosts(30), draw)
   const arrived = new Map<number, Arrival>()
   let attempts = 0
   for (;;) {
@@ -277,4 +278,27 @@ test('payments: a hop that changes errors is left out', () => {
   const second = payment.next({ height: 500, ownChannels: network.ownChannels(), inFlight: new Map() })
   assert(second.kind === 'send')
   assert.equal(second.parts[0].route.hops[0].nodeId, idOf(3))
+})
+
+test('payments: a hinted channel that can’t carry one payment now is tried by the next, and not again by the same', () => {
+  const channels = [
+    { a: 0, b: 2, capacity: 1000 },
+    { a: 2, b: 1, capacity: 1000 },
+  ]
+  const hint = {
+    nodeId: testNode(2).publicKey,
+    shortChannelId: channelAt(1),
+    feeBase: msat(1000),
+    feeProportionalMillionths: 1000,
+    cltvExpiryDelta: 40,
+  }
+  const terms = termsOf(300_000, { hints: [[hint]] })
+  const memory = new LiquidityMemory(clock)
+  const full = satsToMsat(sats(1000))
+  const [announced] = channels
+  const first = run(channels, [full, 0], terms, undefined, memory, [announced])
+  assert.equal(first.end.kind, 'failed')
+  assert(first.attempts <= terms.maxParts, `${first.attempts} parts`)
+  // The money behind it has come back.
+  assert.equal(run(channels, [full, full], terms, undefined, memory, [announced]).end.kind, 'paid')
 })

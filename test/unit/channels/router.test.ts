@@ -347,7 +347,7 @@ test('routes: a channel or a node that requires what nobody knows is passed by, 
     return findRoutes(termsOf(channels, 1, 1000), graph, new LiquidityMemory(clock), FREE).ok
   }
   const second = (graph: ChannelGraph, features = NO_FEATURES): void => {
-    graph.addChannel(unsigned({ ...announcementOf(channels[1], 1), features }), 'peer', 100)
+    graph.addChannel(unsigned({ ...announcementOf(channels[1], 1), features }), 'peer', 100, 'second')
     graph.addUpdate(unsigned(updateOf(channels[1], 1, 2)), 100)
   }
   const node = (graph: ChannelGraph, number: number, features: bigint): void => {

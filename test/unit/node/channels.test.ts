@@ -5,9 +5,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { callRpc } from '../../../src/node/rpc.ts'
+import type { RpcResult } from '../../../src/node/rpc-client.ts'
 import { sats } from '../../../src/primitives/amount.ts'
 import { NodeRig, type RigNode } from '../../support/node-rig.ts'
 import { PASSPHRASE, value } from '../../support/wallets.ts'
+
+type ChannelPay = RpcResult<'listpays'>['pays'][number]
 
 const CHANNEL = 1_000_000
 
@@ -92,13 +95,32 @@ test('channels: opened, paid over one hop and two, and closed with all money acc
   assert.equal(await share(a, b), CHANNEL * 1000 - 10_000_000 - 50_001_500)
   assert.equal(await share(b, a), 10_000_000 + 50_001_500)
   assert.equal(await share(c, b), 50_000_000)
-  assert.equal((await a.rpc('listpays')).pays.length, 2)
+  const { pays }: { pays: ChannelPay[] } = await a.rpc('listpays')
+  assert.deepEqual(
+    pays.map(({ ways }) => ways.map(({ status, hops }) => [status, hops.map(({ id }) => id)])),
+    [[['complete', [b.channels.self]]], [['complete', [b.channels.self, c.channels.self]]]],
+  )
   const before = await wealth(c)
   await c.rpc('close', b.channels.self)
   await rig.until(() => b.core.mempool.size > 0 && c.core.mempool.size > 0)
   await mine(a, [a, b, c], 1)
   const gained = (await wealth(c)) - before
   assert(gained > 49_000_000 && gained <= 50_000_000, `the wallet got ${gained} of 50,000,000`)
+})
+
+test('channels: more payments at once than a channel takes at a time, and all of them arrive', async () => {
+  const { rig, a, b } = await trio('many')
+  await open(a, b)
+  const count = a.channels.policy.maxAcceptedHtlcs + 20
+  const asked: string[] = []
+  for (let at = 0; at < count; at++) asked.push((await b.rpc('invoice', 1_000_000, `${at}`, 'one')).bolt11)
+  const paying = asked.map((bolt11) => callRpc(a.core, 'pay', [bolt11]))
+  await rig.until(() => b.channels.invoices.all().every(({ paid }) => paid))
+  for (const answer of await rig.time.complete(Promise.all(paying)))
+    assert('result' in answer, JSON.stringify(answer))
+  await rig.until(() => [a, b].every((each) => htlcs(each).length === 0))
+  assert.equal(b.channels.all()[0].state.holderAmount, count * 1_000_000)
+  assert.equal((await a.rpc('listpays')).pays.length, count)
 })
 
 /** Places at which a node is killed while a payment of a over b to c is under way. */
@@ -198,6 +220,39 @@ test('channels: payments that can’t be made say why, cost nothing, and hold no
   await rig.until(() => [a, b, c].every((each) => htlcs(each).length === 0))
   const [own] = a.channels.all()
   assert.equal(own.state.holderAmount, CHANNEL * 1000 - 5_000_000 - 1_050 - 3_000_000)
+})
+
+test('channels: invoices and payments that are over can be deleted, one or all that are old; the others stay, and nothing is paid twice', async () => {
+  const { rig, a, b } = await trio('deleted')
+  await open(a, b)
+  await rig.until(() => b.channels.routeHints().length === 1)
+  const { bolt11 } = await b.rpc('invoice', 1_000_000, 'paid', 'paid')
+  await b.rpc('invoice', 1_000_000, 'open', 'open')
+  await b.rpc('invoice', 1_000_000, 'expired', 'expired', 1)
+  const { payment_hash } = await a.rpc('pay', bolt11)
+  await a.failure('pay', (await b.rpc('invoice', 2_000_000_000, 'large', 'more than there is', 60)).bolt11)
+  await rig.until(() => [a, b].every((each) => htlcs(each).length === 0))
+  await rig.time.run(2_000)
+  assert.match((await b.failure('delinvoice', 'open', 'paid')).message, /is unpaid, not paid/)
+  assert.match((await b.failure('delinvoice', 'none', 'paid')).message, /no invoice/)
+  assert.match((await b.failure('delinvoice', 'open', 'old')).message, /one of paid/)
+  const labels = async () =>
+    (await b.rpc('listinvoices')).invoices.map(({ label }: { readonly label: string }) => label)
+  assert.equal((await b.rpc('autoclean-once', 'expiredinvoices', 3_600)).cleaned, 0)
+  assert.equal((await b.rpc('autoclean-once', 'expiredinvoices', 0)).cleaned, 1)
+  assert.deepEqual(await labels(), ['paid', 'open', 'large'])
+  assert.equal((await b.rpc('delinvoice', 'open', 'unpaid')).status, 'unpaid')
+  assert.equal((await b.rpc('autoclean-once', 'paidinvoices', 0)).cleaned, 1)
+  assert.deepEqual(await labels(), ['large'])
+  assert.equal((await a.rpc('autoclean-once', 'failedpays', 0)).cleaned, 1)
+  assert.match((await a.failure('delpay', payment_hash, 'failed')).message, /is complete/)
+  assert.equal((await a.rpc('delpay', payment_hash, 'complete')).payments[0].payment_hash, payment_hash)
+  assert.deepEqual((await a.rpc('listpays')).pays, [])
+  // The payee has forgotten the invoice: who pays it again pays nothing.
+  assert.match((await a.failure('pay', bolt11)).message, /refuses/)
+  await b.kill()
+  await b.open()
+  assert.deepEqual(await labels(), ['large'])
 })
 
 test('channels: a payment larger than any channel goes in parts, and is taken whole', async () => {
@@ -317,6 +372,46 @@ test('channels: the wallet funds a channel by an approval of the most that it ca
   approve(CHANNEL, 1000)
   await open(a, b, 1_000_000)
   assert.equal(a.channels.all().length, 1)
+})
+
+test('channels: what nobody agreed to is not paid, and costs no channel; an approval or an allowance pays, also after a restart', async () => {
+  const rig = new NodeRig({ seed: 'allowed' })
+  const a = await rig.add('a', { channels: true, attended: true })
+  const b = await rig.add('b', { channels: true })
+  await a.fund()
+  await rig.until(() => b.tip === a.tip)
+  await linked([a, b])
+  value(a.signer.approve({ type: 'channel', amount: sats(CHANNEL), given: sats(0), feeRate: undefined }))
+  await open(a, b)
+  await rig.until(() => b.channels.routeHints().length === 1)
+  const invoice = async (label: string): Promise<string> =>
+    (await b.rpc('invoice', 10_000_000, label, label)).bolt11
+  const first = await invoice('first')
+  assert.match((await a.failure('pay', first)).message, /not agreed to/)
+  assert.match((await a.failure('keysend', b.channels.self, 1_000)).message, /not agreed to/)
+  assert.deepEqual((await a.rpc('listpays')).pays, [])
+  assert(operating(a))
+  const asked = { amount: undefined, maxFeePercent: 0.5 }
+  value(a.signer.approve({ type: 'invoice', invoice: first, ...asked }))
+  assert.equal((await a.rpc('pay', first)).status, 'complete')
+  const second = await invoice('second')
+  assert.match((await a.failure('pay', second)).message, /not agreed to/)
+  // It holds what is under way when the node dies.
+  assert.equal(value(await a.signer.allowance(10_060_000)), 10_060_000)
+  const paying = callRpc(a.core, 'pay', [second])
+  await rig.until(() => htlcs(a).length > 0)
+  await a.kill()
+  await a.open()
+  await linked([a, b])
+  await rig.until(() => htlcs(a).length === 0 && operating(a))
+  void paying
+  assert.equal((await a.rpc('listpays')).pays[1].status, 'complete')
+  // Another of the amount would be more than is left of it.
+  await rig.time.complete(a.channels.settled())
+  const left = value(await a.signer.allowance())
+  assert(left <= 60_000, `${left} of 10,060,000 are left`)
+  assert.match((await a.failure('pay', await invoice('third'))).message, /not agreed to/)
+  assert(operating(a))
 })
 
 test('channels: a node whose wallet is locked when it starts has its channels again once it is unlocked', async () => {

@@ -13,6 +13,15 @@ import {
   fundingSighash,
   withFundingSignature,
 } from '../../../src/channels/funding-spend.ts'
+import {
+  type ChannelAnnouncement,
+  decodeGossip,
+  encodeGossip,
+  type Gossip,
+  inNodeOrder,
+  nodeId,
+} from '../../../src/channels/gossip.ts'
+import { checkChannelAnnouncement } from '../../../src/channels/gossip-checks.ts'
 import type {
   ChannelContract,
   ClosingTransaction,
@@ -22,8 +31,11 @@ import type {
 } from '../../../src/channels/ports.ts'
 import { fundingKey, secondLevelOutput } from '../../../src/channels/scripts.ts'
 import { SecretStore, secretIndex } from '../../../src/channels/secrets.ts'
+import { shortChannelId } from '../../../src/channels/short-channel-id.ts'
+import { sharesOf } from '../../../src/channels/spends.ts'
+import { claimLostShares } from '../../../src/node/lost-channels.ts'
 import { sats } from '../../../src/primitives/amount.ts'
-import { bytesToHex } from '../../../src/primitives/bytes.ts'
+import { bytesToHex, equalBytes } from '../../../src/primitives/bytes.ts'
 import { sha256, type Txid } from '../../../src/primitives/hashes.ts'
 import { Transaction, type TxOutput, unsignedInput } from '../../../src/primitives/transaction.ts'
 import { packOutputs } from '../../../src/script/input-check.ts'
@@ -131,6 +143,64 @@ test('the node has one key: it opens onions and signs', async () => {
   assert.deepEqual(recovered.toBytes(true), key)
 })
 
+test('an announcement is signed for a channel that is here, as its fields stand, by both keys; nothing else is', async () => {
+  const pair = await opened()
+  const [alice, bob] = pair.sides
+  const ids = [nodeId(value(await alice.keeper.nodeKey())), nodeId(value(await bob.keeper.nodeKey()))]
+  const announcement: ChannelAnnouncement = {
+    type: 'channel_announcement_2',
+    chainHash: new Uint8Array(32),
+    features: 0n,
+    shortChannelId: shortChannelId({ height: 1, position: 2, output: 3 }),
+    capacity: sats(AMOUNT),
+    ...inNodeOrder(
+      { id: ids[0], fundingKey: alice.keys.basepoints.funding },
+      { id: ids[1], fundingKey: bob.keys.basepoints.funding },
+    ),
+  }
+  const signatures: Uint8Array[][] = [[], []]
+  for (const { keeper, contract, keys } of pair.sides) {
+    const { nodeSignature, fundingSignature } = value(await keeper.signAnnouncement(contract, announcement))
+    const at = announcement.fundingKeys.findIndex(
+      (key) => bytesToHex(key) === bytesToHex(keys.basepoints.funding),
+    )
+    signatures[0][at] = nodeSignature
+    signatures[1][at] = fundingSignature
+  }
+  const read = decodeGossip(encodeGossip(announcement, signatures.flat()))
+  const output = {
+    outpoint: '',
+    scriptPubKey: pair.fundingOutput.scriptPubKey,
+    amount: sats(AMOUNT),
+    spent: false,
+  }
+  const context = { chainHash: announcement.chainHash, height: 10 }
+  assert.equal(
+    codeOf(checkChannelAnnouncement(value(read) as Gossip<ChannelAnnouncement>, output, context)),
+    'accepted',
+  )
+  const refused = async (change: Partial<ChannelAnnouncement>) =>
+    codeOf(await alice.keeper.signAnnouncement(alice.contract, { ...announcement, ...change }))
+  const [firstId, secondId] = announcement.nodeIds
+  const [firstKey, secondKey] = announcement.fundingKeys
+  const other = secp256k1.getPublicKey(sha256(Uint8Array.of(9)), true)
+  for (const change of [
+    { nodeIds: [secondId, firstId] as const },
+    { fundingKeys: [secondKey, firstKey] as const },
+    { fundingKeys: [firstKey, other] as const },
+    { fundingKeys: [other, secondKey] as const },
+    { nodeIds: [nodeId(other), nodeId(other)] as const },
+    { capacity: sats(AMOUNT + 1) },
+  ])
+    assert.equal(await refused(change), 'announcement-mismatch', JSON.stringify(Object.keys(change)))
+  assert.equal(
+    codeOf(await alice.keeper.signAnnouncement({ ...alice.contract, fundingOutput: 5 }, announcement)),
+    'channel-mismatch',
+  )
+  alice.start()
+  assert.equal(await refused({}), 'channel-keys-unknown')
+})
+
 /** What no payment explains, each instead of `offering`. */
 const unexplained: readonly (readonly [name: string, agreed: Agreed])[] = [
   ['money goes to the other side', { ...first, number: 1, amounts: [599_999_999, 400_000_001] }],
@@ -207,6 +277,9 @@ test('a secret is told once the next commitment is signed by the other side, and
   const release = async (number: number) => codeOf(await alice.keeper.releaseSecret(alice.keys.keyId, number))
   assert.equal(await release(0), 'commitment-missing')
   const signatures = value(await pair.sign(offering, 1))
+  // What it offers stands in the other's commitment first.
+  assert.equal(codeOf(await pair.accept(offering, 0, signatures)), 'commitment-unexplained')
+  value(await pair.sign(offering, 0))
   for (const wrong of [
     { ...signatures, partialSignature: sha256(Uint8Array.of(1)) },
     { ...signatures, nonce: value(await alice.keeper.holderPoint(alice.keys.keyId, 3)).nonce },
@@ -319,21 +392,16 @@ test('after a restart the signer goes on from where it was, and from no other pl
   assert.equal(codeOf(await pair.sign(next, 0, { revocation: await pair.secret(1, 0) })), 'accepted')
 })
 
-test('a commitment that was signed and lost on the way is signed anew, with another content', async () => {
+test('a commitment that was signed and lost on the way is signed anew as it was, and never with another content', async () => {
   const pair = await opened()
   const one = value(await pair.sign(offering, 0))
-  const two = value(await pair.sign({ ...first, number: 1 }, 0))
-  const again = value(await pair.sign({ ...first, number: 1 }, 0))
-  assert.equal(new Set([one, two, again].map(({ nonce }) => bytesToHex(nonce))).size, 3)
-  // Both versions are explained by what came before them, not by each other.
-  assert.equal(
-    codeOf(
-      await pair.sign({ ...first, number: 1, amounts: [590_000_000, 410_000_000] }, 0, {
-        preimages: new Map([[1, preimage(1)]]),
-      }),
-    ),
-    'commitment-unexplained',
-  )
+  const again = value(await pair.sign(offering, 0))
+  assert.notDeepEqual(one.nonce, again.nonce)
+  // Both would be the other side's to publish, whatever came before is void.
+  value(await pair.sign(offering, 1))
+  value(await pair.accept(offering, 1, one))
+  value(await pair.hear(0, 0))
+  assert.equal(codeOf(await pair.sign({ ...first, number: 1 }, 0)), 'commitment-revoked')
 })
 
 test('a record that somebody else wrote, or of another contract, is not taken', async () => {
@@ -388,7 +456,7 @@ test('nothing leaves before it is durable, and nothing more once the store has f
   assert.equal(signed, false)
   saves[0].keep()
   assert.equal(codeOf(await signing), 'accepted')
-  const again = pair.sign({ ...first, number: 1 }, 0)
+  const again = pair.accept(offering, 0, value(await pair.sign(offering, 1)))
   while (saves.length === 1) await new Promise((resolve) => setImmediate(resolve))
   saves[1].fail()
   await assert.rejects(again, /disk is full/)
@@ -527,6 +595,38 @@ test('spends pay the account, or the own second level, and nobody else', async (
   )
 })
 
+test('a share of a lost channel goes to the account, by the key of its basepoint', async () => {
+  const pair = await opened()
+  const [alice, bob] = pair.sides
+  const points = value(await alice.keeper.paymentBasepoints())
+  const basepoint = points.findIndex((point) => equalBytes(point, alice.keys.basepoints.payment))
+  assert(basepoint >= 0 && points.length === 1_024)
+  const published = await pair.publish(first, 1)
+  const spends = sharesOf(points[basepoint], published)
+  assert.equal(spends.length, 1)
+  const claim = async (script: Uint8Array, at: number) => {
+    const payout = { branch: 0, index: 0, script }
+    return claimLostShares([{ spend: spends[0], basepoint: at }], alice.keeper, payout, 253)
+  }
+  assert.equal(codeOf(await claim(bob.payoutScript, basepoint)), 'channel-mismatch')
+  assert.equal(codeOf(await claim(alice.payoutScript, 1_024)), 'channel-keys-unknown')
+  const transaction = value(await claim(alice.payoutScript, basepoint))
+  assert.equal(verdict(transaction, [spends[0].output]), 'valid')
+  assert.notEqual(
+    verdict(value(await claim(alice.payoutScript, (basepoint + 1) % 1_024)), [spends[0].output]),
+    'valid',
+  )
+  const foreign = await alice.keeper.signLostShare({
+    basepoint,
+    payout: { branch: 0, index: 0, script: alice.payoutScript },
+    transaction: published.bytes,
+    input: 0,
+    spent: [{ script: spends[0].output.scriptPubKey, amount: sats(AMOUNT) }],
+    hashType: 0,
+  })
+  assert.equal(codeOf(foreign), 'payout-foreign')
+})
+
 test('an HTLC that is passed on is paid for by one that was offered: of its hash, no less money, a later expiry, and once', async () => {
   const hub = new KeeperSide('hub')
   const upstream = await KeeperPair.open({ amount: AMOUNT }, [new KeeperSide('payer'), hub])
@@ -552,11 +652,13 @@ test('an HTLC that is passed on is paid for by one that was offered: of its hash
     ...changes,
   })
   assert.equal(await forward(passed({}), 2), 'commitment-unexplained')
-  assert.equal(await forward(passed({}), 1, 'ab'.repeat(8)), 'commitment-unexplained')
+  assert.equal(await forward(passed({}), 1, 'ab'.repeat(8)), 'channel-keys-unknown')
+  // The payer could still publish its commitment that does not have it.
+  assert.equal(await forward(passed({}), 1), 'commitment-unexplained')
+  value(await hub.keeper.counterpartyRevoked(keyId, await upstream.secret(0, 0)))
   assert.equal(await forward(passed({ amount: 10_000_001 as Msat }), 1), 'commitment-unexplained')
   assert.equal(await forward(passed({ expiry: 500 }), 1), 'commitment-unexplained')
   assert.equal(await forward(passed({ paymentHash: sha256(preimage(2)) }), 1), 'commitment-unexplained')
-  assert.equal(await forward(passed({}), 1), 'accepted')
   const twice = [passed({}), { ...passed({}), id: 2 }]
   const origins = new Map(twice.map(({ id }) => [id, { kind: 'forward', keyId, htlc: 1 } as const]))
   const amounts: [number, number] = [600_000_000 - 2 * 9_999_000, 400_000_000]
@@ -564,6 +666,147 @@ test('an HTLC that is passed on is paid for by one that was offered: of its hash
     codeOf(await downstream.sign({ ...first, number: 1, amounts, htlcs: twice }, 0, { origins })),
     'commitment-unexplained',
   )
+  assert.equal(await forward(passed({}), 1), 'accepted')
+})
+
+/** A pair whose first side pays by approval alone. */
+async function attended(): Promise<KeeperPair> {
+  const alice = new KeeperSide('alice')
+  alice.attended = true
+  alice.start()
+  const pair = await KeeperPair.open({ amount: AMOUNT }, [alice, new KeeperSide('bob')])
+  await pair.fund()
+  await pair.advance(first)
+  return pair
+}
+
+const HASH = bytesToHex(sha256(preimage(1)))
+
+test('a payment that nobody agreed to is not signed, and one that was takes what was agreed to, all its parts together', async () => {
+  const pair = await attended()
+  const [alice] = pair.sides
+  const offer = async (...amounts: number[]) => {
+    const htlcs = amounts.map((amount, at) => ({ ...htlc(1, true, amount), id: at + 1 }))
+    const total = amounts.reduce((sum, each) => sum + each, 0)
+    return codeOf(
+      await pair.sign({ ...first, number: 1, amounts: [600_000_000 - total, 400_000_000], htlcs }, 0),
+    )
+  }
+  const begin = async (hash: Uint8Array, most: number) =>
+    codeOf(await alice.keeper.beginPayment(hash, most as Msat))
+  assert.equal(await offer(10_000_000), 'payment-not-approved')
+  assert.equal(await begin(sha256(preimage(1)), 10_000_000), 'payment-not-approved')
+  alice.keeper.approve(7, { hash: HASH, most: 10_000_000 as Msat })
+  // Not begun, of another hash, or for more: each is another payment.
+  assert.equal(await offer(10_000_000), 'payment-not-approved')
+  assert.equal(await begin(sha256(preimage(2)), 10_000_000), 'payment-not-approved')
+  assert.equal(await begin(sha256(preimage(1)), 10_000_001), 'payment-not-approved')
+  assert.equal(await begin(sha256(preimage(1)), 10_000_000), 'accepted')
+  assert.equal(await offer(10_000_001), 'payment-not-approved')
+  assert.equal(await offer(5_000_000, 5_000_001), 'payment-not-approved')
+  assert.equal(await offer(5_000_000, 5_000_000), 'accepted')
+  // It was used up by that.
+  alice.keeper.approve(8, { hash: HASH, most: 10_000_000 as Msat })
+  alice.keeper.revoke(8)
+  value(await alice.keeper.endPayment(sha256(preimage(1))))
+  assert.equal(await begin(sha256(preimage(1)), 1), 'payment-not-approved')
+})
+
+test('what comes back may be sent again, what was taken not, also after a restart', async () => {
+  for (const isTaken of [false, true]) {
+    const pair = await attended()
+    const [alice] = pair.sides
+    alice.keeper.approve(7, { hash: HASH, most: 10_000_000 as Msat })
+    value(await alice.keeper.beginPayment(sha256(preimage(1)), 10_000_000 as Msat))
+    await pair.advance(offering)
+    const end = isTaken ? taken : failed
+    await pair.advance(end, new Map(isTaken ? [[1, preimage(1)]] : []))
+    const again: Agreed = {
+      ...end,
+      number: 3,
+      amounts: [end.amounts[0] - 10_000_000, end.amounts[1]],
+      htlcs: [{ ...htlc(1, true, 10_000_000), id: 2 }],
+    }
+    const state = {
+      holder: await pair.commitment(end, 0, 0),
+      counterparty: [await pair.commitment(end, 1, 0)],
+    }
+    // The other side could still publish the commitment that has the first one.
+    assert.equal(codeOf(await pair.sign(again, 0)), 'payment-not-approved')
+    value(await alice.start().attach(alice.contract, state))
+    value(await pair.hear(0, 1))
+    assert.equal(codeOf(await pair.sign(again, 0)), isTaken ? 'payment-not-approved' : 'accepted')
+  }
+})
+
+test('an allowance pays for what nobody agreed to, as far as it goes, and has back what was not used', async () => {
+  const pair = await attended()
+  const [alice] = pair.sides
+  const left = async (amount?: number) => value(await alice.keeper.allowance(amount as Msat | undefined))
+  assert.equal(await left(), 0)
+  assert.equal(await left(15_000_000), 15_000_000)
+  value(await alice.keeper.beginPayment(sha256(preimage(1)), 12_000_000 as Msat))
+  assert.equal(await left(), 3_000_000)
+  const more = await alice.keeper.beginPayment(sha256(preimage(2)), 3_000_001 as Msat)
+  assert.equal(codeOf(more), 'payment-not-approved')
+  await pair.advance(offering)
+  value(await alice.keeper.endPayment(sha256(preimage(1))))
+  assert.equal(await left(), 5_000_000)
+  await pair.advance(failed)
+  value(await pair.hear(0, 1))
+  assert.equal(await left(), 15_000_000)
+  alice.start()
+  // Durable with the next commitment that is signed.
+  assert.equal(await left(), 3_000_000 + 2_000_000)
+  const { records } = alice
+  alice.start({
+    ...records,
+    load: async () => ({ version: 1, keyId: 'spending', allowance: 9e9, payments: [], mac: 'aa' }),
+  } as never)
+  assert.equal(await left(), 0)
+})
+
+test('an HTLC that was passed on is not failed before the one that it pays for is gone for good', async () => {
+  for (const end of ['stands', 'taken', 'removed', 'gone', 'returned'] as const) {
+    const hub = new KeeperSide('hub')
+    hub.attended = true
+    hub.start()
+    const upstream = await KeeperPair.open({ amount: AMOUNT }, [new KeeperSide('payer'), hub])
+    await upstream.fund()
+    await upstream.advance(first)
+    await upstream.advance(offering)
+    value(await upstream.hear(1, 0))
+    const { keys, contract } = hub
+    const { keyId } = keys
+    const downstream = await KeeperPair.open({ amount: AMOUNT }, [hub, new KeeperSide('payee')])
+    await downstream.fund('22'.repeat(32) as Txid)
+    await downstream.advance(first)
+    const passed = htlc(1, true, 10_000_000, 400)
+    const origins = new Map([[1, { kind: 'forward', keyId, htlc: 1 } as const]])
+    await downstream.advance({ ...offering, htlcs: [passed] }, new Map(), origins)
+    if (end === 'taken') await downstream.advance(taken, new Map([[1, preimage(1)]]))
+    if (end === 'removed' || end === 'gone') await downstream.advance(failed)
+    if (end === 'taken' || end === 'gone') value(await downstream.hear(0, 1))
+    if (end === 'returned') {
+      const { keyId: down } = hub.keys
+      assert.equal(codeOf(await hub.keeper.htlcReturned(down, 1)), 'payment-not-approved')
+      value(await hub.keeper.allowance(10_000_000 as Msat))
+      value(await hub.keeper.htlcReturned(down, 1))
+      assert.equal(value(await hub.keeper.allowance(undefined)), 0)
+    }
+    const isFree = end === 'gone' || end === 'returned'
+    Object.assign(hub, { keys, contract })
+    const revocation = await upstream.secret(0, 0)
+    const code = isFree ? 'accepted' : 'commitment-unexplained'
+    assert.equal(codeOf(await upstream.sign(failed, 1, { revocation })), code, end)
+    assert.equal(codeOf(await upstream.accept(failed, 1, await upstream.collude(failed, 0))), code, end)
+    // For its money it may go at any time.
+    if (!isFree)
+      assert.equal(
+        codeOf(await upstream.sign(taken, 1, { revocation, preimages: new Map([[1, preimage(1)]]) })),
+        'accepted',
+      )
+  }
 })
 
 /** A step in the life of a channel. */

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
+import type { Msat } from '../../../src/channels/amount.ts'
 import type { ChannelContract, ChannelSigner } from '../../../src/channels/ports.ts'
 import { fundingKey, fundingScript } from '../../../src/channels/scripts.ts'
 import { type Sats, sats } from '../../../src/primitives/amount.ts'
@@ -207,6 +208,18 @@ test('a wallet that locks keeps the keys of its channels, and none where there i
     opening.signer.lock()
     assert.equal(await opening.sign(), 'wallet-locked')
     assert.equal(codeOf(await opening.channels.closingNonce(opening.contract.keyId)), 'accepted')
+    // They pay nothing that was not allowed before.
+    assert.equal(codeOf(await opening.signer.allowance(1_000)), 'wallet-locked')
+    const keysend = { type: 'keysend', amount: 1_000, maxFeePercent: 0 } as const
+    assert.equal(codeOf(opening.signer.approve(keysend)), 'wallet-locked')
+    assert.equal(value(await opening.signer.allowance()), 0)
+    const pay = async () =>
+      codeOf(await opening.channels.beginPayment(new Uint8Array(32).fill(1), 1_000 as Msat))
+    assert.equal(await pay(), 'payment-not-approved')
+    value(await opening.signer.unlock(PASSPHRASE))
+    value(await opening.signer.allowance(1_000))
+    opening.signer.lock()
+    assert.equal(await pay(), 'accepted')
   })
   const signer = await unlockedSigner()
   assert.equal(codeOf(await signer.channels.createKeys()), 'accepted')

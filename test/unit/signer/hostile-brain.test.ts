@@ -6,7 +6,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { base64 } from '@scure/base'
+import { type Msat, msat } from '../../../src/channels/amount.ts'
+import { features } from '../../../src/channels/features.ts'
+import type { ChannelSigner } from '../../../src/channels/ports.ts'
 import { REGTEST } from '../../../src/consensus/params.ts'
 import { RpcError } from '../../../src/node/rpc-error.ts'
 import { formatCoins, type Sats, sats } from '../../../src/primitives/amount.ts'
@@ -26,6 +30,7 @@ import type { DerivedKey } from '../../../src/wallet/descriptor.ts'
 import { Psbt, type PsbtKey } from '../../../src/wallet/psbt.ts'
 import type { Signer } from '../../../src/wallet/signer.ts'
 import type { Endpoint } from '../../../src/workers/channel.ts'
+import { remoteChannelSigner } from '../../../src/workers/channel-signer-link.ts'
 import {
   RemoteSigners,
   runCommand,
@@ -35,6 +40,7 @@ import {
 import { foreignReview, reviewOf } from '../../../web/review.ts'
 import type { PsbtReview } from '../../../web/rpc-results.ts'
 import { callPayment } from '../../../web/tab/payment-methods.ts'
+import { encodeInvoice } from '../../support/invoices.ts'
 import { codeOf, openSigners, PASSPHRASE, value, WORDS } from '../../support/wallets.ts'
 
 const account = deriveAccount(value(wordsToEntropy(WORDS)), 1).descriptor
@@ -101,7 +107,10 @@ function honest(fee = FEE): Output[] {
 class Tab {
   readonly signers: LocalSigners
   readonly signer: LocalSigner
+  private readonly remote: RemoteSigners
   private readonly brain: Signer
+  /** What the brain asks of the signer of channels. */
+  readonly channels: ChannelSigner
   private readonly ports: MessageChannel
   /** The wallets that the brain says are loaded, and the one that the page's user names. */
   wallets: readonly string[] = ['']
@@ -109,10 +118,12 @@ class Tab {
   /** What the brain does at each RPC call. */
   answer: (method: string) => Promise<unknown> = async () => undefined
 
-  private constructor(signers: LocalSigners, brain: Signer, ports: MessageChannel) {
+  private constructor(signers: LocalSigners, brain: RemoteSigners, ports: MessageChannel) {
     this.signers = signers
     this.signer = signers.get('')!
-    this.brain = brain
+    this.remote = brain
+    this.brain = brain.signer('')
+    this.channels = remoteChannelSigner(brain, '')
     this.ports = ports
   }
 
@@ -124,7 +135,7 @@ class Tab {
     const ports = new MessageChannel()
     serveSigners(signers, ports.port1 as unknown as Endpoint)
     const brain = await RemoteSigners.connect(ports.port2 as unknown as Endpoint)
-    return new Tab(signers, brain.signer(''), ports)
+    return new Tab(signers, brain, ports)
   }
 
   close(): void {
@@ -145,6 +156,11 @@ class Tab {
       args,
       this.named,
     )
+  }
+
+  /** The brain calls a method of the signer of channels, of whatever name. */
+  call(method: string, ...args: unknown[]): Promise<Result<unknown>> {
+    return this.remote.callChannel('', { method, args } as never)
   }
 
   /** The brain asks for a signature. */
@@ -574,6 +590,90 @@ test('a replacement takes no more from its payees than its fee, between them', (
       await tab.rpc('bumpfee', former.txid, { fee_rate: 10 })
       assert.equal(codeOf(said!), code)
     }
+  }))
+
+/** An invoice of Bob's of 1,000 satoshis, or of an amount that is left open. */
+function invoiceOf(hash: Uint8Array, amount?: Msat): string {
+  const terms = {
+    amount,
+    timestamp: 1_700_000_000,
+    paymentHash: hash,
+    paymentSecret: new Uint8Array(32).fill(5),
+    description: 'coffee',
+    expiry: 3_600,
+    minFinalCltvExpiryDelta: 18,
+    fallbacks: [],
+    routeHints: [],
+    features: features(['var_onion_optin', 'payment_secret'], []),
+  }
+  return encodeInvoice(terms, REGTEST.addressPrefix, new Uint8Array(32).fill(9))
+}
+
+test('a payment over channels is that of the invoice that the page names: its hash, its amount, its greatest fee, while it is made', () =>
+  withTab(async (tab) => {
+    const [asked, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
+    const text = invoiceOf(asked, msat(1_000_000))
+    /** What the signer says to a payment of `most` while the page makes this call. */
+    const during = async (
+      hash: Uint8Array,
+      most: number,
+      method: string,
+      ...args: unknown[]
+    ): Promise<string> => {
+      let said = ''
+      tab.answer = async () => {
+        said = codeOf(await tab.channels.beginPayment(hash, msat(most)))
+      }
+      await tab.rpc(method, ...args)
+      return said
+    }
+    const begin = async (hash: Uint8Array, most: number) =>
+      codeOf(await tab.channels.beginPayment(hash, msat(most)))
+    assert.equal(await begin(asked, 1), 'payment-not-approved')
+    // Half of a hundredth, at least 5,000.
+    assert.equal(await during(other, 1_005_000, 'pay', text), 'payment-not-approved')
+    assert.equal(await during(asked, 1_005_001, 'pay', text), 'payment-not-approved')
+    assert.equal(await during(asked, 1_020_001, 'pay', text, null, 2), 'payment-not-approved')
+    // The approval ended with its call.
+    assert.equal(await begin(asked, 1_005_000), 'payment-not-approved')
+    assert.equal(await during(asked, 1_005_000, 'pay', text), 'accepted')
+    const open = invoiceOf(other)
+    await assert.rejects(tab.rpc('pay', open), /give amount_msat/)
+    await assert.rejects(tab.rpc('pay', text, 999_999), /another amount/)
+    assert.equal(await during(other, 2_005_000, 'pay', open, 2_000_000, 0), 'accepted')
+    const hash = new Uint8Array(32).fill(3)
+    assert.equal(
+      await during(hash, 3_005_001, 'keysend', '02'.repeat(33), 3_000_000, 0),
+      'payment-not-approved',
+    )
+    assert.equal(await during(hash, 3_005_000, 'keysend', '02'.repeat(33), 3_000_000, 0), 'accepted')
+    assert.deepEqual(await tab.rpc('reviewinvoice', text), {
+      payee: bytesToHex(secp256k1.getPublicKey(new Uint8Array(32).fill(9), true)),
+      payment_hash: bytesToHex(asked),
+      amount_msat: 1_000_000,
+      max_fee_msat: 5_000,
+      description: 'coffee',
+      expires_at: 1_700_003_600,
+    })
+  }))
+
+test('an allowance is set by the page, unlocked, and by nobody else; within it a locked wallet pays', () =>
+  withTab(async (tab) => {
+    const hash = new Uint8Array(32).fill(1)
+    assert.deepEqual(await tab.rpc('payallowance'), { left_msat: 0 })
+    assert.deepEqual(await tab.rpc('payallowance', 2_000_000), { left_msat: 2_000_000 })
+    assert.equal(codeOf(await tab.channels.beginPayment(hash, msat(1_500_000))), 'accepted')
+    assert.deepEqual(await tab.rpc('payallowance'), { left_msat: 500_000 })
+    tab.signer.lock()
+    await assert.rejects(tab.rpc('payallowance', 9_000_000), /locked/)
+    let asked = 0
+    tab.answer = async () => {
+      asked++
+    }
+    await tab.rpc('pay', invoiceOf(hash, msat(1_000_000)))
+    assert.equal(asked, 1)
+    for (const method of ['allowance', 'approve', 'revoke'])
+      assert.equal(codeOf(await tab.call(method, 9_000_000)), 'signer-failed')
   }))
 
 test('the signer answers whatever it is asked', () =>

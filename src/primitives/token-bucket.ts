@@ -1,5 +1,5 @@
 /** A rate limit: tokens that are taken at once and come back evenly. Deterministic, any thread. */
-import type { Clock } from '../primitives/ports.ts'
+import type { Clock } from './ports.ts'
 
 export class TokenBucket {
   private readonly clock: Pick<Clock, 'now'>
@@ -33,6 +33,12 @@ export class TokenBucket {
     this.refill()
     this.tokens -= count
     return this.tokens >= 0 ? 0 : Math.ceil((-this.tokens / this.perSecond) * 1000)
+  }
+
+  /** Gives back what was taken and not used. */
+  give(count: number): void {
+    this.refill()
+    this.tokens = Math.min(this.capacity, this.tokens + count)
   }
 
   private refill(): void {
