@@ -3,11 +3,10 @@
  * Pure, any thread.
  */
 import { networkId } from '../src/consensus/genesis.ts'
-import { encodeParams, type NetworkParams, PUBLIC } from '../src/consensus/params.ts'
+import { encodeParams, type NetworkParams, OWN_NETWORKS, PUBLIC } from '../src/consensus/params.ts'
 import { decodeNetworkLink, encodeNetworkLink } from '../src/node/network-link.ts'
 import { equalBytes } from '../src/primitives/bytes.ts'
 import { invalid, ok, type Result } from '../src/primitives/result.ts'
-import { NETWORKS } from './tab/address-parameters.ts'
 
 export interface Invitation {
   readonly params: NetworkParams
@@ -40,7 +39,7 @@ export function networkParameter(params: NetworkParams): string {
 /** The network of this program that has these very params. */
 function ownNetwork(params: NetworkParams): NetworkParams | undefined {
   const bytes = encodeParams(params)
-  return NETWORKS.find((network) => equalBytes(encodeParams(network), bytes))
+  return OWN_NETWORKS.find((network) => equalBytes(encodeParams(network), bytes))
 }
 
 /** The path of the page that joins a network, from `/?`; of the public one without relays `/`. */
@@ -80,14 +79,14 @@ export function readInvitation(
 }
 
 function readNetwork(text: string): Result<NetworkParams> {
-  const known = NETWORKS.find(({ name }) => name === text)
+  const known = OWN_NETWORKS.find(({ name }) => name === text)
   if (known !== undefined) return ok(known)
   if (/^net1/i.test(text)) {
     const decoded = decodeNetworkLink(text)
     // A link may carry one of ours.
     return decoded.ok ? ok(ownNetwork(decoded.value) ?? decoded.value) : decoded
   }
-  const names = NETWORKS.map(({ name }) => `?network=${name}`).join(' and ')
+  const names = OWN_NETWORKS.map(({ name }) => `?network=${name}`).join(' and ')
   return invalid(
     'invitation-network',
     `There is no network “${text.slice(0, 40)}” here. This page knows ${names}, and links of other networks, which begin with ?network=net1.`,

@@ -2,11 +2,10 @@
  * Networks that this browser joined by link: what a person agreed to, and what they call them here. A convenience: where storage is refused or cleared the page asks again. Thread: Window.
  */
 import { networkId } from '../src/consensus/genesis.ts'
-import type { NetworkParams } from '../src/consensus/params.ts'
+import { type NetworkParams, OWN_NETWORKS } from '../src/consensus/params.ts'
 import { decodeNetworkLink } from '../src/node/network-link.ts'
 import { MAX_INVITED_RELAYS, networkParameter, relayHost } from './invitation.ts'
 import { remember, remembered } from './remembered.ts'
-import { NETWORKS } from './tab/address-parameters.ts'
 
 export interface VisitedNetwork {
   readonly params: NetworkParams
@@ -39,7 +38,7 @@ interface Entry {
 /** All of them, those visited last first. What makes no sense is left out. */
 export function visitedNetworks(): readonly VisitedNetwork[] {
   return entries().flatMap(({ network, nickname, relays, visited }) => {
-    const params = NETWORKS.find(({ name }) => name === network) ?? decoded(network)
+    const params = OWN_NETWORKS.find(({ name }) => name === network) ?? decoded(network)
     return params === undefined ? [] : [{ params, networkId: networkId(params), nickname, relays, visited }]
   })
 }

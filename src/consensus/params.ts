@@ -169,7 +169,7 @@ export const PARAM_BOUNDS = {
 const RESERVED_PREFIXES = ['bc', 'tb', 'bcrt']
 
 /** The networks of this program: their names, and address prefixes that begin as theirs do, are for no other. */
-const OWN_NETWORKS: readonly NetworkParams[] = [PUBLIC, REGTEST]
+export const OWN_NETWORKS: readonly NetworkParams[] = [PUBLIC, REGTEST]
 
 /** What characters of a name may be read as. */
 const LOOKS: Readonly<Record<string, string>> = {

@@ -2,11 +2,11 @@
  * Opens an invitation: what was agreed to before is joined at once; else a page in the app's place says whose rules and relays these are, and asks. Fetched only when the
  * address names more than a network of this program. Thread: Window.
  */
+import { OWN_NETWORKS } from '../../src/consensus/params.ts'
 import '../components/join-network.ts'
 import { JoinNetwork } from '../components/join-network.ts'
 import { type Invitation, readInvitation } from '../invitation.ts'
 import { noteVisit, visitedNetworks } from '../visited-networks.ts'
-import { NETWORKS } from './address-parameters.ts'
 import { TabError } from './tab-error.ts'
 
 /** Resolves once the person has agreed, to what they agreed to. Rejects with a `TabError` that says what is wrong with the address. */
@@ -15,7 +15,7 @@ export async function accept(isRelayAddress: (address: string) => boolean): Prom
   if (!read.ok) throw new TabError('network', read.detail)
   const invitation = read.value
   const visited = visitedNetworks().find(({ networkId }) => networkId === invitation.networkId)
-  const isOwn = NETWORKS.includes(invitation.params)
+  const isOwn = OWN_NETWORKS.includes(invitation.params)
   const newRelays = invitation.relays.filter((relay) => !visited?.relays.includes(relay))
   const isAgreed = (isOwn || visited !== undefined) && newRelays.length === 0
   const relays = isAgreed ? invitation.relays : await ask({ ...invitation, relays: newRelays }, isOwn)

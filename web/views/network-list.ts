@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { networkId as idOf } from '../../src/consensus/genesis.ts'
-import { type NetworkParams, PUBLIC } from '../../src/consensus/params.ts'
+import { type NetworkParams, OWN_NETWORKS, PUBLIC } from '../../src/consensus/params.ts'
 import { icons } from '../components/view-icons.ts'
 import '../components/network-mark.ts'
 import { TaskController } from '../controllers/task-controller.ts'
@@ -11,7 +11,6 @@ import { invitationPath } from '../invitation.ts'
 import { deleteNetwork, measureNetwork, type StoredNetwork, storedProfiles } from '../network-storage.ts'
 import { notify } from '../requests.ts'
 import { base } from '../styles/base.ts'
-import { NETWORKS } from '../tab/address-parameters.ts'
 import { forgetNetwork, MAX_NICKNAME, renameNetwork, visitedNetworks } from '../visited-networks.ts'
 
 /** A network of the list. */
@@ -84,7 +83,7 @@ export class NetworkList extends LitElement {
       profiles: profilesOf(network.networkId),
     }))
     const listed: Listed[] = [...visited]
-    const ownIds = new Map(NETWORKS.map((params) => [idOf(params) as string, params]))
+    const ownIds = new Map(OWN_NETWORKS.map((params) => [idOf(params) as string, params]))
     for (const networkId of stored.keys())
       if (!visited.some((network) => network.networkId === networkId))
         listed.push({
@@ -177,7 +176,7 @@ export class NetworkList extends LitElement {
             >`
         }
         ${
-          params && !NETWORKS.includes(params)
+          params && !OWN_NETWORKS.includes(params)
             ? html`<button
               class="small"
               aria-label=${`Rename ${title}`}

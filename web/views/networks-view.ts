@@ -1,5 +1,6 @@
 /** `<ot-networks .node>`: this tab’s network and how to invite to it, a form that makes others, and those that this browser knows. Thread: Window. */
 import { css, html, LitElement, nothing } from 'lit'
+import { OWN_NETWORKS } from '../../src/consensus/params.ts'
 import '../components/network-invitation.ts'
 import '../components/network-mark.ts'
 import '../components/network-rules.ts'
@@ -7,7 +8,6 @@ import { NodeController } from '../controllers/node-controller.ts'
 import { invitationPath, MAX_INVITED_RELAYS, relayHost } from '../invitation.ts'
 import type { LiveNode } from '../live-node.ts'
 import { base } from '../styles/base.ts'
-import { NETWORKS } from '../tab/address-parameters.ts'
 import './network-list.ts'
 import './network-maker.ts'
 
@@ -66,7 +66,7 @@ export class NetworksView extends LitElement {
       .filter(({ address, state }) => relayHost(address) !== undefined && state !== 'unreachable')
       .map(({ address }) => address)
       .slice(0, MAX_INVITED_RELAYS)
-    const isAsked = !NETWORKS.includes(params) || (this.carries && relays.length > 0)
+    const isAsked = !OWN_NETWORKS.includes(params) || (this.carries && relays.length > 0)
     return html`<p class="muted">Whoever opens this link ${isAsked ? 'is asked, and then joins' : 'joins'} this network.</p>
       ${
         relays.length === 0
