@@ -536,5 +536,5 @@ function end({ accepted, founded }: Underway, why: Rejection): void {
 }
 
 function refusedBy(text: string): Rejection {
-  return notNow('opening-refused', `The other side gave the channel up. It says: ${text}`)
+  return notNow('opening-refused', `The other side gave the channel up, and says: “${text}”`)
 }
