@@ -125,7 +125,7 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/payment-book.ts',
-        text: 'for (const part of parts) void book.set(`${PART_PREFIX}${hash}/${part.id}`, toText(part))',
+        text: '...parts.map((part) => book.set(`${PART_PREFIX}${hash}/${part.id}`, toText({ ...part, onion: EMPTY }))),',
         without: '',
       },
     ],
@@ -137,9 +137,8 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/payment-book.ts',
-        text: '    await this.advance(hash)\n    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)',
-        without:
-          '    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)\n    await this.advance(hash)',
+        text: '    underway.ended.push(id)\n',
+        without: '    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)\n',
       },
     ],
     breaks: ['balance', 'payments'],
@@ -285,18 +284,6 @@ export const GUARDS: readonly Guard[] = [
     name: 'What was gone before a start is settled after it',
     focus: 'death',
     edits: [{ file: 'signer/channel-keeper.ts', text: '      this.settleFor(channel)\n', without: '' }],
-    breaks: ['refused'],
-  },
-  {
-    name: 'What the chain gave back is not paid again',
-    focus: 'chain',
-    edits: [
-      {
-        file: 'channels/payment-book.ts',
-        text: 'if (!removal) underway.payment.returned(part)',
-        without: 'if (!removal) underway.payment.notSent(part)',
-      },
-    ],
     breaks: ['refused'],
   },
   {
