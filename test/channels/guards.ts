@@ -281,12 +281,6 @@ export const GUARDS: readonly Guard[] = [
     breaks: ['refused'],
   },
   {
-    name: 'What was gone before a start is settled after it',
-    focus: 'death',
-    edits: [{ file: 'signer/channel-keeper.ts', text: '      this.settleFor(channel)\n', without: '' }],
-    breaks: ['refused'],
-  },
-  {
     name: 'What an HTLC brings is taken off the other side',
     focus: 'death',
     edits: [
