@@ -137,8 +137,8 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/payment-book.ts',
-        text: 'underway.ended.push(id)',
-        without: 'await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)',
+        text: '    underway.ended.push(id)\n',
+        without: '    await this.ports.book.set(`${PART_PREFIX}${id}`, undefined)\n',
       },
     ],
     breaks: ['balance', 'payments'],
@@ -276,24 +276,6 @@ export const GUARDS: readonly Guard[] = [
         file: 'signer/channel-keeper.ts',
         text: 'this.ledgerChanged = true\n    await this.save()\n    return OK',
         without: 'this.ledgerChanged = true\n    return OK',
-      },
-    ],
-    breaks: ['refused'],
-  },
-  {
-    name: 'What was gone before a start is settled after it',
-    focus: 'death',
-    edits: [{ file: 'signer/channel-keeper.ts', text: '      this.settleFor(channel)\n', without: '' }],
-    breaks: ['refused'],
-  },
-  {
-    name: 'What the chain gave back is not paid again',
-    focus: 'chain',
-    edits: [
-      {
-        file: 'channels/payment-book.ts',
-        text: 'if (!removal) underway.payment.returned(part)',
-        without: 'if (!removal) underway.payment.notSent(part)',
       },
     ],
     breaks: ['refused'],
