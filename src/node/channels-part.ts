@@ -19,7 +19,7 @@ import { HtlcSwitch } from '../channels/htlc-switch.ts'
 import { NODE_FEATURES } from '../channels/init.ts'
 import type { RouteHint } from '../channels/invoice.ts'
 import { InvoiceBook } from '../channels/invoice-book.ts'
-import { checkOffer } from '../channels/limits.ts'
+import { sendable } from '../channels/limits.ts'
 import { LiquidityMemory } from '../channels/liquidity.ts'
 import { type ChannelId, encodeMessage } from '../channels/messages.ts'
 import { ChannelMonitor, type MonitorEvent } from '../channels/monitor.ts'
@@ -879,34 +879,5 @@ function peerIdBytes(peer: string): Uint8Array | undefined {
     return base58.decode(peer)
   } catch {
     return undefined
-  }
-}
-
-/** What can be offered in one HTLC now, or as soon as there are fewer under way, up to `amount`. */
-function sendable(state: ChannelState, amount: Msat): Msat {
-  const { holder } = balanceOf(state)
-  const allows = (value: number) => {
-    const checked = value > 0 && checkOffer(state, trial(state, msat(value)))
-    return checked && (checked.ok || checked.code === 'htlc-count')
-  }
-  const most = Math.min(amount, holder)
-  if (allows(most)) return msat(most)
-  let [least, beyond] = [0, most]
-  while (beyond - least > 1) {
-    const middle = least + Math.floor((beyond - least) / 2)
-    if (allows(middle)) least = middle
-    else beyond = middle
-  }
-  return msat(least)
-}
-
-function trial({ height, nextHolderHtlc }: ChannelState, amount: Msat): HtlcTerms {
-  return {
-    offered: true,
-    id: nextHolderHtlc,
-    amount,
-    paymentHash: new Uint8Array(32),
-    expiry: height + 1,
-    onion: new Uint8Array(0),
   }
 }
