@@ -215,21 +215,32 @@ export function checkProposedFee(state: ChannelState, feerate: number): Result<v
   return OK
 }
 
+/** What the holder can offer in one HTLC now, or as soon as there are fewer under way, up to `amount`. */
+export function sendable(state: ChannelState, amount: Msat): Msat {
+  const { holder } = balanceOf(state)
+  const allows = (value: number) => {
+    const checked = value > 0 && checkOffer(state, trial(state, true, msat(value)))
+    return checked && (checked.ok || checked.code === 'htlc-count')
+  }
+  const most = Math.min(amount, holder)
+  if (allows(most)) return msat(most)
+  let [least, beyond] = [0, most]
+  while (beyond - least > 1) {
+    const middle = least + Math.floor((beyond - least) / 2)
+    if (allows(middle)) least = middle
+    else beyond = middle
+  }
+  return msat(least)
+}
+
 /** The most that the counterparty could offer in one HTLC now, by what both sides agreed on; what others see of it may be less. */
 export function receivable(state: ChannelState): Msat {
   const { counterparty, pending } = viewShares(state, HOLDER_NEXT)
   // As strict as `checkOffer` is there: this HTLC and a further one, at twice the feerate.
-  const trial = htlcOf({
-    offered: false,
-    id: state.nextCounterpartyHtlc,
-    amount: msat(Number.MAX_SAFE_INTEGER),
-    paymentHash: new Uint8Array(32),
-    expiry: state.height + 1,
-    onion: new Uint8Array(0),
-  })
+  const further = htlcOf(trial(state, false, msat(Number.MAX_SAFE_INTEGER)))
   const cost = state.contract.holderIsFunder
     ? 0
-    : greatestCost(state, [...state.htlcs, trial, trial], 2 * viewFeerate(state, HOLDER_NEXT))
+    : greatestCost(state, [...state.htlcs, further, further], 2 * viewFeerate(state, HOLDER_NEXT))
   const underWay = pending.reduce((sum, { terms }) => sum + (terms.offered ? 0 : terms.amount), 0)
   return msat(
     Math.max(
@@ -240,4 +251,16 @@ export function receivable(state: ChannelState): Msat {
       ),
     ),
   )
+}
+
+/** An HTLC that nobody offers, to see what would follow. */
+function trial(state: ChannelState, offered: boolean, amount: Msat): HtlcTerms {
+  return {
+    offered,
+    id: offered ? state.nextHolderHtlc : state.nextCounterpartyHtlc,
+    amount,
+    paymentHash: new Uint8Array(32),
+    expiry: state.height + 1,
+    onion: new Uint8Array(0),
+  }
 }

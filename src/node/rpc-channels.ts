@@ -1,27 +1,29 @@
 /** RPC: payment channels, with the names, arguments and shapes of Core Lightning. Amounts are in millisatoshis where their name says so. */
-import { base58 } from '@scure/base'
 import { FEE_EXEMPT, greatestPaymentFee, msat, satsToMsat } from '../channels/amount.ts'
-import type { Channel } from '../channels/channel.ts'
 import { encodeFeatures, hasFeature } from '../channels/features.ts'
-import { MAX_ALIAS_CHARACTERS, type NodeAnnouncement, type NodeId, nodeId } from '../channels/gossip.ts'
-import type { GraphChannel } from '../channels/graph.ts'
+import { MAX_ALIAS_CHARACTERS, nodeId } from '../channels/gossip.ts'
 import { decodeInvoice } from '../channels/invoice.ts'
-import type { KnownInvoice } from '../channels/invoice-book.ts'
-import { receivable } from '../channels/limits.ts'
 import type { PaymentTerms } from '../channels/payment.ts'
 import type { KnownPayment } from '../channels/payment-book.ts'
 import { findRoutes, routingCosts } from '../channels/router.ts'
-import { balanceOf, isOperating } from '../channels/state.ts'
+import { balanceOf } from '../channels/state.ts'
 import { sats } from '../primitives/amount.ts'
 import { bytesToHex } from '../primitives/bytes.ts'
 import { sha256, type Txid, toDisplay } from '../primitives/hashes.ts'
-import type { WalletCoin } from '../wallet/views.ts'
-import { onlineBefore, type StateName, stateName, statusOf } from './channel-words.ts'
+import { type StateName, stateName } from './channel-words.ts'
 import type { Channels } from './channels-part.ts'
 import { decodeStaticBackup, encodeStaticBackup } from './lost-channels.ts'
 import type { NodeCore } from './node-core.ts'
 import { CODES, INVOICE_STATUS, lookupIn, PAY_FAILED, value } from './rpc-channel-lookup.ts'
 import { devMethods } from './rpc-channels-dev.ts'
+import {
+  channelJson,
+  directionsJson,
+  invoiceJson,
+  nodeJson,
+  outputJson,
+  payJson,
+} from './rpc-channels-json.ts'
 import { RPC_INVALID_PARAMETER, RpcError } from './rpc-error.ts'
 import {
   flag,
@@ -564,131 +566,6 @@ export function channelMethods(channels: Channels) {
 /** Blocks by which an expiry is put off at most: less where a day has few. */
 function shadow({ policy }: Channels): number {
   return Math.min(SHADOW, policy.expiryDelta)
-}
-
-function payJson({ terms, text, description, status, createdAt, fee, preimage, detail }: KnownPayment) {
-  return {
-    payment_hash: bytesToHex(terms.paymentHash),
-    status,
-    destination: terms.payee,
-    created_at: createdAt,
-    bolt11: text,
-    description,
-    amount_msat: terms.amount,
-    amount_sent_msat: fee === undefined ? undefined : terms.amount + fee,
-    preimage: preimage && bytesToHex(preimage),
-    erroronion: detail,
-  }
-}
-
-function directionsJson({ announcement: { message }, updates }: GraphChannel) {
-  const { nodeIds, shortChannelId, capacity } = message
-  return updates.flatMap((update, direction) => {
-    if (!update) return []
-    return {
-      source: nodeIds[direction],
-      destination: nodeIds[1 - direction],
-      short_channel_id: shortChannelId,
-      direction,
-      public: true,
-      amount_msat: capacity * 1000,
-      active: !update.message.disabled,
-      last_update: update.message.blockHeight,
-      base_fee_millisatoshi: update.message.feeBase,
-      fee_per_millionth: update.message.feeProportionalMillionths,
-      delay: update.message.cltvExpiryDelta,
-      htlc_minimum_msat: update.message.htlcMinimum,
-      htlc_maximum_msat: update.message.htlcMaximum,
-    }
-  })
-}
-
-/** `said`: undefined where the node has said nothing about itself. */
-function nodeJson(nodeid: NodeId, said: NodeAnnouncement | undefined) {
-  return {
-    nodeid,
-    last_announcement: said?.blockHeight,
-    alias: said?.alias,
-    features: said && bytesToHex(encodeFeatures(said.features)),
-    peer_id: said?.peerId && base58.encode(said.peerId),
-  }
-}
-
-/** A coin of the wallet, as `listfunds` has it. */
-function outputJson({ params }: NodeCore, coin: WalletCoin) {
-  const { outpoint, value: amount, scriptPubKey, address, height, confirmations, coinbase, spendable } = coin
-  const isImmature = coinbase && confirmations < params.coinbaseMaturity
-  return {
-    txid: toDisplay<Txid>(outpoint.txid),
-    output: outpoint.index,
-    amount_msat: satsToMsat(amount),
-    scriptpubkey: bytesToHex(scriptPubKey),
-    address,
-    status:
-      height === undefined
-        ? ('unconfirmed' as const)
-        : isImmature
-          ? ('immature' as const)
-          : ('confirmed' as const),
-    blockheight: height,
-    reserved: height !== undefined && !isImmature && !spendable,
-  }
-}
-
-function invoiceJson({ invoices }: Channels, invoice: KnownInvoice) {
-  const { label, text: bolt11, paymentHash, amount, description, expiresAt, paid, preimage } = invoice
-  return {
-    label,
-    bolt11,
-    payment_hash: bytesToHex(paymentHash),
-    amount_msat: amount,
-    status: invoices.statusOf(invoice),
-    description,
-    expires_at: expiresAt,
-    pay_index: paid?.index,
-    amount_received_msat: paid?.received,
-    paid_at: paid?.at,
-    payment_preimage: paid && bytesToHex(preimage),
-  }
-}
-
-function channelJson(channels: Channels, channel: Channel) {
-  const { state } = channel
-  const { contract, holderLimits, counterpartyLimits, feerate } = state
-  const id = channels.placeOf(state)
-  const own = channels
-    .ownChannels(msat(Number.MAX_SAFE_INTEGER))
-    .find(({ shortChannelId }) => shortChannelId === id)
-  return {
-    peer_id: state.peer,
-    peer_connected: state.connection === 'connected',
-    state: stateName(state),
-    status: statusOf(state, channels.monitor.outlook(contract.keyId)),
-    opener: contract.holderIsFunder ? ('local' as const) : ('remote' as const),
-    private: !state.announced,
-    short_channel_id: id,
-    channel_id: state.channelId,
-    funding_txid: contract.fundingTxid,
-    funding_outnum: contract.fundingOutput,
-    total_msat: contract.fundingAmount * 1000,
-    to_us_msat: balanceOf(state).holder,
-    spendable_msat: own?.sendable ?? 0,
-    receivable_msat: isOperating(state) ? receivable(state) : 0,
-    our_reserve_msat: counterpartyLimits.channelReserve * 1000,
-    their_reserve_msat: holderLimits.channelReserve * 1000,
-    our_to_self_delay: contract.holder.delay,
-    their_to_self_delay: contract.counterparty.delay,
-    lost_state: state.status === 'stale',
-    online_before: onlineBefore(state),
-    feerate: { perkw: feerate },
-    htlcs: state.htlcs.map(({ terms }) => ({
-      direction: terms.offered ? ('out' as const) : ('in' as const),
-      id: terms.id,
-      amount_msat: terms.amount,
-      expiry: terms.expiry,
-      payment_hash: bytesToHex(terms.paymentHash),
-    })),
-  }
 }
 
 export type ChannelMethods = ReturnType<typeof channelMethods>

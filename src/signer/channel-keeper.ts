@@ -10,13 +10,12 @@ import type { Msat } from '../channels/amount.ts'
 import {
   type CommitmentTransaction,
   commitmentTransaction,
-  keysOf,
   sidesOf,
 } from '../channels/commitment-transaction.ts'
 import { closingTransaction, fundingSighash, withFundingSignature } from '../channels/funding-spend.ts'
 import { type ChannelAnnouncement, fundingProofHash, gossipHash, nodeId } from '../channels/gossip.ts'
 import { htlcSighash, htlcSignatureCheck, htlcTransactions } from '../channels/htlc-transactions.ts'
-import { deriveRevocationSecretKey, deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
+import { deriveSecretKey, perCommitmentPoint } from '../channels/keys.ts'
 import type {
   AttachedState,
   ChannelContract,
@@ -48,14 +47,13 @@ import { Writer } from '../primitives/codec.ts'
 import { fromDisplay, sha256 } from '../primitives/hashes.ts'
 import type { Random } from '../primitives/ports.ts'
 import { invalid, notNow, OK, ok, type Rejection, type Result } from '../primitives/result.ts'
-import { decodeTransaction, type Outpoint, type Transaction } from '../primitives/transaction.ts'
-import { curve, verifyByCurve } from '../script/curve.ts'
-import { packOutputs } from '../script/input-check.ts'
+import type { Outpoint, Transaction } from '../primitives/transaction.ts'
+import { verifyByCurve } from '../script/curve.ts'
 import { type AggregateKey, MusigSession, nonceAgg, nonceGen, type SecretNonce } from '../script/musig2.ts'
-import { SIGHASH_DEFAULT, SighashCache } from '../script/sighash.ts'
-import { p2trScript, tapLeafHash, tweakSecretKey } from '../script/taproot.ts'
+import { p2trScript, tweakSecretKey } from '../script/taproot.ts'
 import type { Descriptor } from '../wallet/descriptor.ts'
 import { keysMissing } from '../wallet/signer.ts'
+import { allowedScripts, claimSecret, pointOf, signClaim } from './channel-claims.ts'
 import {
   accepted,
   closedBy,
@@ -96,7 +94,6 @@ import {
   sealRecord,
 } from './channel-record.ts'
 import { ChannelSpending, type PaymentApproval, SPENDING } from './channel-spending.ts'
-import { greatestFee } from './greatest-fee.ts'
 import { walletLocked } from './refusals.ts'
 import { SchnorrKey } from './schnorr-key.ts'
 
@@ -516,7 +513,7 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
       return invalid('channel-keys-unknown', 'There is no such payment basepoint.')
     if (!this.isOwn(payout)) return mismatch(NOT_OWN)
     const secret = paymentSecret(this.root, basepoint)
-    const signature = this.signInput(request, [payout.script], secret)
+    const signature = signClaim(request, [payout.script], secret, this.options.random)
     secret.fill(0)
     return signature
   }
@@ -527,49 +524,12 @@ export class ChannelKeeper implements ChannelSigner, StateKeeper {
     if (!keys.ok) return keys
     const wrong = this.faultOf(contract, keys.value)
     if (wrong) return mismatch(wrong)
-    const secret = spendSecret(request, keys.value.secrets)
+    const secret = claimSecret(request, keys.value.secrets)
     if (!secret) return invalid('revocation-invalid', 'The secret that was told is none.')
     const signing = leafScript ? secret : tweakSecretKey(secret, merkleRoot)
-    const signature = this.signInput(request, allowedScripts(request), signing)
+    const signature = signClaim(request, allowedScripts(request), signing, this.options.random)
     if (key.kind !== 'payment') secret.fill(0)
     return signature
-  }
-
-  /** Signs where every output is one of `allowed`, and the fee is none beyond reason. */
-  private signInput(
-    request: Pick<SpendRequest, 'transaction' | 'input' | 'spent' | 'leafScript'>,
-    allowed: readonly Uint8Array[],
-    secretKey: Uint8Array,
-  ): Result<Uint8Array> {
-    const { input, spent, leafScript } = request
-    const decoded = decodeTransaction(request.transaction)
-    if (!decoded.ok) return decoded
-    const transaction = decoded.value
-    const isForeign = transaction.outputs.some(
-      ({ scriptPubKey }) => !allowed.some((script) => equalBytes(script, scriptPubKey)),
-    )
-    if (isForeign) return invalid('payout-foreign', 'An output pays somebody else: it was not signed.')
-    if (spent.length !== transaction.inputs.length)
-      return invalid('spend-inputs', 'Not every output that is spent was told.')
-    const told = spent.map(({ amount, script }) => ({ value: amount, scriptPubKey: script }))
-    const fee = sum(told.map(({ value }) => value)) - sum(transaction.outputs.map(({ value }) => value))
-    // A witness of a spend here has at most some 250 bytes.
-    const vsize = transaction.strippedSize + 65 * spent.length
-    if (fee > greatestFee(vsize, undefined))
-      return invalid('max-fee-exceeded', `The fee of ${fee} satoshis is beyond reason: it was not signed.`)
-    const context = leafScript && {
-      leafHash: tapLeafHash(leafScript),
-      codeSeparatorPosition: 0xffffffff,
-    }
-    // All of it: what a signature leaves open would be another's to fill in.
-    const message = new SighashCache(transaction, packOutputs(told)).sighash(
-      input,
-      SIGHASH_DEFAULT,
-      undefined,
-      context,
-    )
-    if (!message) return invalid('spend-inputs', `There is no input ${input} to sign.`)
-    return ok(new SchnorrKey(secretKey).sign(message, this.options.random.bytes(32)))
   }
 
   signAnnouncement(
@@ -957,38 +917,10 @@ function verifyHolderCommitment(
     : invalid('htlc-signature-invalid', 'A signature of the other side under an HTLC is not valid.')
 }
 
-/** Where a spend may pay: the account, and the holder's second level. */
-function allowedScripts({ contract, key }: SpendRequest): Uint8Array[] {
-  const { script } = contract.payout
-  if (key.kind !== 'htlc' || !isPoint(key.point)) return [script]
-  const commitment = { ofHolder: true, point: key.point }
-  const keys = keysOf(contract, commitment)
-  return [script, secondLevelOutput(keys, sidesOf(contract, commitment).broadcaster.delay).scriptPubKey]
-}
-
-/** The secret key that signs; undefined where a secret that was told is none. */
-function spendSecret({ key }: SpendRequest, secrets: ChannelSecrets): Uint8Array | undefined {
-  switch (key.kind) {
-    case 'payment':
-      return secrets.payment
-    case 'delayed-payment':
-      return deriveSecretKey(secrets.delayedPayment, key.point)
-    case 'htlc':
-      return deriveSecretKey(secrets.htlc, key.point)
-    case 'revocation':
-      return pointOf(key.secret) && deriveRevocationSecretKey(secrets.revocation, key.secret)
-  }
-}
-
 const NOT_OWN = 'It pays out to a script that is not of this wallet.'
 
 function publicKeyOf(secret: Uint8Array): Uint8Array {
   return secp256k1.getPublicKey(secret, true)
-}
-
-/** The point of a secret that the counterparty has told: it is none any more. Undefined where it never was. */
-function pointOf(secret: Uint8Array): Uint8Array | undefined {
-  return curve().sum([], secret)
 }
 
 function sum(amounts: readonly number[]): number {

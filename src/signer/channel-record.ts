@@ -86,20 +86,7 @@ export function sealRecord(
   marks: ChannelMarks,
   key: Uint8Array,
 ): ChannelRecord {
-  const { holder, released, counterparty, former, published, closing, owed, offered } = marks
-  const open = {
-    version: 1,
-    keyId,
-    contract,
-    holder,
-    released,
-    counterparty,
-    former,
-    published,
-    closing,
-    owed,
-    offered,
-  } as const
+  const open = { version: 1, keyId, contract, ...marks } as const
   return { ...open, mac: macOf(open, key) }
 }
 
