@@ -127,35 +127,6 @@ function insufficient(left: number, needed: number): Rejection {
   )
 }
 
-/** What can be offered in one HTLC now, or as soon as there are fewer under way, up to `amount`. */
-export function sendable(state: ChannelState, amount: Msat): Msat {
-  const { holder } = balanceOf(state)
-  const allows = (value: number) => {
-    const checked = value > 0 && checkOffer(state, trial(state, msat(value)))
-    return checked && (checked.ok || checked.code === 'htlc-count')
-  }
-  const most = Math.min(amount, holder)
-  if (allows(most)) return msat(most)
-  let [least, beyond] = [0, most]
-  while (beyond - least > 1) {
-    const middle = least + Math.floor((beyond - least) / 2)
-    if (allows(middle)) least = middle
-    else beyond = middle
-  }
-  return msat(least)
-}
-
-function trial({ height, nextHolderHtlc }: ChannelState, amount: Msat): HtlcTerms {
-  return {
-    offered: true,
-    id: nextHolderHtlc,
-    amount,
-    paymentHash: new Uint8Array(32),
-    expiry: height + 1,
-    onion: new Uint8Array(0),
-  }
-}
-
 /** Whether the counterparty may offer an HTLC, in `htlcs` as the last. Rejects with codes as `checkOffer`: the counterparty broke a rule. */
 export function checkOffered(state: ChannelState, htlcs: readonly Htlc[]): Result<void> {
   const { terms } = htlcs[htlcs.length - 1]
