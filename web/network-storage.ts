@@ -2,7 +2,7 @@
  * What this browser stores of networks, a database for each profile, and its removal. A profile that a tab has open is held by its Web Lock: nothing is deleted
  * under a tab. Thread: Window.
  */
-import { databaseName, lockName } from '../src/storage/profile-lock.ts'
+import { databaseName, lockName } from '../src/storage/profile-names.ts'
 
 /** What deleting a network's data takes away. */
 export interface StoredNetwork {

@@ -171,25 +171,13 @@ const RESERVED_PREFIXES = ['bc', 'tb', 'bcrt']
 /** The networks of this program: their names, and address prefixes that begin as theirs do, are for no other. */
 export const OWN_NETWORKS: readonly NetworkParams[] = [PUBLIC, REGTEST]
 
-/** What characters of a name may be read as. */
-const LOOKS: Readonly<Record<string, string>> = {
-  0: 'o',
-  1: 'l',
-  3: 'e',
-  4: 'a',
-  5: 's',
-  6: 'b',
-  7: 't',
-  8: 'b',
-  9: 'g',
-  i: 'l',
-  m: 'rn',
-  '-': '',
-}
-
 /** As people read a name: `0pen-t4b` looks as `opentab` does. */
 function looks(name: string): string {
-  return name.replace(/[^a-hj-ln-z]/g, (char) => LOOKS[char] ?? char)
+  return name
+    .replace(/\d/g, (digit) => 'olzeasbtbg'[Number(digit)]!)
+    .replaceAll('-', '')
+    .replaceAll('i', 'l')
+    .replaceAll('rn', 'm')
 }
 
 /** Names that promise more than a network of somebody's own is. */

@@ -4,6 +4,7 @@
  */
 import { StorageError } from '../chain/store.ts'
 import type { Clock } from '../primitives/ports.ts'
+import { lockName } from './profile-names.ts'
 
 /** Milliseconds that a tab which holds a profile may take to answer or die: a frozen one does neither. */
 const PATIENCE = 5000
@@ -18,16 +19,6 @@ export interface ProfileWish {
   readonly named?: string
   /** The profile that this tab had before it was reloaded. A duplicated tab inherits this memory. */
   readonly previous?: string
-}
-
-/** Name of a profile's database. `networkId` as in `ProfileWish`. */
-export function databaseName(networkId: string, profile: string): string {
-  return `opentab/${networkId}/${profile}`
-}
-
-/** Name of the Web Lock of whoever holds a profile. */
-export function lockName(networkId: string, profile: string): string {
-  return `opentab/profile/${networkId}/${profile}`
 }
 
 /** A profile held. */

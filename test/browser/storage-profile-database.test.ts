@@ -11,7 +11,7 @@ import { IdbTowerStore } from '../../src/storage/idb-tower-store.ts'
 import { IdbWalletDirectory } from '../../src/storage/idb-wallet-directory.ts'
 import { IdbWalletStore } from '../../src/storage/idb-wallet-store.ts'
 import { ProfileDatabase } from '../../src/storage/profile-database.ts'
-import { databaseName } from '../../src/storage/profile-lock.ts'
+import { databaseName } from '../../src/storage/profile-names.ts'
 
 const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }
 

@@ -2,7 +2,7 @@
 import { assert } from 'chai'
 import { networkId } from '../../src/consensus/genesis.ts'
 import { type NetworkParams, PUBLIC, REGTEST } from '../../src/consensus/params.ts'
-import { databaseName, lockName } from '../../src/storage/profile-lock.ts'
+import { databaseName, lockName } from '../../src/storage/profile-names.ts'
 import { JoinNetwork } from '../../web/components/join-network.ts'
 import { invitationPath, readInvitation } from '../../web/invitation.ts'
 import { LiveNode } from '../../web/live-node.ts'
