@@ -9,6 +9,7 @@ import { PaymentBook } from '../../../src/channels/payment-book.ts'
 import type { ChannelWrite } from '../../../src/channels/ports.ts'
 import { RecordBook } from '../../../src/channels/record-book.ts'
 import { routingCosts } from '../../../src/channels/router.ts'
+import type { Removal } from '../../../src/channels/updates.ts'
 import { sha256 } from '../../../src/primitives/hashes.ts'
 import { OK, ok } from '../../../src/primitives/result.ts'
 import { MemoryChannelStore } from '../../../src/storage/memory-channel-store.ts'
@@ -30,6 +31,9 @@ const TERMS = {
   maxFailures: 3,
   maxShadow: 0,
 }
+
+/** Of a part that the next hop could not read: another is tried. */
+const MALFORMED: Removal = { kind: 'malformed', onionHash: new Uint8Array(32), failureCode: 0xc005 }
 
 /** Keeps what it held after each write. */
 class RecordedStore extends MemoryChannelStore {
@@ -126,18 +130,18 @@ test('no part of a payment has the name of an earlier one, which a channel may t
   await offered(1)
   const first = idOf(offers[0])
   const written = store.copies.length
-  await book.failed(first, undefined)
+  await book.failed(first, MALFORMED)
   await offered(2)
   for (const copy of store.copies.slice(written - 1)) {
     const again: HtlcOffer[] = []
     const restarted = await bookOver(copy, again, [first])
     restarted.resume()
-    await restarted.failed(first, undefined)
+    await restarted.failed(first, MALFORMED)
     while (again.length === 0) await new Promise((resolve) => setImmediate(resolve))
     assert.ok(again.every((offer) => idOf(offer) !== first))
   }
   // Nor after it failed, where it is made anew.
-  await book.failed(idOf(offers[1]), undefined)
+  await book.failed(idOf(offers[1]), MALFORMED)
   const failed = await paying
   assert.ok(failed.ok && failed.value.status === 'failed')
   void book.pay(TERMS)
