@@ -89,8 +89,8 @@ export const GUARDS: readonly Guard[] = [
     edits: [
       {
         file: 'channels/monitor.ts',
-        text: "this.tellOnce(watched, `preimage ${htlc.id}`, { kind: 'preimage', htlc, preimage })",
-        without: '',
+        text: 'htlc.offered ? preimageIn(transaction, htlc.paymentHash) : undefined',
+        without: 'undefined as Uint8Array | undefined',
       },
     ],
     breaks: ['balance', 'payments', 'hops', 'ends'],
