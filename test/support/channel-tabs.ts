@@ -21,7 +21,10 @@ export async function meet(tabs: readonly Tab[]): Promise<string[]> {
         'the other nodes are known',
         'listpeers',
         [],
-        ({ peers }) => peers.length === tabs.length - 1,
+        // A tab that was killed may still count as connected.
+        ({ peers }) =>
+          peerIds.filter((peerId) => peers.some(({ netaddr }) => netaddr[0] === peerId)).length ===
+          tabs.length - 1,
       ),
     ),
   )
