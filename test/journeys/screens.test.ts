@@ -78,7 +78,7 @@ test(
       'no-block': '/block/999999',
     })
     await review(ada, to)
-    await channels(ada, ben)
+    await channels(ada, ben, () => world.open('Cleo'))
     await learn(ada)
     await severalWallets(ada, to, (await ben.rpc('getwalletinfo')).descriptor!)
     await network(ada)
@@ -100,8 +100,8 @@ async function review(tab: Tab, to: string): Promise<void> {
   assert.deepEqual(await look(tab, 'review'), [])
 }
 
-/** Shows channels from the first one to its end: opened, paid over, asked to be paid, and closed alone. */
-async function channels(ada: Tab, ben: Tab): Promise<void> {
+/** Shows channels from the first one to its end: opened, paid over, asked to be paid, watched by a third tab, and closed alone. */
+async function channels(ada: Tab, ben: Tab, open: () => Promise<Tab>): Promise<void> {
   const { page } = ada
   await show(ada, { 'channels-locked': '/channels' })
   const unlocked = (tab: Tab) => tab.rpc('walletpassphrase', PASSPHRASE, 10_000)
@@ -150,7 +150,12 @@ async function channels(ada: Tab, ben: Tab): Promise<void> {
   await page.getByTestId('paid').waitFor()
   assert.deepEqual(await look(ada, 'channel-received'), [])
   await show(ada, { 'channel-no-tower': '/channels/towers' })
-  await ben.rpc('towerservice', true)
+  const cleo = await open()
+  await cleo.createWallet()
+  await unlocked(cleo)
+  await cleo.rpc('towerservice', true)
+  await ada.until('the third node is known', 'listpeers', [], ({ peers }) => peers.length === 2)
+  await page.getByText('a connected tab').waitFor()
   await page.getByRole('button', { name: 'Ask it to watch' }).click()
   await page.getByText('Watches', { exact: true }).waitFor()
   await show(ada, {
