@@ -509,7 +509,9 @@ export class World implements WorldPorts {
   /** Every preimage that somebody has told. */
   private preimageOf(hash: Uint8Array): Uint8Array | undefined {
     for (const { life } of this.nodes) {
-      const preimage = life?.payments?.get(hash)?.preimage ?? life?.invoices?.get(hash)?.preimage
+      const invoice = life?.invoices?.get(hash)
+      // That of an invoice is its payee's secret until it is paid.
+      const preimage = life?.payments?.get(hash)?.preimage ?? (invoice?.paid && invoice.preimage)
       if (preimage) return preimage
     }
     return undefined
